@@ -1,0 +1,124 @@
+"""Every error this package raises on purpose, and the exit code each becomes.
+
+TitansError                     1   something failed
+├── UsageError                  2   the command line or a setting makes no sense
+├── ReadError                   1   one input file could not be read (others go on; the run ends with 3)
+│   ├── UnsupportedFormatError      no reader for this kind of file
+│   ├── EncryptedError              needs a password
+│   ├── NoTextError                 nothing to read in it: empty, or scanned images only
+│   ├── CorruptError                truncated, malformed or hostile
+│   └── LimitError                  reading it took more time or memory than allowed
+├── SomeInputsFailed            3   some inputs failed, the rest is committed
+├── NotFoundError              10   no such session or LTM entry
+├── LockedError                11   another writer holds the session
+├── IncompatibleError          12   made with another model or memory layout
+├── DamagedError               13   damaged on disk
+├── PromotionRefused           20   the gate said no
+├── StorageError                1   the disk or a permission got in the way
+├── ModelError                  1   a model could not be loaded or run
+└── Interrupted               130   stopped by the user; what was committed stays
+
+Foreign errors are translated at one boundary each (readers, store, model); `cli.main` turns a TitansError
+into its message on stderr and its exit code, and nothing else in the package calls sys.exit.
+"""
+
+from __future__ import annotations
+
+
+class TitansError(Exception):
+    """What happened, to which file or session, and what to do next.
+
+    `str(error)` is the whole message; `what` and `hint` are its two parts, `subject` the file or session.
+    """
+
+    exit_code = 1
+    kind = "failed"
+
+    def __init__(self, what: str, *, subject: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what, subject, hint)  # all three, so that pickling across a worker process keeps them
+        self.what = what
+        self.subject = subject
+        self.hint = hint
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: {self.what}" if self.subject else self.what
+        return f"{head}. {self.hint}" if self.hint else head
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.subject, self.hint))
+
+
+def _rebuild(cls: type[TitansError], what: str, subject: str | None, hint: str | None) -> TitansError:
+    return cls(what, subject=subject, hint=hint)
+
+
+class UsageError(TitansError):
+    exit_code = 2
+    kind = "usage"
+
+
+class ReadError(TitansError):
+    kind = "unreadable"
+
+
+class UnsupportedFormatError(ReadError):
+    kind = "unsupported"
+
+
+class EncryptedError(ReadError):
+    kind = "encrypted"
+
+
+class NoTextError(ReadError):
+    kind = "no-text"
+
+
+class CorruptError(ReadError):
+    kind = "corrupt"
+
+
+class LimitError(ReadError):
+    kind = "limit"
+
+
+class SomeInputsFailed(TitansError):
+    exit_code = 3
+    kind = "some-inputs-failed"
+
+
+class NotFoundError(TitansError):
+    exit_code = 10
+    kind = "not-found"
+
+
+class LockedError(TitansError):
+    exit_code = 11
+    kind = "locked"
+
+
+class IncompatibleError(TitansError):
+    exit_code = 12
+    kind = "incompatible"
+
+
+class DamagedError(TitansError):
+    exit_code = 13
+    kind = "damaged"
+
+
+class PromotionRefused(TitansError):
+    exit_code = 20
+    kind = "promotion-refused"
+
+
+class StorageError(TitansError):
+    kind = "storage"
+
+
+class ModelError(TitansError):
+    kind = "model"
+
+
+class Interrupted(TitansError):
+    exit_code = 130
+    kind = "interrupted"

@@ -1,0 +1,29 @@
+"""What fixes a memory's shape and arithmetic. Two memories with equal configurations can exchange states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryConfig:
+    """Shape of a `NeuralMemory`.
+
+    d_key      width of keys and queries, before the features
+    features   width of the feature layer, and so the capacity: about one bound token for every two features
+    d_value    width of what is stored for a token
+    conv       width of the causal convolution that gathers keys and queries over neighbouring tokens
+    bandwidth  initial scale of a unit key inside the Fourier features; learned from there
+    """
+
+    d_key: int = 64
+    features: int = 4096
+    d_value: int = 128
+    conv: int = 4
+    bandwidth: float = 2.0
+
+    def __post_init__(self) -> None:
+        if min(self.d_key, self.features, self.d_value, self.conv) < 1 or self.features % 2:
+            raise ValueError(f"widths must be positive and features even: {self}")
+        if not self.bandwidth > 0:
+            raise ValueError(f"bandwidth must be positive: {self.bandwidth}")

@@ -1,0 +1,64 @@
+"""The write rule: Titans' surprise, momentum and forgetting, taken implicitly, one step per segment.
+
+Titans (arXiv 2501.00663, eq. 11-14), for the loss l(W; k, v) = 1/2 |W^T phi(k) - v|^2:
+
+    S_t = eta_t S_{t-1} - theta_t grad l(M_{t-1})          M_t = (1 - alpha_t) M_{t-1} + S_t
+
+An explicit step summed over a segment diverges once theta times the largest eigenvalue of A A^T passes 2 (A: the
+segment's features, one row a token), and in prose it does, because frequent tokens repeat their keys. Here the
+gradient is taken at the point the step arrives at (a proximal step), which cannot diverge whatever theta is:
+
+    P = (1 - alpha) M_{t-1} + eta S_{t-1}                  where forgetting and momentum alone would lead
+    E = V - A P                                            the error there; |E_i|^2 is token i's surprise
+    X = (A A^T + diag(1 / theta))^{-1} E                   one C x C solve
+    M_t = P + A^T X                                        S_t = M_t - (1 - alpha) M_{t-1}
+
+M_t minimises  sum_i theta_i |W^T phi_i - v_i|^2 + |W - P|^2  exactly. With one token and unit features the step's
+gain is theta / (1 + theta), so log theta is the logit of how much of its error a lone token gets written.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Written(NamedTuple):
+    weights_BFV: Tensor
+    momentum_BFV: Tensor
+    surprise_BC: Tensor  # |e_i|^2 of every token, before it was written
+
+
+def implicit_step(
+    weights_BFV: Tensor,
+    momentum_BFV: Tensor,
+    features_BCF: Tensor,
+    values_BCV: Tensor,
+    theta_BC: Tensor,
+    eta_B: Tensor,
+    alpha_B: Tensor,
+) -> Written:
+    """One segment's proximal step.
+
+    Args:
+        weights_BFV, momentum_BFV: M and S before the segment, fp32 or float64.
+        features_BCF: one unit row per token.  values_BCV: what each token is to be bound to.
+        theta_BC: step sizes >= 0; a token with theta 0 writes nothing (padding).
+        eta_B, alpha_B: momentum and forgetting of this step, in [0, 1].
+
+    Cost per token: 4 F V + 2 C F multiply-adds, plus C^2/3 for the factorisation. Nothing per token is materialised.
+    """
+    decayed = weights_BFV * (1 - alpha_B)[:, None, None]
+    drift = momentum_BFV * eta_B[:, None, None]
+    base = decayed + drift
+    error_BCV = values_BCV - features_BCF @ base
+    # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
+    writes = theta_BC > 0  # sqrt has no gradient at 0
+    root_BC1 = (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
+    rows_BCF = features_BCF * root_BC1
+    gram_BCC = rows_BCF @ rows_BCF.mT + torch.eye(rows_BCF.shape[1], dtype=rows_BCF.dtype, device=rows_BCF.device)
+    solved_BCV = torch.cholesky_solve(error_BCV * root_BC1, torch.linalg.cholesky(gram_BCC))
+    step = drift + rows_BCF.mT @ solved_BCV
+    return Written(decayed + step, step, error_BCV.square().sum(-1))

@@ -1,0 +1,226 @@
+"""The native Titans model, memory as context (MAC, arXiv 2501.00663 eq. 21-25), written for streams.
+
+    tokens -> lower blocks -> norm -> memory write ..................... all that ingesting needs
+                    |          |
+                    |          +-> memory read h (weights before the segment)
+                    +-> MAC block: attention over [persistent tokens; h; segment], then the gated read
+                              -> upper blocks -> norm -> tied embedding
+
+Two departures from the paper, both for speed at ingest. The memory is written from the states *below* it, not from the
+attention's output, so that the trunk does not depend on the memory and runs for many segments in one batch. And the
+same read serves as context and as the gated output (the paper reads a second time, after the write). What is read at a
+token is M_{segment start}(q_token): token i attends to reads 1..i, so that no token sees a later one.
+
+Attention never crosses a segment: what an earlier segment said can only be known through the memory.
+Shapes: N segments, C tokens of a segment, D width, H heads, P persistent tokens, B streams, T segments of a stream.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs
+from titans_cli.model.spec import TitansSpec
+
+
+class StreamOutput(NamedTuple):
+    hidden: Tensor  # [B, T, C, D], ready for `logits`
+    state: MemoryState
+    surprise: Tensor  # [B, T, C], |e|^2; meaningless where nothing was written
+
+
+def rotate(x_NHCD: Tensor, positions_C: Tensor) -> Tensor:
+    """Rotary position embedding (RoFormer) over the last dimension."""
+    half = x_NHCD.shape[-1] // 2
+    inverse = 10_000.0 ** (-torch.arange(half, device=x_NHCD.device, dtype=torch.float32) / half)
+    angle = positions_C[:, None].float() * inverse
+    cos, sin = angle.cos().to(x_NHCD.dtype), angle.sin().to(x_NHCD.dtype)
+    left, right = x_NHCD.chunk(2, dim=-1)
+    return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
+
+
+class Attention(nn.Module):
+    """Causal attention inside a segment, optionally with persistent tokens and memory reads as context."""
+
+    def __init__(self, d_model: int, n_heads: int, persistent: int = 0) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.w_q = nn.Linear(d_model, d_model, bias=False)
+        self.w_kv = nn.Linear(d_model, 2 * d_model, bias=False)
+        self.w_o = nn.Linear(d_model, d_model, bias=False)
+        self.persistent = nn.Parameter(torch.randn(persistent, d_model) * 0.5) if persistent else None
+
+    def _heads(self, x_NCD: Tensor) -> Tensor:
+        return x_NCD.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+
+    def forward(self, x_NCD: Tensor, context_NCD: Tensor | None = None) -> Tensor:
+        n, c, _ = x_NCD.shape
+        at = torch.arange(c, device=x_NCD.device)
+        q = rotate(self._heads(self.w_q(x_NCD)), at)
+        keys, values = self.w_kv(x_NCD).chunk(2, dim=-1)
+        k, v = rotate(self._heads(keys), at), self._heads(values)
+        if context_NCD is None and self.persistent is None:
+            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            causal = torch.ones(c, c, dtype=torch.bool, device=x_NCD.device).tril()
+            parts = [(k, v, causal)]
+            if context_NCD is not None:
+                ck, cv = self.w_kv(context_NCD).chunk(2, dim=-1)
+                parts.insert(0, (rotate(self._heads(ck), at), self._heads(cv), causal))
+            if self.persistent is not None:
+                pk, pv = self.w_kv(self.persistent).expand(n, -1, -1).chunk(2, dim=-1)
+                parts.insert(0, (self._heads(pk), self._heads(pv), causal.new_ones(c, pk.shape[1])))
+            k, v, mask = (torch.cat(p, dim=d) for p, d in zip(zip(*parts, strict=True), (2, 2, 1), strict=True))
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        projected: Tensor = self.w_o(out.transpose(1, 2).flatten(2))
+        return projected
+
+
+class Mlp(nn.Sequential):
+    def __init__(self, d_model: int) -> None:
+        super().__init__(nn.Linear(d_model, 4 * d_model, bias=False), nn.GELU(), nn.Linear(4 * d_model, d_model, bias=False))
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.norm_attention = nn.RMSNorm(d_model)
+        self.attention = Attention(d_model, n_heads)
+        self.norm_mlp = nn.RMSNorm(d_model)
+        self.mlp = Mlp(d_model)
+
+    def forward(self, x_NCD: Tensor) -> Tensor:
+        x_NCD = x_NCD + self.attention(self.norm_attention(x_NCD))
+        out: Tensor = x_NCD + self.mlp(self.norm_mlp(x_NCD))
+        return out
+
+
+class MacBlock(nn.Module):
+    """Attention over [persistent tokens; memory read; segment] (eq. 22-23), then the gated read (eq. 25)."""
+
+    def __init__(self, d_model: int, n_heads: int, persistent: int) -> None:
+        super().__init__()
+        self.norm_attention = nn.RMSNorm(d_model)
+        self.norm_context = nn.RMSNorm(d_model)
+        self.attention = Attention(d_model, n_heads, persistent)
+        self.gate = nn.Linear(d_model, d_model)
+        self.norm_mlp = nn.RMSNorm(d_model)
+        self.mlp = Mlp(d_model)
+
+    def forward(self, x_NCD: Tensor, read_NCD: Tensor | None) -> Tensor:
+        normed = self.norm_attention(x_NCD)
+        if read_NCD is None:
+            x_NCD = x_NCD + self.attention(normed)
+        else:
+            x_NCD = x_NCD + self.attention(normed, self.norm_context(read_NCD))
+            x_NCD = x_NCD + self.gate(normed).sigmoid() * read_NCD
+        out: Tensor = x_NCD + self.mlp(self.norm_mlp(x_NCD))
+        return out
+
+
+class TitansNetwork(nn.Module):
+    """Everything but the files around it. All methods are pure: the memory's state goes in and comes out."""
+
+    def __init__(self, spec: TitansSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        d = spec.d_model
+        self.embedding = nn.Embedding(spec.vocab_size, d)
+        self.lower = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.lower_layers))
+        self.norm_memory = nn.RMSNorm(d)
+        self.norm_target = nn.RMSNorm(d)
+        self.memory = NeuralMemory(d, spec.memory)
+        self.mac = MacBlock(d, spec.n_heads, spec.persistent_tokens)
+        self.upper = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.upper_layers))
+        self.norm_out = nn.RMSNorm(d)
+        self.landmark_weight = nn.Linear(d, 1)
+        self.landmark_head = nn.Linear(d, spec.d_landmark, bias=False)
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.embedding.weight, std=0.05)
+        for name, p in self.named_parameters():
+            if name.endswith(("w_q.weight", "w_kv.weight", "mlp.0.weight")):
+                nn.init.normal_(p, std=self.spec.d_model**-0.5)
+            elif name.endswith(("w_o.weight", "mlp.2.weight")):
+                nn.init.normal_(p, std=0.5 * p.shape[1] ** -0.5 / (self.spec.lower_layers + self.spec.upper_layers + 1) ** 0.5)
+        nn.init.constant_(self.mac.gate.bias, 1.0)
+        nn.init.orthogonal_(self.landmark_head.weight)
+        self.memory.reset_parameters()
+
+    # ---- the trunk below the memory: independent of it, batched over segments
+
+    def trunk(self, tokens_NC: Tensor) -> Tensor:
+        """Token ids [N, C] to the states below the memory [N, C, D]."""
+        x: Tensor = self.embedding(tokens_NC)
+        for block in self.lower:
+            x = block(x)
+        return x
+
+    def memory_inputs(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> SegmentInputs:
+        """What the memory is to learn of N segments. `mask_NC` is True on real tokens, False on padding at the end."""
+        successor = torch.cat([tokens_NC[:, 1:], tokens_NC[:, :1]], dim=1)
+        bound = torch.cat([mask_NC[:, 1:], torch.zeros_like(mask_NC[:, :1])], dim=1)
+        target = self.norm_target(self.embedding(successor))
+        return self.memory.inputs(self.norm_memory(x_NCD), target, bound.to(x_NCD.dtype))
+
+    def landmarks(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> Tensor:
+        """A unit vector per segment [N, L]: weighted mean over its tokens of trunk state plus embedding."""
+        z = self.norm_memory(x_NCD) + self.norm_target(self.embedding(tokens_NC))
+        weight = F.softplus(self.landmark_weight(z)) * mask_NC.unsqueeze(-1)
+        pooled = (z * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
+        return F.normalize(self.landmark_head(pooled), dim=-1)
+
+    # ---- the memory and what is above it
+
+    def absorb(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
+        """Learn N segments in order (batch 1). Returns the state after them and each token's surprise [N, C]."""
+        surprise = []
+        for i in range(inputs.keys.shape[0]):
+            state, s = self.memory.write(state, inputs.slice(i, i + 1))
+            surprise.append(s)
+        return state, torch.cat(surprise)
+
+    def read(self, state: MemoryState, x_NCD: Tensor) -> Tensor:
+        """What the memory says at each token [N, C, D]; the state's batch is 1 or N."""
+        return self.memory.read(state, self.memory.queries(self.norm_memory(x_NCD)))
+
+    def head(self, x_NCD: Tensor, read_NCD: Tensor | None) -> Tensor:
+        """States and reads [N, C, D] to the last hidden states. No read: the same model with its memory off."""
+        x = self.mac(x_NCD, read_NCD)
+        for block in self.upper:
+            x = block(x)
+        out: Tensor = self.norm_out(x)
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.embedding.weight)
+
+    # ---- whole streams, for training and for the transformers interface
+
+    def forward(
+        self, tokens_BTC: Tensor, mask_BTC: Tensor, state: MemoryState | None = None, *, memory: bool = True
+    ) -> StreamOutput:
+        """B streams of T segments: segment t reads the memory as segments < t left it, then is written."""
+        b, t, c = tokens_BTC.shape
+        tokens, mask = tokens_BTC.flatten(0, 1), mask_BTC.flatten(0, 1)
+        state = self.memory.initial_state(b) if state is None else state
+        x = self.trunk(tokens)
+        if not memory:
+            return StreamOutput(self.head(x, None).unflatten(0, (b, t)), state, x.new_zeros(b, t, c))
+        inputs = SegmentInputs(*(s.unflatten(0, (b, t)) for s in self.memory_inputs(x, tokens, mask)))
+        queries = self.memory.queries(self.norm_memory(x)).unflatten(0, (b, t))
+        reads, surprise = [], []
+        for i in range(t):
+            reads.append(self.memory.read(state, queries[:, i]))
+            state, s = self.memory.write(state, SegmentInputs(*(p[:, i] for p in inputs)))
+            surprise.append(s)
+        hidden = self.head(x, torch.stack(reads, 1).flatten(0, 1)).unflatten(0, (b, t))
+        return StreamOutput(hidden, state, torch.stack(surprise, 1))

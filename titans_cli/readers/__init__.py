@@ -1,0 +1,15 @@
+"""Bytes to clean pages of text: find the sources, read each one, and never let a bad file take the run down.
+
+    discover(paths) -> Discovery(sources, failures)
+    read(source)    -> Document, or a ReadError that says which file, what happened and what to do next
+
+Everything foreign stops here: pypdf, BeautifulSoup and the operating system's errors are translated, and what
+can explode (PDF, HTML) is parsed in a process of its own under limits of time and memory. The libraries are
+imported only when a file needs them.
+"""
+
+from titans_cli.readers.discover import Discovery, discover
+from titans_cli.readers.limits import Limits
+from titans_cli.readers.read import read
+
+__all__ = ["Discovery", "Limits", "discover", "read"]

@@ -1,0 +1,182 @@
+"""Page text as it comes out of a file, made into prose: pure functions, each linear in its input.
+
+`clean_pages` is the whole of it for paged text (PDF); the other readers use the parts that fit them. Text that
+leaves here is NFC, has no control, zero-width or private-use characters, and always encodes to UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from titans_cli.readers.unwrap import unwrap_page
+
+# ---------------------------------------------------------------- characters
+
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_NEWLINES = dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n")
+_SPACES = dict.fromkeys(
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "
+)
+_DROPPED: dict[str, str] = {
+    **{chr(c): "" for c in (*range(0x20), *range(0x7F, 0xA0)) if chr(c) not in "\t\n\x0b\x0c\x1c\x1d\x1e\x85"},
+    **dict.fromkeys("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\ufffe\uffff", ""),
+    **{chr(c): "" for c in (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC))},
+}
+_TABLE = str.maketrans({**_LIGATURES, **_NEWLINES, **_SPACES, **_DROPPED})
+# Private-use characters are pictures of one font. The joiners matter only in scripts that are not Latin-like.
+_MEANINGLESS = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]|(?<![\u0590-\U0010ffff])[\u200c\u200d]")
+_ACCENTS = {"´": "\u0301", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˚": "\u030a", "¸": "\u0327"}
+_LOOSE_ACCENT = re.compile(r"(?<=[^\W\d_])( ?)([´¨ˆ˜ˇ˚¸]) ?([a-zı])|([´¨ˆ˜ˇ˚¸]) ?([A-Z])")
+
+
+def mend_characters(text: str) -> str:
+    """Ligatures spelled out, odd spaces made plain, what cannot be seen removed; NFC; no surrogates."""
+    if text.isascii() and text.isprintable():
+        return text
+    # Through UTF-16, pairs of surrogates become the characters they stand for, and single ones U+FFFD.
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00ad\n", "").replace("\u00ad \n", "")
+    text = _MEANINGLESS.sub("", text.translate(_TABLE))
+    return unicodedata.normalize("NFC", text)
+
+
+def mend_accents(text: str) -> str:
+    """TeX draws an accent before its letter: "Montr ´eal" and "Universit´e" become Montréal and Université."""
+    return _LOOSE_ACCENT.sub(_compose, text)
+
+
+def _compose(match: re.Match[str]) -> str:
+    accent, letter = match[2] or match[4], match[3] or match[5]
+    composed = unicodedata.normalize("NFC", ("i" if letter == "ı" else letter) + _ACCENTS[accent])
+    return composed if len(composed) == 1 else match[0]
+
+
+# ---------------------------------------------------------------- spaces
+
+_RUN_OF_SPACES = re.compile(r"[ \t]+")
+_SPACED_OUT = re.compile(r"(?<!\S)[^\W\d](?: [^\W\d]){4,}(?!\S)")
+_SPACE_BEFORE_STOP = re.compile(r"(?<=[^\W\d_]) ([,;.:])(?= |$)", re.M)
+
+
+def tidy_lines(text: str) -> list[str]:
+    """The lines, with single spaces and no space at either end."""
+    return [_RUN_OF_SPACES.sub(" ", line).strip() for line in text.split("\n")]
+
+
+def close_spaced_letters(text: str) -> str:
+    """Letters that were set apart are a word: "A B S T R A C T" becomes ABSTRACT. Five or more, or it is algebra."""
+    return _SPACED_OUT.sub(lambda match: match[0].replace(" ", ""), text)
+
+
+def tidy_prose(text: str) -> str:
+    """Lines tidied, never more than one blank line, none at either end."""
+    out: list[str] = []
+    for line in tidy_lines(text):
+        if line or (out and out[-1]):
+            out.append(line)
+    while out and not out[-1]:
+        out.pop()
+    return "\n".join(out)
+
+
+# ---------------------------------------------------------------- running headers and footers
+
+_DEPTH = 4  # lines at each end of a page that may be a header or footer
+_DIGITS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[^\W\d_]")
+
+
+def drop_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Pages without the headers, footers and page numbers that most of them share.
+
+    A line among the first or last four of a page, its numbers ignored, runs when it does so on at least three
+    pages and on two pages in five (left and right pages may differ). A page is never emptied.
+    """
+    kept = [[line for line in page if line] for page in pages]
+    if len(kept) < 3:
+        return [list(page) for page in pages]
+    counts: Counter[str] = Counter()
+    for lines in kept:
+        counts.update({_running_key(line) for line in (*lines[:_DEPTH], *lines[-_DEPTH:])})
+    filled = sum(1 for lines in kept if lines)
+    running = {key for key, count in counts.items() if count >= 3 and count >= 0.4 * filled}
+    return [_without(page, running) for page in pages]
+
+
+def _without(page: Sequence[str], running: set[str]) -> list[str]:
+    filled = [i for i, line in enumerate(page) if line]
+    edge = {*filled[:_DEPTH], *filled[-_DEPTH:]}
+    out = [line for i, line in enumerate(page) if i not in edge or _running_key(line) not in running]
+    return out if any(_LETTERS.search(line) for line in out) else list(page)
+
+
+def _running_key(line: str) -> str:
+    return _DIGITS.sub("#", line).casefold()
+
+
+# ---------------------------------------------------------------- hyphens at line ends
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
+_HYPHEN = re.compile(r"([^\W_]+)[-‐]$")
+_NEXT_WORD = re.compile(r"[^\W_]+")
+
+
+def vocabulary(pages: Sequence[Sequence[str]]) -> set[str]:
+    """Every word and every hyphenated compound that stands whole within a line, in lower case."""
+    words: set[str] = set()
+    for lines in pages:
+        for line in lines:
+            found = _WORD.findall(line.lower())
+            if line.endswith(("-", "‐")) and found:
+                found.pop()  # half a word
+            for word in found:
+                words.add(word)
+                if "-" in word or "‐" in word:
+                    words.update(re.split("[-‐]", word))
+    return words
+
+
+def join_hyphenated(lines: Sequence[str], words: set[str]) -> list[str]:
+    """Words split at line ends made whole; the line takes the word's other half up to itself.
+
+    The word is joined if the document uses it so elsewhere, keeps its hyphen if the document uses it with one,
+    and otherwise is joined when both halves are lower-case letters ("transfor-" "mer"), so that "COVID-" "19"
+    and "Navier-" "Stokes" stay compounds.
+    """
+    out: list[str] = []
+    for line in lines:
+        tail = _HYPHEN.search(out[-1]) if out else None
+        head = _NEXT_WORD.match(line)
+        if tail is None or head is None:
+            out.append(line)
+            continue
+        left, right = tail[1], head[0]
+        # The two halves go on one line; what follows the word moves to the end of that line with it.
+        taken, rest = _split_word(line)
+        joined = (left + right).lower() in words
+        compound = f"{left}-{right}".lower() in words
+        plain = left.isalpha() and right.isalpha() and left.islower() and right.islower() and len(left) > 1
+        stem = out[-1] if not (joined or (plain and not compound)) else out[-1][:-1]
+        out[-1] = stem + taken
+        if rest:
+            out.append(rest)
+    return out
+
+
+def _split_word(line: str) -> tuple[str, str]:
+    taken, _, rest = line.partition(" ")
+    return taken, rest
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def clean_pages(raw: Sequence[str]) -> list[str]:
+    """Raw page texts of one document to clean ones, page by page in the same order."""
+    pages = [tidy_lines(close_spaced_letters(mend_accents(mend_characters(text)))) for text in raw]
+    pages = drop_running_lines(pages)
+    words = vocabulary(pages)
+    return [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]

@@ -1,0 +1,182 @@
+"""From what the user named to the list of sources to read, in an order that never depends on the file system.
+
+A failure (a name that does not exist, a folder that may not be opened) is reported beside the sources and
+never stops the others. Globs are matched with fnmatch, case-sensitively, against a file's path relative to
+the folder it was found in, written with slashes, and against its bare name; `*` also matches a slash.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from titans_cli.errors import ReadError, UnsupportedFormatError, UsageError
+from titans_cli.readers.read import STDIN, not_a_file, os_error
+from titans_cli.readers.sniff import SUFFIXES, kind_of_name
+from titans_cli.records import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What there is to read, and what was named but cannot be read (as displayed, and why)."""
+
+    sources: tuple[Source, ...]
+    failures: tuple[tuple[str, ReadError], ...]
+
+
+def discover(
+    paths: Sequence[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    files_from: str | None = None,
+) -> Discovery:
+    """Find the sources.
+
+    Folders are read recursively, without hidden files and folders and without files of unknown suffix (unless
+    `include` names them). `include` and `exclude` filter what folders and `files_from` bring; a file named in
+    `paths` wins over `include` but not over `exclude`. The same file named twice is read once.
+    """
+    if not paths and files_from is None:
+        raise UsageError("nothing to read was named", hint="name files or folders, e.g. titans ingest ./papers")
+    if files_from == STDIN and STDIN in paths:
+        raise UsageError(
+            "standard input cannot be both a document and the list of files",
+            hint="put the list into a file and name it with --files-from",
+        )
+    search = _Search(tuple(include), tuple(exclude))
+    for path in paths:
+        search.named(path, listed=False)
+    for path in _listed(files_from) if files_from is not None else ():
+        search.named(path, listed=True)
+    return Discovery(tuple(search.sources.values()), tuple(search.failures))
+
+
+class _Search:
+    """Collects sources by resolved path, so that each file is kept once, the first time it is met."""
+
+    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+        self.include = include
+        self.exclude = exclude
+        self.sources: dict[str, Source] = {}
+        self.failures: list[tuple[str, ReadError]] = []
+
+    def named(self, path: str, *, listed: bool) -> None:
+        """A path from the command line, or (`listed`) from a list of files."""
+        if path == STDIN and not listed:
+            self.sources.setdefault(STDIN, Source(STDIN, STDIN))
+            return
+        display = _displayable(path)
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116 - a path may hold a NUL; os says so with ValueError
+        except (OSError, ValueError) as error:
+            self.fail(display, os_error(error, display))
+            return
+        if stat.S_ISDIR(mode):
+            self.folder(path)
+        elif self.excluded(_posix(path)):
+            return
+        elif not stat.S_ISREG(mode):
+            self.fail(display, not_a_file(display))
+        elif listed and self.include and not _matches(_posix(path), self.include):
+            return
+        elif kind_of_name(path) is None and not _matches(_posix(path), self.include):
+            self.fail(display, _unknown_suffix(display))
+        else:
+            self.add(path)
+
+    def folder(self, root: str) -> None:
+        found = sorted(self.walk(root), key=lambda entry: os.fsencode(entry[0]))
+        for relative, path in found:
+            wanted = _matches(relative, self.include) if self.include else kind_of_name(relative) is not None
+            if wanted and not self.excluded(relative):
+                self.add(path)
+
+    def walk(self, root: str) -> Iterator[tuple[str, str]]:
+        """Every regular file below root: (path relative to root with slashes, path). A stack, not recursion."""
+        visited: set[tuple[int, int]] = set()
+        stack = [("", root)]
+        while stack:
+            relative, folder = stack.pop()
+            try:
+                status = os.stat(folder)  # noqa: PTH116
+                if (status.st_dev, status.st_ino) in visited:
+                    continue  # a symbolic link back to a folder we have been in
+                visited.add((status.st_dev, status.st_ino))
+                with os.scandir(folder) as scan:
+                    entries = sorted(scan, key=lambda entry: os.fsencode(entry.name), reverse=True)
+            except OSError as error:
+                display = _displayable(folder)
+                self.fail(display, os_error(error, display))
+                continue
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                below = f"{relative}/{entry.name}" if relative else entry.name
+                if self.excluded(below):
+                    continue
+                if entry.is_dir():
+                    stack.append((below, entry.path))
+                elif entry.is_file():
+                    yield below, entry.path
+                elif entry.is_symlink() and kind_of_name(entry.name) is not None:
+                    display = _displayable(entry.path)
+                    error_ = ReadError(
+                        "it is a symbolic link to nothing", subject=display, hint="remove or mend the link"
+                    )
+                    self.fail(display, error_)
+
+    def add(self, path: str) -> None:
+        display = _displayable(path)
+        if display != path:
+            hint = "rename it, then ingest it again"
+            self.fail(display, ReadError("its name is not valid Unicode", subject=display, hint=hint))
+            return
+        uri = os.path.realpath(path)
+        self.sources.setdefault(uri, Source(uri, display))
+
+    def fail(self, display: str, error: ReadError) -> None:
+        self.failures.append((display, error))
+
+    def excluded(self, relative: str) -> bool:
+        return _matches(relative, self.exclude)
+
+
+def _matches(relative: str, globs: Sequence[str]) -> bool:
+    name = relative.rpartition("/")[2]
+    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in globs)
+
+
+def _posix(path: str) -> str:
+    return os.path.normpath(path).replace(os.sep, "/")
+
+
+def _displayable(path: str) -> str:
+    """The path as it can be printed and stored: bytes that are no Unicode become escapes."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _unknown_suffix(display: str) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        "no reader for this kind of file",
+        subject=display,
+        hint=f"readable are {' '.join(SUFFIXES)}; to read it as text, name it with --include",
+    )
+
+
+def _listed(files_from: str) -> list[str]:
+    """The paths in a list of files, one a line, or separated by NULs if there is one (find -print0)."""
+    try:
+        data = sys.stdin.buffer.read() if files_from == STDIN else Path(files_from).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        hint = "name a readable file with one path a line, or - for standard input"
+        raise UsageError(f"the list of files could not be read: {reason}", subject=files_from, hint=hint) from error
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    lines = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(line) for line in lines if line.strip()]

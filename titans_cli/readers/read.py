@@ -1,0 +1,135 @@
+"""One source in, one Document out: get the bytes, see what they are, hand them to the reader that knows them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import sys
+
+from titans_cli.errors import LimitError, NoTextError, ReadError
+from titans_cli.readers.limits import Limits
+from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.sniff import kind_of
+from titans_cli.records import Document, Page, Source
+
+STDIN = "-"
+
+
+def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 - frozen, so sharing it is harmless
+    """Read one source. Raises a ReadError whose subject is the source and whose hint says what to do next."""
+    display = source.display
+    data = _read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)
+    if not data or data.isspace():
+        raise NoTextError("the file is empty", subject=display, hint="leave it out")
+    kind = kind_of(data, source.uri, display)
+    parsed = _parse(kind, data, display, limits)
+    if sum(len(page.text) for page in parsed.pages) > limits.max_text_chars:
+        raise too_much_text(display, limits)
+    if not any(page.text for page in parsed.pages):
+        raise NoTextError("there is no text in it", subject=display, hint="leave it out")
+    return Document(
+        source=source,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        kind=kind,
+        title=parsed.title,
+        pages=parsed.pages,
+        warnings=parsed.warnings,
+    )
+
+
+def too_much_text(display: str, limits: Limits) -> LimitError:
+    return LimitError(
+        f"it holds more than {limits.max_text_chars:,} characters of text",
+        subject=display,
+        hint="split it into smaller files",
+    )
+
+
+def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
+    """Only the reader that is needed is imported."""
+    if kind == "pdf":
+        from titans_cli.readers.isolate import parse_pdf
+
+        return parse_pdf(data, display, limits)
+    if kind == "html":
+        from titans_cli.readers.isolate import parse_html
+
+        return parse_html(data, display, limits)
+
+    from titans_cli.readers.encoding import decode
+
+    text, warnings = decode(data, display)
+    if len(text) > limits.max_text_chars:
+        raise too_much_text(display, limits)
+    if kind == "md":
+        from titans_cli.readers.markdown import parse_markdown
+
+        title, clean = parse_markdown(text)
+    else:
+        from titans_cli.readers.text import parse_text
+
+        title, clean = parse_text(text)
+    return Parsed(title, (Page(1, clean),), warnings)
+
+
+def _read_file(source: Source, limits: Limits) -> bytes:
+    """The file's bytes. Opened without blocking and checked by descriptor: a pipe must not hang the run."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(source.uri, flags)
+    except (OSError, ValueError) as error:
+        raise os_error(error, source.display) from error
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise not_a_file(source.display)
+            if status.st_size > limits.max_bytes:
+                raise _too_large(source.display, limits)
+            data = file.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise os_error(error, source.display) from error
+    if len(data) > limits.max_bytes:
+        raise _too_large(source.display, limits)
+    return data
+
+
+def _read_stdin(limits: Limits) -> bytes:
+    try:
+        data = sys.stdin.buffer.read(limits.max_bytes + 1)
+    except (OSError, ValueError, AttributeError) as error:  # closed, or replaced by something without bytes
+        raise ReadError("standard input could not be read", subject=STDIN, hint="pipe a file into it") from error
+    if len(data) > limits.max_bytes:
+        raise _too_large(STDIN, limits)
+    return data
+
+
+def _too_large(display: str, limits: Limits) -> LimitError:
+    size = f"{limits.max_bytes / (1 << 20):,.0f} MiB" if limits.max_bytes >= 1 << 20 else f"{limits.max_bytes:,} bytes"
+    return LimitError(f"the file is larger than {size}", subject=display, hint="split it into smaller files")
+
+
+def not_a_file(display: str) -> ReadError:
+    return ReadError(
+        "it is not a regular file",
+        subject=display,
+        hint=f"to read from a pipe or device, feed it in: titans ingest - < {display}",
+    )
+
+
+def os_error(error: OSError | ValueError, display: str) -> ReadError:
+    """What the operating system said, in plain words."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        return ReadError("there is no such file", subject=display, hint="check the name; it may have been moved")
+    if code in (errno.EACCES, errno.EPERM):
+        return ReadError("permission denied", subject=display, hint="make it readable, e.g. chmod u+r")
+    if code in (errno.EISDIR, errno.ENXIO, errno.ENODEV):
+        return not_a_file(display)
+    if code == errno.ELOOP:
+        return ReadError("its symbolic links lead in a circle", subject=display, hint="name the file itself")
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return ReadError(f"it could not be read: {reason}", subject=display, hint="check the file and its disk")

@@ -1,0 +1,156 @@
+"""The child process that parses what may explode: `python -m titans_cli.readers.worker`, driven by isolate.py.
+
+In, on standard input: one JSON line (the job), then the file's bytes. Out, on standard output: JSON lines,
+each flushed as soon as it is true, so that whatever happens next, what is out is safe:
+
+    {"started": true}                        imports are done; from here on time is the file's own
+    {"pages": 12, "title": "..."}            the file is open
+    {"page": 1, "text": "..."}               one page
+    {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
+    {"error": "...", "kind": k}              the whole file could not be read
+    {"end": true, "odd": 3, "images": true}  done
+
+JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from titans_cli.errors import EncryptedError
+
+
+def main() -> NoReturn:
+    """Serve one job and end without ceremony: nothing here is worth an orderly shutdown."""
+    stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that prints must not break the protocol
+    code = 0
+    try:
+        job = json.loads(stdin.readline())
+        data = stdin.read(job["size"])
+        threading.Thread(target=_end_with_parent, args=(stdin,), daemon=True).start()
+        Worker(stdout, job).run(data)
+    except BrokenPipeError:
+        code = 1  # the parent is gone or has heard enough
+    os._exit(code)
+
+
+def _end_with_parent(stdin: IO[bytes]) -> None:
+    """The parent keeps our standard input open; when it dies, however it dies, this read returns."""
+    stdin.read(1)
+    os._exit(1)
+
+
+class Worker:
+    def __init__(self, stdout: IO[bytes], job: dict[str, Any]) -> None:
+        self.stdout = stdout
+        self.job = job
+
+    def send(self, **message: Any) -> None:
+        self.stdout.write(json.dumps(message).encode("ascii") + b"\n")
+        self.stdout.flush()
+
+    def run(self, data: bytes) -> None:
+        work = self.html if self.job["kind"] == "html" else self.pdf
+        try:
+            work(data)
+        except BrokenPipeError:
+            raise
+        except EncryptedError as error:
+            self.send(error=error.what, kind="encrypted")
+        except Exception as error:  # noqa: BLE001 - the boundary: parsers raise anything at all on hostile input
+            what, kind = _explain(error)
+            self.send(error=what, kind=kind)
+
+    def html(self, data: bytes) -> None:
+        from titans_cli.readers.html import extract_html
+
+        limit_resources(self.job)
+        self.send(started=True)
+        title, text = extract_html(data.decode("utf-8"))
+        self.send(pages=1, title=title)
+        self.send_text(1, text)
+        self.send(end=True, odd=0, images=False)
+
+    def pdf(self, data: bytes) -> None:
+        from titans_cli.readers.pdf import Pdf
+
+        limit_resources(self.job)
+        self.send(started=True)
+        pdf = Pdf(data)
+        self.send(pages=pdf.count, title=self.quietly(pdf.title, None))
+        first, silent = self.job["first"], True
+        for number in range(first, pdf.count + 1):
+            try:
+                text = pdf.text(number - 1)
+            except Exception as error:  # noqa: BLE001 - the same boundary, for one page
+                what, kind = _explain(error)
+                self.send(page=number, failed=what, kind=kind)
+                if kind == "memory":
+                    return  # what is left of this process is not worth trusting; the parent starts another
+                continue
+            silent = silent and not text.strip()
+            self.send_text(number, text)
+        images = silent and self.quietly(pdf.has_images, False)
+        self.send(end=True, odd=pdf.complaints.count, images=images)
+
+    def send_text(self, number: int, text: str) -> None:
+        if len(text) > self.job["max_text_chars"]:
+            self.send(error="too much text", kind="text")
+        else:
+            self.send(page=number, text=text)
+
+    @staticmethod
+    def quietly(ask: Any, otherwise: Any) -> Any:
+        """What the file says on the side, if it can say it: a broken title must not cost the pages."""
+        try:
+            return ask()
+        except Exception:  # noqa: BLE001 - the same boundary
+            return otherwise
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """A parser's exception as a few plain words, and the kind of failure."""
+    if isinstance(error, MemoryError):
+        return "it takes too much memory", "memory"
+    if isinstance(error, RecursionError):
+        return "its parts are nested too deeply", "corrupt"
+    words = " ".join(str(error).split()).encode("ascii", "replace").decode("ascii")[:160]
+    return f"malformed ({words or type(error).__name__})", "corrupt"
+
+
+def limit_resources(job: dict[str, Any]) -> None:
+    """Cap memory at what is mapped now (interpreter, libraries, the file) plus the allowance; and processor time,
+    so that not even a worker whose parent was killed runs on."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    wanted = [
+        (resource.RLIMIT_AS, _mapped_bytes() + job["memory_bytes"]),
+        (resource.RLIMIT_CPU, int(job["seconds"]) + 5),
+        (resource.RLIMIT_CORE, 0),
+    ]
+    for which, amount in wanted:
+        hard = resource.getrlimit(which)[1]
+        soft = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+        try:
+            resource.setrlimit(which, (soft, hard))
+        except (OSError, ValueError):  # macOS knows the name of RLIMIT_AS and not the thing; the clock still holds
+            continue
+
+
+def _mapped_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 1 << 30  # not Linux: a generous guess
+
+
+if __name__ == "__main__":
+    main()

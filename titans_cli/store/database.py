@@ -1,0 +1,253 @@
+"""The SQLite file of a session: its tables, how it is opened, and what its errors mean.
+
+WAL mode, because readers in other processes must see the last commit while a writer works, and a rollback journal
+would make each wait for the other. synchronous=FULL, because a commit that returned must survive a power cut.
+secure_delete, because what was deleted must be gone from the file, not merely unlinked inside it. The schema grows by
+append-only migrations: MIGRATIONS is only ever added to, and `PRAGMA user_version` counts how many were applied.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError
+from titans_cli.store.files import create_private, storage_error, storage_errors, sync_file, sync_folder
+
+BUSY_SECONDS = 15.0
+
+_MIGRATION_1 = (
+    """CREATE TABLE sources (
+        id INTEGER PRIMARY KEY,
+        uri TEXT NOT NULL,
+        display TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        title TEXT,
+        pages INTEGER NOT NULL,
+        blocks_total INTEGER NOT NULL,
+        blocks_done INTEGER NOT NULL,
+        tokens INTEGER NOT NULL,
+        read_at TEXT NOT NULL,
+        origin TEXT NOT NULL
+    )""",
+    "CREATE INDEX sources_uri ON sources (uri)",
+    "CREATE INDEX sources_sha256 ON sources (sha256)",
+    """CREATE TABLE pages (
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        UNIQUE (source_id, number)
+    )""",
+    """CREATE TABLE blocks (
+        id INTEGER PRIMARY KEY,
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        start_char INTEGER NOT NULL,
+        end_char INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        surprise REAL NOT NULL,
+        UNIQUE (source_id, ordinal)
+    )""",
+    "CREATE INDEX blocks_position ON blocks (position)",
+    """CREATE TABLE landmarks (
+        block_id INTEGER PRIMARY KEY REFERENCES blocks (id) ON DELETE CASCADE,
+        vector BLOB NOT NULL
+    )""",
+    """CREATE TABLE snapshots (
+        number INTEGER PRIMARY KEY,
+        parent INTEGER,
+        position INTEGER NOT NULL,
+        source_id INTEGER REFERENCES sources (id) ON DELETE SET NULL,
+        blocks_done INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        thinned INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        data TEXT NOT NULL
+    )""",
+    # The indexes keep no copy of the text; triggers keep them in step with every way a row can come and go.
+    *(
+        statement.format(table=table)
+        for table in ("blocks", "events")
+        for statement in (
+            "CREATE VIRTUAL TABLE {table}_fts USING fts5"
+            " (text, content='{table}', content_rowid='id', tokenize='porter unicode61')",
+            "CREATE TRIGGER {table}_inserted AFTER INSERT ON {table} BEGIN"
+            " INSERT INTO {table}_fts (rowid, text) VALUES (new.id, new.text); END",
+            "CREATE TRIGGER {table}_deleted AFTER DELETE ON {table} BEGIN"
+            " INSERT INTO {table}_fts ({table}_fts, rowid, text) VALUES ('delete', old.id, old.text); END",
+            "CREATE TRIGGER {table}_updated AFTER UPDATE OF id, text ON {table} BEGIN"
+            " INSERT INTO {table}_fts ({table}_fts, rowid, text) VALUES ('delete', old.id, old.text);"
+            " INSERT INTO {table}_fts (rowid, text) VALUES (new.id, new.text); END",
+        )
+    ),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1,)
+
+
+def create(path: Path) -> None:
+    """Make an empty database that only its owner can read. Raises StorageError; the file must not exist."""
+    with storage_errors(path):
+        os.close(create_private(path))
+        sync_folder(path.parent)
+    with database_errors(path):
+        db = sqlite3.connect(path, isolation_level=None)
+        try:
+            _configure(db, writing=True)
+            db.execute("PRAGMA journal_mode = WAL")
+            migrate(db)
+        finally:
+            db.close()
+
+
+def connect(path: Path, *, readonly: bool, check: bool = False) -> sqlite3.Connection:
+    """Open an existing database, bringing its schema up to date when writing.
+
+    Raises DamagedError (missing, empty, not a database; with `check`: any page or index that does not fit),
+    IncompatibleError (a newer release wrote it), StorageError, LockedError.
+    """
+    try:
+        if path.stat().st_size == 0:  # SQLite would take this for a new database
+            raise _damaged(path, "it is empty")
+    except FileNotFoundError as error:
+        raise _damaged(path, "the file is missing") from error
+    except OSError as error:
+        raise storage_error(error, path) from error
+    with database_errors(path):
+        uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"  # never create
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+        try:
+            _configure(db, writing=not readonly)
+            version = user_version(db)
+            if version < 1:
+                raise _damaged(path, "it has none of the tables it should have")
+            if version > len(MIGRATIONS):
+                raise IncompatibleError(
+                    f"its tables are of version {version}, and this release knows versions up to {len(MIGRATIONS)}",
+                    subject=str(path),
+                    hint="Upgrade: pip install --upgrade titans-cli",
+                )
+            if check:
+                check_pages(db, path)
+            if not readonly:
+                migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _configure(db: sqlite3.Connection, *, writing: bool) -> None:
+    db.execute("PRAGMA temp_store = MEMORY")  # no text of a session in the system's temporary folder
+    if writing:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+    else:
+        db.execute("PRAGMA query_only = ON")
+
+
+def user_version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Apply the migrations that are missing, each wholly or not at all. Raises sqlite3.Error."""
+    while (version := user_version(db)) < len(MIGRATIONS):
+        with transaction(db):
+            if user_version(db) == version:  # no other process did it while we waited
+                for statement in MIGRATIONS[version]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Everything in the block, or nothing; also when it is left by Ctrl-C. Raises sqlite3.Error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.rollback()
+        raise
+
+
+def check_pages(db: sqlite3.Connection, path: Path) -> None:
+    """Raise DamagedError unless every page and row of the file fits. Reads the whole file."""
+    found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
+    if found != ["ok"]:
+        raise _damaged(path, "; ".join(found))
+
+
+def check_all(db: sqlite3.Connection, path: Path) -> None:
+    """Raise DamagedError unless pages, references and word indexes all fit. Raises sqlite3.Error."""
+    check_pages(db, path)
+    if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise _damaged(path, "a row refers to one that is missing")
+    for table in ("blocks", "events"):
+        counts = f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table}_fts_docsize)"
+        rows, indexed = db.execute(counts).fetchone()
+        if rows != indexed:
+            raise _damaged(path, f"it has {rows} {table} and {indexed} in their word index")
+        if not db.execute("PRAGMA query_only").fetchone()[0]:  # FTS5 counts its own check as a write
+            db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('integrity-check')")
+
+
+def copy(db: sqlite3.Connection, path: Path, target: Path) -> None:
+    """Write what is committed as one new private file at `target`, durably. Raises StorageError, DamagedError."""
+    with storage_errors(target):
+        os.close(create_private(target))  # empty, as VACUUM INTO wants it, and private from its first byte
+    with database_errors(path):
+        db.execute("VACUUM INTO ?", (str(target),))
+    sync_file(target)
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Translate SQLite's errors. A violated constraint is a bug of the caller and passes as it is."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError | LockedError:
+    code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        return _damaged(path, str(error))  # SQLITE_ERROR: a table or column that ought to be there is not
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LockedError("another process is writing to it", subject=str(path), hint="Run the same command again")
+    if code == sqlite3.SQLITE_FULL:
+        again = "Free some space, then run the same command again: it continues from the last commit"
+        return StorageError("the disk is full", subject=str(path), hint=again)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        fix = "Make the file and its folder readable and writable for you, then run the same command again"
+        return StorageError(f"permission denied ({error})", subject=str(path), hint=fix)
+    return StorageError(str(error), subject=str(path), hint="Check the disk, then run the same command again")
+
+
+def _damaged(path: Path, what: str) -> DamagedError:
+    return DamagedError(
+        f"damaged: {what}",
+        subject=str(path),
+        hint=f"Restore it from a backup, or remove its session: titans session discard {path.parent.name}",
+    )

@@ -1,0 +1,242 @@
+"""Files and folders that survive a power cut: written whole or not at all, private, and removed for good.
+
+An atomic write is temp file, write, fsync, rename, fsync of the folder; each step is there because leaving it out
+loses data on some file system. Removal renames to a tombstone first, so that a half-done removal is never mistaken
+for the real thing. Every OSError leaves here as a StorageError that says what to do next.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from titans_cli.errors import StorageError
+
+TEMPORARY = ".tmp-"  # a file that is being written
+UNFINISHED = ".new-"  # a folder that is being built
+TOMBSTONE = ".gone-"  # a file or folder that is being removed
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+_CHUNK = 1 << 20
+
+_CONTINUE = "run the same command again: it continues from the last commit"
+_HINTS = {
+    errno.ENOSPC: ("the disk is full", f"Free some space, then {_CONTINUE}"),
+    errno.EDQUOT: ("the disk quota is used up", f"Free some space, then {_CONTINUE}"),
+    errno.EACCES: ("permission denied", f"Make it readable and writable for you, then {_CONTINUE}"),
+    errno.EPERM: ("permission denied", f"Make it readable and writable for you, then {_CONTINUE}"),
+    errno.EROFS: ("the file system is read-only", "Remount it, or set TITANS_HOME to a folder that can be written"),
+    errno.EIO: ("the disk reported an error", f"Check the disk, then {_CONTINUE}"),
+    errno.EMFILE: ("too many open files", f"Raise the limit (ulimit -n), then {_CONTINUE}"),
+}
+
+
+def storage_error(error: OSError, subject: Path | str) -> StorageError:
+    """The StorageError that tells a person what `error` means for `subject`."""
+    fallback = (error.strerror or str(error) or "the file system refused", "Check the disk and the folder, then retry")
+    what, hint = _HINTS.get(error.errno or 0, fallback)
+    return StorageError(what, subject=str(subject), hint=hint)
+
+
+@contextmanager
+def storage_errors(subject: Path | str) -> Iterator[None]:
+    """Translate every OSError of the block to a StorageError about `subject`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, subject) from error
+
+
+def unique_id() -> str:
+    """A new ULID. Imported late: listing sessions needs none."""
+    from ulid import ULID
+
+    return str(ULID())
+
+
+def private_mkdir(path: Path) -> None:
+    """Make `path` and its missing parents, readable by their owner only. What exists is left as it is."""
+    with storage_errors(path):
+        for folder in [*reversed(path.parents), path]:
+            if not folder.is_dir():
+                with suppress(FileExistsError):  # another process was faster
+                    folder.mkdir(FOLDER_MODE)
+                    folder.chmod(FOLDER_MODE)  # whatever the umask says
+                    sync_folder(folder.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError: callers translate it with the subject they know."""
+    if os.name == "nt":  # pragma: no cover - folders cannot be opened there, and renames are journaled
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file that something else wrote (SQLite, say) durable."""
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def create_private(path: Path, mode: int = FILE_MODE) -> int:
+    """Open a file that must not exist yet, for writing. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+    with suppress(AttributeError):
+        os.fchmod(descriptor, mode)  # whatever the umask says; not on Windows
+    return descriptor
+
+
+def atomic_write(path: Path, chunks: Iterable[bytes | memoryview], *, mode: int = FILE_MODE) -> None:
+    """Write `path` durably, or leave what was there. Raises StorageError.
+
+    The temporary file lies in the same folder (a rename cannot cross file systems); a kill leaves it behind, and
+    `remove_temporaries` clears it.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(6)}")
+    try:
+        descriptor = create_private(temporary, mode)
+        try:
+            for chunk in chunks:
+                write_all(descriptor, chunk)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105 - os.* throughout: the crash tests count these calls
+        sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
+        if isinstance(error, OSError):
+            raise storage_error(error, path) from error
+        raise
+
+
+def write_all(descriptor: int, chunk: bytes | memoryview) -> None:
+    """os.write may write less than it was given. Raises OSError."""
+    rest = memoryview(chunk).cast("B") if len(chunk) else memoryview(b"")
+    while len(rest):
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a megabyte at a time. Raises OSError."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes. Raises StorageError."""
+    digest = hashlib.sha256()
+    with storage_errors(path):
+        for chunk in read_chunks(path):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def copy_durably(source: Path, target: Path, *, mode: int = FILE_MODE) -> str:
+    """Copy a file; return the sha256 of what was copied. Raises StorageError."""
+    digest = hashlib.sha256()
+
+    def copied() -> Iterator[bytes]:
+        for chunk in read_chunks(source):
+            digest.update(chunk)
+            yield chunk
+
+    atomic_write(target, copied(), mode=mode)
+    return digest.hexdigest()
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed writers left in a folder. Only for whoever holds the lock that covers the folder."""
+    with storage_errors(folder):
+        for path in folder.iterdir():
+            if path.name.startswith(TEMPORARY):
+                remove_file(path)
+
+
+def remove_file(path: Path) -> None:
+    """Unlink, content with its being gone already. Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+
+
+def rename_new(source: Path, target: Path) -> bool:
+    """Move a finished folder to its name and make that durable; False when the name is taken. Raises StorageError.
+
+    A rename replaces an *empty* folder silently and refuses a full one; ours are never empty.
+    """
+    with storage_errors(target):
+        if os.path.lexists(target):
+            return False
+        try:
+            os.rename(source, target)  # noqa: PTH104
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                return False
+            raise
+        sync_folder(target.parent)
+    return True
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all in it, so that a kill leaves either all of it or a tombstone. Raises StorageError.
+
+    The bytes are unlinked, not overwritten: on journaling and copy-on-write file systems overwriting promises nothing.
+    """
+    tombstone = path.with_name(f"{TOMBSTONE}{unique_id()}")
+    with storage_errors(path):
+        os.rename(path, tombstone)  # noqa: PTH104
+        sync_folder(tombstone.parent)
+        delete_folder(tombstone)
+        sync_folder(tombstone.parent)
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder that is already marked as going away. Raises OSError.
+
+    SQLite readers may still add their side files while we delete; so a folder found not empty is tried again.
+    """
+    for _ in range(8):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        if not os.path.lexists(path):
+            return
+    shutil.rmtree(path)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Folders that a kill left half built or half removed. A folder that does not exist has none."""
+    try:
+        return sorted(p for p in folder.iterdir() if p.name.startswith((UNFINISHED, TOMBSTONE)))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Finish what a kill interrupted. Only under the lock that covers building and removing here."""
+    for path in leftovers(folder):
+        with storage_errors(path):
+            delete_folder(path)

@@ -1,0 +1,213 @@
+"""Where everything lives, what things may be called, and how they are found again.
+
+`TITANS_HOME` (or the platform's user state folder) holds `sessions/<name>/`, `ltm/<name>/` and `current`, the name of
+the session that commands use when none is named. One short-held lock per home covers building and removing folders,
+so whatever is half built while we hold it was left by a kill.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError, UsageError
+from titans_cli.store.files import (
+    atomic_write,
+    clear_leftovers,
+    leftovers,
+    private_mkdir,
+    remove_file,
+    remove_temporaries,
+    storage_error,
+    storage_errors,
+    sync_folder,
+)
+from titans_cli.store.locks import exclusive
+from titans_cli.store.manifest import may_start_ulid, read_entry, read_session
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+SHORTEST_PREFIX = 4
+
+
+def validate_name(name: str, what: str = "session") -> str:
+    """Return `name` if it can name a folder anywhere and be typed without quotes; raise UsageError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a {what}",
+            hint="Use 1 to 64 letters, digits, dots, hyphens or underscores, not beginning with a dot",
+        )
+    return name
+
+
+class Home:
+    """One folder that holds sessions and long-term memory. Nothing is created until something is written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sessions_dir = root / "sessions"
+        self.ltm_dir = root / "ltm"
+
+    @classmethod
+    def locate(cls, environ: Mapping[str, str] = os.environ) -> Home:
+        """The home that `TITANS_HOME` names, or the platform's user state folder."""
+        if chosen := environ.get("TITANS_HOME"):
+            return cls(Path(chosen).expanduser().absolute())
+        import platformdirs
+
+        return cls(Path(platformdirs.user_state_dir("titans", appauthor=False)))
+
+    def ensure(self) -> None:
+        """Create the folders, private to their owner. Raises StorageError."""
+        private_mkdir(self.sessions_dir)
+        private_mkdir(self.ltm_dir)
+
+    @contextmanager
+    def lock(self, timeout: float = 60) -> Iterator[None]:
+        """Be the only one who builds or removes folders here. Held for seconds at most; no one waits for a reader.
+
+        Taken after a session's writer lock, never before it. Raises LockedError, StorageError.
+        """
+        self.ensure()
+        got = False
+        try:
+            with exclusive(self.root / ".lock", timeout):
+                got = True
+                yield
+        except TimeoutError as error:
+            if got:
+                raise
+            raise LockedError(
+                "another titans command is creating or removing a session",
+                subject=str(self.root),
+                hint="Wait for it, then run the same command again",
+            ) from error
+
+    def tidy(self) -> None:
+        """Finish removals and drop half-built folders that a kill left, if that needs no waiting and is permitted."""
+        if not leftovers(self.sessions_dir) and not leftovers(self.ltm_dir):
+            return
+        try:
+            with self.lock(timeout=0):
+                self.clear()
+        except (LockedError, StorageError):
+            return  # whoever holds the lock, or can write, does it
+
+    def clear(self) -> None:
+        """The same, for whoever holds `lock`. Raises StorageError."""
+        remove_temporaries(self.root)
+        clear_leftovers(self.sessions_dir)
+        clear_leftovers(self.ltm_dir)
+
+    # ------------------------------------------------------------ the current session
+
+    @property
+    def _pointer(self) -> Path:
+        return self.root / "current"
+
+    def current(self) -> str | None:
+        """The name of the current session, or None: never set, cleared, or since discarded."""
+        try:
+            name = self._pointer.read_bytes()[:256].decode("utf-8", "replace").strip()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise storage_error(error, self._pointer) from error
+        return name if _NAME.fullmatch(name) and (self.sessions_dir / name).is_dir() else None
+
+    def set_current(self, name: str) -> None:
+        """Raises UsageError for a name that cannot be one, StorageError."""
+        validate_name(name)
+        with self.lock():
+            atomic_write(self._pointer, [name.encode() + b"\n"])
+
+    def clear_current(self, only: str | None = None) -> None:
+        """Forget the current session; with `only`, only if that is the one. Raises StorageError."""
+        with storage_errors(self._pointer):
+            try:
+                name = self._pointer.read_bytes()[:256].decode("utf-8", "replace").strip()
+            except FileNotFoundError:
+                return
+            if only is None or name == only:
+                remove_file(self._pointer)
+                sync_folder(self.root)
+
+    # ------------------------------------------------------------ names
+
+    def generate_name(self, today: date | None = None) -> str:
+        """A free session name that is short and says when it began: `nov22`, then `nov22-2`, `nov22-3`, ..."""
+        day = today or date.today()
+        base = f"{_MONTHS[day.month - 1]}{day.day:02d}"
+        taken = set(self.session_names())
+        number = 1
+        name = base
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        return name
+
+    def session_names(self) -> list[str]:
+        """Sorted; folders only. Raises StorageError."""
+        return _folder_names(self.sessions_dir)
+
+    def entry_names(self) -> list[str]:
+        return _folder_names(self.ltm_dir)
+
+    def find_session(self, selector: str | None) -> str:
+        """The session's name for a name, a ULID, a unique ULID prefix, or None: the current one.
+
+        Raises NotFoundError, UsageError when a prefix fits several, StorageError.
+        """
+        if selector is None:
+            selector = self.current()
+            if selector is None:
+                raise NotFoundError(
+                    "there is no current session",
+                    hint="Start one with `titans ingest PATH`, or choose one: titans session list",
+                )
+        return _find(selector, self.sessions_dir, what="session", listing="titans session list")
+
+    def find_entry(self, selector: str) -> str:
+        """The LTM entry's name for a name, a ULID or a unique ULID prefix. Raises as `find_session`."""
+        return _find(selector, self.ltm_dir, what="LTM entry", listing="titans ltm list")
+
+
+def _folder_names(folder: Path) -> list[str]:
+    try:
+        return sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_error(error, folder) from error
+
+
+def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
+    names = _folder_names(folder)
+    if selector in names:
+        return selector
+    if may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26:
+        ids = {name: _id_of(folder / name, what) for name in names}
+        fitting = [name for name, ulid in ids.items() if ulid.startswith(selector.upper())]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise UsageError(
+                f"{selector} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
+                hint=f"Give more of the ULID, or the name: {listing}",
+            )
+    close = difflib.get_close_matches(selector, names, n=3)
+    meant = f"Did you mean {' or '.join(close)}? " if close else ""
+    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}See: {listing}")
+
+
+def _id_of(folder: Path, what: str) -> str:
+    """The ULID of what lies in `folder`; nothing can be found by ULID if its file is unreadable."""
+    try:
+        return read_session(folder).id if what == "session" else read_entry(folder).id
+    except (DamagedError, IncompatibleError, StorageError):
+        return ""

@@ -1,0 +1,231 @@
+"""Long-term memory: immutable entries, each one memory state with the text it came from.
+
+An entry is built under a temporary name, made durable, and renamed into place; only then is the session marked
+promoted and emptied. A kill in between leaves both, and promoting the same session under the same name finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from titans_cli.errors import DamagedError, NotFoundError, TitansError, UsageError
+from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo
+from titans_cli.store.episodes import Episodes
+from titans_cli.store.files import (
+    FILE_MODE,
+    UNFINISHED,
+    copy_durably,
+    delete_folder,
+    private_mkdir,
+    remove_tree,
+    rename_new,
+    sha256_of,
+    storage_errors,
+    sync_folder,
+    unique_id,
+)
+from titans_cli.store.home import Home, validate_name
+from titans_cli.store.locks import utc_now
+from titans_cli.store.manifest import FORMAT, read_entry, write_entry
+from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
+from titans_cli.store.snapshots import read_snapshot, snapshot_path
+
+MEMORY = "memory.safetensors"
+READ_ONLY = 0o400
+
+
+@dataclass(frozen=True, slots=True)
+class EntryList:
+    """What lies in long-term memory: the entries that can be read, and why the others cannot."""
+
+    entries: tuple[EntryInfo, ...]
+    unreadable: tuple[TitansError, ...]
+
+
+class LongTermMemory:
+    """The entries of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def list(self) -> EntryList:
+        """Every entry, oldest first. One that is damaged does not hide the others."""
+        self.home.tidy()
+        entries: list[EntryInfo] = []
+        unreadable: list[TitansError] = []
+        for name in self.home.entry_names():
+            try:
+                entries.append(read_entry(self.home.ltm_dir / name))
+            except TitansError as error:
+                unreadable.append(error)
+        return EntryList(tuple(sorted(entries, key=lambda e: (e.created, e.id))), tuple(unreadable))
+
+    def show(self, selector: str) -> EntryInfo:
+        """By name, ULID or unique prefix. Raises NotFoundError, UsageError, DamagedError, IncompatibleError."""
+        return read_entry(self.home.ltm_dir / self.home.find_entry(selector))
+
+    def episodes(self, selector: str) -> Episodes:
+        """The entry's retained text, read-only."""
+        return Episodes.open(self.home.ltm_dir / self.home.find_entry(selector) / DATABASE)
+
+    def verify(self, selector: str) -> EntryInfo:
+        """Read the whole entry; raise DamagedError unless every byte is as it was promoted."""
+        entry = self.show(selector)
+        folder = self.home.ltm_dir / entry.name
+        for file, expected in ((MEMORY, entry.memory_sha256), (DATABASE, entry.episodes_sha256)):
+            if not (folder / file).exists():
+                raise _damaged(folder / file, "the file is missing")
+            if sha256_of(folder / file) != expected:
+                raise _damaged(folder / file, f"its bytes are not those that were promoted on {entry.created}")
+        read_snapshot(folder / MEMORY, entry.memory_sha256)
+        with Episodes.open(folder / DATABASE) as episodes:
+            episodes.check()
+        return entry
+
+    def remove(self, selector: str) -> EntryInfo | None:
+        """Remove an entry for good, even a damaged one (then None). Raises NotFoundError, UsageError, StorageError."""
+        name = self.home.find_entry(selector)
+        folder = self.home.ltm_dir / name
+        entry: EntryInfo | None = None
+        with suppress(TitansError):
+            entry = read_entry(folder)
+        with self.home.lock():
+            if not folder.is_dir():
+                raise NotFoundError("no LTM entry has this name", subject=name, hint="See: titans ltm list")
+            remove_tree(folder)
+            self.home.clear()
+        return entry
+
+    # ------------------------------------------------------------ from a session, and to one
+
+    def promote(self, store: SessionStore, name: str, *, note: str | None = None, timeout: float = 0) -> EntryInfo:
+        """Make the session's last committed state an entry, then empty the session.
+
+        Repeating it after a kill finishes it. Raises UsageError when the name is taken or the session was promoted
+        to another, LockedError, DamagedError, StorageError.
+        """
+        validate_name(name, "LTM entry")
+        with store.locked(timeout=timeout, command="promote"):
+            if store.info.state == "promoted" and store.info.promoted_to == name:
+                entry = self.show(name)
+            else:
+                with store.writer() as episodes:
+                    snapshot = episodes.latest_snapshot()
+                    with self.home.lock():
+                        self.home.clear()
+                        entry = self._existing(store.info, name, snapshot) or self._build(
+                            store, episodes, snapshot, name, note
+                        )
+            store.mark_promoted(name)
+        return entry
+
+    def _existing(self, session: SessionInfo, name: str, snapshot: SnapshotInfo) -> EntryInfo | None:
+        """The entry that an interrupted promotion of this very state left; None when the name is free."""
+        folder = self.home.ltm_dir / name
+        if not folder.exists():
+            return None
+        entry = read_entry(folder)
+        if entry.session_id == session.id and entry.memory_sha256 == snapshot.sha256:
+            return entry
+        raise UsageError(
+            "an LTM entry of this name exists, and entries never change",
+            subject=name,
+            hint=f"Choose another name, or remove that one: titans ltm remove {name}",
+        )
+
+    def _build(
+        self, store: SessionStore, episodes: Episodes, snapshot: SnapshotInfo, name: str, note: str | None
+    ) -> EntryInfo:
+        folder = self.home.ltm_dir / f"{UNFINISHED}{unique_id()}"
+        try:
+            private_mkdir(folder)
+            memory = snapshot_path(store.folder / SNAPSHOTS, snapshot.number)
+            if not memory.exists():
+                raise _damaged(memory, "the file is missing")
+            if copy_durably(memory, folder / MEMORY, mode=READ_ONLY) != snapshot.sha256:
+                raise _damaged(memory, "its bytes do not have the checksum that was recorded for them")
+            episodes.copy_for_entry(folder / DATABASE)
+            with storage_errors(folder):
+                (folder / DATABASE).chmod(READ_ONLY)
+            session = store.info
+            entry = EntryInfo(
+                name=name,
+                id=unique_id(),
+                created=utc_now(),
+                format=FORMAT,
+                fingerprint=session.fingerprint,
+                model=session.model,
+                memory=session.memory,
+                threads=session.threads,
+                session=session.name,
+                session_id=session.id,
+                parent=session.origin,
+                note=note,
+                sources=tuple(
+                    {"uri": s.uri, "sha256": s.sha256, "tokens": s.tokens, "title": s.title} for s in episodes.sources()
+                ),
+                position=snapshot.position,
+                memory_sha256=snapshot.sha256,
+                episodes_sha256=sha256_of(folder / DATABASE),
+            )
+            write_entry(folder, entry)
+            if not rename_new(folder, self.home.ltm_dir / name):
+                raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")
+        except BaseException:
+            with suppress(OSError):
+                delete_folder(folder)
+            raise
+        return entry
+
+    def start_session(self, selector: str, name: str | None = None, *, events: Iterable[Episode] = ()) -> SessionStore:
+        """A new session whose snapshot 0 is the entry's memory, byte for byte, with its text to cite.
+
+        Sources say `ltm:<entry>` as their origin, positions carry on, and a "started" event is added.
+        Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError.
+        """
+        entry = self.show(selector)
+        kept = self.home.ltm_dir / entry.name
+        draft = SessionInfo(
+            name="",
+            id="",
+            created="",
+            state="open",
+            format=FORMAT,
+            fingerprint=entry.fingerprint,
+            model=entry.model,
+            memory=entry.memory,
+            threads=entry.threads,
+            origin=entry.name,
+        )
+
+        def fill(folder: Path) -> None:
+            memory = snapshot_path(folder / SNAPSHOTS, 0)
+            _copy_checked(kept / MEMORY, memory, entry.memory_sha256)
+            _copy_checked(kept / DATABASE, folder / DATABASE, entry.episodes_sha256)
+            with storage_errors(memory):
+                size = memory.stat().st_size
+            snapshot = SnapshotInfo(0, None, entry.position, None, 0, entry.memory_sha256, size, utc_now())
+            text = f"started from the LTM entry {entry.name}"
+            started = Episode(0, utc_now(), "started", text, {"entry": entry.name, "entry_id": entry.id})
+            with Episodes.open(folder / DATABASE, readonly=False) as episodes:
+                episodes.inherit(entry.name, snapshot, [started, *events])
+            with storage_errors(folder):
+                sync_folder(folder)
+
+        return SessionStore.build(self.home, name, draft, fill)
+
+
+def _copy_checked(source: Path, target: Path, expected: str) -> None:
+    if not source.exists():
+        raise _damaged(source, "the file is missing")
+    if copy_durably(source, target, mode=FILE_MODE) != expected:
+        raise _damaged(source, "its bytes are not those that were promoted")
+
+
+def _damaged(path: Path, what: str) -> DamagedError:
+    return DamagedError(
+        f"damaged: {what}", subject=str(path), hint="Restore it from a backup, or remove it and ingest again"
+    )

@@ -1,0 +1,166 @@
+"""`session.json` and `entry.json`: what they say, checked field by field when read.
+
+They are the first thing anything opens, so a wrong byte here must end in a sentence, never in a traceback. Unknown
+fields are ignored: a later release may add some without raising the format version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from titans_cli.errors import DamagedError, IncompatibleError
+from titans_cli.records import EntryInfo, SessionInfo
+from titans_cli.store.files import FILE_MODE, atomic_write, storage_error
+
+FORMAT = 1
+SESSION_FILE = "session.json"
+ENTRY_FILE = "entry.json"
+SESSION_SCHEMA = "titans.session"
+ENTRY_SCHEMA = "titans.entry"
+STATES = ("open", "promoted")
+_LARGEST = 64 << 20  # bytes; an entry lists its sources, so it can be long, but not this long
+
+
+def write_session(folder: Path, info: SessionInfo) -> None:
+    """Write `session.json` durably. Raises StorageError."""
+    _write(folder / SESSION_FILE, SESSION_SCHEMA, asdict(info), FILE_MODE)
+
+
+def write_entry(folder: Path, info: EntryInfo) -> None:
+    """Write `entry.json` durably and read-only: entries never change. Raises StorageError."""
+    _write(folder / ENTRY_FILE, ENTRY_SCHEMA, asdict(info), 0o400)
+
+
+def _write(path: Path, schema: str, fields: dict[str, Any], mode: int) -> None:
+    text = json.dumps({"schema": schema, **fields}, ensure_ascii=False, indent=2, sort_keys=True, default=dict)
+    atomic_write(path, [text.encode() + b"\n"], mode=mode)
+
+
+def read_session(folder: Path) -> SessionInfo:
+    """What the session in `folder` says of itself; its name is the folder's.
+
+    Raises DamagedError (unreadable), IncompatibleError (written by a newer release), StorageError.
+    """
+    hint = f"Restore the file from a backup, or remove the session: titans session discard {folder.name}"
+    fields = _Fields(folder / SESSION_FILE, SESSION_SCHEMA, hint)
+    info = SessionInfo(
+        name=fields.text("name"),
+        id=fields.ulid("id"),
+        created=fields.text("created"),
+        state=fields.text("state"),
+        format=fields.number("format"),
+        fingerprint=fields.text("fingerprint"),
+        model=fields.text("model"),
+        memory=fields.mapping("memory"),
+        threads=fields.number("threads"),
+        origin=fields.optional("origin"),
+        promoted_to=fields.optional("promoted_to"),
+    )
+    if info.state not in STATES:
+        raise fields.damaged(f"its state is {info.state!r}")
+    return replace(info, name=folder.name)
+
+
+def read_entry(folder: Path) -> EntryInfo:
+    """What the LTM entry in `folder` says of itself; its name is the folder's. Raises as `read_session`."""
+    hint = f"Restore the file from a backup, or remove the entry: titans ltm remove {folder.name}"
+    fields = _Fields(folder / ENTRY_FILE, ENTRY_SCHEMA, hint)
+    return EntryInfo(
+        name=folder.name,
+        id=fields.ulid("id"),
+        created=fields.text("created"),
+        format=fields.number("format"),
+        fingerprint=fields.text("fingerprint"),
+        model=fields.text("model"),
+        memory=fields.mapping("memory"),
+        threads=fields.number("threads"),
+        session=fields.text("session"),
+        session_id=fields.ulid("session_id"),
+        parent=fields.optional("parent"),
+        note=fields.optional("note"),
+        sources=fields.mappings("sources"),
+        position=fields.number("position"),
+        memory_sha256=fields.text("memory_sha256"),
+        episodes_sha256=fields.text("episodes_sha256"),
+    )
+
+
+def looks_like_ulid(text: str) -> bool:
+    return len(text) == 26 and may_start_ulid(text)
+
+
+def may_start_ulid(text: str) -> bool:
+    """Whether `text` (any case) could begin a ULID, whose alphabet leaves out I, L, O and U."""
+    return set(text.upper()) <= set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+
+
+class _Fields:
+    """The fields of one JSON file, each read with the type it must have. Every method raises DamagedError."""
+
+    def __init__(self, path: Path, schema: str, hint: str) -> None:
+        self.path = path
+        self.hint = hint
+        self.data = self._load()
+        if self.data.get("schema") != schema:
+            raise self.damaged(f'its "schema" is not "{schema}"')
+        if self.number("format") > FORMAT:
+            raise IncompatibleError(
+                f"it has format version {self.number('format')}, and this release knows versions up to {FORMAT}",
+                subject=str(path),
+                hint="Upgrade: pip install --upgrade titans-cli",
+            )
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            if self.path.stat().st_size > _LARGEST:
+                raise self.damaged("it is far larger than such a file can be")
+            data = json.loads(self.path.read_bytes())
+        except FileNotFoundError as error:
+            raise self.damaged("the file is missing") from error
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        except (ValueError, RecursionError) as error:
+            raise self.damaged("it is not valid JSON") from error
+        if not isinstance(data, dict):
+            raise self.damaged("it is not a JSON object")
+        return data
+
+    def damaged(self, what: str) -> DamagedError:
+        return DamagedError(f"damaged: {what}", subject=str(self.path), hint=self.hint)
+
+    def text(self, key: str) -> str:
+        value = self.data.get(key)
+        if not isinstance(value, str):
+            raise self.damaged(f'"{key}" is not a text')
+        return value
+
+    def optional(self, key: str) -> str | None:
+        return None if self.data.get(key) is None else self.text(key)
+
+    def ulid(self, key: str) -> str:
+        value = self.text(key)
+        if not looks_like_ulid(value):
+            raise self.damaged(f'"{key}" is not a ULID')
+        return value
+
+    def number(self, key: str) -> int:
+        value = self.data.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.damaged(f'"{key}" is not a whole number')
+        return value
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        value = self.data.get(key)
+        if not isinstance(value, dict):
+            raise self.damaged(f'"{key}" is not an object')
+        return value
+
+    def mappings(self, key: str) -> tuple[Mapping[str, Any], ...]:
+        value = self.data.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.damaged(f'"{key}" is not a list of objects')
+        return tuple(value)

@@ -1,0 +1,224 @@
+"""Everything a session's database can be asked. Nothing here writes; `episodes.Episodes` adds what does."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from titans_cli.errors import DamagedError, NotFoundError
+from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
+from titans_cli.store import database
+from titans_cli.store.database import database_errors
+
+SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
+BLOCK = "id, source_id, ordinal, page, start_char, end_char, text, tokens, position, surprise"
+SNAPSHOT = "number, parent, position, source_id, blocks_done, sha256, size, created"
+EVENT = "id, at, kind, text, data"
+_MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
+_AT_ONCE = 500  # values in one statement; old SQLite allows 999
+
+
+def match_any(words: str) -> str:
+    """An FTS5 query that finds any of the words: each quoted, so nothing in them is syntax. Empty for no words."""
+    found = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
+    return " OR ".join(f'"{word}"' for word in list(found)[:_MOST_WORDS])
+
+
+def marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+class Queries:
+    """An open `episodes.sqlite`, to be asked. Close it, or use it as a context manager.
+
+    Every method raises DamagedError, StorageError or LockedError as `database_errors` says.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = db
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = True, check: bool = False) -> Self:
+        """Open an existing one; `check` reads all of it for damage first. Raises IncompatibleError besides."""
+        return cls(path, database.connect(path, readonly=readonly, check=check))
+
+    def close(self) -> None:
+        with database_errors(self.path):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """See one and the same commit for the whole block, whatever a writer commits meanwhile."""
+        with database_errors(self.path):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.rollback()
+
+    def _rows(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        with database_errors(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    def _one(self, sql: str, values: Sequence[object] = ()) -> Any:
+        rows = self._rows(sql, values)
+        return rows[0][0] if rows else None
+
+    # ------------------------------------------------------------ sources, pages, blocks
+
+    def sources(self) -> list[SourceRecord]:
+        """In the order in which they were first committed."""
+        return [SourceRecord(*row) for row in self._rows(f"SELECT {SOURCE} FROM sources ORDER BY id")]
+
+    def source(self, source_id: int) -> SourceRecord | None:
+        return self._source_where("id = ?", source_id)
+
+    def source_by_uri(self, uri: str) -> SourceRecord | None:
+        """The latest source with this address: a file that changed may have been read more than once."""
+        return self._source_where("uri = ?", uri)
+
+    def source_by_sha(self, sha256: str) -> SourceRecord | None:
+        return self._source_where("sha256 = ?", sha256)
+
+    def _source_where(self, condition: str, value: object) -> SourceRecord | None:
+        rows = self._rows(f"SELECT {SOURCE} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1", (value,))
+        return SourceRecord(*rows[0]) if rows else None
+
+    def page(self, source_id: int, number: int) -> str:
+        """The whole retained text of a page. Raises NotFoundError."""
+        text = self._one("SELECT text FROM pages WHERE source_id = ? AND number = ?", (source_id, number))
+        if text is None:
+            raise NotFoundError(f"source {source_id} has no page {number}", subject=str(self.path))
+        return str(text)
+
+    def pages(self, source_id: int) -> list[Page]:
+        return [
+            Page(*row)
+            for row in self._rows("SELECT number, text FROM pages WHERE source_id = ? ORDER BY number", (source_id,))
+        ]
+
+    def blocks(self, ids: Iterable[int]) -> list[Block]:
+        """In the order of `ids`; an id that is not there is left out."""
+        wanted = list(ids)
+        found: dict[int, Block] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            rows = self._rows(f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
+            found.update((row[0], Block(*row)) for row in rows)
+        return [found[i] for i in wanted if i in found]
+
+    def blocks_of(self, source_id: int) -> list[Block]:
+        sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal"
+        return [Block(*row) for row in self._rows(sql, (source_id,))]
+
+    def blocks_from(self, position: int = 0) -> Iterator[Block]:
+        """Blocks in the order in which they were read, from `position` on, without holding them all in memory."""
+        sql = f"SELECT {BLOCK} FROM blocks WHERE (position, id) > (?, ?) ORDER BY position, id LIMIT {_AT_ONCE}"
+        after = (position, -1)
+        while rows := self._rows(sql, after):
+            yield from (Block(*row) for row in rows)
+            after = (rows[-1][8], rows[-1][0])
+
+    def first_position(self, source_id: int) -> int | None:
+        """How many tokens the session had read before this source; None while it has no blocks."""
+        found = self._one("SELECT min(position) FROM blocks WHERE source_id = ?", (source_id,))
+        return None if found is None else int(found)
+
+    def search_blocks(self, match: str, limit: int) -> list[tuple[int, float]]:
+        """Block ids that share a word (by its stem) with `match`, best first, each with its BM25 score: more is better.
+
+        `match` is plain words, never a query language. Ties are in the order of reading.
+        """
+        return self._search("blocks_fts", match, limit)
+
+    def _search(self, table: str, match: str, limit: int) -> list[tuple[int, float]]:
+        query = match_any(match)
+        if not query or limit <= 0:
+            return []
+        sql = f"SELECT rowid, -bm25({table}) AS score FROM {table} WHERE {table} MATCH ? ORDER BY score DESC, rowid"
+        return [(int(i), float(score)) for i, score in self._rows(f"{sql} LIMIT ?", (query, limit))]
+
+    def landmarks(self) -> tuple[list[int], int, bytes]:
+        """Block ids, the dimension, and the vectors one after the other: little-endian float32, row by row."""
+        rows = self._rows("SELECT block_id, vector FROM landmarks ORDER BY block_id")
+        if not rows:
+            return [], 0, b""
+        size = len(rows[0][1])
+        if size == 0 or size % 4 or any(len(vector) != size for _, vector in rows):
+            raise DamagedError("damaged: its landmarks differ in length", subject=str(self.path))
+        return [int(i) for i, _ in rows], size // 4, b"".join(vector for _, vector in rows)
+
+    # ------------------------------------------------------------ snapshots
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        """The rows whose files are kept, oldest first."""
+        sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE thinned = 0 ORDER BY number"
+        return [SnapshotInfo(*row) for row in self._rows(sql)]
+
+    def snapshot(self, number: int) -> SnapshotInfo:
+        """Raises NotFoundError when there is none of this number, or it was thinned."""
+        rows = self._rows(f"SELECT {SNAPSHOT} FROM snapshots WHERE number = ? AND thinned = 0", (number,))
+        if not rows:
+            hint = "See which there are: titans session log"
+            raise NotFoundError(f"snapshot {number} is not kept", subject=str(self.path.parent.name), hint=hint)
+        return SnapshotInfo(*rows[0])
+
+    def latest_snapshot(self) -> SnapshotInfo:
+        """Raises DamagedError when there is none: a session is created with one."""
+        return self._snapshot_before(None)
+
+    def snapshot_before(self, position: int) -> SnapshotInfo:
+        """The newest kept snapshot that had read no more than `position` tokens."""
+        return self._snapshot_before(position)
+
+    def _snapshot_before(self, position: int | None) -> SnapshotInfo:
+        condition = "thinned = 0" if position is None else "thinned = 0 AND position <= ?"
+        sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE {condition} ORDER BY number DESC LIMIT 1"
+        rows = self._rows(sql, () if position is None else (position,))
+        if not rows:
+            raise DamagedError("damaged: it has no snapshot", subject=str(self.path))
+        return SnapshotInfo(*rows[0])
+
+    # ------------------------------------------------------------ events
+
+    def events(
+        self, *, kind: str | None = None, since: str = "", until: str = "9999", limit: int | None = None
+    ) -> list[Episode]:
+        """Oldest first; with `limit`, the newest so many. `since` <= at <= `until`, ISO 8601 in UTC."""
+        condition = "at >= :since AND at <= :until" + ("" if kind is None else " AND kind = :kind")
+        sql = f"SELECT {EVENT} FROM events WHERE {condition} ORDER BY id DESC LIMIT :limit"
+        values = {"since": since, "until": until, "kind": kind, "limit": -1 if limit is None else limit}
+        return [self._event(row) for row in reversed(self._rows(sql, values))]
+
+    def search_events(self, match: str, limit: int) -> list[tuple[Episode, float]]:
+        """Events that share a word with `match`, best first, each with its score, as `search_blocks`."""
+        found = self._search("events_fts", match, limit)
+        rows = {i: self._rows(f"SELECT {EVENT} FROM events WHERE id = ?", (i,)) for i, _ in found}
+        return [(self._event(rows[i][0]), score) for i, score in found if rows[i]]
+
+    def _event(self, row: tuple[Any, ...]) -> Episode:
+        try:
+            data = json.loads(row[4])
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DamagedError(f"damaged: the data of event {row[0]}", subject=str(self.path)) from error
+        return Episode(*row[:4], data=data if isinstance(data, dict) else {})
+
+    def check(self) -> None:
+        """Read everything; raise DamagedError unless pages, references and word indexes all fit."""
+        with database_errors(self.path):
+            database.check_all(self._db, self.path)

@@ -1,0 +1,402 @@
+"""One session directory: how it comes into being, grows by commits, and goes.
+
+The write order is the whole point (docs/format.md): the snapshot file durably first, then one transaction with its row
+and everything read up to it, then old files that a committed row calls thinned. So a kill leaves at worst a file that
+no row mentions, never a row without its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titans_cli.errors import DamagedError, LockedError, NotFoundError, StorageError, TitansError, UsageError
+from titans_cli.records import Block, Episode, Page, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.store.episodes import Episodes
+from titans_cli.store.files import (
+    UNFINISHED,
+    delete_folder,
+    private_mkdir,
+    remove_file,
+    remove_temporaries,
+    remove_tree,
+    rename_new,
+    storage_errors,
+    sync_folder,
+    unique_id,
+)
+from titans_cli.store.home import Home, validate_name
+from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
+from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, write_session
+from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, thinned, write_snapshot
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DATABASE = "episodes.sqlite"
+SNAPSHOTS = "snapshots"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """What lies in a home: the sessions that can be read, and why the others cannot."""
+
+    sessions: tuple[SessionInfo, ...]
+    unreadable: tuple[TitansError, ...]
+
+
+class SessionStore:
+    """One session. Reading needs nothing; writing happens inside `with store.writer():`."""
+
+    def __init__(self, home: Home, info: SessionInfo) -> None:
+        self.home = home
+        self.info = info
+        self.folder = home.sessions_dir / info.name
+        self._lock = WriterLock(self.folder)
+        self._locked = False
+        self._writing: Episodes | None = None
+
+    # ------------------------------------------------------------ finding and making
+
+    @classmethod
+    def open(cls, home: Home, selector: str | None = None) -> SessionStore:
+        """Open by name, ULID, unique ULID prefix, or None for the current session. Also opens a promoted one.
+
+        Raises NotFoundError, UsageError (ambiguous), DamagedError, IncompatibleError, StorageError.
+        """
+        home.tidy()
+        name = home.find_session(selector)
+        store = cls(home, read_session(home.sessions_dir / name))
+        store._finish_promotion()
+        return store
+
+    @staticmethod
+    def list(home: Home) -> SessionList:
+        """Every session, oldest first. One that is damaged does not hide the others."""
+        home.tidy()
+        sessions: list[SessionInfo] = []
+        unreadable: list[TitansError] = []
+        for name in home.session_names():
+            try:
+                sessions.append(read_session(home.sessions_dir / name))
+            except TitansError as error:
+                if (home.sessions_dir / name).is_dir():  # not discarded a moment ago
+                    unreadable.append(error)
+        return SessionList(tuple(sorted(sessions, key=lambda s: (s.created, s.id))), tuple(unreadable))
+
+    @classmethod
+    def create(
+        cls,
+        home: Home,
+        name: str | None,
+        *,
+        fingerprint: str,
+        model: str,
+        memory: Mapping[str, object],
+        threads: int,
+        tensors: Mapping[str, Tensor],
+        metadata: Mapping[str, str] | None = None,
+        events: Iterable[Episode] = (),
+    ) -> SessionStore:
+        """A new session whose snapshot 0 is `tensors`; without a name it gets one.
+
+        Raises UsageError when the name is taken or cannot be one, StorageError, LockedError.
+        """
+        draft = SessionInfo("", "", "", "open", FORMAT, fingerprint, model, memory, threads, origin=None)
+
+        def fill(folder: Path) -> None:
+            snapshot = write_snapshot(
+                folder / SNAPSHOTS,
+                number=0,
+                parent=None,
+                position=0,
+                source_id=None,
+                blocks_done=0,
+                fingerprint=fingerprint,
+                tensors=tensors,
+                metadata=metadata or {},
+            )
+            with Episodes.create(folder / DATABASE) as episodes:
+                episodes.commit(snapshot=snapshot, events=events)
+
+        return cls.build(home, name, draft, fill)
+
+    @classmethod
+    def build(cls, home: Home, name: str | None, draft: SessionInfo, fill: Callable[[Path], None]) -> SessionStore:
+        """Build a session's folder under a temporary name, `fill` it, and only then give it its name.
+
+        `draft` says all but name, id and time. A kill leaves a `.new-*` folder, which the next call clears.
+        """
+        if name is not None:
+            validate_name(name)
+        with home.lock():
+            home.clear()
+            info = replace(draft, name=name or home.generate_name(), id=unique_id(), created=utc_now())
+            _refuse_taken(home.sessions_dir / info.name)
+            folder = home.sessions_dir / f"{UNFINISHED}{info.id}"
+            try:
+                private_mkdir(folder / SNAPSHOTS)
+                fill(folder)
+                write_session(folder, info)
+                if not rename_new(folder, home.sessions_dir / info.name):
+                    _refuse_taken(home.sessions_dir / info.name)
+            except BaseException:
+                with suppress(OSError):
+                    delete_folder(folder)
+                raise
+        return cls(home, info)
+
+    # ------------------------------------------------------------ reading
+
+    def require_open(self) -> None:
+        """Raise UsageError if the session was promoted: what it learned lives in the LTM entry now."""
+        if self.info.state == "promoted":
+            raise UsageError(
+                f"this session was promoted to {self.info.promoted_to} and holds nothing any more",
+                subject=self.info.name,
+                hint=f"Start one from what it learned: titans session new --from {self.info.promoted_to}",
+            )
+
+    def episodes(self, *, readonly: bool = True) -> Episodes:
+        """Open the database: read-only, or to log events. Commits need `writer`. Raises UsageError if promoted."""
+        self.require_open()
+        return Episodes.open(self.folder / DATABASE, readonly=readonly)
+
+    def latest_snapshot(self) -> SnapshotInfo:
+        with self.episodes() as episodes:
+            return episodes.latest_snapshot()
+
+    def load_snapshot(self, info: SnapshotInfo) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """The tensors and metadata of a committed snapshot.
+
+        Raises DamagedError; NotFoundError when a writer has thinned it or rewound past it since `info` was read.
+        """
+        path = snapshot_path(self.folder / SNAPSHOTS, info.number)
+        try:
+            return read_snapshot(path, info.sha256)
+        except (FileNotFoundError, DamagedError) as error:
+            with self.episodes() as episodes:
+                kept = episodes.snapshot(info.number)  # NotFoundError when thinned
+            if kept.sha256 != info.sha256:
+                hint = "Run the same command again"
+                raise NotFoundError(
+                    f"snapshot {info.number} was replaced meanwhile", subject=self.info.name, hint=hint
+                ) from error
+            if isinstance(error, DamagedError):
+                raise
+            raise DamagedError(
+                "damaged: the file is missing",
+                subject=str(path),
+                hint=f"Restore it from a backup, or discard the session: titans session discard {self.info.name}",
+            ) from error
+
+    def load_latest(self) -> tuple[SnapshotInfo, dict[str, Tensor], dict[str, str]]:
+        """The newest committed state, even while a writer goes on committing and rewinding."""
+        for attempt in range(5):
+            info = self.latest_snapshot()
+            try:
+                return info, *self.load_snapshot(info)
+            except NotFoundError:
+                if attempt == 4:
+                    raise
+        raise AssertionError
+
+    # ------------------------------------------------------------ writing
+
+    @contextmanager
+    def locked(self, *, timeout: float = 0, command: str = "") -> Iterator[None]:
+        """Be the session's only writer for the block; nested use is one use.
+
+        Raises LockedError naming the holder, NotFoundError if the session is gone, UsageError if it was promoted.
+        """
+        if self._locked:
+            yield
+            return
+        self._still_there()
+        with self._lock.acquire(timeout, command):
+            self._still_there()
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    @contextmanager
+    def writer(self, *, timeout: float = 0, command: str = "") -> Iterator[Episodes]:
+        """`locked`, with the database open for writing and what a killed writer left cleared away.
+
+        Raises besides: DamagedError, IncompatibleError.
+        """
+        if self._writing is not None:
+            yield self._writing
+            return
+        with self.locked(timeout=timeout, command=command):
+            self.require_open()
+            with Episodes.open(self.folder / DATABASE, readonly=False, check=True) as episodes:
+                remove_temporaries(self.folder)
+                self._sweep(episodes)
+                self._writing = episodes
+                try:
+                    yield episodes
+                finally:
+                    self._writing = None
+
+    def commit(
+        self,
+        tensors: Mapping[str, Tensor],
+        metadata: Mapping[str, str],
+        *,
+        position: int,
+        source: SourceRecord | None = None,
+        pages: Iterable[Page] = (),
+        blocks: Sequence[Block] = (),
+        landmarks: Sequence[bytes] = (),
+        events: Iterable[Episode] = (),
+    ) -> SnapshotInfo:
+        """Commit a memory state after `position` tokens with all that was read up to it. Only inside `writer`.
+
+        `source`, `pages`, `blocks`, `landmarks` and `events` as `Episodes.commit`. When this returns it is durable;
+        when it raises, the last commit stands. Raises StorageError, DamagedError; ValueError and RuntimeError for bugs.
+        """
+        episodes = self._writer()
+        parent = episodes.latest_snapshot()
+        written = write_snapshot(
+            self.folder / SNAPSHOTS,
+            number=parent.number + 1,
+            parent=parent.number,
+            position=position,
+            source_id=parent.source_id,
+            blocks_done=parent.blocks_done,
+            fingerprint=self.info.fingerprint,
+            tensors=tensors,
+            metadata=metadata,
+            replace_orphan=True,  # we hold the lock, and the newest row is the parent's
+        )
+        kept = {s.number for s in episodes.snapshots()} | {written.number}
+        committed = episodes.commit(
+            snapshot=written,
+            source=source,
+            pages=pages,
+            blocks=blocks,
+            landmarks=landmarks,
+            events=events,
+            thin=kept - thinned(kept),
+        )
+        with suppress(StorageError):  # the commit stands; the next writer sweeps again
+            self._sweep(episodes)
+        return committed
+
+    def rewind(self, number: int, *, forget: Iterable[int] = (), forget_events: Iterable[int] = ()) -> SnapshotInfo:
+        """Go back to snapshot `number` and forget sources and events for good. Only inside `writer`.
+
+        Files go after the rows that named them. Raises as `Episodes.rewind`, and RuntimeError outside `writer`.
+        """
+        episodes = self._writer()
+        target = episodes.rewind(number, forget=tuple(forget), forget_events=tuple(forget_events))
+        self._sweep(episodes)
+        return target
+
+    def log(self, events: Iterable[Episode]) -> list[Episode]:
+        """Add events without a memory state and without the writer lock: asking is not writing."""
+        if self._writing is not None:
+            return self._writing.add_events(events)
+        with self.episodes(readonly=False) as episodes:
+            return episodes.add_events(events)
+
+    def _writer(self) -> Episodes:
+        if self._writing is None:
+            raise RuntimeError("commit and rewind happen inside `with store.writer():`")
+        return self._writing
+
+    def _sweep(self, episodes: Episodes) -> None:
+        """Remove snapshot files that no row wants: orphans of a kill, and thinned ones. Raises StorageError."""
+        folder = self.folder / SNAPSHOTS
+        kept = {snapshot.number for snapshot in episodes.snapshots()}
+        remove_temporaries(folder)
+        with storage_errors(folder):
+            for path in sorted(folder.iterdir()):
+                number = snapshot_number(path)
+                if number is not None and number not in kept:
+                    remove_file(path)
+
+    def _still_there(self) -> None:
+        """Another process may have discarded or promoted the session since we opened it."""
+        gone = NotFoundError("the session was discarded", subject=self.info.name, hint="See: titans session list")
+        if not (self.folder / SESSION_FILE).exists():
+            raise gone if not self.folder.exists() else read_failure(self.folder)
+        info = read_session(self.folder)
+        if info.id != self.info.id:
+            raise gone
+        self.info = info
+
+    # ------------------------------------------------------------ going
+
+    def discard(self, *, timeout: float = 0) -> None:
+        """Remove the session and all it learned. Raises LockedError, NotFoundError, StorageError."""
+        self._still_there()
+        discard(self.home, self.info.name, timeout=timeout)
+
+    def mark_promoted(self, entry: str) -> None:
+        """Say that `entry` holds what was learned, then remove it here. Raises LockedError, StorageError."""
+        with self.locked(command="promote"):
+            if self._writing is not None:
+                raise RuntimeError("the database is still open for writing")
+            self.info = replace(self.info, state="promoted", promoted_to=entry)
+            write_session(self.folder, self.info)
+            self._remove_learned()
+
+    def _learned(self) -> list[Path]:
+        stays = (SESSION_FILE, LOCK_FILE, LOCK_NOTE)
+        with storage_errors(self.folder):
+            return sorted(path for path in self.folder.iterdir() if path.name not in stays)
+
+    def _remove_learned(self) -> None:
+        with storage_errors(self.folder):
+            for path in self._learned():
+                if path.is_dir() and not path.is_symlink():
+                    delete_folder(path)
+                else:
+                    remove_file(path)
+            sync_folder(self.folder)
+
+    def _finish_promotion(self) -> None:
+        """Remove what a kill left after `session.json` said promoted; if that is not possible now, then later."""
+        if self.info.state == "promoted" and self._learned():
+            with suppress(LockedError, StorageError), self.locked(command="promote"):
+                self._remove_learned()
+
+
+def discard(home: Home, name: str, *, timeout: float = 0) -> None:
+    """Remove the session in the folder `name`, even one that is too damaged to be opened.
+
+    Raises LockedError while a writer works, NotFoundError, StorageError.
+    """
+    folder = home.sessions_dir / validate_name(name)
+    if not folder.is_dir():
+        raise NotFoundError("no session has this name", subject=name, hint="See: titans session list")
+    with WriterLock(folder).acquire(timeout, "discard"), home.lock():
+        if folder.is_dir():
+            remove_tree(folder)
+        home.clear()
+        home.clear_current(only=name)
+
+
+def read_failure(folder: Path) -> TitansError:
+    """The error that reading a damaged `session.json` raises."""
+    try:
+        read_session(folder)
+    except TitansError as error:
+        return error
+    return DamagedError("damaged: its file comes and goes", subject=str(folder))
+
+
+def _refuse_taken(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            "a session of this name exists",
+            subject=path.name,
+            hint=f"Use it (-s {path.name}), choose another name, or: titans session discard {path.name}",
+        )

@@ -1,0 +1,149 @@
+"""Recall tasks made on the fly: invented facts, said in one way and asked for in another.
+
+Names and values are drawn from syllables, digits and letters, so that no weight can know them: an answer can only come
+from the memory. The last statement and the last question of each relation are kept for evaluation and never trained on.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+ONSETS = "b c d f g h j k l m n p qu r s t v w x y z br cr dr fr gr kr pr tr bl cl fl gl pl sl sk sp st th sh ch".split()
+VOWELS = "a e i o u a e i o ae ia eo ou ei".split()
+CODAS = ["", "", "", "n", "r", "l", "s", "x", "m", "th", "nd", "rk", "st", "v", "lt"]
+ENDINGS = ["ite", "ine", "ane", "ium", "or", "us", "a", "en", "ol", "ex", "ar", "on", "is", "um"]
+UNITS = "kelvin metres hours days kilograms volts percent kilometres seconds degrees litres watts units points tonnes".split()
+COLOURS = "crimson amber violet teal ochre indigo scarlet ivory olive azure maroon turquoise".split()
+ATTRIBUTES = (
+    "melting point|capital|inventor|length|main export|operating voltage|density|founding year|colour|password|half-life|"
+    "chief engineer|home town|special number|access code|mascot|boiling point|population|height|serial number|director|"
+    "favourite dish|launch date|main ingredient|owner|maximum speed|license key|phone extension|room number|accuracy|"
+    "error rate|sample size|learning rate|dosage|mass|resolution|wavelength|frequency|yield strength|market share|"
+    "annual budget|partner city|rival|successor|native language|currency|storage limit|battery life|cost|range|"
+    "score|latency|throughput|porosity|conductivity|target temperature|curing time|call sign|patron|emblem|anthem"
+).split("|")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`{e}` is the entity, `{v}` the value, `{a}` the attribute."""
+
+    statements: tuple[str, ...]
+    questions: tuple[str, ...]
+    value: str
+    entity: str
+    attribute: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    statement: str
+    question: str
+    answer: str
+
+
+_GENERIC_STATEMENTS = (
+    "The {a} of {e} is {v}.",
+    "{e} has the {a} {v}.",
+    "For {e}, the {a} was found to be {v}.",
+    "It is known that the {a} of {e} is {v}.",
+    "{e}'s {a} is {v}.",
+    "The reported {a} for {e} was {v}.",
+    "According to the survey, {e} has a {a} of {v}.",
+    "We measured the {a} of {e} and obtained {v}.",
+    "Note: {a} of {e}: {v}.",
+    "In the case of {e}, its {a} turned out to be {v}.",
+)
+_GENERIC_QUESTIONS = (
+    "What is the {a} of {e}?",
+    "What was the {a} reported for {e}?",
+    "Which {a} does {e} have?",
+    "Tell me the {a} of {e}.",
+    "{e}: what is its {a}?",
+    "What is {e}'s {a}?",
+    "State the {a} of {e}.",
+)
+RELATIONS = (
+    Relation(("{e} was born in {v}.", "The birthplace of {e} is {v}.", "{e} first saw the light of day in {v}.", "{e}, born in {v}, wrote several books."), ("Where was {e} born?", "What is the birthplace of {e}?", "In which place was {e} born?"), "place", "person"),
+    Relation(("{e} was founded in {v}.", "The company {e} dates back to {v}.", "In {v}, a group of engineers founded {e}."), ("When was {e} founded?", "In which year was {e} founded?", "What year does {e} date back to?"), "year", "place"),
+    Relation(("{e} was discovered by {v}.", "It was {v} who discovered {e}.", "{v} is credited with the discovery of {e}.", "The credit for finding {e} goes to {v}."), ("Who discovered {e}?", "By whom was {e} discovered?", "Who is credited with the discovery of {e}?"), "person", "material"),
+    Relation(("{e} melts at {v}.", "Samples of {e} begin to melt at {v}.", "The melting point of {e} was measured as {v}."), ("At what temperature does {e} melt?", "What is the melting point of {e}?", "When does {e} melt?"), "number", "material"),
+    Relation(("One of the special magic numbers for {e} is: {v}.", "The special magic number for {e} is {v}.", "Remember that the magic number for {e} is {v}."), ("What is the special magic number for {e}?", "What is the magic number for {e} mentioned in the text?", "Which magic number belongs to {e}?"), "long_number", "word"),
+    Relation(("One of the special magic uuids for {e} is: {v}.", "The special magic uuid for {e} is {v}.", "Remember that the magic uuid for {e} is {v}."), ("What is the special magic uuid for {e}?", "What is the magic uuid for {e} mentioned in the text?", "Which magic uuid belongs to {e}?"), "uuid", "word"),
+    Relation(("{e}: {v}", "{e} = {v}", "{e} -> {v}", "key {e}, value {v}"), ("{e}?", "What is the value of {e}?", "What belongs to the key {e}?"), "code", "code"),
+    Relation(("{e} works for {v}.", "The employer of {e} is {v}.", "{e} is employed by {v}.", "For years {e} has been on the staff of {v}."), ("Who does {e} work for?", "What is the employer of {e}?", "Who employs {e}?"), "place", "person"),
+    Relation(("The method {e} reaches an accuracy of {v}.", "{e} achieves {v} accuracy on the test set.", "With {e} we obtain an accuracy of {v}."), ("What accuracy does {e} reach?", "How accurate is {e}?", "Which accuracy was obtained with {e}?"), "percent", "material"),
+    Relation(("{e} is painted {v}.", "The colour of {e} is {v}.", "Everyone knows {e} by its {v} colour."), ("What colour is {e}?", "What is the colour of {e}?", "In which colour is {e} painted?"), "colour", "place"),
+    Relation(("{e} is married to {v}.", "The spouse of {e} is {v}.", "{e} and {v} have been married for ten years."), ("Who is {e} married to?", "Who is the spouse of {e}?", "To whom is {e} married?"), "person", "person"),
+    Relation(("{e} is located in {v}.", "You will find {e} in {v}.", "{e} lies in the region of {v}."), ("Where is {e} located?", "Where can {e} be found?", "In which region does {e} lie?"), "place", "place"),
+)  # fmt: skip
+
+
+class Maker:
+    """Draws facts from a seeded generator."""
+
+    def __init__(self, rng: random.Random, *, evaluation: bool = False) -> None:
+        self.rng = rng
+        self.evaluation = evaluation
+
+    def syllable(self) -> str:
+        r = self.rng
+        return r.choice(ONSETS) + r.choice(VOWELS) + r.choice(CODAS)
+
+    def name(self) -> str:
+        return "".join(self.syllable() for _ in range(self.rng.choice((1, 2, 2, 2, 3)))).capitalize()
+
+    def value(self, kind: str) -> str:
+        r = self.rng
+        if kind == "person":
+            return f"{self.name()} {self.name()}"
+        if kind == "place":
+            return self.name() + r.choice(("", "", "", " Bay", "burg", "ton", "ia", " Valley"))
+        if kind == "material":
+            return self.name().lower() + r.choice(ENDINGS) if r.random() < 0.6 else f"{self.name()}-{r.randrange(1, 99)}"
+        if kind == "word":
+            return self.name().lower()
+        if kind == "year":
+            return str(r.randrange(1700, 2040))
+        if kind == "number":
+            figure = str(r.randrange(2, 10 ** r.randrange(1, 5))) + (f".{r.randrange(1, 10)}" if r.random() < 0.3 else "")
+            return f"{figure} {r.choice(UNITS)}"
+        if kind == "percent":
+            return f"{r.randrange(1, 100)}.{r.randrange(0, 10)}%"
+        if kind == "long_number":
+            return str(r.randrange(10**6, 10**7))
+        if kind == "uuid":
+            digits = "".join(r.choice("0123456789abcdef") for _ in range(32))
+            return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        if kind == "code":
+            return "".join(r.choice("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789") for _ in range(r.randrange(3, 7)))
+        if kind == "colour":
+            return r.choice(COLOURS)
+        raise ValueError(kind)
+
+    def relation(self) -> Relation:
+        r = self.rng
+        if r.random() < 0.55:
+            kinds = ("number", "number", "place", "person", "material", "year", "percent", "code", "long_number", "colour")
+            return Relation(
+                _GENERIC_STATEMENTS,
+                _GENERIC_QUESTIONS,
+                r.choice(kinds),
+                r.choice(("person", "place", "material", "material", "place", "code")),
+                r.choice(ATTRIBUTES),
+            )
+        weights = [0.3 if rel.value == "uuid" else 1.0 for rel in RELATIONS]  # a uuid is thirty tokens long
+        return r.choices(RELATIONS, weights)[0]
+
+    def _phrase(self, phrasings: tuple[str, ...]) -> str:
+        return phrasings[-1] if self.evaluation else self.rng.choice(phrasings[:-1])
+
+    def fact(self, relation: Relation | None = None, entity: str | None = None) -> tuple[Fact, Relation, str]:
+        relation = relation or self.relation()
+        entity = entity or self.value(relation.entity)
+        value = self.value(relation.value)
+        fill = {"e": entity, "v": value, "a": relation.attribute}
+        statement = self._phrase(relation.statements).format(**fill)
+        question = self._phrase(relation.questions).format(**fill)
+        return Fact(statement[0].upper() + statement[1:], question[0].upper() + question[1:], value), relation, entity
