@@ -6,11 +6,13 @@ import re
 
 # A full stop after these does not end a sentence.
 _ABBREVIATIONS = frozenset(
-    "e.g i.e cf vs etc al fig figs eq eqs sec secs ref refs tab no nos vol vols pp ch ed eds dr mr mrs ms prof st jr sr "
-    "approx resp ca dept univ inc ltd co corp jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k ph.d".split()
+    "e.g i.e cf vs etc al fig figs eq eqs sec secs ref refs tab no nos vol vols pp ch ed eds dr mr mrs ms prof st jr "
+    "sr approx resp ca dept univ inc ltd co corp jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k ph.d".split()
 )
-_END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|\n\s*\n|\n(?=\s*[-*•|]\s)")
+# Possessive, and never from the middle of a run: "......x" costs its length, not its square.
+_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s)|\n\s*\n|\n(?=\s*[-*•|]\s)")
 _LAST_WORD = re.compile(r"[\w.]+$")
+_LONGEST_WORD = 20  # characters looked back for an abbreviation
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -31,7 +33,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
     if match.group().strip("\"'”’)]") == ".":
-        word = _LAST_WORD.search(text, start, match.start())
+        word = _LAST_WORD.search(text, max(start, match.start() - _LONGEST_WORD), match.start())
         last = word.group().lower().rstrip(".") if word else ""
         if last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and text[match.start() - 1].isupper()):
             return False

@@ -14,16 +14,22 @@ class MemoryConfig:
     d_value    width of what is stored for a token
     conv       width of the causal convolution that gathers keys and queries over neighbouring tokens
     bandwidth  initial scale of a unit key inside the Fourier features; learned from there
+    momentum   ceiling of the momentum gate eta; 0 switches momentum off, and its half of the state with it. Off by
+               default: trained freely, eta went to 0.97 and turned into an amplifier of small writes, which served
+               short streams and ruined long ones (docs/log.md)
     """
 
     d_key: int = 64
     features: int = 4096
     d_value: int = 128
     conv: int = 4
-    bandwidth: float = 2.0
+    bandwidth: float = 3.0
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.d_key, self.features, self.d_value, self.conv) < 1 or self.features % 2:
             raise ValueError(f"widths must be positive and features even: {self}")
         if not self.bandwidth > 0:
             raise ValueError(f"bandwidth must be positive: {self.bandwidth}")
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(f"momentum is a ceiling between 0 and 1: {self.momentum}")

@@ -3,10 +3,10 @@
     phi(k) = sqrt(2 / F) [cos(s Omega^T k), sin(s Omega^T k)],   Omega ~ N(0, 1) fixed,   s learned
     <phi(k), phi(k')> ~ exp(-s^2 |k - k'|^2 / 2)                 |phi(k)| = 1 exactly
 
-Three properties earn it the place of the first layer. Every feature vector has norm 1, so one gate value means one step
-size for every token. Unlike keys are nearly orthogonal (there is no common mode as with rectified features), so that a
-fact written later hardly disturbs one written before. And the kernel does not depend on the width: F may be raised after
-training, for more capacity, without training again.
+Three properties earn it the place of the first layer. Every feature vector has norm 1, so one gate value means one
+step size for every token. Unlike keys are nearly orthogonal (there is no common mode as with rectified features), so
+that a fact written later hardly disturbs one written before. And the kernel does not depend on the width: F may be
+raised after training, for more capacity, without training again.
 """
 
 from __future__ import annotations
@@ -32,5 +32,6 @@ class FourierFeatures(nn.Module):
     def forward(self, k_BCK: Tensor) -> Tensor:
         """Unit keys [..., C, K] to unit features [..., C, F]."""
         half = self.width // 2
-        angle = (k_BCK * self.log_scale.exp()) @ self.omega_KF[:, :half]
-        return torch.cat([angle.cos(), angle.sin()], dim=-1) * half**-0.5
+        angle = (k_BCK * self.log_scale.exp()) @ self.omega_KF[:, :half].to(k_BCK.dtype)
+        features: Tensor = torch.cat([angle.cos(), angle.sin()], dim=-1) * half**-0.5
+        return features

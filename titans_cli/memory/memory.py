@@ -2,7 +2,8 @@
 
 M(k) = W^T phi(W_K c): a two-layer network whose first layer is slow and whose second layer, W, is the memory proper:
 it starts every session at zero and is changed only by `write`. Keys are bound to the *next* token: the pair
-(c_t, x_{t+1}) is what a later, similar context needs, where a pair made of one token (c_t, x_t) can only learn W_V W_K^-1.
+(c_t, x_{t+1}) is what a later, similar context needs, where a pair made of one token (c_t, x_t) can only learn
+W_V W_K^-1.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LOG_THETA_LIMIT = 4.0  # a lone token is written to at most 98%; beyond that onl
 
 
 class MemoryState(NamedTuple):
-    """The whole of what a memory has learned: M and S of eq. 13-14, fp32, [B, F, V]."""
+    """The whole of what a memory has learned: M and S of eq. 13-14, fp32, [B, F, V] (S is [B, 1, 1] without momentum)."""
 
     weights: Tensor
     momentum: Tensor
@@ -72,10 +73,11 @@ class NeuralMemory(nn.Module):
         self.gates.bias.copy_(torch.tensor([1.0, -4.0, -9.0]))
 
     def initial_state(self, batch: int = 1) -> MemoryState:
-        """A memory that has read nothing: zeros, [B, F, V] twice."""
+        """A memory that has read nothing: zeros, [B, F, V] twice; S is [B, 1, 1] without momentum."""
         shape = (batch, self.features.width, self.config.d_value)
         device = self.w_key.weight.device
-        return MemoryState(torch.zeros(shape, device=device), torch.zeros(shape, device=device))
+        still = shape if self.config.momentum else (batch, 1, 1)
+        return MemoryState(torch.zeros(shape, device=device), torch.zeros(still, device=device))
 
     def _gather(self, x_NCD: Tensor) -> Tensor:
         """x plus a causal convolution over it: a key then carries the few tokens before it."""
@@ -102,12 +104,15 @@ class NeuralMemory(nn.Module):
             keys=F.normalize(self.w_key(gathered), dim=-1),
             values=F.normalize(self.w_value(target_NCD), dim=-1),
             theta=theta,
-            eta=(eta.sigmoid() * weight).sum(-1),
+            eta=self.config.momentum * (eta.sigmoid() * weight).sum(-1),
             alpha=(alpha.sigmoid() * weight).sum(-1),
         )
 
     def write(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
-        """Learn one segment, in the state's own precision. Returns the new state and every token's surprise [B, C] (1.0 for a memory of zeros)."""
+        """Learn one segment, in the state's own precision.
+
+        Returns the new state and every token's surprise [B, C] (1.0 for a memory of zeros).
+        """
         dtype = state.weights.dtype
         with torch.autocast(state.weights.device.type, enabled=False):
             written = implicit_step(
@@ -116,11 +121,12 @@ class NeuralMemory(nn.Module):
                 self.features(inputs.keys.to(dtype)),
                 *(t.to(dtype) for t in inputs[1:]),
             )
-        return MemoryState(written.weights_BFV, written.momentum_BFV), written.surprise_BC
+        momentum = written.momentum_BFV if self.config.momentum else state.momentum
+        return MemoryState(written.weights_BFV, momentum), written.surprise_BC
 
     def read(self, state: MemoryState, q_BCK: Tensor) -> Tensor:
         """A pure forward pass M(q): unit queries [B, C, K] to [B, C, D]. Changes nothing (eq. 15)."""
         with torch.autocast(state.weights.device.type, enabled=False):
             recalled = self.features(q_BCK.to(state.weights.dtype)) @ state.weights
-        out: Tensor = self.w_out(recalled)
+        out: Tensor = self.w_out(recalled.to(self.w_out.weight.dtype))
         return out

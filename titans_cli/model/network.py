@@ -55,7 +55,7 @@ class Attention(nn.Module):
         self.persistent = nn.Parameter(torch.randn(persistent, d_model) * 0.5) if persistent else None
 
     def _heads(self, x_NCD: Tensor) -> Tensor:
-        return x_NCD.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        return torch.unflatten(x_NCD, -1, (self.n_heads, -1)).transpose(1, 2)
 
     def forward(self, x_NCD: Tensor, context_NCD: Tensor | None = None) -> Tensor:
         n, c, _ = x_NCD.shape
@@ -82,7 +82,9 @@ class Attention(nn.Module):
 
 class Mlp(nn.Sequential):
     def __init__(self, d_model: int) -> None:
-        super().__init__(nn.Linear(d_model, 4 * d_model, bias=False), nn.GELU(), nn.Linear(4 * d_model, d_model, bias=False))
+        super().__init__(
+            nn.Linear(d_model, 4 * d_model, bias=False), nn.GELU(), nn.Linear(4 * d_model, d_model, bias=False)
+        )
 
 
 class Block(nn.Module):
@@ -150,7 +152,9 @@ class TitansNetwork(nn.Module):
             if name.endswith(("w_q.weight", "w_kv.weight", "mlp.0.weight")):
                 nn.init.normal_(p, std=self.spec.d_model**-0.5)
             elif name.endswith(("w_o.weight", "mlp.2.weight")):
-                nn.init.normal_(p, std=0.5 * p.shape[1] ** -0.5 / (self.spec.lower_layers + self.spec.upper_layers + 1) ** 0.5)
+                nn.init.normal_(
+                    p, std=0.5 * p.shape[1] ** -0.5 / (self.spec.lower_layers + self.spec.upper_layers + 1) ** 0.5
+                )
         nn.init.constant_(self.mac.gate.bias, 1.0)
         nn.init.orthogonal_(self.landmark_head.weight)
         self.memory.reset_parameters()
@@ -214,13 +218,13 @@ class TitansNetwork(nn.Module):
         state = self.memory.initial_state(b) if state is None else state
         x = self.trunk(tokens)
         if not memory:
-            return StreamOutput(self.head(x, None).unflatten(0, (b, t)), state, x.new_zeros(b, t, c))
-        inputs = SegmentInputs(*(s.unflatten(0, (b, t)) for s in self.memory_inputs(x, tokens, mask)))
-        queries = self.memory.queries(self.norm_memory(x)).unflatten(0, (b, t))
+            return StreamOutput(torch.unflatten(self.head(x, None), 0, (b, t)), state, x.new_zeros(b, t, c))
+        inputs = SegmentInputs(*(torch.unflatten(s, 0, (b, t)) for s in self.memory_inputs(x, tokens, mask)))
+        queries = torch.unflatten(self.memory.queries(self.norm_memory(x)), 0, (b, t))
         reads, surprise = [], []
         for i in range(t):
             reads.append(self.memory.read(state, queries[:, i]))
             state, s = self.memory.write(state, SegmentInputs(*(p[:, i] for p in inputs)))
             surprise.append(s)
-        hidden = self.head(x, torch.stack(reads, 1).flatten(0, 1)).unflatten(0, (b, t))
+        hidden = torch.unflatten(self.head(x, torch.stack(reads, 1).flatten(0, 1)), 0, (b, t))
         return StreamOutput(hidden, state, torch.stack(surprise, 1))

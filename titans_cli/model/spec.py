@@ -28,10 +28,17 @@ class TitansSpec:
     features: int = 4096
     d_value: int = 128
     conv: int = 4
+    momentum: float = 0.0
 
     @property
     def memory(self) -> MemoryConfig:
-        return MemoryConfig(d_key=self.d_key, features=self.features, d_value=self.d_value, conv=self.conv)
+        return MemoryConfig(
+            d_key=self.d_key,
+            features=self.features,
+            d_value=self.d_value,
+            conv=self.conv,
+            momentum=self.momentum,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,7 +1,7 @@
 """The byte-level BPE tokenizer of the native model. Every text has an encoding and decodes back to itself.
 
-Sentences are encoded one at a time, each as if a space came before it, so that how a sentence is cut into tokens does not
-depend on what it is packed with. Digits are single tokens: numbers are recalled digit by digit.
+Sentences are encoded one at a time, each as if a space came before it, so that how a sentence is cut into tokens does
+not depend on what it is packed with. Digits are single tokens: numbers are recalled digit by digit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from titans_cli.errors import ModelError
 
+_HINT = "A titans model folder holds the tokenizer.json that its model was trained with."
 SPECIAL = ("<|pad|>", "<|end|>", "<|question|>", "<|answer|>")
 PAD, END, QUESTION, ANSWER = range(4)
 
@@ -23,7 +24,7 @@ class TitansTokenizer:
     def __init__(self, backend: Tokenizer) -> None:
         self.backend = backend
         if tuple(backend.id_to_token(i) for i in range(len(SPECIAL))) != SPECIAL:
-            raise ModelError("the tokenizer's first tokens are not the ones a titans model needs")
+            raise ModelError("the tokenizer's first tokens are not the ones a titans model needs", hint=_HINT)
         backend.encode_special_tokens = True  # "<|end|>" in a document is plain text, never a control token
 
     @classmethod
@@ -32,9 +33,9 @@ class TitansTokenizer:
         try:
             return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise ModelError(f"cannot load the tokenizer ({error})", subject=str(path)) from error
-        except Exception as error:  # noqa: BLE001  tokenizers raises bare Exception for malformed files
-            raise ModelError(f"not a tokenizer file ({error})", subject=str(path)) from error
+            raise ModelError(f"cannot load the tokenizer ({error})", subject=str(path), hint=_HINT) from error
+        except Exception as error:  # tokenizers raises bare Exception for malformed files
+            raise ModelError(f"not a tokenizer file ({error})", subject=str(path), hint=_HINT) from error
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> TitansTokenizer:

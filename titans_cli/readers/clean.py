@@ -92,15 +92,17 @@ _LETTERS = re.compile(r"[^\W\d_]")
 def drop_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:
     """Pages without the headers, footers and page numbers that most of them share.
 
-    A line among the first or last four of a page, its numbers ignored, runs when it does so on at least three
-    pages and on two pages in five (left and right pages may differ). A page is never emptied.
+    A line among the first or last four of a page, its numbers ignored, runs when it stands there on at least
+    three pages and on two pages in five (left and right pages may differ). Pages of few lines vote only with
+    the outermost of them, so that what they really say twice stays. A page is never emptied.
     """
     kept = [[line for line in page if line] for page in pages]
     if len(kept) < 3:
         return [list(page) for page in pages]
     counts: Counter[str] = Counter()
     for lines in kept:
-        counts.update({_running_key(line) for line in (*lines[:_DEPTH], *lines[-_DEPTH:])})
+        depth = max(1, min(_DEPTH, len(lines) // 5))
+        counts.update({_running_key(line) for line in (*lines[:depth], *lines[-depth:])})
     filled = sum(1 for lines in kept if lines)
     running = {key for key, count in counts.items() if count >= 3 and count >= 0.4 * filled}
     return [_without(page, running) for page in pages]
@@ -121,6 +123,8 @@ def _running_key(line: str) -> str:
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
 _HYPHEN = re.compile(r"([^\W_]+)[-‐]$")
+_LONGEST_WORD = 60  # characters of a line's end to look at
+_LONGEST_LINE = 2000  # a line that grows by more is no prose
 _NEXT_WORD = re.compile(r"[^\W_]+")
 
 
@@ -148,9 +152,9 @@ def join_hyphenated(lines: Sequence[str], words: set[str]) -> list[str]:
     """
     out: list[str] = []
     for line in lines:
-        tail = _HYPHEN.search(out[-1]) if out else None
+        tail = _HYPHEN.search(out[-1][-_LONGEST_WORD:]) if out and out[-1].endswith(("-", "‐")) else None
         head = _NEXT_WORD.match(line)
-        if tail is None or head is None:
+        if tail is None or head is None or len(out[-1]) > _LONGEST_LINE:
             out.append(line)
             continue
         left, right = tail[1], head[0]

@@ -43,11 +43,11 @@ def discover(
     `paths` wins over `include` but not over `exclude`. The same file named twice is read once.
     """
     if not paths and files_from is None:
-        raise UsageError("nothing to read was named", hint="name files or folders, e.g. titans ingest ./papers")
+        raise UsageError("nothing to read was named", hint="Name files or folders, e.g. titans ingest ./papers")
     if files_from == STDIN and STDIN in paths:
         raise UsageError(
             "standard input cannot be both a document and the list of files",
-            hint="put the list into a file and name it with --files-from",
+            hint="Put the list into a file and name it with --files-from",
         )
     search = _Search(tuple(include), tuple(exclude))
     for path in paths:
@@ -120,21 +120,20 @@ class _Search:
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if self.excluded(below):
                     continue
-                if entry.is_dir():
+                kind = _entry_kind(entry)
+                if kind == "folder":
                     stack.append((below, entry.path))
-                elif entry.is_file():
+                elif kind == "file":
                     yield below, entry.path
-                elif entry.is_symlink() and kind_of_name(entry.name) is not None:
+                elif kind == "dangling" and kind_of_name(entry.name) is not None:
                     display = _displayable(entry.path)
-                    error_ = ReadError(
-                        "it is a symbolic link to nothing", subject=display, hint="remove or mend the link"
-                    )
-                    self.fail(display, error_)
+                    hint = "Remove or mend the link"
+                    self.fail(display, ReadError("it is a symbolic link to nothing", subject=display, hint=hint))
 
     def add(self, path: str) -> None:
         display = _displayable(path)
         if display != path:
-            hint = "rename it, then ingest it again"
+            hint = "Rename it, then ingest it again"
             self.fail(display, ReadError("its name is not valid Unicode", subject=display, hint=hint))
             return
         uri = os.path.realpath(path)
@@ -145,6 +144,18 @@ class _Search:
 
     def excluded(self, relative: str) -> bool:
         return _matches(relative, self.exclude)
+
+
+def _entry_kind(entry: os.DirEntry[str]) -> str:
+    """ "folder", "file", "dangling" for a link that leads nowhere or in a circle, or "other" (pipes, devices)."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+    except OSError:
+        return "dangling"
+    return "dangling" if entry.is_symlink() and not os.path.exists(entry.path) else "other"  # noqa: PTH110
 
 
 def _matches(relative: str, globs: Sequence[str]) -> bool:
@@ -165,7 +176,7 @@ def _unknown_suffix(display: str) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         "no reader for this kind of file",
         subject=display,
-        hint=f"readable are {' '.join(SUFFIXES)}; to read it as text, name it with --include",
+        hint=f"Readable are {' '.join(SUFFIXES)}; to read it as text, name it with --include",
     )
 
 
@@ -175,7 +186,7 @@ def _listed(files_from: str) -> list[str]:
         data = sys.stdin.buffer.read() if files_from == STDIN else Path(files_from).read_bytes()
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        hint = "name a readable file with one path a line, or - for standard input"
+        hint = "Name a readable file with one path a line, or - for standard input"
         raise UsageError(f"the list of files could not be read: {reason}", subject=files_from, hint=hint) from error
     data = data.removeprefix(b"\xef\xbb\xbf")
     lines = data.split(b"\0") if b"\0" in data else data.splitlines()

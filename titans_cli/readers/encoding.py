@@ -18,7 +18,7 @@ _SAMPLE = 1 << 16  # a guess from this much is as good as from all of it, and do
 _META_CHARSET = re.compile(
     rb"""<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I
 )
-_HINT = "convert it to UTF-8 first, e.g. iconv -f ENCODING -t UTF-8 IN > OUT"
+_HINT = "Convert it to UTF-8 first, e.g. iconv -f ENCODING -t UTF-8 IN > OUT"
 
 
 def decode(data: bytes, display: str, *, declared: str | None = None) -> tuple[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from titans_cli.readers.parsed import Parsed
 from titans_cli.readers.title import title_of_page
 from titans_cli.records import Page
 
+OUT_OF_MEMORY = 7  # the worker's exit code; not imported from it: it runs as __main__ in its own process
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
 _MAX_WARNINGS = 20  # named one by one
@@ -83,7 +85,11 @@ class Reading:
             if time.monotonic() >= self.deadline:
                 self.cut_off_at = page
                 return
-            with _Process(self.job(page), self.data) as process:
+            try:
+                worker = _Process(self.job(page), self.data)
+            except OSError as error:
+                raise self.no_worker(f"its parser could not be started: {error.strerror}") from error
+            with worker as process:
                 outcome = self.listen(process)
             if outcome is not None:
                 self.blame(outcome)
@@ -102,12 +108,15 @@ class Reading:
         }
 
     def listen(self, process: _Process) -> str | None:
-        """Take what the worker says. None when it told all it had to; else how it failed: "time", "crash"."""
-        message = process.receive(_STARTUP_SECONDS)
+        """Take what the worker says. None when it told all it had to; else how it failed: "time", "memory", "crash"."""
+        try:
+            message = process.receive(_STARTUP_SECONDS)
+        except TimeoutError:
+            raise self.no_worker("its parser did not start in time") from None
         if message is None or "started" not in message:
             if message is not None and "error" in message:
                 self.take(message)
-            return "crash"
+            return process.fate()
         while True:
             patience = self.deadline - time.monotonic()
             if self.kind != "html":
@@ -117,7 +126,7 @@ class Reading:
             except TimeoutError:
                 return "time"
             if message is None:
-                return "crash"
+                return process.fate()
             if self.take(message):
                 return None
 
@@ -150,32 +159,34 @@ class Reading:
                 raise self.error(f"it took more than {self.limits.seconds:g} s", "time")
             self.cut_off_at = self.next_page()
             self.finished = True
-        elif self.count is None:
-            what = (
-                f"opening it took more than {self.limits.seconds_per_page:g} s"
-                if outcome == "time"
-                else "its parser died"
-            )
-            raise self.error(what, outcome)
+            return
+        if outcome == "time":
+            doing = "opening it" if self.count is None else "it"
+            what = f"{doing} took more than {self.limits.seconds_per_page:g} s"
         else:
-            what = f"it took more than {self.limits.seconds_per_page:g} s" if outcome == "time" else "its parser died"
-            self.bad[self.next_page()] = (what, outcome)
+            what = "it takes too much memory" if outcome == "memory" else "its parser crashed"
+        if self.count is None:
+            raise self.error(what, outcome)
+        self.bad[self.next_page()] = (what, outcome)
 
     def error(self, what: str, kind: str) -> ReadError:
         if kind == "encrypted":
-            hint = "decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf"
+            hint = "Decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf"
             return EncryptedError("it is encrypted and needs a password", subject=self.display, hint=hint)
         if kind == "text":
             return _text_limit(self.display, self.limits)
         if kind in ("time", "memory"):
             hint = (
-                "split it into smaller files"
+                "Split it into smaller files"
                 if self.kind == "html"
-                else "split it, e.g. qpdf --split-pages=50 in.pdf out.pdf"
+                else "Split it, e.g. qpdf --split-pages=50 in.pdf out.pdf"
             )
             return LimitError(what, subject=self.display, hint=hint)
-        mend = "mend it, e.g. qpdf in.pdf out.pdf, or download it again" if self.kind == "pdf" else "download it again"
+        mend = "Mend it, e.g. qpdf in.pdf out.pdf, or download it again" if self.kind == "pdf" else "Download it again"
         return CorruptError(f"it is damaged: {what}", subject=self.display, hint=mend)
+
+    def no_worker(self, what: str) -> ReadError:
+        return ReadError(what, subject=self.display, hint="The machine may be too busy; try again")
 
     def no_text(self) -> ReadError:
         """Why no page gave any text: what went wrong first, or else there is none."""
@@ -185,18 +196,17 @@ class Reading:
         if self.cut_off_at is not None:
             return self.error(f"it took more than {self.limits.seconds:g} s", "time")
         if self.images:
-            hint = "run OCR first, e.g. ocrmypdf in.pdf out.pdf"
+            hint = "Run OCR first, e.g. ocrmypdf in.pdf out.pdf"
             return NoTextError("its pages are scanned images without text", subject=self.display, hint=hint)
-        return NoTextError("there is no text in it", subject=self.display, hint="leave it out")
+        return NoTextError("there is no text in it", subject=self.display, hint="Leave it out")
 
     def warnings(self) -> tuple[str, ...]:
         notes = [f"page {number}: skipped, {what}" for number, (what, _) in sorted(self.bad.items())]
         if len(notes) > _MAX_WARNINGS:
             notes = [*notes[:_MAX_WARNINGS], f"and {len(notes) - _MAX_WARNINGS} more pages skipped"]
         if self.cut_off_at is not None:
-            notes.append(
-                f"pages {self.cut_off_at} to {self.count}: skipped, the file took more than {self.limits.seconds:g} s"
-            )
+            which = f"pages {self.cut_off_at} to" if self.cut_off_at != self.count else "page"
+            notes.append(f"{which} {self.count}: skipped, the file took more than {self.limits.seconds:g} s")
         if self.odd >= _MANY_ODDITIES:
             notes.append(f"slightly malformed: the parser passed over {self.odd} oddities")
         return tuple(notes)
@@ -204,7 +214,7 @@ class Reading:
 
 def _text_limit(display: str, limits: Limits) -> LimitError:
     what = f"it holds more than {limits.max_text_chars:,} characters of text"
-    return LimitError(what, subject=display, hint="split it into smaller files")
+    return LimitError(what, subject=display, hint="Split it into smaller files")
 
 
 class _Process:
@@ -250,8 +260,21 @@ class _Process:
             raise TimeoutError from None
         if line is None or not line.endswith(b"\n"):
             return None
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return None  # it is not itself any more
         return message if isinstance(message, dict) else None
+
+    def fate(self) -> str:
+        """How a worker that fell silent ended: "memory", "time" (its processor-time limit) or "crash"."""
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "crash"
+        if code in (OUT_OF_MEMORY, -_signal("SIGKILL")):  # nobody but the system's memory killer kills it before us
+            return "memory"
+        return "time" if code == -_signal("SIGXCPU") else "crash"
 
     def _feed(self, header: bytes, data: bytes) -> None:
         pipe = self.process.stdin
@@ -271,3 +294,7 @@ class _Process:
         assert pipe is not None
         while line := pipe.readline(self.longest):
             yield line
+
+
+def _signal(name: str) -> int:
+    return int(getattr(signal, name, 0)) or 1 << 16  # a number no process ends with, where there is no such signal

@@ -13,7 +13,6 @@ _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"[ \t]*(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+")
 _QUOTE = re.compile(r" {0,3}(?:>[ \t]?)+")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|[ \t:|-]*$")
 _DEFINITION = re.compile(r" {0,3}\[[^\]\n]{1,300}\]:[ \t]*\S")
 _FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\n]{1,100}\]:[ \t]*")
 _FRONT_TITLE = re.compile(r"title[ \t]*:[ \t]*(.+)", re.I)
@@ -31,9 +30,13 @@ _INLINE = (
     (re.compile(r"\*(?=[^\s*])([^*]{1,5000})\*"), r"\1"),
     (re.compile(r"(?<!\w)_(?=[^\s_])([^_]{1,5000})_(?!\w)"), r"\1"),
     (re.compile(r"~~(?=\S)([^~]{1,5000})~~"), r"\1"),
-    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),  # an escaped mark
 )
-_CODE = re.compile(r"(`+)([^`]{1,5000})\1(?!`)")
+_ANY_MARK = re.compile(r"[\[*_<~\\]")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_HIDDEN = re.compile(
+    "[\ue021-\ue07e]"
+)  # an escaped mark on its way past the patterns; mended text has no such character
+_CODE = re.compile(r"(?<!`)(`{1,9})(?!`)([^`]{1,5000})\1(?!`)")
 
 
 def parse_markdown(text: str) -> tuple[str | None, str]:
@@ -93,7 +96,7 @@ class _Blocks:
         elif _SETEXT.match(line) and self.lines and not self.table:
             words, self.lines = " ".join(self.lines), []
             self.add_heading(words, level=1 if line.strip().startswith("=") else 2)
-        elif _RULE.match(line) or _TABLE_RULE.match(line):
+        elif _RULE.match(line) or _is_table_rule(line):
             self.table = self.table or "|" in line
         elif _DEFINITION.match(line) and not _FOOTNOTE.match(line):
             self.end()
@@ -129,6 +132,11 @@ class _Blocks:
         self.lines, self.fence = [], None
 
 
+def _is_table_rule(line: str) -> bool:
+    """The line of dashes below a table's head."""
+    return "|" in line and "-" in line and not line.strip("|:- \t")
+
+
 def inline(text: str) -> str:
     """Words without the marks around them; what stands in code marks is left as it is."""
     out, at = [], 0
@@ -139,6 +147,9 @@ def inline(text: str) -> str:
 
 
 def _strip_marks(text: str) -> str:
+    if not _ANY_MARK.search(text):
+        return text
+    text = _ESCAPED.sub(lambda mark: chr(0xE000 + ord(mark[1])), text)
     for pattern, replacement in _INLINE:
         text = pattern.sub(replacement, text)
-    return text
+    return _HIDDEN.sub(lambda mark: chr(ord(mark[0]) - 0xE000), text)

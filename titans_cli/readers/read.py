@@ -22,13 +22,13 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
     display = source.display
     data = _read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)
     if not data or data.isspace():
-        raise NoTextError("the file is empty", subject=display, hint="leave it out")
+        raise NoTextError("the file is empty", subject=display, hint="Leave it out")
     kind = kind_of(data, source.uri, display)
     parsed = _parse(kind, data, display, limits)
     if sum(len(page.text) for page in parsed.pages) > limits.max_text_chars:
         raise too_much_text(display, limits)
     if not any(page.text for page in parsed.pages):
-        raise NoTextError("there is no text in it", subject=display, hint="leave it out")
+        raise NoTextError("there is no text in it", subject=display, hint="Leave it out")
     return Document(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -44,7 +44,7 @@ def too_much_text(display: str, limits: Limits) -> LimitError:
     return LimitError(
         f"it holds more than {limits.max_text_chars:,} characters of text",
         subject=display,
-        hint="split it into smaller files",
+        hint="Split it into smaller files",
     )
 
 
@@ -101,7 +101,7 @@ def _read_stdin(limits: Limits) -> bytes:
     try:
         data = sys.stdin.buffer.read(limits.max_bytes + 1)
     except (OSError, ValueError, AttributeError) as error:  # closed, or replaced by something without bytes
-        raise ReadError("standard input could not be read", subject=STDIN, hint="pipe a file into it") from error
+        raise ReadError("standard input could not be read", subject=STDIN, hint="Pipe a file into it") from error
     if len(data) > limits.max_bytes:
         raise _too_large(STDIN, limits)
     return data
@@ -109,14 +109,14 @@ def _read_stdin(limits: Limits) -> bytes:
 
 def _too_large(display: str, limits: Limits) -> LimitError:
     size = f"{limits.max_bytes / (1 << 20):,.0f} MiB" if limits.max_bytes >= 1 << 20 else f"{limits.max_bytes:,} bytes"
-    return LimitError(f"the file is larger than {size}", subject=display, hint="split it into smaller files")
+    return LimitError(f"the file is larger than {size}", subject=display, hint="Split it into smaller files")
 
 
 def not_a_file(display: str) -> ReadError:
     return ReadError(
         "it is not a regular file",
         subject=display,
-        hint=f"to read from a pipe or device, feed it in: titans ingest - < {display}",
+        hint=f"To read from a pipe or device, feed it in: titans ingest - < {display}",
     )
 
 
@@ -124,12 +124,12 @@ def os_error(error: OSError | ValueError, display: str) -> ReadError:
     """What the operating system said, in plain words."""
     code = error.errno if isinstance(error, OSError) else None
     if code in (errno.ENOENT, errno.ENOTDIR):
-        return ReadError("there is no such file", subject=display, hint="check the name; it may have been moved")
+        return ReadError("there is no such file", subject=display, hint="Check the name; it may have been moved")
     if code in (errno.EACCES, errno.EPERM):
-        return ReadError("permission denied", subject=display, hint="make it readable, e.g. chmod u+r")
+        return ReadError("permission denied", subject=display, hint="Make it readable, e.g. chmod u+r")
     if code in (errno.EISDIR, errno.ENXIO, errno.ENODEV):
         return not_a_file(display)
     if code == errno.ELOOP:
-        return ReadError("its symbolic links lead in a circle", subject=display, hint="name the file itself")
+        return ReadError("its symbolic links lead in a circle", subject=display, hint="Name the file itself")
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return ReadError(f"it could not be read: {reason}", subject=display, hint="check the file and its disk")
+    return ReadError(f"it could not be read: {reason}", subject=display, hint="Check the file and its disk")

@@ -47,7 +47,7 @@ _HTML_START = re.compile(
     rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html)\b", re.I | re.S
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1b\x08"))
-_CONVERT = "convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or libreoffice --convert-to pdf IN"
+_CONVERT = "Convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or libreoffice --convert-to pdf IN"
 
 
 def kind_of_name(name: str) -> str | None:
@@ -65,13 +65,13 @@ def kind_of(data: bytes, name: str, display: str) -> str:
             raise CorruptError(
                 "it is called a PDF but is an HTML page, often a download that went wrong",
                 subject=display,
-                hint="download it again, or rename it to .html to read it as it is",
+                hint="Download it again, or rename it to .html to read it as it is",
             )
         if data and not data.isspace() and b"startxref" not in data:
             raise CorruptError(
                 "it is called a PDF but does not look like one",
                 subject=display,
-                hint="download it again, or give it the suffix that fits its content",
+                hint="Download it again, or give it the suffix that fits its content",
             )
         return "pdf"
     refuse_binary(data, display)

@@ -24,6 +24,8 @@ from typing import IO, Any, NoReturn
 
 from titans_cli.errors import EncryptedError
 
+OUT_OF_MEMORY = 7  # exit code
+
 
 def main() -> NoReturn:
     """Serve one job and end without ceremony: nothing here is worth an orderly shutdown."""
@@ -37,6 +39,8 @@ def main() -> NoReturn:
         Worker(stdout, job).run(data)
     except BrokenPipeError:
         code = 1  # the parent is gone or has heard enough
+    except MemoryError:
+        code = OUT_OF_MEMORY  # not even enough to say so
     os._exit(code)
 
 
@@ -117,6 +121,7 @@ class Worker:
 def _explain(error: Exception) -> tuple[str, str]:
     """A parser's exception as a few plain words, and the kind of failure."""
     if isinstance(error, MemoryError):
+        _lift_memory_limit()  # for the few bytes it takes to say so
         return "it takes too much memory", "memory"
     if isinstance(error, RecursionError):
         return "its parts are nested too deeply", "corrupt"
@@ -143,6 +148,16 @@ def limit_resources(job: dict[str, Any]) -> None:
             resource.setrlimit(which, (soft, hard))
         except (OSError, ValueError):  # macOS knows the name of RLIMIT_AS and not the thing; the clock still holds
             continue
+
+
+def _lift_memory_limit() -> None:
+    try:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    except (ImportError, OSError, ValueError):
+        return
 
 
 def _mapped_bytes() -> int:

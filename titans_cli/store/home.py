@@ -19,6 +19,7 @@ from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotF
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
+    delete_folder,
     leftovers,
     private_mkdir,
     remove_file,
@@ -27,10 +28,10 @@ from titans_cli.store.files import (
     storage_errors,
     sync_folder,
 )
-from titans_cli.store.locks import exclusive
+from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, exclusive
 from titans_cli.store.manifest import may_start_ulid, read_entry, read_session
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 SHORTEST_PREFIX = 4
 
@@ -40,7 +41,7 @@ def validate_name(name: str, what: str = "session") -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",
-            hint="Use 1 to 64 letters, digits, dots, hyphens or underscores, not beginning with a dot",
+            hint="Use 1 to 64 letters, digits, dots, hyphens or underscores, not beginning with a dot or a hyphen",
         )
     return name
 
@@ -103,6 +104,10 @@ class Home:
         remove_temporaries(self.root)
         clear_leftovers(self.sessions_dir)
         clear_leftovers(self.ltm_dir)
+        with storage_errors(self.sessions_dir):
+            for folder in self.sessions_dir.iterdir():
+                if folder.is_dir() and _is_shell(folder):
+                    delete_folder(folder)
 
     # ------------------------------------------------------------ the current session
 
@@ -179,11 +184,20 @@ class Home:
 
 def _folder_names(folder: Path) -> list[str]:
     try:
-        return sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir())
+        return sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir() and not _is_shell(p))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise storage_error(error, folder) from error
+
+
+def _is_shell(folder: Path) -> bool:
+    """Whether nothing but lock files lies here: a process that waited for the lock of a session discarded meanwhile
+    makes such a folder anew. Real ones are renamed into place complete."""
+    try:
+        return {path.name for path in folder.iterdir()} <= {LOCK_FILE, LOCK_NOTE}
+    except FileNotFoundError:
+        return True
 
 
 def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:

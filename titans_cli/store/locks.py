@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titans_cli.errors import LockedError
+from titans_cli.errors import LockedError, StorageError
 from titans_cli.store.files import atomic_write, storage_errors
 
 LOCK_FILE = "lock"
@@ -32,11 +32,15 @@ def exclusive(path: Path, timeout: float) -> Iterator[None]:
     import filelock  # late: most commands lock nothing
 
     lock = filelock.FileLock(path, mode=0o600, thread_local=False)
-    try:
-        with storage_errors(path):
+    with storage_errors(path):
+        os.stat(path.parent)  # noqa: PTH116 - filelock would make a folder that is gone
+        try:
             lock.acquire(timeout=timeout, poll_interval=0.05)
-    except filelock.Timeout as error:
-        raise TimeoutError(str(path)) from error
+            taken = True
+        except filelock.Timeout:  # an OSError, but not a fault of the disk
+            taken = False
+    if not taken:
+        raise TimeoutError(str(path))
     try:
         yield
     finally:
@@ -54,13 +58,14 @@ class WriterLock:
     def acquire(self, timeout: float = 0, command: str = "") -> Iterator[None]:
         """Hold the lock for the block, waiting up to `timeout` seconds for it.
 
-        Raises LockedError naming the holder; StorageError when the folder cannot be written (or is gone).
+        Raises LockedError naming the holder; StorageError when the lock file cannot be made (or the folder is gone).
         """
         with self._held(timeout):
             mine = json.dumps(
                 {"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now(), "command": command}
             ).encode()
-            atomic_write(self.note, [mine])
+            with suppress(StorageError):  # a full disk must not keep anyone from discarding; the lock itself holds
+                atomic_write(self.note, [mine])
             try:
                 yield
             finally:

@@ -216,7 +216,7 @@ class Queries:
             data = json.loads(row[4])
         except (ValueError, TypeError, RecursionError) as error:
             raise DamagedError(f"damaged: the data of event {row[0]}", subject=str(self.path)) from error
-        return Episode(*row[:4], data=data if isinstance(data, dict) else {})
+        return Episode(row[0], row[1], row[2], row[3], data if isinstance(data, dict) else {})
 
     def check(self) -> None:
         """Read everything; raise DamagedError unless pages, references and word indexes all fit."""

@@ -31,7 +31,14 @@ from titans_cli.store.files import (
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
 from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, write_session
-from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, thinned, write_snapshot
+from titans_cli.store.snapshots import (
+    payload_sha256,
+    read_snapshot,
+    snapshot_number,
+    snapshot_path,
+    thinned,
+    write_snapshot,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -181,28 +188,25 @@ class SessionStore:
             with self.episodes() as episodes:
                 kept = episodes.snapshot(info.number)  # NotFoundError when thinned
             if kept.sha256 != info.sha256:
-                hint = "Run the same command again"
-                raise NotFoundError(
-                    f"snapshot {info.number} was replaced meanwhile", subject=self.info.name, hint=hint
-                ) from error
+                what, hint = f"snapshot {info.number} was replaced meanwhile", "Run the same command again"
+                raise NotFoundError(what, subject=self.info.name, hint=hint) from error
             if isinstance(error, DamagedError):
                 raise
-            raise DamagedError(
-                "damaged: the file is missing",
-                subject=str(path),
-                hint=f"Restore it from a backup, or discard the session: titans session discard {self.info.name}",
-            ) from error
+            hint = f"Restore it from a backup, or discard the session: titans session discard {self.info.name}"
+            raise DamagedError("damaged: the file is missing", subject=str(path), hint=hint) from error
 
     def load_latest(self) -> tuple[SnapshotInfo, dict[str, Tensor], dict[str, str]]:
         """The newest committed state, even while a writer goes on committing and rewinding."""
-        for attempt in range(5):
-            info = self.latest_snapshot()
-            try:
+        for _ in range(4):
+            with suppress(NotFoundError):
+                info = self.latest_snapshot()
                 return info, *self.load_snapshot(info)
-            except NotFoundError:
-                if attempt == 4:
-                    raise
-        raise AssertionError
+        info = self.latest_snapshot()
+        return info, *self.load_snapshot(info)
+
+    def memory_sha256(self, info: SnapshotInfo) -> str:
+        """The digest of a snapshot's tensors alone: two sessions that learned the same have the same one."""
+        return payload_sha256(snapshot_path(self.folder / SNAPSHOTS, info.number))
 
     # ------------------------------------------------------------ writing
 
@@ -210,7 +214,7 @@ class SessionStore:
     def locked(self, *, timeout: float = 0, command: str = "") -> Iterator[None]:
         """Be the session's only writer for the block; nested use is one use.
 
-        Raises LockedError naming the holder, NotFoundError if the session is gone, UsageError if it was promoted.
+        Raises LockedError naming the holder, NotFoundError if the session is gone.
         """
         if self._locked:
             yield
@@ -228,7 +232,7 @@ class SessionStore:
     def writer(self, *, timeout: float = 0, command: str = "") -> Iterator[Episodes]:
         """`locked`, with the database open for writing and what a killed writer left cleared away.
 
-        Raises besides: DamagedError, IncompatibleError.
+        Raises besides: UsageError if the session was promoted, DamagedError, IncompatibleError.
         """
         if self._writing is not None:
             yield self._writing
@@ -299,7 +303,7 @@ class SessionStore:
         self._sweep(episodes)
         return target
 
-    def log(self, events: Iterable[Episode]) -> list[Episode]:
+    def log(self, events: Iterable[Episode]) -> Sequence[Episode]:
         """Add events without a memory state and without the writer lock: asking is not writing."""
         if self._writing is not None:
             return self._writing.add_events(events)
@@ -325,8 +329,8 @@ class SessionStore:
     def _still_there(self) -> None:
         """Another process may have discarded or promoted the session since we opened it."""
         gone = NotFoundError("the session was discarded", subject=self.info.name, hint="See: titans session list")
-        if not (self.folder / SESSION_FILE).exists():
-            raise gone if not self.folder.exists() else read_failure(self.folder)
+        if not self.folder.exists():
+            raise gone
         info = read_session(self.folder)
         if info.id != self.info.id:
             raise gone
@@ -348,7 +352,7 @@ class SessionStore:
             write_session(self.folder, self.info)
             self._remove_learned()
 
-    def _learned(self) -> list[Path]:
+    def _learned(self) -> Sequence[Path]:
         stays = (SESSION_FILE, LOCK_FILE, LOCK_NOTE)
         with storage_errors(self.folder):
             return sorted(path for path in self.folder.iterdir() if path.name not in stays)
@@ -364,9 +368,11 @@ class SessionStore:
 
     def _finish_promotion(self) -> None:
         """Remove what a kill left after `session.json` said promoted; if that is not possible now, then later."""
-        if self.info.state == "promoted" and self._learned():
-            with suppress(LockedError, StorageError), self.locked(command="promote"):
-                self._remove_learned()
+        if self.info.state == "promoted":
+            with suppress(LockedError, StorageError):
+                if self._learned():
+                    with self.locked(command="promote"):
+                        self._remove_learned()
 
 
 def discard(home: Home, name: str, *, timeout: float = 0) -> None:
@@ -382,15 +388,6 @@ def discard(home: Home, name: str, *, timeout: float = 0) -> None:
             remove_tree(folder)
         home.clear()
         home.clear_current(only=name)
-
-
-def read_failure(folder: Path) -> TitansError:
-    """The error that reading a damaged `session.json` raises."""
-    try:
-        read_session(folder)
-    except TitansError as error:
-        return error
-    return DamagedError("damaged: its file comes and goes", subject=str(folder))
 
 
 def _refuse_taken(path: Path) -> None:

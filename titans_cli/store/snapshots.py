@@ -158,6 +158,22 @@ def read_snapshot(path: Path, expected_sha256: str | None) -> tuple[dict[str, Te
         raise _damaged(path, "its tensors cannot be read") from error
 
 
+def payload_sha256(path: Path) -> str:
+    """What the file says its tensors' sha256 is: equal digests, equal memories. Reads the header alone, without torch.
+
+    Raises DamagedError, StorageError.
+    """
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, _MAX_HEADER)))
+        return str(header["__metadata__"]["payload_sha256"])
+    except OSError as error:
+        raise storage_error(error, path) from error
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, "its header cannot be read") from error
+
+
 def _read(path: Path, expected_sha256: str | None) -> bytes:
     """The whole file, after its header was found to describe exactly as many bytes as there are."""
     try:

@@ -1,7 +1,8 @@
 """Training text as tokenised sentences, and question-passage pairs for the landmarks.
 
-`prepare` reads a data folder (text/*.jsonl.zst with a `text` field; qa/train/*.jsonl with question, answers and context)
-and writes into the work folder: tokenizer.json, sentences.npz and pairs.npz. Everything after that needs only those three.
+`prepare` reads a data folder (text/*.jsonl.zst with a `text` field; qa/train/*.jsonl with question, answers and
+context) and writes into the work folder: tokenizer.json, sentences.npz and pairs.npz. Everything after that needs only
+those three.
 """
 
 from __future__ import annotations

@@ -4,7 +4,11 @@ Loss = cross-entropy of what only the memory can predict (answers, repeated sent
      + 0.3 x cross-entropy of a sample of all other tokens
      + every fourth step, a contrastive loss of question and passage landmarks (InfoNCE, in-batch negatives).
 
-Step s draws its data from seed (seed, s), so a resumed run sees what an uninterrupted one would have seen.
+The memory is carried from step to step, detached, for ever longer stretches (stateful training): streams then begin with
+a memory already full of other things, and the gates learn to leave unwritten what nobody will ask for.
+
+Step s draws its data from seed (seed, s) and checkpoints fall where the carried memory begins anew, so a resumed run sees
+what an uninterrupted one would have seen.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from titans_cli.memory import MemoryState
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
@@ -55,6 +60,11 @@ class Plan:
             return Recipe(segments=16, facts=int(32 * share), questions=12, gap=int(5 * share))
         return Recipe(segments=8, facts=max(4, int(24 * share)), questions=10, gap=0)
 
+    def carry(self, step: int) -> int:
+        """For how many steps the memory is carried before it begins anew; divides `save_every`."""
+        done = step / self.steps
+        return 5 if done < 0.35 else 10 if done < 0.55 else 20 if done < 0.75 else 40
+
     def batch_size(self, step: int) -> int:
         return max(1, self.batch * 8 // self.recipe(step).segments)
 
@@ -64,7 +74,7 @@ class Plan:
 
 
 class Trainer:
-    """`work` holds what `corpus.prepare` wrote and, after the first save, checkpoint.safetensors and checkpoint.json."""
+    """`work` holds what `corpus.prepare` wrote and, after a first save, checkpoint.safetensors and checkpoint.json."""
 
     def __init__(self, work: Path, spec: TitansSpec, plan: Plan) -> None:
         self.work, self.plan = work, plan
@@ -80,6 +90,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.97)
         )
+        self.carried: dict[int, MemoryState] = {}  # by batch size
         self.step = 0
         self.tokens = 0
         self.seconds = 0.0
@@ -119,7 +130,10 @@ class Trainer:
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """(loss on answers, loss on text, mean surprise of what was read)."""
         tokens = torch.from_numpy(batch.tokens).to(self.plan.device)
-        out = self.network(tokens, tokens != PAD)
+        if self.step % self.plan.carry(self.step) == 0:
+            self.carried.clear()
+        out = self.network(tokens, tokens != PAD, self.carried.get(len(tokens)))
+        self.carried[len(tokens)] = MemoryState(*(t.detach() for t in out.state))
         hidden = out.hidden[:, :, :-1]
         target = tokens[:, :, 1:]
         answer = torch.from_numpy(batch.answer).to(tokens.device)[:, :, 1:]
@@ -158,7 +172,7 @@ class Trainer:
                     loss = loss + landmark
                     running["landmark"] = float(landmark)
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             if not math.isfinite(float(norm)):
                 raise FloatingPointError(f"step {self.step}: the gradient is not finite; resume with a lower --lr")
@@ -170,7 +184,12 @@ class Trainer:
                 running[key] = 0.95 * running.get(key, float(value)) + 0.05 * float(value)
             if self.step % 20 == 0:
                 rate = self.tokens / self.seconds
-                print(self.step, f"{self.seconds:.0f}s {rate:.0f} tok/s", {k: round(v, 3) for k, v in running.items()}, flush=True)
+                print(
+                    self.step,
+                    f"{self.seconds:.0f}s {rate:.0f} tok/s",
+                    {k: round(v, 3) for k, v in running.items()},
+                    flush=True,
+                )
             if self.step % plan.save_every == 0 or self.step == stop:
                 self.save()
                 print("eval", json.dumps(self.evaluate()), flush=True)

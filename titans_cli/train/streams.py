@@ -1,7 +1,7 @@
 """Training streams: real sentences and invented facts packed into segments, the questions in the last ones.
 
-A stream is T segments of C tokens. Facts stand anywhere before the question segments; attention does not cross segments, so
-an answer token there can only be predicted through the memory.
+A stream is T segments of C tokens. Facts stand anywhere before the question segments; attention does not cross
+segments, so an answer token there can only be predicted through the memory.
 """
 
 from __future__ import annotations

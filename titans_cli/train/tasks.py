@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-ONSETS = "b c d f g h j k l m n p qu r s t v w x y z br cr dr fr gr kr pr tr bl cl fl gl pl sl sk sp st th sh ch".split()
+ONSETS = (
+    "b c d f g h j k l m n p qu r s t v w x y z br cr dr fr gr kr pr tr bl cl fl gl pl sl sk sp st th sh ch".split()
+)
 VOWELS = "a e i o u a e i o ae ia eo ou ei".split()
 CODAS = ["", "", "", "n", "r", "l", "s", "x", "m", "th", "nd", "rk", "st", "v", "lt"]
 ENDINGS = ["ite", "ine", "ane", "ium", "or", "us", "a", "en", "ol", "ex", "ar", "on", "is", "um"]
@@ -101,13 +103,17 @@ class Maker:
         if kind == "place":
             return self.name() + r.choice(("", "", "", " Bay", "burg", "ton", "ia", " Valley"))
         if kind == "material":
-            return self.name().lower() + r.choice(ENDINGS) if r.random() < 0.6 else f"{self.name()}-{r.randrange(1, 99)}"
+            return (
+                self.name().lower() + r.choice(ENDINGS) if r.random() < 0.6 else f"{self.name()}-{r.randrange(1, 99)}"
+            )
         if kind == "word":
             return self.name().lower()
         if kind == "year":
             return str(r.randrange(1700, 2040))
         if kind == "number":
-            figure = str(r.randrange(2, 10 ** r.randrange(1, 5))) + (f".{r.randrange(1, 10)}" if r.random() < 0.3 else "")
+            figure = str(r.randrange(2, 10 ** r.randrange(1, 5))) + (
+                f".{r.randrange(1, 10)}" if r.random() < 0.3 else ""
+            )
             return f"{figure} {r.choice(UNITS)}"
         if kind == "percent":
             return f"{r.randrange(1, 100)}.{r.randrange(0, 10)}%"
@@ -125,7 +131,18 @@ class Maker:
     def relation(self) -> Relation:
         r = self.rng
         if r.random() < 0.55:
-            kinds = ("number", "number", "place", "person", "material", "year", "percent", "code", "long_number", "colour")
+            kinds = (
+                "number",
+                "number",
+                "place",
+                "person",
+                "material",
+                "year",
+                "percent",
+                "code",
+                "long_number",
+                "colour",
+            )
             return Relation(
                 _GENERIC_STATEMENTS,
                 _GENERIC_QUESTIONS,

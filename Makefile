@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+#
+# PyTorch. Without an NVIDIA GPU the CPU build is installed first, so that nothing pulls gigabytes of CUDA packages;
+# with one (nvidia-smi answers) the registry's default build is taken. To decide yourself:
+#   make demo TORCH="torch --index-url https://download.pytorch.org/whl/cpu"     PyTorch's own CPU index
+#   make demo TORCH="torch"                                                      the registry's default (CUDA on Linux)
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# 2.13.0 is the release the suite is run with; the range that is supported stands in pyproject.toml.
+HAS_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo yes)
+TORCH ?= $(if $(HAS_GPU),torch,torch==2.13.0)
+export OMP_WAIT_POLICY ?= passive
+
+.PHONY: demo test lint fmt bench clean
+
+demo: $(VENV)/installed ## install, read sample_corpora with the embedded model, ask, print a cited answer
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" && \
+	$(BIN)/titans ingest sample_corpora/papers && \
+	printf '\n$$ titans ask "summarize trends"\n' && $(BIN)/titans ask "summarize trends" && \
+	printf '\n$$ titans ask "What is the true optimum salinity for Halotexa velans?"\n' && \
+	$(BIN)/titans ask "What is the true optimum salinity for Halotexa velans?"
+
+test: $(VENV)/installed-dev lint ## lint, types and the whole suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt: $(VENV)/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed-dev ## every benchmark, short form
+	$(BIN)/python -m benchmarks.ingest --quick
+	$(BIN)/python -m benchmarks.recall --quick
+
+$(VENV)/torch:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

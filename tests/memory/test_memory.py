@@ -1,0 +1,204 @@
+"""The neural memory: writing changes the state only, reading changes nothing, and what is taught is recalled."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentInputs
+from titans_cli.memory.memory import LOG_THETA_LIMIT
+
+WIDTH = 20
+CONFIG = MemoryConfig(d_key=12, features=64, d_value=10, conv=3)
+
+
+@pytest.fixture(scope="module")
+def memory() -> NeuralMemory:
+    torch.manual_seed(0)
+    return NeuralMemory(WIDTH, CONFIG).requires_grad_(False)
+
+
+def noise(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def segments(memory: NeuralMemory, count: int, tokens: int = 16, seed: int = 1) -> SegmentInputs:
+    x, target = noise(count, tokens, WIDTH, seed=seed), noise(count, tokens, WIDTH, seed=seed + 1)
+    return memory.inputs(x, target, torch.ones(count, tokens))
+
+
+def some_state(batch: int, seed: int = 5) -> MemoryState:
+    shape = (batch, CONFIG.features, CONFIG.d_value)
+    return MemoryState(noise(*shape, seed=seed), noise(*shape, seed=seed + 1))
+
+
+def test_a_session_begins_with_a_memory_of_zeros_in_single_precision(memory: NeuralMemory) -> None:
+    state = memory.initial_state(3)
+    assert all(t.shape == (3, CONFIG.features, CONFIG.d_value) and t.dtype == torch.float32 for t in state)
+    assert not any(bool(t.any()) for t in state)
+    assert bool((memory.read(state, fn.normalize(noise(3, 4, CONFIG.d_key, seed=2), dim=-1)) == 0).all())
+
+
+def test_writing_gives_new_tensors_and_leaves_the_old_state_and_the_parameters_as_they_were(
+    memory: NeuralMemory,
+) -> None:
+    state, inputs = some_state(1), segments(memory, 1)
+    kept = [t.clone() for t in (*state, *inputs, *memory.state_dict().values())]
+    after, _ = memory.write(state, inputs)
+    assert all(torch.equal(a, b) for a, b in zip(kept, (*state, *inputs, *memory.state_dict().values()), strict=True))
+    old = {t.untyped_storage().data_ptr() for t in state}
+    assert not old & {t.untyped_storage().data_ptr() for t in after}
+    assert not torch.equal(state.weights, after.weights)
+    assert not torch.equal(state.momentum, after.momentum)
+
+
+def test_reading_changes_nothing(memory: NeuralMemory) -> None:
+    state, q = some_state(1), fn.normalize(noise(1, 7, CONFIG.d_key, seed=3), dim=-1)
+    kept = [t.clone() for t in (*state, q, *memory.state_dict().values())]
+    first, second = memory.read(state, q), memory.read(state, q)
+    assert torch.equal(first, second)
+    assert all(torch.equal(a, b) for a, b in zip(kept, (*state, q, *memory.state_dict().values()), strict=True))
+
+
+def test_a_write_keeps_the_precision_of_the_state(memory: NeuralMemory) -> None:
+    """State in double, inputs in single, and autocast around: still double."""
+    state = MemoryState(*(t.double() for t in some_state(1)))
+    with torch.autocast("cpu", torch.bfloat16):
+        inputs = segments(memory, 1)
+        after, surprise = memory.write(state, inputs)
+    assert {t.dtype for t in (*after, surprise)} == {torch.float64}
+    assert memory.read(after, inputs.keys).dtype == torch.float32
+
+
+def test_autocast_around_it_does_not_change_a_write(memory: NeuralMemory) -> None:
+    state, inputs = some_state(1), segments(memory, 1)
+    plain, _ = memory.write(state, inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast, _ = memory.write(state, inputs)
+    assert torch.equal(plain.weights, cast.weights)
+
+
+def taught(pairs: int, features: int) -> tuple[NeuralMemory, MemoryState, Tensor, Tensor, list[float]]:
+    """A memory that was told `pairs` random pairs, 32 a segment, twice over; the mean surprise of each pass."""
+    config = MemoryConfig(d_key=32, features=features, d_value=32)
+    torch.manual_seed(0)
+    memory = NeuralMemory(32, config).requires_grad_(False)
+    keys = fn.normalize(noise(pairs, 32, seed=10), dim=-1)
+    values = fn.normalize(noise(pairs, 32, seed=11), dim=-1)
+    none = torch.zeros(1)
+    state, surprises = memory.initial_state(), []
+    for _ in range(2):
+        total = 0.0
+        for k, v in zip(torch.split(keys, 32), torch.split(values, 32), strict=True):
+            theta = torch.full((1, 32), math.exp(LOG_THETA_LIMIT))
+            state, surprise = memory.write(state, SegmentInputs(k[None], v[None], theta, none, none))
+            total += float(surprise.sum())
+        surprises.append(total / pairs)
+    return memory, state, keys, values, surprises
+
+
+def test_a_memory_with_room_recalls_every_pair_it_was_taught() -> None:
+    """128 pairs in 2048 features: the nearest of all values to what is read is the right one, for each key."""
+    memory, state, keys, values, surprises = taught(128, 2048)
+    recalled = memory.read(state, keys[None])[0]
+    nearest = fn.normalize(recalled, dim=-1) @ fn.normalize(memory.w_out(values), dim=-1).mT
+    assert torch.equal(nearest.argmax(-1), torch.arange(128))
+    assert surprises[1] < 0.2 * surprises[0]
+
+
+def test_an_older_segment_is_still_recalled_after_many_newer_ones() -> None:
+    memory, state, keys, values, _ = taught(256, 4096)
+    recalled = memory.read(state, keys[None, :32])[0] @ memory.w_out(values).mT
+    assert torch.equal(recalled.argmax(-1), torch.arange(32))
+
+
+def test_more_pairs_than_features_cannot_all_be_recalled() -> None:
+    """The other side of the claim above: capacity is finite, so the recall test can fail."""
+    memory, state, keys, values, _ = taught(512, 64)
+    recalled = memory.read(state, keys[None])[0] @ memory.w_out(values).mT
+    assert float((recalled.argmax(-1) == torch.arange(512)).float().mean()) < 0.5
+
+
+def test_a_segment_read_a_second_time_surprises_less(memory: NeuralMemory) -> None:
+    inputs = segments(memory, 1)
+    state, first = memory.write(memory.initial_state(), inputs)
+    _, second = memory.write(state, inputs)
+    assert torch.allclose(first, torch.ones_like(first), atol=1e-5)
+    assert bool((second < first).all())
+
+
+def test_states_of_a_batch_equal_the_states_alone(memory: NeuralMemory) -> None:
+    state, inputs = some_state(2), segments(memory, 2)
+    together, surprise = memory.write(state, inputs)
+    q = fn.normalize(noise(2, 5, CONFIG.d_key, seed=4), dim=-1)
+    reads = memory.read(together, q)
+    for i in range(2):
+        one = slice(i, i + 1)
+        alone, its = memory.write(MemoryState(*(t[one] for t in state)), inputs.slice(i, i + 1))
+        assert torch.allclose(alone.weights, together.weights[one], atol=1e-5)
+        assert torch.allclose(alone.momentum, together.momentum[one], atol=1e-5)
+        assert torch.allclose(its, surprise[one], atol=1e-4)
+        assert torch.allclose(memory.read(alone, q[one]), reads[one], atol=1e-4)
+
+
+def test_a_token_without_successor_writes_nothing(memory: NeuralMemory) -> None:
+    """Masked tokens get theta 0, and what follows them in the padding leaves not a bit in the state."""
+    x, target = noise(1, 8, WIDTH, seed=6), noise(1, 8, WIDTH, seed=7)
+    mask = (torch.arange(8) < 5).float()[None]
+    inputs = memory.inputs(x, target, mask)
+    assert bool((inputs.theta[:, 5:] == 0).all())
+    assert bool((inputs.theta[:, :5] > 0).all())
+    x2, target2 = x.clone(), target.clone()
+    x2[:, 5:], target2[:, 5:] = 3.0, -2.0
+    first, _ = memory.write(some_state(1), inputs)
+    second, _ = memory.write(some_state(1), memory.inputs(x2, target2, mask))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_segment_of_one_token_or_none_writes_nothing_and_forgets_nothing(memory: NeuralMemory) -> None:
+    inputs = memory.inputs(noise(1, 8, WIDTH, seed=6), noise(1, 8, WIDTH, seed=7), torch.zeros(1, 8))
+    state = some_state(1)
+    after, _ = memory.write(state, inputs)
+    assert torch.equal(after.weights, state.weights)
+
+
+def test_keys_queries_and_values_are_unit_and_gates_in_range(memory: NeuralMemory) -> None:
+    x = 50 * noise(3, 9, WIDTH, seed=8)
+    inputs = memory.inputs(x, x, torch.ones(3, 9))
+    for rows in (inputs.keys, inputs.values, memory.queries(x)):
+        assert torch.allclose(rows.norm(dim=-1), torch.ones(3, 9), atol=1e-5)
+    assert float(inputs.theta.max()) <= math.exp(LOG_THETA_LIMIT) * (1 + 1e-6)
+    assert all(float(g.min()) >= 0 and float(g.max()) <= 1 for g in (inputs.eta, inputs.alpha))
+
+
+def test_a_key_knows_only_what_came_before_it(memory: NeuralMemory) -> None:
+    x = noise(1, 10, WIDTH, seed=9)
+    other = x.clone()
+    other[:, 6] += 1
+    assert torch.equal(memory.queries(x)[:, :6], memory.queries(other)[:, :6])
+    assert not torch.equal(memory.queries(x)[:, 6], memory.queries(other)[:, 6])
+
+
+def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() -> None:
+    torch.manual_seed(3)
+    memory = NeuralMemory(WIDTH, CONFIG)
+    state = memory.initial_state()
+    x = noise(2, 16, WIDTH, seed=12)
+    inputs = memory.inputs(x, noise(2, 16, WIDTH, seed=13), (torch.arange(16) < 12).float().expand(2, -1))
+    for i in range(2):
+        state, _ = memory.write(state, inputs.slice(i, i + 1))
+    torch.autograd.backward(memory.read(state, memory.queries(x[:1])).square().sum())
+    for name, p in memory.named_parameters():
+        assert p.grad is not None, name
+        assert bool(p.grad.isfinite().all()), name
+        assert bool(p.grad.any()), name
+
+
+@pytest.mark.parametrize("wrong", [{"features": 63}, {"d_key": 0}, {"conv": 0}, {"bandwidth": 0.0}])
+def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        MemoryConfig(**wrong)

@@ -1,0 +1,154 @@
+"""What is found, in which order, and what is said about the rest."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from titans_cli.errors import ReadError, UnsupportedFormatError, UsageError
+from titans_cli.readers import discover
+from titans_cli.records import Source
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """papers/ with a bit of everything, in a current folder."""
+    for name in (
+        "papers/b.pdf",
+        "papers/a.txt",
+        "papers/B.md",
+        "papers/sub/c.HTML",
+        "papers/sub/deep/d.log",
+        "papers/data.csv",
+        "papers/README",
+        "papers/.hidden.txt",
+        "papers/.git/e.txt",
+        "alone.txt",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shown(*args: str, **kwargs: object) -> list[str]:
+    found = discover(args, **kwargs)  # type: ignore[arg-type]
+    assert not found.failures
+    return [source.display for source in found.sources]
+
+
+def test_folders_are_read_recursively_in_bytewise_order_without_hidden_and_unknown_files(tree: Path) -> None:
+    assert shown("papers") == [
+        "papers/B.md",
+        "papers/a.txt",
+        "papers/b.pdf",
+        "papers/sub/c.HTML",
+        "papers/sub/deep/d.log",
+    ]
+
+
+def test_a_source_has_an_absolute_identity_and_the_name_that_was_typed(tree: Path) -> None:
+    assert discover(["alone.txt"]).sources == (Source(str(tree / "alone.txt"), "alone.txt"),)
+
+
+def test_the_order_of_the_arguments_is_kept_and_a_file_is_read_once(tree: Path) -> None:
+    (tree / "link.txt").symlink_to(tree / "alone.txt")
+    assert shown("papers/sub", "alone.txt", "./alone.txt", "link.txt", "papers/sub/c.HTML") == [
+        "papers/sub/c.HTML",
+        "papers/sub/deep/d.log",
+        "alone.txt",
+    ]
+
+
+def test_circles_of_symbolic_links_end(tree: Path) -> None:
+    (tree / "papers/sub/back").symlink_to(tree / "papers", target_is_directory=True)
+    (tree / "papers/self").symlink_to("self")
+    assert len(shown("papers")) == 5
+
+
+def test_include_narrows_folders_and_can_name_what_has_no_known_suffix(tree: Path) -> None:
+    assert shown("papers", include=["*.csv", "sub/*.html", "sub/*.HTML"]) == ["papers/data.csv", "papers/sub/c.HTML"]
+
+
+def test_exclude_leaves_out_files_and_whole_folders(tree: Path) -> None:
+    assert shown("papers", exclude=["sub", "*.md"]) == ["papers/a.txt", "papers/b.pdf"]
+
+
+def test_a_named_file_wins_over_include_but_not_over_exclude(tree: Path) -> None:
+    assert shown("alone.txt", "papers", include=["*.pdf"]) == ["alone.txt", "papers/b.pdf"]
+    assert shown("alone.txt", exclude=["alone*"]) == []
+
+
+def test_a_list_of_files_may_be_separated_by_newlines_or_nuls(tree: Path) -> None:
+    (tree / "lines").write_bytes(b"alone.txt\r\n\npapers/a.txt\n")
+    (tree / "nuls").write_bytes(b"alone.txt\0papers/a.txt\0")
+    assert shown(files_from="lines") == shown(files_from="nuls") == ["alone.txt", "papers/a.txt"]
+    assert shown(files_from="lines", include=["papers/*"]) == ["papers/a.txt"]
+
+
+def test_a_list_of_files_may_come_from_standard_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"alone.txt\n")))
+    assert shown(files_from="-") == ["alone.txt"]
+
+
+def test_a_dash_is_standard_input(tree: Path) -> None:
+    assert discover(["-", "-"]).sources == (Source("-", "-"),)
+
+
+def test_what_cannot_be_read_is_reported_beside_the_rest(tree: Path) -> None:
+    (tree / "papers/gone.pdf").symlink_to("nowhere")
+    found = discover(["missing.pdf", "papers/data.csv", "papers"])
+    assert len(found.sources) == 5
+    reasons = dict(found.failures)
+    assert set(reasons) == {"missing.pdf", "papers/data.csv", "papers/gone.pdf"}
+    assert isinstance(reasons["papers/data.csv"], UnsupportedFormatError)
+    for display, error in reasons.items():
+        assert isinstance(error, ReadError)
+        assert error.subject == display
+        assert error.hint
+    assert "no such file" in str(reasons["missing.pdf"])
+    assert "--include" in str(reasons["papers/data.csv"])
+
+
+def test_a_pipe_is_refused_with_the_way_to_read_it(tree: Path) -> None:
+    os.mkfifo(tree / "pipe.txt")
+    ((display, error),) = discover(["pipe.txt"]).failures
+    assert display == "pipe.txt"
+    assert "titans ingest - < pipe.txt" in str(error)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
+def test_a_folder_that_may_not_be_opened_is_reported(tree: Path) -> None:
+    (tree / "papers/sub").chmod(0)
+    found = discover(["papers"])
+    (tree / "papers/sub").chmod(0o700)
+    assert [display for display, _ in found.failures] == ["papers/sub"]
+    assert len(found.sources) == 3
+
+
+def test_a_name_that_is_no_unicode_is_reported_in_escapes(tree: Path) -> None:
+    (tree / os.fsdecode(b"papers/\xff.txt")).write_text("x")
+    ((display, error),) = discover(["papers"]).failures
+    assert display == "papers/\\udcff.txt"
+    assert "Rename" in str(error)
+
+
+def test_a_nul_in_a_name_is_a_failure_not_a_crash(tree: Path) -> None:
+    assert len(discover(["a\0b"]).failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("paths", "files_from", "expected"),
+    [((), None, "Name files or folders"), (("-",), "-", "--files-from"), ((), "no-such-list", "no-such-list")],
+)
+def test_usage_that_makes_no_sense_is_said_so(
+    tree: Path, paths: tuple[str, ...], files_from: str | None, expected: str
+) -> None:
+    with pytest.raises(UsageError, match=expected) as caught:
+        discover(paths, files_from=files_from)
+    assert caught.value.hint

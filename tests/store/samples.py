@@ -1,0 +1,90 @@
+"""Small values that the store's tests commit. No fixtures: plain functions, so that worker processes use them too."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
+from titans_cli.store import Home, SessionStore
+
+AT = "2026-11-22T12:00:00Z"
+SENTENCE = "The zymurgist quietly fermented quinces"
+
+
+def memory(seed: int) -> dict[str, Tensor]:
+    """A memory state that only `seed` has."""
+    return {"layers.0.weight": torch.full((4, 3), float(seed) + 0.123456), "steps": torch.tensor([seed])}
+
+
+def vector(seed: int) -> bytes:
+    return struct.pack("<4f", seed, seed + 0.5, -seed, 0.25)
+
+
+def source(number: int, *, done: int = 2, total: int = 2, id_: int = 0) -> SourceRecord:
+    uri = f"/papers/{number}.txt"
+    return SourceRecord(id_, uri, uri, f"sha-{number}", 100, "txt", f"Paper {number}", 1, total, done, 20, AT, "read")
+
+
+def page(number: int) -> Page:
+    return Page(1, f"{SENTENCE} number{number}. Second sentence about topic{number}.")
+
+
+def blocks(number: int, position: int) -> list[Block]:
+    text = page(number).text
+    cut = text.index("Second")
+    halves = ((0, cut), (cut, len(text)))
+    return [
+        Block(0, 0, index, 1, start, end, text[start:end], 10, position + 10 * index, 1.5 + index)
+        for index, (start, end) in enumerate(halves)
+    ]
+
+
+def event(text: str, kind: str = "read") -> Episode:
+    return Episode(0, AT, kind, text, {"n": 1})
+
+
+def row(number: int, position: int = 0) -> SnapshotInfo:
+    return SnapshotInfo(number, number - 1 if number else None, position, None, 0, f"sha{number}", 10, AT)
+
+
+def new_session(root: Path, name: str | None = "papers") -> SessionStore:
+    return SessionStore.create(
+        Home(root), name, fingerprint="model-1", model="tiny", memory={"chunk": 64}, threads=1, tensors=memory(0)
+    )
+
+
+def read_paper(store: SessionStore, number: int) -> SnapshotInfo:
+    """Commit one small document: source, page, two blocks, two landmarks, an event. Needs `store.writer()`."""
+    position = store.latest_snapshot().position
+    return store.commit(
+        memory(number),
+        {"note": f"paper {number}"},
+        position=position + 20,
+        source=source(number),
+        pages=[page(number)],
+        blocks=blocks(number, position),
+        landmarks=[vector(number), vector(number + 1)],
+        events=[event(f"read paper {number}")],
+    )
+
+
+def check_whole(store: SessionStore) -> int:
+    """Assert that everything a session promises holds; return the number of its newest snapshot."""
+    with store.episodes(readonly=False) as episodes:
+        episodes.check()
+        rows = episodes.snapshots()
+        for info in rows:
+            tensors, _ = store.load_snapshot(info)
+            assert tensors.keys() == memory(0).keys()
+        newest = rows[-1]
+        assert len(episodes.blocks_of(newest.source_id or 0)) == newest.blocks_done
+        read = [s for s in episodes.sources() if s.origin == "read"]
+        assert [b.position for b in episodes.blocks_from()] == list(range(0, newest.position, 10))
+        assert all(episodes.page(s.id, 1) for s in read)
+        ids, dimension, raw = episodes.landmarks()
+        assert len(raw) == len(ids) * dimension * 4
+    return newest.number

@@ -1,0 +1,184 @@
+"""Long-term memory entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.store.samples import SENTENCE, memory, new_session, read_paper
+from titans_cli.errors import DamagedError, LockedError, NotFoundError, UsageError
+from titans_cli.store import Home, LongTermMemory, SessionStore
+
+
+def learned(root: Path, name: str = "papers") -> SessionStore:
+    store = new_session(root, name)
+    with store.writer():
+        read_paper(store, 1)
+        read_paper(store, 2)
+    return store
+
+
+def test_an_entry_carries_where_it_came_from(tmp_path: Path) -> None:
+    store = learned(tmp_path)
+    last = store.latest_snapshot()
+    entry = LongTermMemory(Home(tmp_path)).promote(store, "chem", note="two papers")
+    assert (entry.session, entry.session_id, entry.parent, entry.note) == ("papers", store.info.id, None, "two papers")
+    assert (entry.position, entry.memory_sha256) == (40, last.sha256)
+    assert [s["uri"] for s in entry.sources] == ["/papers/1.txt", "/papers/2.txt"]
+    memories = LongTermMemory(Home(tmp_path))
+    assert memories.list().entries == (entry,)
+    assert memories.show(entry.id[:8].lower()) == memories.verify("chem") == entry
+    with memories.episodes("chem") as episodes:
+        assert episodes.search_blocks("zymurgist", 5)
+        assert episodes.snapshots() == []
+
+
+def test_an_entry_is_read_only_and_one_file_each(tmp_path: Path) -> None:
+    LongTermMemory(Home(tmp_path)).promote(learned(tmp_path), "chem")
+    with LongTermMemory(Home(tmp_path)).episodes("chem") as episodes:
+        episodes.sources()
+        folder = tmp_path / "ltm" / "chem"
+        modes = {p.name: p.stat().st_mode & 0o777 for p in folder.iterdir()}
+    assert modes == dict.fromkeys(("entry.json", "memory.safetensors", "episodes.sqlite"), 0o400)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_promoted_session_holds_nothing_any_more(tmp_path: Path) -> None:
+    store = learned(tmp_path)
+    LongTermMemory(Home(tmp_path)).promote(store, "chem")
+    assert {p.name for p in store.folder.iterdir()} == {"session.json", "lock"}
+    again = SessionStore.open(Home(tmp_path), "papers")
+    assert (again.info.state, again.info.promoted_to) == ("promoted", "chem")
+    with pytest.raises(UsageError, match="titans session new --from chem"):
+        again.require_open()
+    with pytest.raises(UsageError), again.writer():
+        pass
+    with pytest.raises(UsageError):
+        again.latest_snapshot()
+    again.discard()
+    LongTermMemory(Home(tmp_path)).verify("chem")
+
+
+def test_what_a_kill_left_in_a_promoted_session_goes_when_it_is_opened(tmp_path: Path) -> None:
+    store = learned(tmp_path)
+    LongTermMemory(Home(tmp_path)).promote(store, "chem")
+    (store.folder / "snapshots").mkdir()
+    (store.folder / "snapshots" / "00000002.safetensors").write_bytes(b"x")
+    (store.folder / "episodes.sqlite-wal").write_bytes(SENTENCE.encode())
+    SessionStore.open(Home(tmp_path), "papers")
+    assert {p.name for p in store.folder.iterdir()} == {"session.json", "lock"}
+
+
+def test_entries_are_never_replaced(tmp_path: Path) -> None:
+    memories = LongTermMemory(Home(tmp_path))
+    first = memories.promote(learned(tmp_path), "chem")
+    other = learned(tmp_path, "other")
+    with pytest.raises(UsageError, match="titans ltm remove chem"):
+        memories.promote(other, "chem")
+    assert other.load_latest()[0].number == 2
+    assert memories.verify("chem") == first
+    with pytest.raises(UsageError):
+        memories.promote(other, "../chem")
+    with pytest.raises(UsageError, match="was promoted to chem"):
+        memories.promote(SessionStore.open(Home(tmp_path), "papers"), "second")
+    assert memories.promote(SessionStore.open(Home(tmp_path), "papers"), "chem") == first
+
+
+def test_a_session_that_went_on_after_a_killed_promotion_needs_a_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = learned(tmp_path)
+    memories = LongTermMemory(Home(tmp_path))
+
+    def killed(self: SessionStore, entry: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionStore, "mark_promoted", killed)
+        with pytest.raises(KeyboardInterrupt):
+            memories.promote(store, "chem")
+    with store.writer():
+        read_paper(store, 3)
+    with pytest.raises(UsageError):
+        memories.promote(store, "chem")
+    assert memories.promote(store, "chem-2").position == 60
+    assert memories.verify("chem").position == 40
+
+
+def test_a_session_with_a_writer_is_not_promoted(tmp_path: Path) -> None:
+    store = learned(tmp_path)
+    with store.writer(), pytest.raises(LockedError):
+        LongTermMemory(Home(tmp_path)).promote(SessionStore.open(Home(tmp_path), "papers"), "chem")
+    assert LongTermMemory(Home(tmp_path)).list().entries == ()
+
+
+def test_a_session_starts_from_an_entry_byte_for_byte_and_can_cite(tmp_path: Path) -> None:
+    memories = LongTermMemory(Home(tmp_path))
+    entry = memories.promote(learned(tmp_path), "chem")
+    store = memories.start_session("chem", "next")
+    assert (store.info.origin, store.info.fingerprint, store.info.memory) == ("chem", "model-1", {"chunk": 64})
+    info = store.latest_snapshot()
+    assert (info.number, info.parent, info.position, info.sha256) == (0, None, 40, entry.memory_sha256)
+    kept = tmp_path / "ltm" / "chem" / "memory.safetensors"
+    assert (store.folder / "snapshots" / "00000000.safetensors").read_bytes() == kept.read_bytes()
+    with store.writer() as episodes:
+        assert {s.origin for s in episodes.sources()} == {"ltm:chem"}
+        assert [e.kind for e in episodes.events()] == ["read", "read", "started"]
+        assert episodes.search_blocks("topic1", 5)
+        done = read_paper(store, 3)
+        assert (done.number, done.position, done.source_id) == (1, 60, 3)
+        assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30, 40, 50]
+        episodes.check()
+    assert memories.verify("chem") == entry
+    second = memories.promote(store, "chem-next")
+    assert second.parent == "chem"
+    with memories.start_session("chem-next").episodes() as episodes:
+        assert {s.origin for s in episodes.sources()} == {"ltm:chem-next"}
+
+
+def test_a_plain_session_knows_nothing_of_any_entry(tmp_path: Path) -> None:
+    LongTermMemory(Home(tmp_path)).promote(learned(tmp_path), "chem")
+    store = new_session(tmp_path, "fresh")
+    with store.episodes() as episodes:
+        assert episodes.sources() == []
+        assert episodes.search_blocks("zymurgist", 5) == []
+    assert store.load_latest()[1]["steps"].item() == memory(0)["steps"].item()
+
+
+@pytest.mark.parametrize("file", ["memory.safetensors", "episodes.sqlite"])
+def test_a_flipped_byte_in_an_entry_is_found_and_nothing_starts_from_it(tmp_path: Path, file: str) -> None:
+    memories = LongTermMemory(Home(tmp_path))
+    memories.promote(learned(tmp_path), "chem")
+    path = tmp_path / "ltm" / "chem" / file
+    raw = bytearray(path.read_bytes())
+    raw[-5] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(bytes(raw))
+    with pytest.raises(DamagedError):
+        memories.verify("chem")
+    with pytest.raises(DamagedError):
+        memories.start_session("chem", "next")
+    path.unlink()
+    with pytest.raises(DamagedError):
+        memories.verify("chem")
+    with pytest.raises(DamagedError):
+        memories.start_session("chem", "next")
+    assert Home(tmp_path).session_names() == ["papers"]
+
+
+def test_an_entry_is_removed_even_when_it_is_damaged(tmp_path: Path) -> None:
+    memories = LongTermMemory(Home(tmp_path))
+    memories.promote(learned(tmp_path), "chem")
+    memories.promote(learned(tmp_path, "b"), "bio")
+    path = tmp_path / "ltm" / "bio" / "entry.json"
+    path.chmod(0o600)
+    path.write_bytes(b"{")
+    assert [e.name for e in memories.list().entries] == ["chem"]
+    assert len(memories.list().unreadable) == 1
+    removed = memories.remove("chem")
+    assert removed is not None
+    assert memories.remove("bio") is None
+    assert list((tmp_path / "ltm").iterdir()) == []
+    with pytest.raises(NotFoundError):
+        memories.show("chem")

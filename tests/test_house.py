@@ -1,0 +1,215 @@
+"""The house rules: who may import whom, who may do what, and what a command that needs no model must not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import titans_cli
+
+PACKAGE = Path(titans_cli.__file__).parent
+LONGEST = 400  # lines of a module
+
+# Leaves: values and errors that import nothing of the project.
+LEAVES = {"errors", "records", "sentences"}
+
+# What each part of titans_cli may import of the others, besides itself. Data flows one way (docs/design.md).
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "records": set(),
+    "sentences": set(),
+    "memory": set(),
+    "readers": {"errors", "records"},
+    "store": {"errors", "records"},
+    "model": {"memory", *LEAVES},
+    "answers": {"model", "store", *LEAVES},
+    "sessions": {"readers", "store", "model", "answers", "errors", "records"},
+    "cli": {"sessions", "errors", "records"},
+    "train": {"memory", "model", "readers", "store", "answers", *LEAVES},
+}
+
+# The numerical core computes: it opens nothing, says nothing, and knows nothing of where models come from.
+NOT_IN_MEMORY = {"io", "json", "logging", "os", "pathlib", "safetensors", "shutil", "sqlite3", "sys", "tempfile"}
+NOT_IN_MEMORY |= {"tokenizers", "transformers", "warnings"}
+
+
+class Import(NamedTuple):
+    path: Path
+    line: int
+    target: str  # absolute, dotted
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(PACKAGE.parent)}:{self.line} imports {self.target}"
+
+
+def sources(part: str = "") -> list[Path]:
+    return sorted((PACKAGE / part).rglob("*.py"))
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def module_name(path: Path) -> list[str]:
+    return list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def imports_of(tree: ast.Module, path: Path) -> Iterator[Import]:
+    """Every import anywhere in the file: at the top, inside functions, under TYPE_CHECKING; also `import_module("...")`.
+
+    `from titans_cli.a import b` counts as titans_cli.a.b: b may be a module.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(path, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = module_name(path)[: -node.level] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield Import(path, node.lineno, f"{prefix}.{alias.name}")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"import_module", "__import__"}:
+            name = node.args[0] if node.args else None
+            known = isinstance(name, ast.Constant) and isinstance(name.value, str)
+            yield Import(path, node.lineno, ast.literal_eval(name) if known and name else "something computed")
+
+
+def imports(part: str = "") -> Iterator[Import]:
+    for path in sources(part):
+        yield from imports_of(parse(path), path)
+
+
+def part_of(dotted: str) -> str | None:
+    """The part of the project a dotted name belongs to: "model" for titans_cli.model.spec; None for foreign names."""
+    head, _, rest = dotted.partition(".")
+    if head != "titans_cli":
+        return None
+    return rest.split(".")[0] or "titans_cli"
+
+
+def breaks_the_table(found: Import) -> bool:
+    home, target = part_of(".".join(module_name(found.path))), part_of(found.target)
+    if found.target == "something computed":
+        return True
+    if target is None or target == home:
+        return False
+    if target in {"titans_cli", "__version__"}:  # the package's own __init__, which holds the version and nothing else
+        return home not in {"cli", "sessions", "store"}
+    return target not in MAY_IMPORT.get(home or "", set())
+
+
+def test_no_import_breaks_the_table() -> None:
+    broken = [str(found) for found in imports() if breaks_the_table(found)]
+    assert not broken, "not in the import table (MAY_IMPORT above):\n" + "\n".join(broken)
+
+
+def test_every_part_of_the_package_is_in_the_table() -> None:
+    parts = {p.stem if p.suffix else p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or any(p.glob("*.py"))}
+    assert parts - {"__init__", "__main__"} <= set(MAY_IMPORT)
+
+
+def test_the_table_has_no_cycle() -> None:
+    """Each part can be built from parts before it."""
+    left, built = dict(MAY_IMPORT), set[str]()
+    while left:
+        ready = {part for part, needs in left.items() if needs <= built}
+        assert ready, f"a cycle among {sorted(left)}"
+        built |= ready
+        left = {part: needs for part, needs in left.items() if part not in ready}
+
+
+def test_memory_readers_and_store_never_import_one_another() -> None:
+    for part in ("memory", "readers", "store"):
+        assert not MAY_IMPORT[part] & {"memory", "readers", "store"}
+
+
+@pytest.mark.parametrize(
+    ("home", "source", "line"),
+    [
+        ("memory/x.py", "from titans_cli.errors import ModelError", 1),
+        ("memory/x.py", "def f():\n    import titans_cli.store.home", 2),
+        ("readers/x.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from titans_cli import store", 3),
+        ("store/x.py", "from ..readers import read", 1),
+        ("store/deep/x.py", "from ...memory.rules import implicit_step", 1),
+        ("answers/x.py", "import importlib\nimportlib.import_module('titans_cli.cli.main')", 2),
+        ("sessions/x.py", "from importlib import import_module\nimport_module(name)", 2),
+        ("train/x.py", "from titans_cli.sessions import ingest", 1),
+        ("errors.py", "from titans_cli.records import Page", 1),
+    ],
+)
+def test_a_forbidden_edge_is_found_wherever_it_hides(home: str, source: str, line: int) -> None:
+    """The check itself: in functions, under TYPE_CHECKING, relative, dynamic; and it names file and line."""
+    found = [i for i in imports_of(ast.parse(source), PACKAGE / home) if breaks_the_table(i)]
+    assert [i.line for i in found] == [line]
+    assert f"titans_cli/{home}:{line}" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("home", "source"),
+    [
+        ("memory/x.py", "import torch\nfrom titans_cli.memory.config import MemoryConfig\nfrom . import rules"),
+        ("model/x.py", "from titans_cli.memory import MemoryState\nfrom ..errors import ModelError"),
+        ("cli/x.py", "from titans_cli import __version__\nfrom titans_cli.sessions import ingest"),
+        ("train/x.py", "from titans_cli.model.hf import TitansConfig"),
+    ],
+)
+def test_an_allowed_edge_is_let_through(home: str, source: str) -> None:
+    assert not [i for i in imports_of(ast.parse(source), PACKAGE / home) if breaks_the_table(i)]
+
+
+def test_memory_does_no_input_or_output() -> None:
+    """No files, no logging, no printing, no transformers: pure torch."""
+    foreign = [str(i) for i in imports("memory") if i.target.split(".")[0] in NOT_IN_MEMORY]
+    called = [
+        f"{path.name}:{node.lineno} calls {node.func.id}"
+        for path in sources("memory")
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "print", "input"}
+    ]
+    assert not foreign + called
+
+
+def test_no_module_is_too_long_to_read_in_one_sitting() -> None:
+    lengths = {str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines()) for p in sources()}
+    assert not {name: n for name, n in lengths.items() if n > LONGEST}
+
+
+def test_nothing_can_run_code_from_a_file() -> None:
+    """No pickle, under any name, and neither torch.load nor torch.save, which are pickle inside."""
+    pickles = [
+        str(i) for i in imports() if {"pickle", "cPickle", "dill", "joblib", "shelve"} & set(i.target.split("."))
+    ]
+    from_torch = [str(i) for i in imports() if i.target in {"torch.load", "torch.save"}]
+    called = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno} uses {ast.unparse(node)}"
+        for path in sources()
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"torch.load", "torch.save"}
+    ]
+    assert not pickles + from_torch + called
+
+
+LIGHT = ["titans_cli", "titans_cli.errors", "titans_cli.records", "titans_cli.sentences"]
+LIGHT += ["titans_cli.readers", "titans_cli.store"]
+HEAVY = {"torch", "transformers", "tokenizers", "safetensors.torch", "numpy"}
+
+
+def test_what_needs_no_model_never_loads_torch() -> None:
+    """Importing each of the light modules in turn, in a fresh interpreter, leaves the heavy ones out of sys.modules."""
+    script = f"""
+import importlib, sys
+for name in {LIGHT!r}:
+    importlib.import_module(name)
+    loaded = sorted({HEAVY!r} & set(sys.modules))
+    assert not loaded, f"importing {{name}} loads {{loaded}}"
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=PACKAGE.parent, check=False
+    )
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,144 @@
+"""Sentences: what ends one, what does not, and that nothing is lost between them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from titans_cli.sentences import sentence_spans
+
+
+def split(text: str) -> list[str]:
+    return [text[a:b] for a, b in sentence_spans(text)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "We follow e.g. Miller and, i.e. Jones, in this.",
+        "See Fig. 3 and Eq. 12 for details.",
+        "See Figs. 3 to 5, Sec. 2, Ref. 7 and Tab. 1.",
+        "Models vs. Humans is the question here.",
+        "It was shown by Vaswani et al. Attention is all it takes.",
+        "Smith et al. (2019) disagree.",
+        "Dr. Ada and Prof. Byron met Mr. Crosse and Mrs. Somerville.",
+        "It was published in Jan. 1999 in Vol. 3, No. 4, pp. 1-9 of the series.",
+        "The U.S. Senate and the U.K. Parliament met.",
+        "She holds a Ph.D. Nobody knew.",
+    ],
+)
+def test_an_abbreviation_does_not_end_a_sentence(sentence: str) -> None:
+    assert split(sentence) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["J. Smith wrote it.", "It is by A. B. Smith and C. Jones.", "See J.R.R. Tolkien."]
+)
+def test_initials_do_not_end_a_sentence(sentence: str) -> None:
+    assert split(sentence) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The value is 3.5 of 4.25 units.", "Version 2.0.1 is out.", "See www.example.org/a.b?c=d!e for it."]
+)
+def test_a_dot_inside_a_number_or_a_name_does_not_end_a_sentence(sentence: str) -> None:
+    assert split(sentence) == [sentence]
+
+
+def test_a_number_may_end_a_sentence() -> None:
+    assert split("The value is 3.5. The other is 4.") == ["The value is 3.5.", "The other is 4."]
+
+
+def test_a_lower_case_letter_goes_on() -> None:
+    assert split("The approx. value of Yahoo! is low. It fell.") == ["The approx. value of Yahoo! is low.", "It fell."]
+
+
+@pytest.mark.parametrize("end", [".", "!", "?", "?!", "...", ".)", '."', ".”", ".’", ".]", '?")'])
+def test_a_full_stop_ends_a_sentence_with_the_quotes_and_brackets_after_it(end: str) -> None:
+    assert split(f"She said it{end} He left.") == [f"She said it{end}", "He left."]
+
+
+def test_a_quote_opens_the_next_sentence() -> None:
+    assert split("He left. “Why?” “Because.” (Nobody knew.) All slept.") == [
+        "He left.",
+        "“Why?”",
+        "“Because.”",
+        "(Nobody knew.)",
+        "All slept.",
+    ]
+
+
+@pytest.mark.parametrize("gap", ["\n\n", "\n \t\n", "\n\n\n\n", "\r\n\r\n"])
+def test_a_blank_line_ends_a_sentence(gap: str) -> None:
+    """Whatever comes before and after it: headings have no full stop."""
+    assert split(f"Introduction{gap}this goes on et al.{gap}The end") == [
+        "Introduction",
+        "this goes on et al.",
+        "The end",
+    ]
+
+
+def test_a_line_break_alone_does_not_end_a_sentence() -> None:
+    assert split("The memory\nlearns while\nit reads.") == ["The memory\nlearns while\nit reads."]
+
+
+@pytest.mark.parametrize("bullet", ["-", "*", "•", "|"])
+def test_every_item_of_a_list_is_a_sentence(bullet: str) -> None:
+    text = f"We need:\n{bullet} one thing\n  {bullet} another thing\n{bullet} a last"
+    assert split(text) == ["We need:", f"{bullet} one thing", f"{bullet} another thing", f"{bullet} a last"]
+
+
+def test_a_hyphen_inside_a_word_or_line_is_no_list() -> None:
+    assert split("A long-\nterm memory - or so\n-1 degrees") == ["A long-\nterm memory - or so\n-1 degrees"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n\n", "\t\u00a0\u3000"])
+def test_nothing_has_no_sentences(text: str) -> None:
+    assert sentence_spans(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "." * 300_000 + "x",
+        "al. " * 75_000,
+        "x" * 300_000 + "). Y",
+        "a) " * 100_000 + ". B",
+        '"' * 300_000,
+        "\n" * 300_000,
+    ],
+    ids=["dots", "abbreviations", "one word", "brackets", "quotes", "blank lines"],
+)
+def test_a_hostile_text_is_split_in_linear_time(text: str) -> None:
+    """Each of these would take minutes if any step looked back or ahead over the whole text."""
+    assert "".join("".join(split(text)).split()) == "".join(text.split())
+
+
+pieces = st.lists(
+    st.sampled_from(
+        ["The", "end.", "Why?!", "3.5", "et al.", "J.", "\n\n", "\n- ", " ", "\t", "...", '."', "深い。", "e.g."]
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(max_size=200) | pieces.map(" ".join) | pieces.map("".join))
+@example(". . .")
+def test_spans_cover_all_but_white_space_in_order_and_never_overlap(text: str) -> None:
+    spans = sentence_spans(text)
+    edges = [edge for span in spans for edge in span]
+    assert edges == sorted(edges)
+    assert all(a < b and text[a:b] == text[a:b].strip() for a, b in spans)
+    between = text
+    for a, b in reversed(spans):
+        between = between[:a] + between[b:]
+    assert not between.strip()
+
+
+@settings(deadline=None)
+@given(pieces.map(" ".join))
+def test_every_sentence_is_found_alike_wherever_the_text_begins(text: str) -> None:
+    """Leading and trailing white space moves the spans and does nothing else."""
+    assert split(f"  \t{text}\n ") == split(text.strip())

@@ -1,0 +1,44 @@
+"""Words, stems and stop words of English questions and sentences."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import snowballstemmer
+
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+STOP_WORDS = frozenset(
+    "a about above after again against all also although am an and any are as at be because been before being below "
+    "between both but by can could did do does doing done down during each either else ever every few for from further "
+    "get gets give given had has have having he her here hers him his how however i if in into is it its itself just let "
+    "made make makes many may me might more most much must my near neither no nor not now of off often on once one only "
+    "or other our out over own per quite rather said same say says shall she should since so some still such than that "
+    "the their them then there these they this those though through thus to too two under until up upon us use used "
+    "using very via was we well were what when where whether which while who whom whose why will with within without "
+    "would yet you your et al fig figure table section paper papers document documents".split()
+)
+# What a question says about the answer it wants, rather than about the matter.
+ASKING = frozenset(
+    "summarize summarise summary overview trend trends theme themes main key point points topic topics finding findings "
+    "tell explain describe list show find state name mention mentioned text reported known changed change changes time "
+    "overall everything general corpus collection happening going learned learn gist".split()
+)
+
+
+def words(text: str) -> list[str]:
+    return [w.lower() for w in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    return str(snowballstemmer.stemmer("english").stemWord(word))
+
+
+def stems(text: str) -> list[str]:
+    """Stems of the words of `text` that are not stop words, in order; the parts of a hyphenated word count too."""
+    found: list[str] = []
+    for word in words(text):
+        parts = {word, *word.split("-")} if "-" in word else {word}
+        found.extend(stem(w) for w in sorted(parts) if w not in STOP_WORDS)
+    return found

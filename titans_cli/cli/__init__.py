@@ -1,0 +1,1 @@
+"""argv -> options -> one use-case -> render. Only render.py knows rich; only main.py knows exit codes."""

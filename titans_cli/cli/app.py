@@ -1,0 +1,146 @@
+"""The commands: ingest, ask, run. The groups session and ltm are in modules of their own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from titans_cli import __version__
+from titans_cli.cli import ltm, options, render, session
+from titans_cli.cli.options import Output, seconds
+from titans_cli.cli.signals import stop_flag
+from titans_cli.errors import Interrupted, SomeInputsFailed, UsageError
+from titans_cli.records import Answer, IngestFinished
+from titans_cli.store import Home
+
+app = typer.Typer(
+    name="titans",
+    help="Long-document memorization sessions: read documents once, ask about all of them.\n\n"
+    "A language model with a neural memory reads; the memory learns while it reads. What it learned lives in a session "
+    "and goes with it, unless you promote it.",
+    epilog="Start with: titans ingest ./papers && titans ask 'summarize trends'",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(session.app, name="session")
+app.add_typer(ltm.app, name="ltm")
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Files and folders; - for stdin.", show_default=False)
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        render.out(f"titans {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Without a command: the help."""
+    if context.invoked_subcommand is None:
+        render.out(context.get_help())
+
+
+@app.command(epilog="Example: titans ingest ./papers --exclude '*draft*' && titans ingest - < notes.txt")
+def ingest(
+    paths: Paths = [],  # noqa: B006  typer copies it
+    session: options.Session = None,
+    include: options.Include = [],  # noqa: B006
+    exclude: options.Exclude = [],  # noqa: B006
+    files_from: options.FilesFrom = None,
+    model: options.Model = None,
+    retry_lock: options.RetryLock = "0s",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read documents (pdf, txt, md, html) into a session; the memory learns while it reads.
+
+    Without a session one is created and becomes the current one. Run it again after an interruption and it continues
+    where it was; a file already read is skipped. Exit code 3: some inputs failed, the rest is committed.
+    """
+    from titans_cli.sessions.ingest import How, What
+    from titans_cli.sessions.ingest import ingest as use_case
+
+    output, wait = Output(json, quiet), seconds(retry_lock)
+    with stop_flag() as stop, render.IngestView(output) as view:
+        what = What(paths, include, exclude, files_from)
+        failed = 0
+        try:
+            for event in use_case(_home(), session, what, How(model=model, retry_lock=wait, stop=stop)):
+                view.show(event)
+                failed = event.files_failed if isinstance(event, IngestFinished) else failed
+        except Interrupted as interrupted:
+            interrupted.exit_code = stop.code  # 130 or 143, by the signal
+            raise
+    _fail_on(failed)
+
+
+@app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .text")
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")],
+    session: options.Session = None,
+    sentences: options.Sentences = 3,
+    no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer from what the session read, with citations found verbatim in the retained text.
+
+    Asking never changes the memory.
+    """
+    from titans_cli.sessions.ask import ask as use_case
+
+    text = sys.stdin.read() if question == "-" else question
+    render.answer(use_case(_home(), session, text, sentences=sentences, log=not no_log), Output(json, quiet))
+
+
+@app.command(epilog="Example: titans run papers/*.pdf --ask 'summarize trends' --json")
+def run(
+    paths: Paths = [],  # noqa: B006
+    questions: Annotated[
+        list[str], typer.Option("--ask", "-a", metavar="QUESTION", help="A question; may be repeated.")
+    ] = [],  # noqa: B006
+    include: options.Include = [],  # noqa: B006
+    exclude: options.Exclude = [],  # noqa: B006
+    files_from: options.FilesFrom = None,
+    model: options.Model = None,
+    sentences: options.Sentences = 3,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
+    from titans_cli.sessions.ingest import How, What
+    from titans_cli.sessions.once import run_once
+
+    if not questions:
+        raise UsageError("no question", hint="Give one: titans run PATH --ask 'QUESTION'.")
+    output, failed = Output(json, quiet), 0
+    with stop_flag() as stop, render.IngestView(output) as view:
+        what = What(paths, include, exclude, files_from)
+        for event in run_once(what, questions, How(model=model, stop=stop), sentences=sentences):
+            if isinstance(event, Answer):
+                render.answer(event, output)
+            else:
+                view.show(event)
+                failed = event.files_failed if isinstance(event, IngestFinished) else failed
+    _fail_on(failed)
+
+
+def _home() -> Home:
+    return Home.locate()
+
+
+def _fail_on(failed: int) -> None:
+    if failed:
+        count = render.plural(failed, "input")
+        raise SomeInputsFailed(f"{count} failed; the rest is committed", hint="The lines above say why, file by file")

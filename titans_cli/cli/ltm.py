@@ -1,0 +1,47 @@
+"""titans ltm ..."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from titans_cli.cli import options, render
+from titans_cli.cli.options import Output
+from titans_cli.cli.session import confirm
+from titans_cli.sessions import lifecycle
+from titans_cli.store import Home
+
+app = typer.Typer(help="Look at and remove long-term memory (LTM) entries.", rich_markup_mode=None)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.")]
+
+
+@app.command("list", epilog="Example: titans ltm list -q")
+def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """List what was promoted, oldest first."""
+    found = lifecycle.list_entries(Home.locate())
+    render.entries(found.entries, found.unreadable, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans ltm show survey-2026 --json | jq .sources")
+def show(name: Name, json: options.Json = False) -> None:
+    """Show an entry: where it came from and what it read."""
+    render.entry_details(lifecycle.show_entry(Home.locate(), name), Output(json))
+
+
+@app.command(epilog="Example: titans ltm rm survey-2025 --dry-run")
+def rm(
+    name: Name,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove an entry. Sessions already started from it keep what they have."""
+    home = Home.locate()
+    info = lifecycle.show_entry(home, name)
+    if not dry_run:
+        confirm(f"Remove LTM entry {info.name} ({render.plural(len(info.sources), 'source')})?", yes)
+        lifecycle.remove_entry(home, info.name)
+    verb = "would remove" if dry_run else "removed"
+    render.named("ltm-removed", info, f"{verb} {info.name}", Output(json, quiet))

@@ -1,0 +1,70 @@
+"""The options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Optional  # Optional: typer evaluates these at run time
+
+import typer
+
+from titans_cli.errors import UsageError
+
+Session = Annotated[
+    Optional[str],  # noqa: UP045  typer reads this annotation at run time
+    typer.Option(
+        "--session",
+        "-s",
+        envvar="TITANS_SESSION",
+        help="Session, by name or ID prefix. Default: the current one.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result; for lists, bare names.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")]
+Model = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--model",
+        envvar="TITANS_MODEL",
+        help="Folder of a titans model. Default: the embedded titans-mini.",
+        show_default=False,
+    ),
+]
+RetryLock = Annotated[
+    str, typer.Option("--retry-lock", help="Wait this long for another writer, e.g. 30s or 5m.", metavar="TIME")
+]
+Include = Annotated[
+    list[str],
+    typer.Option(
+        "--include", help="Of folders, take only files matching this glob.", metavar="GLOB", show_default=False
+    ),
+]
+Exclude = Annotated[
+    list[str], typer.Option("--exclude", help="Leave out files matching this glob.", metavar="GLOB", show_default=False)
+]
+FilesFrom = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--files-from", help="Read paths from this file, one a line; - for stdin.", metavar="FILE", show_default=False
+    ),
+]
+Sentences = Annotated[
+    int, typer.Option("--sentences", min=1, max=20, help="At most this many sentences in the answer.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    json: bool = False
+    quiet: bool = False
+
+
+def seconds(text: str) -> float:
+    """ "30", "30s", "5m", "1h" in seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m or 1h.")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]

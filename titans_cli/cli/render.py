@@ -1,0 +1,309 @@
+"""Records to text. Data goes to stdout, everything else to stderr; nothing animates off a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from titans_cli.cli.options import Output
+from titans_cli.errors import TitansError
+from titans_cli.records import (
+    Answer,
+    BlocksRead,
+    EntryInfo,
+    FileFailed,
+    FileFinished,
+    FileSkipped,
+    FileStarted,
+    IngestEvent,
+    IngestFinished,
+    IngestStarted,
+    SessionInfo,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from titans_cli.sessions.lifecycle import Discarded, SessionDetails
+
+
+def out(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def document(schema: str, value: Any) -> None:
+    """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
+    body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    out(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def human_bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def human_time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Columns padded to their widest cell; the last one runs free."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        out("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+def color_wanted() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if color_wanted() else text
+
+
+def dim(text: str) -> str:
+    return f"\x1b[2m{text}\x1b[0m" if color_wanted() else text
+
+
+# ---------------------------------------------------------------- errors
+
+
+def error(problem: TitansError, output: Output) -> None:
+    if output.json:
+        fields = {"kind": problem.kind, "subject": problem.subject, "message": problem.what, "hint": problem.hint}
+        document("error", {**fields, "exit_code": problem.exit_code})
+    note(f"titans: {problem}")
+
+
+# ---------------------------------------------------------------- ingest
+
+
+class IngestView:
+    """Shows an ingest: JSON lines, a live bar on a terminal, or one line a file."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.live = not output.json and not output.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> IngestView:
+        if self.live:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[status]}"))
+            self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.progress.start()
+            self.progress.add_task("reading", total=None, status="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def line(self, text: str) -> None:
+        if self.progress is not None:
+            self.progress.console.print(text, markup=False, highlight=False)
+        else:
+            note(text)
+
+    def show(self, event: IngestEvent) -> None:
+        if self.output.json:
+            name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
+            document(f"ingest.{name}", event)
+        if isinstance(event, FileFailed):
+            self.line(f"titans: {event.source}: {event.reason}. {event.hint or ''}".rstrip())
+        elif self.output.json or self.output.quiet:
+            return
+        elif isinstance(event, BlocksRead):
+            self._advance(event)
+        elif text := describe(event):
+            self.line(text)
+
+    def _advance(self, event: BlocksRead) -> None:
+        if self.progress is None:
+            return
+        left = f", {human_time(event.eta_s)} left" if event.eta_s is not None else ""
+        status = (
+            f"file {event.files_done + 1}/{event.files}, {event.tokens:,} tokens, "
+            f"{event.tokens_per_s:,.0f}/s, surprise {event.surprise:.2f}{left}"
+        )
+        name = event.source.rsplit("/", 1)[-1][:40]
+        task = self.progress.task_ids[0]
+        self.progress.update(
+            task, description=name, total=event.blocks_total, completed=event.blocks_done, status=status
+        )
+
+
+def describe(event: IngestEvent) -> str | None:
+    """One plain line for an event, or None for those not worth one."""
+    match event:
+        case IngestStarted(session, files, size):
+            return f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
+        case FileSkipped(source, _, message):
+            return f"skipped {source}: {message}"
+        case FileStarted(source, _, blocks, _, resumed) if resumed:
+            return f"continuing {source} at segment {resumed} of {blocks}"
+        case FileFinished(source, pages, _, tokens, surprise, _, warnings):
+            line = f"read {source}: {plural(pages, 'page')}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
+            return "\n".join([line, *(f"  warning: {w}" for w in warnings)])
+        case IngestFinished(session, read, skipped, failed, tokens, seconds, _):
+            parts = [f"{plural(read, 'file')} read"]
+            parts += [f"{skipped} skipped"] if skipped else []
+            parts += [f"{failed} failed"] if failed else []
+            rate = f" ({tokens / seconds:,.0f} tokens/s)" if seconds > 0 and tokens else ""
+            where = f" into session {session}" if session else ""
+            return f"{', '.join(parts)}{where}: {plural(tokens, 'token')} in {human_time(seconds)}{rate}"
+    return None
+
+
+# ---------------------------------------------------------------- answers
+
+
+def answer(result: Answer, output: Output) -> None:
+    if output.json:
+        document("answer", result)
+        return
+    out(result.text)
+    if output.quiet:
+        return
+    if result.citations:
+        out()
+        for c in result.citations:
+            out(f"{bold(f'[{c.number}]')} {c.source}, page {c.page}")
+            out(dim(f'    "{" ".join(c.quote.split())}"'))
+    if result.recalled:
+        out()
+        out(f"From memory alone (not checked against any text): {result.recalled}")
+
+
+# ---------------------------------------------------------------- sessions and long-term memory
+
+
+def sessions(
+    infos: Sequence[SessionInfo], problems: Sequence[TitansError], current: str | None, output: Output
+) -> None:
+    if output.json:
+        listed = [asdict(i) | {"current": i.name == current} for i in infos]
+        document("session-list", {"sessions": listed, "unreadable": [str(p) for p in problems]})
+    elif output.quiet:
+        for info in infos:
+            out(info.name)
+    elif infos:
+        rows = [["", "NAME", "STATE", "CREATED", "MODEL", "FROM"]]
+        for i in infos:
+            state = i.state if i.promoted_to is None else f"promoted to {i.promoted_to}"
+            mark = "*" if i.name == current else ""
+            rows.append([mark, i.name, state, i.created[:16].replace("T", " "), i.model, i.origin or ""])
+        table(rows)
+    else:
+        note("No sessions yet. Start one: titans ingest PATH")
+    if not output.json:
+        for problem in problems:
+            note(f"titans: {problem}")
+
+
+def session_details(d: SessionDetails, output: Output) -> None:
+    if output.json:
+        document("session", d)
+        return
+    info = d.info
+    rows = [
+        ["session", f"{info.name}{' (current)' if d.current else ''}"],
+        ["id", info.id],
+        ["state", info.state if info.promoted_to is None else f"promoted to {info.promoted_to}"],
+        ["created", info.created],
+        ["model", f"{info.model} ({info.fingerprint[:12]}), {plural(info.threads, 'thread')}"],
+        ["started from", info.origin or "the initial memory"],
+    ]
+    if d.snapshot is not None:
+        rows += [
+            ["memory", f"{d.memory_sha256} after {plural(d.snapshot.position, 'token')}"],
+            ["snapshots", f"{d.snapshots} kept, {human_bytes(d.bytes_on_disk)} on disk"],
+        ]
+    table(rows)
+    if d.sources:
+        out()
+        lines = [["SOURCE", "PAGES", "TOKENS", "READ"]]
+        for s in d.sources:
+            done = s.read_at[:16].replace("T", " ") if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
+            lines.append([s.display, str(s.pages), f"{s.tokens:,}", done])
+        table(lines)
+
+
+def named(schema: str, info: SessionInfo | EntryInfo, sentence: str, output: Output) -> None:
+    """What a command made or chose: JSON, the bare name, or a sentence."""
+    if output.json:
+        document(schema, info)
+    elif output.quiet:
+        out(info.name)
+    else:
+        out(sentence)
+
+
+def discarded(d: Discarded, output: Output) -> None:
+    if output.json:
+        document("discarded", d)
+    elif not output.quiet:
+        verb = "discarded" if d.done else "would discard"
+        out(
+            f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {human_bytes(d.bytes_on_disk)}"
+        )
+
+
+def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
+    if output.json:
+        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [str(p) for p in problems]})
+        return
+    if output.quiet:
+        for info in infos:
+            out(info.name)
+    elif infos:
+        rows = [["NAME", "CREATED", "SOURCES", "TOKENS", "FROM SESSION", "NOTE"]]
+        for i in infos:
+            when = i.created[:16].replace("T", " ")
+            rows.append([i.name, when, str(len(i.sources)), f"{i.position:,}", i.session, i.note or ""])
+        table(rows)
+    else:
+        note("Nothing promoted yet. Promote a session: titans session promote")
+    for problem in problems:
+        note(f"titans: {problem}")
+
+
+def entry_details(i: EntryInfo, output: Output) -> None:
+    if output.json:
+        document("ltm-entry", i)
+        return
+    table(
+        [
+            ["entry", i.name],
+            ["id", i.id],
+            ["created", i.created],
+            ["from session", f"{i.session} ({i.session_id})"],
+            ["parent", i.parent or "none"],
+            ["note", i.note or ""],
+            ["model", f"{i.model} ({i.fingerprint[:12]})"],
+            ["memory", f"{i.memory_sha256} after {plural(i.position, 'token')}"],
+        ]
+    )
+    out()
+    table([["SOURCE", "SHA-256"], *([str(s.get("uri", "")), str(s.get("sha256", ""))[:16]] for s in i.sources)])

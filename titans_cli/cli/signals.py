@@ -1,0 +1,34 @@
+"""SIGINT and SIGTERM ask a long run to stop at its next commit; a second one stops it at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopFlag:
+    """Callable: True once a signal has come. `code` is the exit code it asks for."""
+
+    def __init__(self) -> None:
+        self.code = 0
+
+    def __call__(self) -> bool:
+        return self.code != 0
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.code:
+            raise KeyboardInterrupt
+        self.code = 128 + number
+
+
+@contextmanager
+def stop_flag() -> Iterator[StopFlag]:
+    flag = StopFlag()
+    before = {n: signal.signal(n, flag._receive) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,154 @@
+"""A loaded native model and what sessions ask of it: segment, read, mark, recall.
+
+The engine owns no state of any session: the memory goes in and comes out of every call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from titans_cli.errors import IncompatibleError, ModelError
+from titans_cli.memory import MemoryState
+from titans_cli.model.network import TitansNetwork
+from titans_cli.model.spec import TitansSpec
+from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
+from titans_cli.model.tokens import segment_pages
+from titans_cli.records import Page, Segment
+
+EMBEDDED = "titans-mini"
+EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
+BATCH = 16  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
+LONGEST_ANSWER = 40  # tokens generated from memory alone
+_HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
+
+
+class ReadResult(NamedTuple):
+    state: MemoryState
+    surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
+    landmarks: Tensor  # [N, L], unit rows
+
+
+class Recollection(NamedTuple):
+    text: str
+    confidence: float  # geometric mean of the tokens' probabilities
+
+
+class Engine:
+    """Load with `Engine.load`; every method runs without gradients, in fp32, on the CPU."""
+
+    def __init__(self, network: TitansNetwork, tokenizer: TitansTokenizer, fingerprint: str, name: str) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.fingerprint = fingerprint
+        self.name = name
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Engine:
+        """The embedded model, or the model folder at `path` (config.json, model.safetensors, tokenizer.json).
+
+        Raises ModelError when something is missing or does not fit together.
+        """
+        folder = EMBEDDED_PATH if path is None else path
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / "model.safetensors")
+            spec = TitansSpec.from_dict(config)
+            network = TitansNetwork(spec)
+            network.load_state_dict({k.removeprefix("network."): v.float() for k, v in tensors.items()})
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise ModelError(f"cannot load the model ({error})", subject=str(folder), hint=_HINT) from error
+        tokenizer = TitansTokenizer.load(folder / "tokenizer.json")
+        if tokenizer.vocab_size > spec.vocab_size:
+            sizes = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {spec.vocab_size}"
+            raise ModelError(f"model and tokenizer do not fit together ({sizes})", subject=str(folder), hint=_HINT)
+        digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode())
+        for name in ("model.safetensors", "tokenizer.json"):
+            digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        return cls(network, tokenizer, digest.hexdigest(), EMBEDDED if path is None else str(path.resolve()))
+
+    @property
+    def spec(self) -> TitansSpec:
+        return self.network.spec
+
+    @property
+    def landmark_width(self) -> int:
+        return self.spec.d_landmark
+
+    # ---- the memory's state, by name, for the store
+
+    def initial_state(self) -> MemoryState:
+        return self.network.memory.initial_state()
+
+    @staticmethod
+    def to_tensors(state: MemoryState) -> dict[str, Tensor]:
+        return {"memory.weights": state.weights, "memory.momentum": state.momentum}
+
+    def from_tensors(self, tensors: dict[str, Tensor]) -> MemoryState:
+        """Raises IncompatibleError for a state of another shape."""
+        blank = self.initial_state()
+        state = MemoryState(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
+        if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(state, blank, strict=True)):
+            raise IncompatibleError("the snapshot's memory has another layout than this model's")
+        return state
+
+    # ---- reading
+
+    def segments(self, pages: Sequence[Page]) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length)
+
+    def _pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        tokens = torch.full((len(rows), self.spec.segment_length), PAD)
+        for i, row in enumerate(rows):
+            tokens[i, : len(row)] = torch.tensor(row)
+        lengths = torch.tensor([len(row) for row in rows])
+        return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
+
+    @torch.inference_mode()
+    def read(self, state: MemoryState, segments: Sequence[Segment]) -> ReadResult:
+        """Learn the segments in order. At most `BATCH` at a time, always cut at the same places, so that the
+        result does not depend on where a run was interrupted."""
+        tokens, mask = self._pad([s.tokens for s in segments])
+        x = self.network.trunk(tokens)
+        inputs = self.network.memory_inputs(x, tokens, mask)
+        state, surprise = self.network.absorb(state, inputs)
+        bound = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
+        mean = (surprise * bound).sum(1) / bound.sum(1).clamp(min=1)
+        return ReadResult(state, [float(s) for s in mean], self.network.landmarks(x, tokens, mask))
+
+    # ---- asking
+
+    @torch.inference_mode()
+    def landmark(self, text: str) -> Tensor:
+        """The landmark [L] of a question."""
+        ids = self.tokenizer.encode(text)[: self.spec.segment_length]
+        tokens, mask = self._pad([ids])
+        return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0]
+
+    @torch.inference_mode()
+    def recall(self, state: MemoryState, question: str) -> Recollection:
+        """What the memory alone answers, greedily decoded, with no retained text in sight."""
+        prompt = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
+        tokens = [QUESTION, *prompt, ANSWER]
+        answer: list[int] = []
+        log_probability = 0.0
+        for _ in range(LONGEST_ANSWER):
+            row = torch.tensor([tokens + answer])
+            x = self.network.trunk(row)
+            hidden = self.network.head(x, self.network.read(state, x))
+            scores = self.network.logits(hidden[0, -1]).log_softmax(-1)
+            best = int(scores.argmax())
+            log_probability += float(scores[best])
+            answer.append(best)
+            if best == END:
+                break
+        text = self.tokenizer.decode([t for t in answer if t != END])
+        return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))

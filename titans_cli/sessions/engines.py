@@ -1,0 +1,42 @@
+"""The model behind a session: loaded on demand, checked against what the session was made with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from titans_cli.errors import IncompatibleError
+from titans_cli.model.engine import EMBEDDED, Engine
+from titans_cli.records import EntryInfo, SessionInfo
+
+
+def default_threads() -> int:
+    """TITANS_THREADS, or the processors this process may use, at most 4: the model is small."""
+    asked = os.environ.get("TITANS_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, available))
+
+
+def load_engine(model: str | None, threads: int) -> Engine:
+    """`model` is None or the embedded model's name, or the path of a model folder.
+
+    The number of threads is set for the process: it decides how sums are split, and so the last bits of every result.
+    """
+    torch.set_num_threads(threads)
+    return Engine.load(None if model in (None, EMBEDDED) else Path(model or ""))
+
+
+def engine_of(made: SessionInfo | EntryInfo) -> Engine:
+    """The engine a session or LTM entry was made with. Raises IncompatibleError (exit 12) if the model has changed."""
+    engine = load_engine(made.model, made.threads)
+    if engine.fingerprint != made.fingerprint:
+        raise IncompatibleError(
+            f"made with another version of the model {made.model} ({made.fingerprint[:12]}, here {engine.fingerprint[:12]})",
+            subject=made.name,
+            hint="Start a new session and ingest the documents again, or go back to the version of titans that made it.",
+        )
+    return engine

@@ -1,0 +1,135 @@
+"""A session's life, and long-term memory. Nothing here but `new_session` needs the model, and so torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from titans_cli.errors import DamagedError, IncompatibleError, StorageError, UsageError
+from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.store import EntryList, Home, LongTermMemory, SessionList, SessionStore, discard, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDetails:
+    info: SessionInfo
+    current: bool
+    sources: tuple[SourceRecord, ...]
+    snapshot: SnapshotInfo | None  # None once promoted
+    snapshots: int
+    memory_sha256: str | None  # of the last committed memory: equal digests, equal memories
+    bytes_on_disk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    name: str
+    sources: int
+    tokens: int
+    bytes_on_disk: int
+    done: bool  # False for a dry run
+
+
+def new_session(
+    home: Home, name: str | None, *, entry: str | None = None, model: str | None = None, use: bool = True
+) -> SessionInfo:
+    """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
+
+    Raises UsageError (name taken), NotFoundError (no such entry), IncompatibleError (entry of another model).
+    """
+    if entry is not None and model is not None:
+        raise UsageError("an LTM entry brings its own model", hint="Leave --model out.")
+    if entry is not None:
+        from titans_cli.sessions.engines import engine_of
+
+        memory = LongTermMemory(home)
+        engine_of(memory.show(entry))  # refuses before anything is made
+        started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
+        info = memory.start_session(entry, name, events=[started]).info
+    else:
+        from titans_cli.sessions.ingest import create_session
+
+        info = create_session(home, name, model=model).info
+    if use:
+        home.set_current(info.name)
+    return info
+
+
+def list_sessions(home: Home) -> tuple[SessionList, str | None]:
+    """All sessions, and the current one's name."""
+    return SessionStore.list(home), home.current()
+
+
+def use_session(home: Home, selector: str) -> SessionInfo:
+    store = SessionStore.open(home, selector)
+    store.require_open()
+    home.set_current(store.info.name)
+    return store.info
+
+
+def _bytes_in(store: SessionStore) -> int:
+    try:
+        return sum(p.stat().st_size for p in store.folder.rglob("*") if p.is_file())
+    except OSError as error:
+        raise StorageError(f"cannot look into the session ({error.strerror})", subject=store.info.name) from error
+
+
+def show_session(home: Home, selector: str | None) -> SessionDetails:
+    store = SessionStore.open(home, selector)
+    current = home.current() == store.info.name
+    if store.info.state == "promoted":
+        return SessionDetails(store.info, current, (), None, 0, None, _bytes_in(store))
+    with store.episodes() as episodes:
+        sources, snapshots = tuple(episodes.sources()), episodes.snapshots()
+    digest = store.memory_sha256(snapshots[-1])
+    return SessionDetails(store.info, current, sources, snapshots[-1], len(snapshots), digest, _bytes_in(store))
+
+
+def promote_session(
+    home: Home, selector: str | None, name: str | None, *, note: str | None = None, retry_lock: float = 0
+) -> EntryInfo:
+    """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
+
+    Raises UsageError (nothing read yet, name taken), LockedError, DamagedError, StorageError.
+    """
+    store = SessionStore.open(home, selector)
+    if store.info.state == "open" and store.latest_snapshot().position == 0:
+        raise UsageError(
+            "nothing was read in this session yet, so there is nothing to promote",
+            subject=store.info.name,
+            hint="Read something first: titans ingest PATH",
+        )
+    if store.info.state == "promoted" and name not in (None, store.info.promoted_to):
+        store.require_open()
+    entry = LongTermMemory(home).promote(
+        store, name or store.info.promoted_to or store.info.name, note=note, timeout=retry_lock
+    )
+    if home.current() == store.info.name:
+        home.clear_current(only=store.info.name)
+    return entry
+
+
+def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Discarded:
+    """Remove a session and all it learned. A session too damaged to open can be discarded by its name."""
+    name = home.find_session(selector)
+    sources, tokens, size = 0, 0, 0
+    try:
+        details = show_session(home, name)
+        sources, tokens = len(details.sources), sum(s.tokens for s in details.sources)
+        size = details.bytes_on_disk
+    except (DamagedError, IncompatibleError):
+        pass  # it goes all the same; only the counts are unknown
+    if not dry_run:
+        discard(home, name, timeout=retry_lock)
+    return Discarded(name, sources, tokens, size, not dry_run)
+
+
+def list_entries(home: Home) -> EntryList:
+    return LongTermMemory(home).list()
+
+
+def show_entry(home: Home, selector: str) -> EntryInfo:
+    return LongTermMemory(home).show(selector)
+
+
+def remove_entry(home: Home, selector: str) -> None:
+    LongTermMemory(home).remove(selector)

@@ -1,0 +1,34 @@
+"""`run`: ingest and ask in a throw-away session that nothing outlives."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from titans_cli.errors import StorageError
+from titans_cli.records import Answer, IngestEvent, IngestFinished
+from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.store import Home
+
+
+def run_once(what: What, questions: Sequence[str], how: How, *, sentences: int = 3) -> Iterator[IngestEvent | Answer]:
+    """Ingest, then answer each question; the session is gone when the iteration ends, however it ends."""
+    try:
+        root = Path(tempfile.mkdtemp(prefix="titans-run-"))
+    except OSError as error:
+        raise StorageError(f"cannot make a temporary folder ({error.strerror})", hint="Set TMPDIR.") from error
+    try:
+        home = Home(root)
+        home.ensure()
+        home.set_current(create_session(home, "run", model=how.model).info.name)
+        anything = False
+        for event in ingest(home, None, what, How(None, how.limits, how.commit_seconds, how.retry_lock, how.stop)):
+            anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
+            yield event
+        for question in questions if anything else ():
+            yield ask(home, None, question, sentences=sentences, log=False)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
