@@ -16,7 +16,7 @@ import titans_cli
 PACKAGE = Path(titans_cli.__file__).parent
 LONGEST = 400  # lines of a module
 
-# Leaves: values and errors that import nothing of the project.
+# Leaves: they import nothing of the project, and everyone but memory may import them.
 LEAVES = {"errors", "records", "sentences"}
 
 # What each part of titans_cli may import of the others, besides itself. Data flows one way (docs/design.md).
@@ -25,13 +25,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "sentences": set(),
     "memory": set(),
-    "readers": {"errors", "records"},
-    "store": {"errors", "records"},
-    "model": {"memory", *LEAVES},
-    "answers": {"model", "store", *LEAVES},
-    "sessions": {"readers", "store", "model", "answers", "errors", "records"},
-    "cli": {"sessions", "errors", "records"},
-    "train": {"memory", "model", "readers", "store", "answers", *LEAVES},
+    "readers": LEAVES,
+    "store": LEAVES,
+    "model": {"memory"} | LEAVES,
+    "answers": {"model", "store"} | LEAVES,
+    "sessions": {"readers", "store", "model", "answers"} | LEAVES,
+    "cli": {"sessions"} | LEAVES,
+    "__main__": {"cli"},
+    "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,
 }
 
 # The numerical core computes: it opens nothing, says nothing, and knows nothing of where models come from.
@@ -61,7 +62,7 @@ def module_name(path: Path) -> list[str]:
 
 
 def imports_of(tree: ast.Module, path: Path) -> Iterator[Import]:
-    """Every import anywhere in the file: at the top, inside functions, under TYPE_CHECKING; also `import_module("...")`.
+    """Every import in the file: at its top, inside functions, under TYPE_CHECKING; also `import_module("...")`.
 
     `from titans_cli.a import b` counts as titans_cli.a.b: b may be a module.
     """
@@ -100,7 +101,7 @@ def breaks_the_table(found: Import) -> bool:
     if target is None or target == home:
         return False
     if target in {"titans_cli", "__version__"}:  # the package's own __init__, which holds the version and nothing else
-        return home not in {"cli", "sessions", "store"}
+        return home == "memory"
     return target not in MAY_IMPORT.get(home or "", set())
 
 
@@ -111,7 +112,7 @@ def test_no_import_breaks_the_table() -> None:
 
 def test_every_part_of_the_package_is_in_the_table() -> None:
     parts = {p.stem if p.suffix else p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or any(p.glob("*.py"))}
-    assert parts - {"__init__", "__main__"} <= set(MAY_IMPORT)
+    assert parts - {"__init__"} <= set(MAY_IMPORT)
 
 
 def test_the_table_has_no_cycle() -> None:

@@ -10,15 +10,19 @@ _ABBREVIATIONS = frozenset(
     "sr approx resp ca dept univ inc ltd co corp jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k ph.d".split()
 )
 # Possessive, and never from the middle of a run: "......x" costs its length, not its square.
-_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s)|\n\s*\n|\n(?=\s*[-*•|]\s)")
+_END = re.compile(r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s)|\n\s*\n|\n(?=\s*(?:[-*•|]|\d{1,3}[.)])\s)")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _LONGEST_WORD = 20  # characters looked back for an abbreviation
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_LIST_NUMBER = re.compile(r"\s*\d{1,3}\s*")
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Character spans of the sentences of `text`, in order, without surrounding white space.
 
-    Blank lines always end a sentence. Abbreviations, initials ("J. Smith") and a following lower-case letter do not.
+    Blank lines always end a sentence, and so does a line break before a bullet or a list number. Abbreviations,
+    initials ("J. Smith", "J.R. Smith"), the number of a list item ("2. Methods") and a following lower-case letter do
+    not.
     """
     spans: list[tuple[int, int]] = []
     start = 0
@@ -35,7 +39,9 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
     if match.group().strip("\"'”’)]") == ".":
         word = _LAST_WORD.search(text, max(start, match.start() - _LONGEST_WORD), match.start())
         last = word.group().lower().rstrip(".") if word else ""
-        if last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and text[match.start() - 1].isupper()):
+        if last in _ABBREVIATIONS or (_INITIALS.fullmatch(last) and text[match.start() - 1].isupper()):
+            return False
+        if _LIST_NUMBER.fullmatch(text, start, match.start()):
             return False
     following = text[match.end() : match.end() + 40].lstrip()
     return not (following[:1].islower() and "\n" not in text[match.end() : match.end() + 2])

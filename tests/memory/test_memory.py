@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,13 +14,14 @@ from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentIn
 from titans_cli.memory.memory import LOG_THETA_LIMIT
 
 WIDTH = 20
-CONFIG = MemoryConfig(d_key=12, features=64, d_value=10, conv=3)
+CONFIG = MemoryConfig(d_key=12, features=64, d_value=10, conv=3, momentum=1.0)
 
 
-@pytest.fixture(scope="module")
-def memory() -> NeuralMemory:
+@pytest.fixture(scope="module", params=[1.0, 0.0], ids=["momentum", "no momentum"])
+def memory(request: pytest.FixtureRequest) -> NeuralMemory:
+    """All that follows holds with momentum and without it."""
     torch.manual_seed(0)
-    return NeuralMemory(WIDTH, CONFIG).requires_grad_(False)
+    return NeuralMemory(WIDTH, replace(CONFIG, momentum=request.param)).requires_grad_(False)
 
 
 def noise(*shape: int, seed: int) -> Tensor:
@@ -31,14 +33,16 @@ def segments(memory: NeuralMemory, count: int, tokens: int = 16, seed: int = 1) 
     return memory.inputs(x, target, torch.ones(count, tokens))
 
 
-def some_state(batch: int, seed: int = 5) -> MemoryState:
-    shape = (batch, CONFIG.features, CONFIG.d_value)
-    return MemoryState(noise(*shape, seed=seed), noise(*shape, seed=seed + 1))
+def some_state(memory: NeuralMemory, batch: int, seed: int = 5) -> MemoryState:
+    blank = memory.initial_state(batch)
+    momentum = noise(*blank.momentum.shape, seed=seed + 1) if memory.config.momentum else blank.momentum
+    return MemoryState(noise(*blank.weights.shape, seed=seed), momentum)
 
 
 def test_a_session_begins_with_a_memory_of_zeros_in_single_precision(memory: NeuralMemory) -> None:
     state = memory.initial_state(3)
-    assert all(t.shape == (3, CONFIG.features, CONFIG.d_value) and t.dtype == torch.float32 for t in state)
+    assert state.weights.shape == (3, CONFIG.features, CONFIG.d_value)
+    assert all(t.dtype == torch.float32 for t in state)
     assert not any(bool(t.any()) for t in state)
     assert bool((memory.read(state, fn.normalize(noise(3, 4, CONFIG.d_key, seed=2), dim=-1)) == 0).all())
 
@@ -46,18 +50,33 @@ def test_a_session_begins_with_a_memory_of_zeros_in_single_precision(memory: Neu
 def test_writing_gives_new_tensors_and_leaves_the_old_state_and_the_parameters_as_they_were(
     memory: NeuralMemory,
 ) -> None:
-    state, inputs = some_state(1), segments(memory, 1)
+    state, inputs = some_state(memory, 1), segments(memory, 1)
     kept = [t.clone() for t in (*state, *inputs, *memory.state_dict().values())]
     after, _ = memory.write(state, inputs)
     assert all(torch.equal(a, b) for a, b in zip(kept, (*state, *inputs, *memory.state_dict().values()), strict=True))
-    old = {t.untyped_storage().data_ptr() for t in state}
-    assert not old & {t.untyped_storage().data_ptr() for t in after}
+    assert after.weights.untyped_storage().data_ptr() != state.weights.untyped_storage().data_ptr()
     assert not torch.equal(state.weights, after.weights)
-    assert not torch.equal(state.momentum, after.momentum)
+    assert torch.equal(state.momentum, after.momentum) is (memory.config.momentum == 0)
+
+
+def test_momentum_switched_off_takes_no_room_and_stays_zero() -> None:
+    still = NeuralMemory(WIDTH, replace(CONFIG, momentum=0.0)).requires_grad_(False)
+    inputs = segments(still, 1)
+    state, _ = still.write(still.initial_state(), inputs)
+    assert state.momentum.shape == (1, 1, 1)
+    assert not bool(state.momentum.any())
+    assert not bool(inputs.eta.any())
+
+
+def test_the_ceiling_of_momentum_bounds_its_gate() -> None:
+    torch.manual_seed(4)
+    memory = NeuralMemory(WIDTH, replace(CONFIG, momentum=0.25)).requires_grad_(False)
+    memory.gates.bias[1] = 20.0
+    assert torch.allclose(segments(memory, 2).eta, torch.full((2,), 0.25))
 
 
 def test_reading_changes_nothing(memory: NeuralMemory) -> None:
-    state, q = some_state(1), fn.normalize(noise(1, 7, CONFIG.d_key, seed=3), dim=-1)
+    state, q = some_state(memory, 1), fn.normalize(noise(1, 7, CONFIG.d_key, seed=3), dim=-1)
     kept = [t.clone() for t in (*state, q, *memory.state_dict().values())]
     first, second = memory.read(state, q), memory.read(state, q)
     assert torch.equal(first, second)
@@ -66,7 +85,7 @@ def test_reading_changes_nothing(memory: NeuralMemory) -> None:
 
 def test_a_write_keeps_the_precision_of_the_state(memory: NeuralMemory) -> None:
     """State in double, inputs in single, and autocast around: still double."""
-    state = MemoryState(*(t.double() for t in some_state(1)))
+    state = MemoryState(*(t.double() for t in some_state(memory, 1)))
     with torch.autocast("cpu", torch.bfloat16):
         inputs = segments(memory, 1)
         after, surprise = memory.write(state, inputs)
@@ -75,7 +94,7 @@ def test_a_write_keeps_the_precision_of_the_state(memory: NeuralMemory) -> None:
 
 
 def test_autocast_around_it_does_not_change_a_write(memory: NeuralMemory) -> None:
-    state, inputs = some_state(1), segments(memory, 1)
+    state, inputs = some_state(memory, 1), segments(memory, 1)
     plain, _ = memory.write(state, inputs)
     with torch.autocast("cpu", torch.bfloat16):
         cast, _ = memory.write(state, inputs)
@@ -132,7 +151,7 @@ def test_a_segment_read_a_second_time_surprises_less(memory: NeuralMemory) -> No
 
 
 def test_states_of_a_batch_equal_the_states_alone(memory: NeuralMemory) -> None:
-    state, inputs = some_state(2), segments(memory, 2)
+    state, inputs = some_state(memory, 2), segments(memory, 2)
     together, surprise = memory.write(state, inputs)
     q = fn.normalize(noise(2, 5, CONFIG.d_key, seed=4), dim=-1)
     reads = memory.read(together, q)
@@ -154,14 +173,14 @@ def test_a_token_without_successor_writes_nothing(memory: NeuralMemory) -> None:
     assert bool((inputs.theta[:, :5] > 0).all())
     x2, target2 = x.clone(), target.clone()
     x2[:, 5:], target2[:, 5:] = 3.0, -2.0
-    first, _ = memory.write(some_state(1), inputs)
-    second, _ = memory.write(some_state(1), memory.inputs(x2, target2, mask))
+    first, _ = memory.write(some_state(memory, 1), inputs)
+    second, _ = memory.write(some_state(memory, 1), memory.inputs(x2, target2, mask))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_a_segment_of_one_token_or_none_writes_nothing_and_forgets_nothing(memory: NeuralMemory) -> None:
     inputs = memory.inputs(noise(1, 8, WIDTH, seed=6), noise(1, 8, WIDTH, seed=7), torch.zeros(1, 8))
-    state = some_state(1)
+    state = some_state(memory, 1)
     after, _ = memory.write(state, inputs)
     assert torch.equal(after.weights, state.weights)
 
@@ -198,7 +217,7 @@ def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() 
         assert bool(p.grad.any()), name
 
 
-@pytest.mark.parametrize("wrong", [{"features": 63}, {"d_key": 0}, {"conv": 0}, {"bandwidth": 0.0}])
+@pytest.mark.parametrize("wrong", [{"features": 63}, {"d_key": 0}, {"conv": 0}, {"bandwidth": 0.0}, {"momentum": 1.5}])
 def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match=r"positive|between 0 and 1"):
         MemoryConfig(**wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,10 +15,10 @@ from titans_cli.model.network import StreamOutput, TitansNetwork
 STREAMS, SEGMENTS, TOKENS = 2, 4, 16
 
 
-@pytest.fixture(scope="module")
-def network() -> TitansNetwork:
+@pytest.fixture(scope="module", params=[0.0, 0.9], ids=["no momentum", "momentum"])
+def network(request: pytest.FixtureRequest) -> TitansNetwork:
     torch.manual_seed(0)
-    return TitansNetwork(SPEC).eval().requires_grad_(False)
+    return TitansNetwork(replace(SPEC, momentum=request.param)).eval().requires_grad_(False)
 
 
 def stream(seed: int = 1, tokens: int = TOKENS, segments: int = SEGMENTS) -> Tensor:

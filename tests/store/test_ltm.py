@@ -74,7 +74,7 @@ def test_entries_are_never_replaced(tmp_path: Path) -> None:
     memories = LongTermMemory(Home(tmp_path))
     first = memories.promote(learned(tmp_path), "chem")
     other = learned(tmp_path, "other")
-    with pytest.raises(UsageError, match="titans ltm remove chem"):
+    with pytest.raises(UsageError, match="titans ltm rm chem"):
         memories.promote(other, "chem")
     assert other.load_latest()[0].number == 2
     assert memories.verify("chem") == first

@@ -1,7 +1,7 @@
 """Which blocks may carry the answer: BM25, landmarks and the memory's own recollection, fused.
 
-Each part ranks blocks on its own scale; reciprocal rank fusion (Cormack et al. 2009) joins them without having to make the
-scales comparable.
+Each part ranks blocks on its own scale; reciprocal rank fusion (Cormack et al. 2009) joins them without having to make
+the scales comparable.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -59,8 +58,8 @@ class Question:
 
 def near(a: str, b: str) -> bool:
     """Whether two stems differ only in their ending: five letters in common, and seven tenths of the longer one."""
-    same = os.path.commonprefix([a, b])
-    return len(same) >= 5 and len(same) >= 0.7 * max(len(a), len(b))
+    least = max(5, math.ceil(0.7 * max(len(a), len(b))))
+    return a[:least] == b[:least] and len(a) >= least and len(b) >= least
 
 
 _REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;)|\b(?:doi|https?):", re.UNICODE)

@@ -1,7 +1,7 @@
 """Questions about the whole: which phrases rise, fall and stay over the documents, and the sentences that carry them.
 
-A first, plain synthesis: it covers every document instead of the few that match the question's words. A document counts as
-mentioning a phrase when the phrase stands in its prose (reference lists are left out).
+A first, plain synthesis: it covers every document instead of the few that match the question's words. A document counts
+as mentioning a phrase when the phrase stands in its prose (reference lists are left out).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import content_words
@@ -34,7 +34,8 @@ _REFERENCES = re.compile(r"\b(References|Bibliography|Works cited|Literature cit
 # Sentences that say that something came, went or stayed make better carriers than those that merely use the phrase.
 _CUES = {
     "rising": "now every all introduced introduce universal standard adopted adopts replaced first increasingly became",
-    "falling": "abandoned abandon longer stopped dropped leaches leached poisons because instead fell kills cannot ceased",
+    "falling": "abandoned abandon longer stopped dropped leaches leached poisons because instead fell kills cannot "
+    "ceased",
     "steady": "every always depends depend all still remains throughout each",
 }
 Key = tuple[str, ...]  # stems of a phrase
@@ -146,7 +147,7 @@ def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme],
     if len(texts) < LEAST_DOCUMENTS:
         return [], texts
 
-    @lru_cache(maxsize=None)
+    @cache
     def rare(word: str) -> bool:
         return "-" in word or len(engine.tokenizer.encode(word)) >= RARE_PIECES
 

@@ -10,19 +10,19 @@ import snowballstemmer
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 STOP_WORDS = frozenset(
     "a about above after again against all also although am an and any are as at be because been before being below "
-    "between both but by can could did do does doing done down during each either else ever every few for from further "
-    "get gets give given had has have having he her here hers him his how however i if in into is it its itself just let "
-    "made make makes many may me might more most much must my near neither no nor not now of off often on once one only "
-    "or other our out over own per quite rather said same say says shall she should since so some still such than that "
-    "the their them then there these they this those though through thus to too two under until up upon us use used "
-    "using very via was we well were what when where whether which while who whom whose why will with within without "
-    "would yet you your et al fig figure table section paper papers document documents".split()
+    "between both but by can could did do does doing done down during each either else ever every few for from "
+    "further get gets give given had has have having he her here hers him his how however i if in into is it its "
+    "itself just let made make makes many may me might more most much must my near neither no nor not now of off "
+    "often on once one only or other our out over own per quite rather said same say says shall she should since so "
+    "some still such than that the their them then there these they this those though through thus to too two under "
+    "until up upon us use used using very via was we well were what when where whether which while who whom whose "
+    "why will with within without would yet you your et al fig figure table section paper papers document documents".split()
 )
 # What a question says about the answer it wants, rather than about the matter.
 ASKING = frozenset(
-    "summarize summarise summary overview trend trends theme themes main key point points topic topics finding findings "
-    "tell explain describe list show find state name mention mentioned text reported known changed change changes time "
-    "overall everything general corpus collection happening going learned learn gist".split()
+    "summarize summarise summary overview trend trends theme themes main key point points topic topics finding "
+    "findings tell explain describe list show find state name mention mentioned text reported known changed change "
+    "changes time overall everything general corpus collection happening going learned learn gist".split()
 )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Optional  # Optional: typer evaluates these at run time
+from typing import Annotated
 
 import typer
 
 from titans_cli.errors import UsageError
 
 Session = Annotated[
-    Optional[str],  # noqa: UP045  typer reads this annotation at run time
+    str | None,
     typer.Option(
         "--session",
         "-s",
@@ -25,7 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result; for
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")]
 Model = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--model",
         envvar="TITANS_MODEL",
@@ -46,7 +46,7 @@ Exclude = Annotated[
     list[str], typer.Option("--exclude", help="Leave out files matching this glob.", metavar="GLOB", show_default=False)
 ]
 FilesFrom = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--files-from", help="Read paths from this file, one a line; - for stdin.", metavar="FILE", show_default=False
     ),

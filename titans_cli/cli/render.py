@@ -264,10 +264,8 @@ def discarded(d: Discarded, output: Output) -> None:
     if output.json:
         document("discarded", d)
     elif not output.quiet:
-        verb = "discarded" if d.done else "would discard"
-        out(
-            f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {human_bytes(d.bytes_on_disk)}"
-        )
+        verb, size = "discarded" if d.done else "would discard", human_bytes(d.bytes_on_disk)
+        out(f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {size}")
 
 
 def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
@@ -302,7 +300,7 @@ def entry_details(i: EntryInfo, output: Output) -> None:
             ["parent", i.parent or "none"],
             ["note", i.note or ""],
             ["model", f"{i.model} ({i.fingerprint[:12]})"],
-            ["memory", f"{i.memory_sha256} after {plural(i.position, 'token')}"],
+            ["memory file", f"{i.memory_sha256} after {plural(i.position, 'token')}"],
         ]
     )
     out()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,18 +15,18 @@ from titans_cli.store import Home
 
 app = typer.Typer(help="Start, look at, promote or discard sessions.", rich_markup_mode=None)
 Name = Annotated[
-    Optional[str], typer.Argument(metavar="[NAME]", help="Session, by name or ID prefix.", show_default=False)
-]  # noqa: UP045
+    str | None, typer.Argument(metavar="[NAME]", help="Session, by name or ID prefix.", show_default=False)
+]
 
 
 @app.command(epilog="Example: titans session new survey --from last-years-papers")
 def new(
     name: Annotated[
-        Optional[str], typer.Argument(metavar="[NAME]", help="Letters, digits, . _ -", show_default=False)
-    ] = None,  # noqa: UP045
+        str | None, typer.Argument(metavar="[NAME]", help="Letters, digits, . _ -", show_default=False)
+    ] = None,
     entry: Annotated[
-        Optional[str], typer.Option("--from", metavar="LTM", help="Start from this LTM entry.", show_default=False)
-    ] = None,  # noqa: UP045
+        str | None, typer.Option("--from", metavar="LTM", help="Start from this LTM entry.", show_default=False)
+    ] = None,
     model: options.Model = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
@@ -72,10 +72,10 @@ def use(
 def promote(
     name: Name = None,
     entry: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--as", metavar="NAME", help="Name of the entry. Default: the session's.", show_default=False),
-    ] = None,  # noqa: UP045
-    note: Annotated[Optional[str], typer.Option("--note", help="Why; kept in the entry.", show_default=False)] = None,  # noqa: UP045
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", help="Why; kept in the entry.", show_default=False)] = None,
     session: options.Session = None,
     retry_lock: options.RetryLock = "0s",
     yes: options.Yes = False,

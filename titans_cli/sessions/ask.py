@@ -1,4 +1,7 @@
-"""Answer a question from a session. The memory's bytes stay as they are; the question and the answer become episodes."""
+"""Answer a question from a session.
+
+The memory's bytes stay as they are; the question and the answer become episodes.
+"""
 
 from __future__ import annotations
 

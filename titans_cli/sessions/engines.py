@@ -34,9 +34,10 @@ def engine_of(made: SessionInfo | EntryInfo) -> Engine:
     """The engine a session or LTM entry was made with. Raises IncompatibleError (exit 12) if the model has changed."""
     engine = load_engine(made.model, made.threads)
     if engine.fingerprint != made.fingerprint:
+        differ = f"{made.fingerprint[:12]}, here {engine.fingerprint[:12]}"
         raise IncompatibleError(
-            f"made with another version of the model {made.model} ({made.fingerprint[:12]}, here {engine.fingerprint[:12]})",
+            f"made with another version of the model {made.model} ({differ})",
             subject=made.name,
-            hint="Start a new session and ingest the documents again, or go back to the version of titans that made it.",
+            hint="Start a new session and ingest the documents again, or go back to the version of titans that made it",
         )
     return engine

@@ -65,7 +65,7 @@ def create_session(
     """A new session whose memory has read nothing. Raises UsageError when the name is taken."""
     threads = default_threads()
     engine = engine or load_engine(model, threads)
-    store = SessionStore.create(
+    return SessionStore.create(
         home,
         name,
         fingerprint=engine.fingerprint,
@@ -75,7 +75,6 @@ def create_session(
         tensors=engine.to_tensors(engine.initial_state()),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
     )
-    return store
 
 
 def ingest(home: Home, session: str | None, what: What, how: How | None = None) -> Iterator[IngestEvent]:

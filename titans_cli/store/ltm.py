@@ -133,7 +133,7 @@ class LongTermMemory:
         raise UsageError(
             "an LTM entry of this name exists, and entries never change",
             subject=name,
-            hint=f"Choose another name, or remove that one: titans ltm remove {name}",
+            hint=f"Choose another name, or remove that one: titans ltm rm {name}",
         )
 
     def _build(

@@ -67,7 +67,7 @@ def read_session(folder: Path) -> SessionInfo:
 
 def read_entry(folder: Path) -> EntryInfo:
     """What the LTM entry in `folder` says of itself; its name is the folder's. Raises as `read_session`."""
-    hint = f"Restore the file from a backup, or remove the entry: titans ltm remove {folder.name}"
+    hint = f"Restore the file from a backup, or remove the entry: titans ltm rm {folder.name}"
     fields = _Fields(folder / ENTRY_FILE, ENTRY_SCHEMA, hint)
     return EntryInfo(
         name=folder.name,

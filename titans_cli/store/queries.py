@@ -174,7 +174,7 @@ class Queries:
         """Raises NotFoundError when there is none of this number, or it was thinned."""
         rows = self._rows(f"SELECT {SNAPSHOT} FROM snapshots WHERE number = ? AND thinned = 0", (number,))
         if not rows:
-            hint = "See which there are: titans session log"
+            hint = "See the session as it stands: titans session show"
             raise NotFoundError(f"snapshot {number} is not kept", subject=str(self.path.parent.name), hint=hint)
         return SnapshotInfo(*rows[0])
 

@@ -4,11 +4,11 @@ Loss = cross-entropy of what only the memory can predict (answers, repeated sent
      + 0.3 x cross-entropy of a sample of all other tokens
      + every fourth step, a contrastive loss of question and passage landmarks (InfoNCE, in-batch negatives).
 
-The memory is carried from step to step, detached, for ever longer stretches (stateful training): streams then begin with
-a memory already full of other things, and the gates learn to leave unwritten what nobody will ask for.
+The memory is carried from step to step, detached, for ever longer stretches (stateful training): streams then begin
+with a memory already full of other things, and the gates learn to leave unwritten what nobody will ask for.
 
-Step s draws its data from seed (seed, s) and checkpoints fall where the carried memory begins anew, so a resumed run sees
-what an uninterrupted one would have seen.
+Step s draws its data from seed (seed, s) and checkpoints fall where the carried memory begins anew, so a resumed run
+sees what an uninterrupted one would have seen.
 """
 
 from __future__ import annotations

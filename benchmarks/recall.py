@@ -1,0 +1,86 @@
+"""The long session, closed-book: papers are read one after another, each with invented facts in its prose, and at the end
+every fact is asked for with nothing but the memory to answer from. A hit is the exact value, greedily generated.
+
+Facts and phrasings come from `titans_cli.train.tasks` in evaluation mode: names are nonce words, and neither the statement's
+nor the question's wording was trained on. Controls, on the same session: the memory off, an untrained memory (initial
+weights, updates on), and questions about facts that were never planted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from benchmarks.common import Report, parser, prose, take_tokens
+from titans_cli.memory import MemoryState
+from titans_cli.model.engine import BATCH, Engine
+from titans_cli.model.network import TitansNetwork
+from titans_cli.records import Page
+from titans_cli.train.tasks import Fact, Maker
+
+
+def papers(
+    engine: Engine, count: int, tokens: int, facts: int, data: Path | None, seed: int
+) -> Iterator[tuple[str, list[Fact]]]:
+    rng = random.Random(seed)
+    maker = Maker(rng, evaluation=True)
+    sentences = prose(data, rng)
+    for _ in range(count):
+        planted = [maker.fact()[0] for _ in range(facts)]
+        text = take_tokens(((s, len(engine.tokenizer.encode(s))) for s in sentences), tokens)
+        for fact in planted:
+            text.insert(rng.randrange(len(text) + 1), fact.statement)
+        yield " ".join(text), planted
+
+
+def read_all(engine: Engine, texts: list[str]) -> MemoryState:
+    state = engine.initial_state()
+    for text in texts:
+        segments = engine.segments([Page(1, text)])
+        for start in range(0, len(segments), BATCH):
+            state = engine.read(state, segments[start : start + BATCH]).state
+    return state
+
+
+def share_right(engine: Engine, state: MemoryState, facts: list[Fact]) -> float:
+    return sum(engine.recall(state, f.question).text == f.answer for f in facts) / max(1, len(facts))
+
+
+def main() -> None:
+    args = parser(__doc__)
+    args.add_argument("--data", type=Path, help="data folder; its held-out text is the prose (default: sample_corpora)")
+    args.add_argument("--papers", type=int, help="default 200; 20 with --quick")
+    args.add_argument("--tokens", type=int, default=2000, help="of a paper")
+    args.add_argument("--facts", type=int, default=1, help="a paper")
+    args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    options = args.parse_args()
+    torch.set_num_threads(2)
+    count = options.papers or (20 if options.quick else 200)
+    engine = Engine.load(options.model)
+    made = list(papers(engine, count, options.tokens, options.facts, options.data, seed=1))
+    state = read_all(engine, [text for text, _ in made])
+    label = f"t{options.tokens}.f{options.facts}"
+    settings = {"papers": count, "tokens": options.tokens, "facts": options.facts, "model": engine.fingerprint[:12]}
+    report = Report("recall", settings)
+    everything = [fact for _, planted in made for fact in planted]
+    tenth = max(1, min(10, count // 2))
+    for start in range(0, count, tenth if options.quick else max(10, count // 5)):
+        stop = min(count, start + (tenth if options.quick else max(10, count // 5)))
+        group = [fact for _, planted in made[start:stop] for fact in planted]
+        report.add(f"papers{start + 1}-{stop}.{label}", share_right(engine, state, group))
+    report.add(f"first10.{label}", share_right(engine, state, [f for _, p in made[:10] for f in p]))
+    report.add(f"all.{label}", share_right(engine, state, everything))
+    never = Maker(random.Random(99), evaluation=True)
+    report.add(f"never.{label}", share_right(engine, state, [never.fact()[0] for _ in everything]))
+    report.add(f"off.{label}", share_right(engine, engine.initial_state(), everything))
+    torch.manual_seed(0)
+    blank = Engine(TitansNetwork(engine.spec), engine.tokenizer, "untrained", "untrained")
+    report.add(f"untrained.{label}", share_right(blank, read_all(blank, [t for t, _ in made]), everything))
+    report.print(as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
