@@ -1,9 +1,9 @@
-"""The long session, closed-book: papers are read one after another, each with invented facts in its prose, and at the end
-every fact is asked for with nothing but the memory to answer from. A hit is the exact value, greedily generated.
+"""The long session, closed-book: papers are read one after another, each with invented facts in its prose, and at the
+end every fact is asked for with nothing but the memory to answer from. A hit is the exact value, greedily generated.
 
-Facts and phrasings come from `titans_cli.train.tasks` in evaluation mode: names are nonce words, and neither the statement's
-nor the question's wording was trained on. Controls, on the same session: the memory off, an untrained memory (initial
-weights, updates on), and questions about facts that were never planted.
+Facts and phrasings come from `titans_cli.train.tasks` in evaluation mode: names are nonce words, and neither the
+statement's nor the question's wording was trained on. Controls, on the same session: the memory off, an untrained
+memory (initial weights, updates on), and questions about facts that were never planted.
 """
 
 from __future__ import annotations

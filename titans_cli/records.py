@@ -230,6 +230,16 @@ class BlocksRead:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRefused:
+    """A segment whose update would have poisoned the memory: rolled back, retained as text, not learned."""
+
+    source: str
+    block: int
+    page: int
+    reason: str  # "not finite", "exploding"
+
+
+@dataclass(frozen=True, slots=True)
 class FileFinished:
     source: str
     pages: int
@@ -259,4 +269,6 @@ class IngestFinished:
     snapshot: int | None
 
 
-IngestEvent = IngestStarted | FileSkipped | FileStarted | BlocksRead | FileFinished | FileFailed | IngestFinished
+IngestEvent = (
+    IngestStarted | FileSkipped | FileStarted | BlocksRead | BlockRefused | FileFinished | FileFailed | IngestFinished
+)

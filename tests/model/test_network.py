@@ -116,7 +116,7 @@ def step_by_step(network: TitansNetwork, tokens: Tensor, state: MemoryState) -> 
     for i in range(len(tokens)):
         one = slice(i, i + 1)
         hidden.append(network.head(x[one], network.read(state, x[one])))
-        state, s = network.absorb(state, inputs.slice(i, i + 1))
+        state, s, _ = network.absorb(state, inputs.slice(i, i + 1))
         surprise.append(s)
     return StreamOutput(torch.cat(hidden), state, torch.cat(surprise))
 
@@ -158,6 +158,19 @@ def test_a_shorter_segment_learns_the_same_as_a_padded_one(network: TitansNetwor
     mask = torch.arange(TOKENS).expand_as(tokens) < 9
     padded, short = network(tokens, mask), run(network, tokens[..., :9])
     assert torch.allclose(padded.state.weights, short.state.weights, atol=1e-5)
+
+
+def test_every_token_is_bound_to_its_successor_and_the_last_one_to_nothing(network: TitansNetwork) -> None:
+    """Never to itself, which could only teach W_V W_K^-1; never across a segment's end or into its padding."""
+    tokens = stream()[0]
+    mask = torch.arange(TOKENS) < torch.tensor([16, 11, 3, 1])[:, None]
+    inputs = network.memory_inputs(network.trunk(tokens), tokens, mask)
+    values = network.memory.w_value(network.norm_target(network.embedding(tokens)))
+    expected = torch.nn.functional.normalize(values, dim=-1)
+    for segment, length in enumerate(mask.sum(1).tolist()):
+        assert torch.allclose(inputs.values[segment, : length - 1], expected[segment, 1:length], atol=1e-6)
+        assert bool((inputs.theta[segment, : length - 1] > 0).all())
+        assert not bool(inputs.theta[segment, length - 1 :].any())
 
 
 def test_landmarks_are_unit_and_know_nothing_of_padding(network: TitansNetwork) -> None:

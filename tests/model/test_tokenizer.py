@@ -78,3 +78,9 @@ def test_a_tokenizer_without_the_control_tokens_is_refused_and_named(tmp_path: P
     path.write_text(_ONE.backend.to_str().replace("<|pad|>", "<|gap|>"), encoding="utf-8")
     with pytest.raises(ModelError, match=r"tokenizer\.json.*first tokens"):
         TitansTokenizer.load(path)
+
+
+def test_a_text_with_half_characters_is_encoded_all_the_same(tiny_tokenizer: TitansTokenizer) -> None:
+    """An argument that is not UTF-8 reaches Python as lone surrogates; a question must not crash on them."""
+    assert tiny_tokenizer.decode(tiny_tokenizer.encode("what is \udcff here")) == "what is ? here"
+    assert list(tiny_tokenizer.encode_many(["\ud800"])) == [tiny_tokenizer.encode("?")]

@@ -43,7 +43,7 @@ Key = tuple[str, ...]  # stems of a phrase
 
 class Theme(NamedTuple):
     phrase: str  # as it is usually written
-    direction: str  # "rising", "falling", "steady"
+    direction: str  # "rising", "falling", "steady", "frequent"
     early: tuple[int, int]  # documents with it, documents
     late: tuple[int, int]
     sentence: Candidate
@@ -114,7 +114,7 @@ class _Phrase(NamedTuple):
 
 
 def _measured(texts: Sequence[Text], rare: Callable[[str], bool]) -> list[_Phrase]:
-    """Every phrase that rises, falls or stays, strongest first."""
+    """Every phrase that rises, falls, stays or is merely frequent, strongest first."""
     held: dict[Key, dict[int, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
     written: dict[Key, Counter[str]] = defaultdict(Counter)
     for number, text in enumerate(texts):
@@ -128,13 +128,15 @@ def _measured(texts: Sequence[Text], rare: Callable[[str], bool]) -> list[_Phras
         early = sum(1 for n in holders if n < half)
         late = len(holders) - early
         change = late / (count - half) - early / half
-        direction = "rising" if change > RISES else "falling" if change < FALLS else "steady"
-        if min(late / (count - half), early / half) > RARELY and direction != "steady":
-            continue  # common throughout: it neither came nor went
-        if len(holders) < max(3, count // 6) or (direction == "steady" and len(holders) < STAYS * count):
+        if len(holders) < max(3, count // 8):
             continue
+        rarer = min(late / (count - half), early / half)
+        if rarer <= RARELY and (change > RISES or change < FALLS):
+            direction = "rising" if change > 0 else "falling"
+        else:
+            direction = "steady" if len(holders) >= STAYS * count else "frequent"
         mass = min(40, sum(map(len, holders.values()))) ** 0.5
-        strength = mass * (0.4 * (len(holders) / count) ** 2 if direction == "steady" else abs(change))
+        strength = mass * (abs(change) if direction in ("rising", "falling") else 0.4 * (len(holders) / count) ** 2)
         strength *= ALONE if len(key) == 1 else 1.0
         form = min(written[key], key=lambda f: (-written[key][f], f))
         measured.append(_Phrase(key, form, direction, strength, early, late, holders))
@@ -142,7 +144,7 @@ def _measured(texts: Sequence[Text], rare: Callable[[str], bool]) -> list[_Phras
 
 
 def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme], list[Text]]:
-    """Up to `limit` themes: half of them rising, a third falling, the rest steady. No two say the same."""
+    """Up to `limit` themes: half of them rising, a third falling, the rest steady or frequent. No two say the same."""
     texts = _texts(episodes)
     if len(texts) < LEAST_DOCUMENTS:
         return [], texts
@@ -153,7 +155,9 @@ def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme],
 
     measured = _measured(texts, rare)
     salience = {p.key: p.strength for p in measured}
-    room = {"rising": max(1, limit // 2), "falling": max(1, limit // 3), "steady": max(1, limit // 6)}
+    room = {"rising": max(1, limit // 2), "falling": max(1, limit // 3), "steady": max(1, limit // 6), "frequent": 0}
+    changing = sum(p.direction in ("rising", "falling") for p in measured)
+    room["frequent"] = max(0, limit - 1 - min(changing, limit))  # a pile without a time line has themes all the same
     half = len(texts) // 2
     chosen: list[tuple[_Phrase, Theme]] = []
     used: set[tuple[int, int]] = set()
@@ -165,7 +169,7 @@ def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme],
         used.add((sentence.block.source_id, sentence.start))
         counts = (phrase.early, half), (phrase.late, len(texts) - half)
         chosen.append((phrase, Theme(phrase.form, phrase.direction, *counts, sentence)))
-    order = {"rising": 0, "falling": 1, "steady": 2}
+    order = {"rising": 0, "falling": 1, "steady": 2, "frequent": 3}
     return sorted((theme for _, theme in chosen), key=lambda t: order[t.direction])[:limit], texts
 
 
@@ -181,7 +185,7 @@ def _carrier(
     phrase: _Phrase, salience: dict[Key, float], used: set[tuple[int, int]], rare: Callable[[str], bool]
 ) -> Candidate:
     """The sentence that says most about the phrase and its direction, later documents first."""
-    cues = {stem(w) for w in _CUES[phrase.direction].split()}
+    cues = {stem(w) for w in _CUES.get(phrase.direction, "").split()}
 
     def worth(number: int, sentence: Candidate) -> float:
         says = sum(salience.get(key, 0.0) for key in _phrases(sentence.text, rare))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 STOP_WORDS = frozenset(
@@ -16,7 +16,8 @@ STOP_WORDS = frozenset(
     "often on once one only or other our out over own per quite rather said same say says shall she should since so "
     "some still such than that the their them then there these they this those though through thus to too two under "
     "until up upon us use used using very via was we well were what when where whether which while who whom whose "
-    "why will with within without would yet you your et al fig figure table section paper papers document documents".split()
+    "why will with within without would yet you your et al fig figure table section paper papers document "
+    "documents".split()
 )
 # What a question says about the answer it wants, rather than about the matter.
 ASKING = frozenset(

@@ -11,7 +11,7 @@ from titans_cli import __version__
 from titans_cli.cli import ltm, options, render, session
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
-from titans_cli.errors import Interrupted, SomeInputsFailed, UsageError
+from titans_cli.errors import SomeInputsFailed, UsageError
 from titans_cli.records import Answer, IngestFinished
 from titans_cli.store import Home
 
@@ -75,13 +75,9 @@ def ingest(
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         failed = 0
-        try:
-            for event in use_case(_home(), session, what, How(model=model, retry_lock=wait, stop=stop)):
-                view.show(event)
-                failed = event.files_failed if isinstance(event, IngestFinished) else failed
-        except Interrupted as interrupted:
-            interrupted.exit_code = stop.code  # 130 or 143, by the signal
-            raise
+        for event in use_case(_home(), session, what, How(model=model, retry_lock=wait, stop=stop)):
+            view.show(event)
+            failed = event.files_failed if isinstance(event, IngestFinished) else failed
     _fail_on(failed)
 
 

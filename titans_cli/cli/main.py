@@ -15,7 +15,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line; return its exit code."""
+    """Run one command line; return its exit code. 141: the reader of our output has gone, as in `titans ... | head`."""
+    try:
+        return _run(argv)
+    except BrokenPipeError:
+        return _without_reader()
+    except SystemExit as leaving:  # typer leaves by itself when a write fails, and after completing a command line
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _without_reader()
+        raise
+
+
+def _run(argv: Sequence[str]) -> int:
     import typer
 
     from titans_cli.cli import render
@@ -28,12 +39,11 @@ def run(argv: Sequence[str]) -> int:
     try:
         code = command.main(args=list(argv), prog_name="titans", standalone_mode=False)
         sys.stdout.flush()
+        if code == Interrupted.exit_code:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
     except TitansError as error:
         render.error(error, output)
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, e.g. `titans ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except KeyboardInterrupt:
         render.error(Interrupted("interrupted", hint="What was committed stays; run the same command again"), output)
         return Interrupted.exit_code
@@ -44,6 +54,18 @@ def run(argv: Sequence[str]) -> int:
         render.error(UsageError(error.format_message().rstrip("."), hint=_help_for(error)), output)
         return UsageError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _without_reader() -> int:
+    """What is still buffered must not fail once more when Python exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    try:
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
+    return 128 + 13  # as if by SIGPIPE
 
 
 def _help_for(error: Exception) -> str:

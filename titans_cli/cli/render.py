@@ -13,6 +13,7 @@ from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError
 from titans_cli.records import (
     Answer,
+    BlockRefused,
     BlocksRead,
     EntryInfo,
     FileFailed,
@@ -163,6 +164,8 @@ def describe(event: IngestEvent) -> str | None:
             return f"skipped {source}: {message}"
         case FileStarted(source, _, blocks, _, resumed) if resumed:
             return f"continuing {source} at segment {resumed} of {blocks}"
+        case BlockRefused(source, block, page, reason):
+            return f"warning: {source}: segment {block} (page {page}) was not learned: its update is {reason}"
         case FileFinished(source, pages, _, tokens, surprise, _, warnings):
             line = f"read {source}: {plural(pages, 'page')}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
             return "\n".join([line, *(f"  warning: {w}" for w in warnings)])

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from titans_cli.errors import Interrupted
+
 
 class StopFlag:
     """Callable: True once a signal has come. `code` is the exit code it asks for."""
@@ -29,6 +31,9 @@ def stop_flag() -> Iterator[StopFlag]:
     before = {n: signal.signal(n, flag._receive) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag
+    except Interrupted as interrupted:
+        interrupted.exit_code = flag.code or interrupted.exit_code  # 130 or 143
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -23,7 +23,7 @@ LOG_THETA_LIMIT = 4.0  # a lone token is written to at most 98%; beyond that onl
 
 
 class MemoryState(NamedTuple):
-    """The whole of what a memory has learned: M and S of eq. 13-14, fp32, [B, F, V]; S is [B, 1, 1] without momentum."""
+    """All that a memory has learned: M and S of eq. 13-14, fp32, [B, F, V]; S is [B, 1, 1] without momentum."""
 
     weights: Tensor
     momentum: Tensor

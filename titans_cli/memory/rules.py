@@ -59,6 +59,9 @@ def implicit_step(
     root_BC1 = (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
     rows_BCF = features_BCF * root_BC1
     gram_BCC = rows_BCF @ rows_BCF.mT + torch.eye(rows_BCF.shape[1], dtype=rows_BCF.dtype, device=rows_BCF.device)
-    solved_BCV = torch.cholesky_solve(error_BCV * root_BC1, torch.linalg.cholesky(gram_BCC))
+    # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
+    factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
+    factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
+    solved_BCV = torch.cholesky_solve(error_BCV * root_BC1, factor_BCC)
     step = drift + rows_BCF.mT @ solved_BCV
     return Written(decayed + step, step, error_BCV.square().sum(-1))

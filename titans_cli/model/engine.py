@@ -35,6 +35,7 @@ class ReadResult(NamedTuple):
     state: MemoryState
     surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
     landmarks: Tensor  # [N, L], unit rows
+    refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
 
 
 class Recollection(NamedTuple):
@@ -66,6 +67,9 @@ class Engine:
             network.load_state_dict({k.removeprefix("network."): v.float() for k, v in tensors.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"cannot load the model ({error})", subject=str(folder), hint=_HINT) from error
+        if spec.segment_length < LONGEST_ANSWER + 8:
+            what = f"its segments of {spec.segment_length} tokens are too short to answer in"
+            raise ModelError(what, subject=str(folder), hint=_HINT)
         tokenizer = TitansTokenizer.load(folder / "tokenizer.json")
         if tokenizer.vocab_size > spec.vocab_size:
             sizes = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {spec.vocab_size}"
@@ -114,15 +118,21 @@ class Engine:
 
     @torch.inference_mode()
     def read(self, state: MemoryState, segments: Sequence[Segment]) -> ReadResult:
-        """Learn the segments in order. At most `BATCH` at a time, always cut at the same places, so that the
-        result does not depend on where a run was interrupted."""
-        tokens, mask = self._pad([s.tokens for s in segments])
-        x = self.network.trunk(tokens)
-        inputs = self.network.memory_inputs(x, tokens, mask)
-        state, surprise = self.network.absorb(state, inputs)
-        bound = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
-        mean = (surprise * bound).sum(1) / bound.sum(1).clamp(min=1)
-        return ReadResult(state, [float(s) for s in mean], self.network.landmarks(x, tokens, mask))
+        """Learn one or more segments in order, `BATCH` of them in a trunk pass.
+
+        Who reads a document in several calls and wants the bits of a single one cuts it at multiples of `BATCH`.
+        """
+        surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
+        for start in range(0, len(segments), BATCH):
+            tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
+            x = self.network.trunk(tokens)
+            inputs = self.network.memory_inputs(x, tokens, mask)
+            state, surprise, no = self.network.absorb(state, inputs)
+            bound = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
+            surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
+            landmarks.append(self.network.landmarks(x, tokens, mask))
+            refused |= {start + i: reason for i, reason in no.items()}
+        return ReadResult(state, surprises, torch.cat(landmarks), refused)
 
     # ---- asking
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs
+from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, objection
 from titans_cli.model.spec import TitansSpec
 
 
@@ -31,6 +31,12 @@ class StreamOutput(NamedTuple):
     hidden: Tensor  # [B, T, C, D], ready for `logits`
     state: MemoryState
     surprise: Tensor  # [B, T, C], |e|^2; meaningless where nothing was written
+
+
+class Absorbed(NamedTuple):
+    state: MemoryState
+    surprise: Tensor  # [N, C]; 0 for a refused segment
+    refused: dict[int, str]  # segments that were not learned, and why
 
 
 def rotate(x_NHCD: Tensor, positions_C: Tensor) -> Tensor:
@@ -184,13 +190,18 @@ class TitansNetwork(nn.Module):
 
     # ---- the memory and what is above it
 
-    def absorb(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
-        """Learn N segments in order (batch 1). Returns the state after them and each token's surprise [N, C]."""
-        surprise = []
+    def absorb(self, state: MemoryState, inputs: SegmentInputs) -> Absorbed:
+        """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out."""
+        surprise, refused = [], dict[int, str]()
         for i in range(inputs.keys.shape[0]):
-            state, s = self.memory.write(state, inputs.slice(i, i + 1))
+            after, s = self.memory.write(state, inputs.slice(i, i + 1))
+            if reason := objection(state, after):
+                refused[i] = reason
+                s = torch.zeros_like(s)
+            else:
+                state = after
             surprise.append(s)
-        return state, torch.cat(surprise)
+        return Absorbed(state, torch.cat(surprise), refused)
 
     def read(self, state: MemoryState, x_NCD: Tensor) -> Tensor:
         """What the memory says at each token [N, C, D]; the state's batch is 1 or N."""

@@ -58,11 +58,16 @@ class TitansTokenizer:
         return int(self.backend.get_vocab_size())
 
     def encode(self, sentence: str) -> list[int]:
-        return list(self.backend.encode(" " + sentence, add_special_tokens=False).ids)
+        return list(self.backend.encode(_prepared(sentence), add_special_tokens=False).ids)
 
     def encode_many(self, sentences: Sequence[str]) -> Iterator[list[int]]:
-        for encoding in self.backend.encode_batch_fast([" " + s for s in sentences], add_special_tokens=False):
+        for encoding in self.backend.encode_batch_fast([_prepared(s) for s in sentences], add_special_tokens=False):
             yield list(encoding.ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.backend.decode(list(ids), skip_special_tokens=True)).strip()
+
+
+def _prepared(sentence: str) -> str:
+    """With its leading space; half characters, as an argument that is not UTF-8 leaves them, become question marks."""
+    return " " + sentence.encode("utf-8", "replace").decode("utf-8")

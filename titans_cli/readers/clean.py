@@ -71,6 +71,11 @@ def close_spaced_letters(text: str) -> str:
     return _SPACED_OUT.sub(lambda match: match[0].replace(" ", ""), text)
 
 
+def drop_marks(lines: Sequence[str]) -> list[str]:
+    """Without lines that hold neither a letter nor a digit: the points of a plot, rules, bullets on their own."""
+    return [line for line in lines if not line or any(c.isalnum() for c in line)]
+
+
 def tidy_prose(text: str) -> str:
     """Lines tidied, never more than one blank line, none at either end."""
     out: list[str] = []
@@ -181,6 +186,6 @@ def _split_word(line: str) -> tuple[str, str]:
 def clean_pages(raw: Sequence[str]) -> list[str]:
     """Raw page texts of one document to clean ones, page by page in the same order."""
     pages = [tidy_lines(close_spaced_letters(mend_accents(mend_characters(text)))) for text in raw]
-    pages = drop_running_lines(pages)
+    pages = drop_running_lines([drop_marks(page) for page in pages])
     words = vocabulary(pages)
     return [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]

@@ -18,6 +18,7 @@ from titans_cli.model.engine import BATCH, Engine
 from titans_cli.readers import Discovery, Limits, discover, read
 from titans_cli.records import (
     Block,
+    BlockRefused,
     BlocksRead,
     Episode,
     FileFailed,
@@ -95,11 +96,8 @@ def ingest(home: Home, session: str | None, what: What, how: How | None = None) 
         store.require_open()
         engine = engine_of(store.info)
         if how.model is not None and load_engine(how.model, store.info.threads).fingerprint != engine.fingerprint:
-            raise UsageError(
-                f"the session was made with {store.info.model}",
-                subject=store.info.name,
-                hint=f"Leave --model out, or start another session: titans session new --model {how.model}",
-            )
+            hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {how.model}"
+            raise UsageError(f"the session was made with {store.info.model}", subject=store.info.name, hint=hint)
     else:
         store = create_session(home, None, model=how.model)
         engine = engine_of(store.info)
@@ -216,7 +214,8 @@ class _Ingest:
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
         pending: list[Block] = []
         landmarks: list[bytes] = []
-        surprises: list[float] = []
+        surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
+        refused: list[str] = []
         committed_at = time.monotonic()
         done, read_tokens = record.blocks_done, record.tokens
         while done < len(segments):
@@ -230,13 +229,16 @@ class _Ingest:
                 self.position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
+            for offset, reason in result.refused.items():
+                refused.append(f"segment {done + offset} (page {batch[offset].page}): {reason}")
+                yield BlockRefused(record.display, done + offset, batch[offset].page, reason)
             done += len(batch)
             yield self._progress(record.display, done, len(segments), sum(result.surprise) / len(batch))
             finished, stopping = done == len(segments), self.how.stop()
             if finished or stopping or time.monotonic() - committed_at >= self.how.commit_seconds:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
-                record = self._commit(advanced, pages, pending, landmarks, surprises if finished else None)
-                pending, landmarks, committed_at = [], [], time.monotonic()
+                record = self._commit(advanced, pages, pending, landmarks, refused, surprises if finished else None)
+                pending, landmarks, refused, committed_at = [], [], [], time.monotonic()
                 if stopping:
                     hint = "Run the same command again: it continues from here"
                     raise Interrupted(
@@ -259,9 +261,11 @@ class _Ingest:
         pages: Sequence[Page],
         blocks: Sequence[Block],
         landmarks: Sequence[bytes],
+        refused: Sequence[str],
         surprises: Sequence[float] | None,
     ) -> SourceRecord:
-        events = []
+        text = f"I left a part of {record.display} unlearned, to keep the memory sound: "
+        events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in refused]
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
             text = f"I read {record.display}: {record.pages} pages, {record.tokens} tokens, surprise {mean:.2f}."

@@ -44,15 +44,18 @@ def new_session(
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    Raises UsageError (name taken), NotFoundError (no such entry), IncompatibleError (entry of another model).
+    Raises UsageError (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's
+    model has changed).
     """
-    if entry is not None and model is not None:
-        raise UsageError("an LTM entry brings its own model", hint="Leave --model out.")
     if entry is not None:
-        from titans_cli.sessions.engines import engine_of
+        from titans_cli.sessions.engines import engine_of, load_engine
 
         memory = LongTermMemory(home)
-        engine_of(memory.show(entry))  # refuses before anything is made
+        kept = memory.show(entry)
+        engine = engine_of(kept)  # refuses before anything is made
+        if model is not None and load_engine(model, kept.threads).fingerprint != engine.fingerprint:
+            what = f"the LTM entry was made with {kept.model}, and brings it"
+            raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
         info = memory.start_session(entry, name, events=[started]).info
     else:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from titans_cli.errors import StorageError
+from titans_cli.errors import Interrupted, StorageError
 from titans_cli.records import Answer, IngestEvent, IngestFinished
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.ingest import How, What, create_session, ingest
@@ -29,6 +29,11 @@ def run_once(what: What, questions: Sequence[str], how: How, *, sentences: int =
             anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
             yield event
         for question in questions if anything else ():
+            if how.stop():
+                raise Interrupted("stopped")
             yield ask(home, None, question, sentences=sentences, log=False)
+    except Interrupted as interrupted:
+        hint = "Run the same command again, or use titans ingest, which continues where it was stopped"
+        raise Interrupted("stopped; a throw-away session keeps nothing", hint=hint) from interrupted
     finally:
         shutil.rmtree(root, ignore_errors=True)

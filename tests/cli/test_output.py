@@ -1,0 +1,294 @@
+"""The output contract: data on stdout and nothing else, JSON on request, no colour where none is wanted."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from tests.cli.conftest import Titans
+from tests.sessions.samples import child_environment, retained, write_document
+from titans_cli.cli import render
+from titans_cli.cli.app import app
+from titans_cli.cli.options import Output
+from titans_cli.records import Answer, Citation
+from titans_cli.store import Home, SessionStore
+
+QUESTION = "What does the kernel hold?"
+JSON_COMMANDS = [
+    ["session", "new", "another"],
+    ["session", "list"],
+    ["session", "show"],
+    ["session", "use", "papers"],
+    ["ask", QUESTION],
+    ["ask", QUESTION, "-q"],
+    ["ask", "summarize trends"],
+    ["ask", "zyxwv qqq?"],
+    ["ingest", "{new}"],
+    ["ingest", "{new}", "-q"],
+    ["run", "{new}", "--ask", QUESTION],
+    ["session", "discard", "--dry-run"],
+    ["session", "discard", "--yes"],
+    ["session", "promote", "--yes"],
+    ["ltm", "list"],
+]
+FAILING = [
+    ["bogus"],
+    ["ask"],
+    ["ask", ""],
+    ["ask", QUESTION, "-s", "nowhere"],
+    ["ingest", "{missing}"],
+    ["ingest", "{new}", "--model", "/no/such/model"],
+    ["run", "{new}"],
+    ["run", "{missing}", "--ask", QUESTION],
+    ["session", "promote"],
+    ["session", "show", "nowhere"],
+    ["ltm", "show", "nowhere"],
+]
+
+
+def filled(argv: list[str], tmp_path: Path) -> list[str]:
+    new = write_document(tmp_path / "new.txt", seed=9)
+    return [arg.format(new=new, missing=tmp_path / "missing.txt") for arg in argv]
+
+
+@pytest.mark.parametrize("argv", JSON_COMMANDS, ids=" ".join)
+@pytest.mark.usefixtures("papers")
+def test_with_json_every_line_of_stdout_is_a_document_with_a_schema(
+    titans: Titans, tmp_path: Path, argv: list[str]
+) -> None:
+    done = titans(*filled(argv, tmp_path), "--json")
+    assert done.code == 0
+    assert done.lines
+    assert all(re.fullmatch(r"titans\.[a-z.-]+/1", line["schema"]) for line in done.lines)
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("argv", FAILING, ids=" ".join)
+@pytest.mark.usefixtures("papers")
+def test_with_json_an_error_is_a_document_too(titans: Titans, tmp_path: Path, argv: list[str]) -> None:
+    done = titans(*filled(argv, tmp_path), "--json")
+    assert done.code != 0
+    assert all(line["schema"].endswith("/1") for line in done.lines)
+    last = done.lines[-1]
+    assert (last["schema"], last["exit_code"]) == ("titans.error/1", done.code)
+    assert last["message"]
+    assert last["hint"]
+    assert last["message"] in done.err
+
+
+@pytest.mark.usefixtures("papers")
+def test_the_documents_of_an_ingest_come_in_order(titans: Titans, tmp_path: Path) -> None:
+    done = titans("ingest", write_document(tmp_path / "new.txt", seed=9), "--json")
+    kinds = [line["schema"].removeprefix("titans.ingest.").removesuffix("/1") for line in done.lines]
+    assert kinds == ["ingest-started", "file-started", "blocks-read", "file-finished", "ingest-finished"]
+
+
+def test_progress_and_notes_go_to_stderr(titans: Titans, documents: list[Path], tmp_path: Path) -> None:
+    done = titans("ingest", *documents, tmp_path / "missing.txt")
+    assert done.code == 3
+    assert done.out == ""
+    assert all(f"read {path}" in done.err for path in documents)
+    assert "\r" not in done.err
+
+
+def test_quiet_says_only_what_failed(titans: Titans, documents: list[Path], tmp_path: Path) -> None:
+    done = titans("ingest", *documents, "-q")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    done = titans("ingest", tmp_path / "missing.txt", "-q")
+    assert (done.code, done.out) == (3, "")
+    assert "missing.txt" in done.err
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_quiet_answer_is_its_text(titans: Titans) -> None:
+    text = titans("ask", QUESTION, "--json").document["text"]
+    assert titans("ask", QUESTION, "-q").out == f"{text}\n"
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_question_comes_from_stdin(titans: Titans) -> None:
+    asked = titans("ask", "-", "--json", stdin=f"{QUESTION}\n".encode()).document
+    assert asked["question"] == QUESTION
+    assert asked["text"] == titans("ask", QUESTION, "--json").document["text"]
+
+
+@pytest.mark.usefixtures("papers")
+def test_quiet_lists_are_bare_names(titans: Titans) -> None:
+    assert titans("session", "new", "other", "-q").out == "other\n"
+    assert titans("session", "list", "-q").out == "papers\nother\n"
+    assert titans("ltm", "list", "-q").out == ""
+    assert titans("session", "promote", "papers", "--as", "kept", "--yes", "-q").out == "kept\n"
+    assert titans("ltm", "list", "-q").out == "kept\n"
+
+
+def test_empty_lists_print_nothing_on_stdout(titans: Titans) -> None:
+    for group in ("session", "ltm"):
+        done = titans(group, "list")
+        assert (done.code, done.out) == (0, "")
+        assert done.err
+
+
+@pytest.mark.usefixtures("papers")
+def test_the_list_marks_the_current_session(titans: Titans) -> None:
+    titans("session", "new", "other", "--no-use")
+    listed = titans("session", "list", "--json").document["sessions"]
+    assert {s["name"]: s["current"] for s in listed} == {"papers": True, "other": False}
+    titans("session", "use", "other")
+    listed = titans("session", "list", "--json").document["sessions"]
+    assert {s["name"]: s["current"] for s in listed} == {"papers": False, "other": True}
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_unique_prefix_of_the_id_will_do(titans: Titans) -> None:
+    ulid = titans("session", "show", "--json").document["info"]["id"]
+    assert titans("session", "show", ulid[:20], "-q").out == "papers\n"
+
+
+@pytest.mark.parametrize("argv", [["session", "discard"], ["session", "promote"]], ids=" ".join)
+@pytest.mark.usefixtures("papers")
+def test_without_a_terminal_and_without_yes_nothing_is_done(titans: Titans, home: Home, argv: list[str]) -> None:
+    before = retained(SessionStore.open(home, "papers"))
+    done = titans(*argv, stdin=b"y\n")
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert retained(SessionStore.open(home, "papers")) == before
+    assert titans("ltm", "list", "-q").out == ""
+
+
+@pytest.mark.usefixtures("papers")
+def test_removing_an_entry_asks_too(titans: Titans) -> None:
+    titans("session", "promote", "--as", "kept", "--yes")
+    assert titans("ltm", "rm", "kept").code == 2
+    assert titans("ltm", "rm", "kept", "--dry-run").code == 0
+    assert titans("ltm", "list", "-q").out == "kept\n"
+    assert titans("ltm", "rm", "kept", "--yes").code == 0
+    assert titans("ltm", "list", "-q").out == ""
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_dry_run_changes_nothing(titans: Titans, home: Home) -> None:
+    before = retained(SessionStore.open(home, "papers"))
+    done = titans("session", "discard", "--dry-run", "--json")
+    assert (done.code, done.document["done"], done.document["sources"]) == (0, False, 3)
+    assert retained(SessionStore.open(home, "papers")) == before
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_promoted_session_says_how_to_go_on(titans: Titans) -> None:
+    titans("session", "promote", "--as", "kept", "--yes")
+    done = titans("ask", QUESTION, "-s", "papers")
+    assert done.code == 2
+    assert "titans session new --from kept" in done.err
+    assert titans("session", "new", "heir", "--from", "kept").code == 0
+    assert titans("ask", QUESTION).code == 0
+    assert titans("session", "show", "--json").document["info"]["origin"] == "kept"
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}], ids=str)
+@pytest.mark.usefixtures("papers")
+def test_there_are_no_escapes_off_a_terminal(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    new = write_document(tmp_path / "new.txt", seed=9)
+    for argv in (["--help"], ["ingest", "--help"], ["ingest", str(new)], ["ask", QUESTION], ["session", "list"]):
+        done = titans(*argv)
+        assert "\x1b" not in done.out + done.err, argv
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_color_is_honoured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    cited = Citation(1, "a.txt", "/a.txt", 1, 0, 4, "Four", 0.5, 1.0)
+    result = Answer("Four?", "evidence", "Four [1]", (cited,), None, "papers", 1, 0.1)
+    shown = {}
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in (("plain", "1"), ("coloured", "")):
+        monkeypatch.setenv("NO_COLOR", value)
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        render.answer(result, Output())
+        shown[name] = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1m" in shown["coloured"]
+    assert "\x1b" not in shown["plain"]
+    assert re.sub(r"\x1b\[\d+m", "", shown["coloured"]) == shown["plain"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--help"],
+        ["session", "list", "-q"],
+        ["session", "show", "--json"],
+        ["session", "show", "nowhere", "--json"],
+        ["ingest", "{new}", "--json"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("both", [False, True], ids=["stdout", "stdout and stderr"])
+@pytest.mark.usefixtures("papers")
+def test_a_reader_that_has_gone_is_no_reason_for_a_traceback(tmp_path: Path, argv: list[str], both: bool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "titans_cli", *filled(argv, tmp_path)],
+            stdout=writing,
+            stderr=writing if both else subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=child_environment(),
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 141
+    assert b"Traceback" not in (done.stderr or b"")
+    assert b"Exception ignored" not in (done.stderr or b"")
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its full name."""
+    groups: list[tuple[str, Any]] = [("titans", typer.main.get_command(app))]
+    while groups:
+        name, group = groups.pop()
+        for child, command in group.commands.items():
+            if hasattr(command, "commands"):
+                groups.append((f"{name} {child}", command))
+            else:
+                yield f"{name} {child}", command
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_command_shows_an_example_of_itself(titans: Titans, name: str) -> None:
+    done = titans(*name.split()[1:], "--help")
+    assert done.code == 0
+    assert re.search(rf"Example: .*{name} ?", " ".join(done.out.split()))
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_command_offers_json(name: str) -> None:
+    (command,) = (c for n, c in commands() if n == name)
+    assert "--json" in {option for parameter in command.params for option in parameter.opts}
+
+
+def test_every_command_that_a_message_names_exists() -> None:
+    known = {name for name, _ in commands()}
+    for path in sorted(Path(render.__file__).parent.parent.rglob("*.py")):
+        text = re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
+        for match in re.finditer(r"\btitans (session|ltm) ([a-z]+)|(?<=[:`(;] )titans ([a-z]+)", text):
+            named = match.group(0)
+            if match.group(3) in ("session", "ltm"):
+                continue
+            assert named in known, f"{path.name}: {named}"

@@ -1,0 +1,79 @@
+"""Documents to read, and what is compared of the sessions that read them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.tiny import make_sentences
+from titans_cli.records import IngestEvent
+from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.store import Home, SessionStore
+
+LONG = 500  # sentences of a document that the tiny model reads in several batches
+
+
+def write_document(path: Path, *, sentences: int = 30, seed: int = 0) -> Path:
+    """Paragraphs of five generated sentences; other seeds give other sentences."""
+    made = make_sentences(sentences, seed + 1000)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join(" ".join(made[i : i + 5]) for i in range(0, sentences, 5)) + "\n", encoding="utf-8")
+    return path
+
+
+def write_documents(folder: Path, count: int, *, first: int = 0) -> list[Path]:
+    return [write_document(folder / f"{i:02d}.txt", seed=i) for i in range(first, first + count)]
+
+
+def start(home: Home, name: str, model: Path) -> SessionStore:
+    home.ensure()
+    return create_session(home, name, model=str(model))
+
+
+def read_into(home: Home, name: str | None, paths: Sequence[Path], **how: Any) -> list[IngestEvent]:
+    return list(ingest(home, name, What([str(p) for p in paths]), How(**how)))
+
+
+def open_session(home: Home, name: str | None = None) -> SessionStore:
+    return SessionStore.open(home, name)
+
+
+def memory_of(store: SessionStore) -> str:
+    """The digest of the newest snapshot's tensors."""
+    return store.memory_sha256(store.latest_snapshot())
+
+
+def tensor_bytes(store: SessionStore) -> dict[str, bytes]:
+    """The newest memory itself, bit for bit."""
+    return {name: tensor.numpy().tobytes() for name, tensor in store.load_latest()[1].items()}
+
+
+def retained(store: SessionStore) -> dict[str, Any]:
+    """All that a session holds of what it read, without the times at which it did."""
+    with store.episodes() as episodes:
+        sources = [replace(s, read_at="") for s in episodes.sources()]
+        return {
+            "sources": sources,
+            "pages": {s.id: episodes.pages(s.id) for s in sources},
+            "blocks": {s.id: episodes.blocks_of(s.id) for s in sources},
+            "landmarks": episodes.landmarks(),
+            "position": episodes.latest_snapshot().position,
+            "read": [(e.text, e.data) for e in episodes.events() if e.kind == "read"],
+            "memory": tensor_bytes(store),
+        }
+
+
+def file_hashes(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """Of every file below `folder`, by its path."""
+    files = (p for p in sorted(folder.rglob(pattern)) if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment for a child process: this checkout importable, warnings as errors as in the suite."""
+    root = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "TITANS_THREADS": "1", **more}
