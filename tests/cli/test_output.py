@@ -218,9 +218,10 @@ def test_no_color_is_honoured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TERM", "xterm")
     for name, value in (("plain", "1"), ("coloured", "")):
         monkeypatch.setenv("NO_COLOR", value)
-        monkeypatch.setattr(sys, "stdout", Terminal())
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
         render.answer(result, Output())
-        shown[name] = sys.stdout.getvalue()  # type: ignore[attr-defined]
+        shown[name] = terminal.getvalue()
     assert "\x1b[1m" in shown["coloured"]
     assert "\x1b" not in shown["plain"]
     assert re.sub(r"\x1b\[\d+m", "", shown["coloured"]) == shown["plain"]

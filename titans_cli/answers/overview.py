@@ -21,13 +21,14 @@ from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
 
 LEAST_DOCUMENTS = 4  # below this, "rising" means nothing
-RARE_PIECES = (
-    3  # a single word is a theme only if the tokenizer knows it in at least so many pieces: not common English
-)
+# A single word is a theme only if the tokenizer needs so many pieces for it, being no common English: more pieces for a
+# word that comes or goes, since common words do so by chance.
+RARE_PIECES, RARER_PIECES = 2, 3
 RISES, FALLS = 0.4, -0.3  # difference of the shares of later and earlier documents
 RARELY = 0.35  # share of the documents in which what comes or goes may stand at its lower end
+DRIFTS = 0.25  # change of share that still is steady
 STAYS = 0.75  # share of all documents
-ALONE = 0.75  # a single word says less than two
+ALONE = 0.65  # a single word says less than two
 TOGETHER = 0.3  # of a phrase's sentences with a phrase already chosen: it is the same theme
 _YEAR = re.compile(r"\b(19[5-9]\d|20[0-4]\d)\b")
 _REFERENCES = re.compile(r"\b(References|Bibliography|Works cited|Literature cited)\b")
@@ -89,14 +90,14 @@ def _texts(episodes: Episodes) -> list[Text]:
     return texts
 
 
-def _phrases(text: str, rare: Callable[[str], bool]) -> dict[Key, str]:
+def _phrases(text: str, pieces: Callable[[str], int]) -> dict[Key, str]:
     """Pairs of neighbouring content words, and single rare words, by their stems, each as it is written here."""
     found: dict[Key, str] = {}
     lowered = text.lower()
     tokens = words(text)
     plain = [w not in STOP_WORDS and w not in ASKING and w[0].isalpha() and len(w) > 2 for w in tokens]
     for i, word in enumerate(tokens):
-        if plain[i] and len(word) > 4 and rare(word):
+        if plain[i] and len(word) > 4 and pieces(word) >= RARE_PIECES:
             found[stem(word),] = word
         if plain[i] and plain[i + 1 : i + 2] == [True] and f"{word} {tokens[i + 1]}" in lowered:  # no stop between
             found[stem(word), stem(tokens[i + 1])] = f"{word} {tokens[i + 1]}"
@@ -113,17 +114,21 @@ class _Phrase(NamedTuple):
     held: dict[int, list[Candidate]]  # by document, in order
 
 
-def _measured(texts: Sequence[Text], rare: Callable[[str], bool]) -> list[_Phrase]:
+def _measured(texts: Sequence[Text], pieces: Callable[[str], int]) -> list[_Phrase]:
     """Every phrase that rises, falls, stays or is merely frequent, strongest first."""
     held: dict[Key, dict[int, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
     written: dict[Key, Counter[str]] = defaultdict(Counter)
     for number, text in enumerate(texts):
         for sentence in text.sentences:
-            for key, form in _phrases(sentence.text, rare).items():
+            for key, form in _phrases(sentence.text, pieces).items():
                 held[key][number].append(sentence)
                 written[key][form] += 1
     count, half = len(texts), len(texts) // 2
     measured = []
+
+    def too_common(key: Key, direction: str, form: str) -> bool:
+        return len(key) == 1 and direction != "steady" and pieces(form) < RARER_PIECES
+
     for key, holders in held.items():
         early = sum(1 for n in holders if n < half)
         late = len(holders) - early
@@ -134,11 +139,13 @@ def _measured(texts: Sequence[Text], rare: Callable[[str], bool]) -> list[_Phras
         if rarer <= RARELY and (change > RISES or change < FALLS):
             direction = "rising" if change > 0 else "falling"
         else:
-            direction = "steady" if len(holders) >= STAYS * count else "frequent"
+            direction = "steady" if len(holders) >= STAYS * count and abs(change) <= DRIFTS else "frequent"
+        form = min(written[key], key=lambda f: (-written[key][f], f))
+        if too_common(key, direction, form):
+            continue
         mass = min(40, sum(map(len, holders.values()))) ** 0.5
         strength = mass * (abs(change) if direction in ("rising", "falling") else 0.4 * (len(holders) / count) ** 2)
         strength *= ALONE if len(key) == 1 else 1.0
-        form = min(written[key], key=lambda f: (-written[key][f], f))
         measured.append(_Phrase(key, form, direction, strength, early, late, holders))
     return sorted(measured, key=lambda p: (-p.strength, p.key))
 
@@ -150,10 +157,10 @@ def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme],
         return [], texts
 
     @cache
-    def rare(word: str) -> bool:
-        return "-" in word or len(engine.tokenizer.encode(word)) >= RARE_PIECES
+    def pieces(word: str) -> int:
+        return RARER_PIECES if "-" in word else len(engine.tokenizer.encode(word))
 
-    measured = _measured(texts, rare)
+    measured = _measured(texts, pieces)
     salience = {p.key: p.strength for p in measured}
     room = {"rising": max(1, limit // 2), "falling": max(1, limit // 3), "steady": max(1, limit // 6), "frequent": 0}
     changing = sum(p.direction in ("rising", "falling") for p in measured)
@@ -165,7 +172,7 @@ def themes(episodes: Episodes, engine: Engine, limit: int) -> tuple[list[Theme],
         if room[phrase.direction] == 0 or any(_same(phrase, other) for other, _ in chosen):
             continue
         room[phrase.direction] -= 1
-        sentence = _carrier(phrase, salience, used, rare)
+        sentence = _carrier(phrase, salience, used, pieces)
         used.add((sentence.block.source_id, sentence.start))
         counts = (phrase.early, half), (phrase.late, len(texts) - half)
         chosen.append((phrase, Theme(phrase.form, phrase.direction, *counts, sentence)))
@@ -182,13 +189,13 @@ def _same(phrase: _Phrase, other: _Phrase) -> bool:
 
 
 def _carrier(
-    phrase: _Phrase, salience: dict[Key, float], used: set[tuple[int, int]], rare: Callable[[str], bool]
+    phrase: _Phrase, salience: dict[Key, float], used: set[tuple[int, int]], pieces: Callable[[str], int]
 ) -> Candidate:
     """The sentence that says most about the phrase and its direction, later documents first."""
     cues = {stem(w) for w in _CUES.get(phrase.direction, "").split()}
 
     def worth(number: int, sentence: Candidate) -> float:
-        says = sum(salience.get(key, 0.0) for key in _phrases(sentence.text, rare))
+        says = sum(salience.get(key, 0.0) for key in _phrases(sentence.text, pieces))
         cued = min(2, len(cues & {stem(w) for w in words(sentence.text)}))
         fresh = 0.0 if (sentence.block.source_id, sentence.start) in used else 5.0
         length = 1 + len(sentence.text) / 200
