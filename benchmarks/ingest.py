@@ -29,6 +29,33 @@ def seconds(arguments: list[str], env: dict[str, str], runs: int) -> float:
     return statistics.median(taken[1:])
 
 
+def overhead(precision: str) -> tuple[float, float]:
+    """(tokens/s through trunk and memory, its cost relative to the trunk alone), in this process, interleaved."""
+    import torch
+
+    from titans_cli.model.engine import BATCH, Engine
+
+    torch.set_num_threads(2)
+    engine = Engine.load(precision=precision)
+    network, state = engine.network, engine.initial_state()
+    tokens = torch.randint(4, engine.spec.vocab_size, (BATCH, engine.spec.segment_length))
+    mask = torch.ones_like(tokens, dtype=torch.bool)
+    best = [float("inf"), float("inf")]
+    with torch.inference_mode():
+        for _ in range(12):
+            begun = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                x = network.trunk(tokens)
+            best[0] = min(best[0], time.perf_counter() - begun)
+            begun = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                x = network.trunk(tokens)
+                inputs = network.memory_inputs(x, tokens, mask)
+            state = network.absorb(state, inputs).state
+            best[1] = min(best[1], time.perf_counter() - begun)
+    return tokens.numel() / best[1], best[1] / best[0]
+
+
 def main() -> None:
     options = parser(__doc__).parse_args()
     runs = 5 if options.quick else 15
@@ -53,6 +80,12 @@ def main() -> None:
             subprocess.run([*TITANS, "ingest", "-q", str(source)], env=env, check=True, capture_output=True)
             report.add(f"tokens_per_s.{label}", tokens / (time.perf_counter() - begun))
             report.add(f"peak_mb.{label}", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    if "tokens_per_s.1m" in report.figures:
+        report.add("flatness", report.figures["tokens_per_s.1m"] / report.figures["tokens_per_s.100k"])
+    for precision in ("fp32", "bf16"):
+        rate, ratio = overhead(precision)
+        report.add(f"model_tokens_per_s.{precision}", rate)
+        report.add(f"memory_overhead.{precision}", ratio)
     report.print(as_json=options.json)
 
 

@@ -142,6 +142,12 @@ def test_nothing_but_missing_paths_is_3_and_makes_no_session(titans: Titans, hom
     assert home.session_names() == []
 
 
+def test_an_empty_folder_makes_no_session(titans: Titans, home: Home, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert titans("ingest", tmp_path / "empty").code == 0
+    assert home.session_names() == []
+
+
 @pytest.fixture
 def holder(papers: Done, home: Home) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the writer's lock of `papers` until its stdin is closed."""

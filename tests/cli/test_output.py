@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -257,6 +258,48 @@ def test_a_reader_that_has_gone_is_no_reason_for_a_traceback(tmp_path: Path, arg
     assert done.returncode == 141
     assert b"Traceback" not in (done.stderr or b"")
     assert b"Exception ignored" not in (done.stderr or b"")
+
+
+def child(*argv: str | bytes, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """`titans` in a process of its own."""
+    command = [sys.executable, "-m", "titans_cli", *argv]
+    return subprocess.run(command, capture_output=True, check=False, **options)
+
+
+@pytest.mark.usefixtures("home")
+def test_what_the_encoding_of_stdout_lacks_is_escaped(titans: Titans, tmp_path: Path) -> None:
+    (tmp_path / "anker.txt").write_text("Der Anker ist größer als das 測定 Gerät und schwerer.\n", encoding="utf-8")
+    assert titans("ingest", tmp_path / "anker.txt").code == 0
+    environment = child_environment(PYTHONIOENCODING="ascii")
+    plain = child("ask", "Wie größer ist der Anker?", "-q", env=environment)
+    assert (plain.returncode, b"Anker ist gr\\xf6\\xdfer" in plain.stdout) == (0, True)
+    document = json.loads(child("ask", "Wie größer ist der Anker?", "--json", env=environment).stdout)
+    assert "größer als das 測定" in document["text"]
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_question_of_any_bytes_is_answered(titans: Titans) -> None:
+    done = child("ask", b"What \xff does the \xc3\x28 kernel hold?", "--json", env=child_environment())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["schema"] == "titans.answer/1"
+
+
+@pytest.mark.parametrize(
+    ("argv", "closed", "code"),
+    [
+        (["session", "list"], ">&-", 0),
+        (["session", "show", "nowhere"], "2>&-", 10),
+        (["session", "discard"], "<&-", 2),
+        (["ask", "-"], "<&-", 2),
+    ],
+    ids=lambda value: str(value),
+)
+@pytest.mark.usefixtures("papers")
+def test_closed_streams_are_no_reason_for_a_traceback(argv: list[str], closed: str, code: int) -> None:
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "titans_cli", *argv]
+    done = subprocess.run(shell, capture_output=True, env=child_environment(), check=False)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def commands() -> Iterator[tuple[str, Any]]:

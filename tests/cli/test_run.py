@@ -62,6 +62,21 @@ def test_a_run_that_fails_leaves_nothing_behind(
     assert not home.root.exists()
 
 
+def test_no_log_leaves_the_episodes_as_they_were(titans: Titans, home: Home, document: Path) -> None:
+    from titans_cli.store import SessionStore
+
+    def events() -> int:
+        with SessionStore.open(home).episodes() as episodes:
+            return len(episodes.events())
+
+    assert titans("ingest", document).code == 0
+    before = events()
+    assert titans("ask", QUESTION, "--no-log").code == 0
+    assert events() == before
+    assert titans("ask", QUESTION).code == 0
+    assert events() == before + 2
+
+
 def test_run_does_not_touch_the_sessions_there_are(
     titans: Titans, home: Home, temporary: Path, document: Path, documents: list[Path]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Console script `titans`."""
     # Before torch is ever imported: spinning threads cost a factor of ten as soon as another process is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _prepare_streams()
     sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def _prepare_streams() -> None:
+    """Streams that were closed (`<&-`) lead nowhere; what the encoding of a terminal lacks is escaped, not fatal."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(argv: Sequence[str]) -> int:

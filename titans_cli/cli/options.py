@@ -33,6 +33,15 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="fp32|bf16|auto",
+        help="Of the trunk's products; auto measures. Fixed for the session. Default: TITANS_PRECISION, or fp32.",
+        show_default=False,
+    ),
+]
 RetryLock = Annotated[
     str, typer.Option("--retry-lock", help="Wait this long for another writer, e.g. 30s or 5m.", metavar="TIME")
 ]

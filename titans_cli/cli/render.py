@@ -44,7 +44,8 @@ def note(text: str) -> None:
 def document(schema: str, value: Any) -> None:
     """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
     body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    out(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    out(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode))
     sys.stdout.flush()
 
 

@@ -28,12 +28,13 @@ def new(
         str | None, typer.Option("--from", metavar="LTM", help="Start from this LTM entry.", show_default=False)
     ] = None,
     model: options.Model = None,
+    precision: options.Precision = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
-    info = lifecycle.new_session(Home.locate(), name, entry=entry, model=model, use=not no_use)
+    info = lifecycle.new_session(Home.locate(), name, entry=entry, model=model, precision=precision, use=not no_use)
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
 

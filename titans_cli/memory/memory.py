@@ -121,8 +121,7 @@ class NeuralMemory(nn.Module):
                 self.features(inputs.keys.to(dtype)),
                 *(t.to(dtype) for t in inputs[1:]),
             )
-        momentum = written.momentum_BFV if self.config.momentum else state.momentum
-        return MemoryState(written.weights_BFV, momentum), written.surprise_BC
+        return MemoryState(written.weights_BFV, written.momentum_BFV), written.surprise_BC
 
     def read(self, state: MemoryState, q_BCK: Tensor) -> Tensor:
         """A pure forward pass M(q): unit queries [B, C, K] to [B, C, D]. Changes nothing (eq. 15)."""

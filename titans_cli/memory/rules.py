@@ -43,25 +43,25 @@ def implicit_step(
     """One segment's proximal step.
 
     Args:
-        weights_BFV, momentum_BFV: M and S before the segment, fp32 or float64.
+        weights_BFV, momentum_BFV: M and S before the segment, fp32 or float64; S of another shape: no momentum.
         features_BCF: one unit row per token.  values_BCV: what each token is to be bound to.
         theta_BC: step sizes >= 0; a token with theta 0 writes nothing (padding).
         eta_B, alpha_B: momentum and forgetting of this step, in [0, 1].
 
     Cost per token: 4 F V + 2 C F multiply-adds, plus C^2/3 for the factorisation. Nothing per token is materialised.
     """
-    decayed = weights_BFV * (1 - alpha_B)[:, None, None]
-    drift = momentum_BFV * eta_B[:, None, None]
-    base = decayed + drift
-    error_BCV = values_BCV - features_BCF @ base
+    decayed_BFV = weights_BFV * (1 - alpha_B)[:, None, None]
+    still = momentum_BFV.shape != weights_BFV.shape  # a memory without momentum carries a zero in its place
+    base_BFV = decayed_BFV if still else decayed_BFV + momentum_BFV * eta_B[:, None, None]
+    error_BCV = values_BCV - features_BCF @ base_BFV
     # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
     writes = theta_BC > 0  # sqrt has no gradient at 0
     root_BC1 = (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
-    rows_BCF = features_BCF * root_BC1
-    gram_BCC = rows_BCF @ rows_BCF.mT + torch.eye(rows_BCF.shape[1], dtype=rows_BCF.dtype, device=rows_BCF.device)
+    gram_BCC = root_BC1 * (features_BCF @ features_BCF.mT) * root_BC1.mT
+    gram_BCC = gram_BCC + torch.eye(gram_BCC.shape[1], dtype=gram_BCC.dtype, device=gram_BCC.device)
     # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
     factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
     factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
-    solved_BCV = torch.cholesky_solve(error_BCV * root_BC1, factor_BCC)
-    step = drift + rows_BCF.mT @ solved_BCV
-    return Written(decayed + step, step, error_BCV.square().sum(-1))
+    solved_BCV = root_BC1 * torch.cholesky_solve(error_BCV * root_BC1, factor_BCC)
+    after_BFV = torch.baddbmm(base_BFV, features_BCF.mT, solved_BCV)
+    return Written(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +29,7 @@ from titans_cli.records import Page, Segment
 EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
 BATCH = 16  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
+PRECISIONS = ("fp32", "bf16")
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 _HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
 
@@ -44,16 +47,27 @@ class Recollection(NamedTuple):
 
 
 class Engine:
-    """Load with `Engine.load`; every method runs without gradients, in fp32, on the CPU."""
+    """Load with `Engine.load`; every method runs without gradients, on the CPU.
 
-    def __init__(self, network: TitansNetwork, tokenizer: TitansTokenizer, fingerprint: str, name: str) -> None:
+    `precision` is that of the trunk's products, "fp32" or "bf16"; the memory always computes in fp32.
+    """
+
+    def __init__(
+        self,
+        network: TitansNetwork,
+        tokenizer: TitansTokenizer,
+        fingerprint: str,
+        name: str,
+        precision: str = "fp32",
+    ) -> None:
         self.network = network.eval().requires_grad_(False)
+        self.precision = precision
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         self.name = name
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Engine:
+    def load(cls, path: Path | None = None, precision: str = "fp32") -> Engine:
         """The embedded model, or the model folder at `path` (config.json, model.safetensors, tokenizer.json).
 
         Raises ModelError when something is missing or does not fit together.
@@ -77,7 +91,23 @@ class Engine:
         digest = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode())
         for name in ("model.safetensors", "tokenizer.json"):
             digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
-        return cls(network, tokenizer, digest.hexdigest(), EMBEDDED if path is None else str(path.resolve()))
+        name = EMBEDDED if path is None else str(path.resolve())
+        return cls(network, tokenizer, digest.hexdigest(), name, precision)
+
+    def _arithmetic(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16")
+
+    def faster_precision(self) -> str:
+        """The precision in which this machine runs the trunk faster right now, by measurement."""
+        tokens = torch.full((BATCH, self.spec.segment_length), END)
+        best: dict[str, float] = {}
+        for _ in range(4):  # the first round warms up
+            for precision in PRECISIONS:
+                begun = time.perf_counter()
+                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                    self.network.trunk(tokens)
+                best[precision] = min(best.get(precision, math.inf), time.perf_counter() - begun)
+        return min(PRECISIONS, key=lambda p: best[p])
 
     @property
     def spec(self) -> TitansSpec:
@@ -125,12 +155,14 @@ class Engine:
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         for start in range(0, len(segments), BATCH):
             tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
-            x = self.network.trunk(tokens)
-            inputs = self.network.memory_inputs(x, tokens, mask)
+            with self._arithmetic():
+                x = self.network.trunk(tokens)
+                inputs = self.network.memory_inputs(x, tokens, mask)
+                marks = self.network.landmarks(x, tokens, mask)
             state, surprise, no = self.network.absorb(state, inputs)
             bound = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
             surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
-            landmarks.append(self.network.landmarks(x, tokens, mask))
+            landmarks.append(marks.float())
             refused |= {start + i: reason for i, reason in no.items()}
         return ReadResult(state, surprises, torch.cat(landmarks), refused)
 
@@ -141,7 +173,8 @@ class Engine:
         """The landmark [L] of a question."""
         ids = self.tokenizer.encode(text)[: self.spec.segment_length]
         tokens, mask = self._pad([ids])
-        return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0]
+        with self._arithmetic():
+            return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
     def recall(self, state: MemoryState, question: str) -> Recollection:
@@ -152,9 +185,10 @@ class Engine:
         log_probability = 0.0
         for _ in range(LONGEST_ANSWER):
             row = torch.tensor([tokens + answer])
-            x = self.network.trunk(row)
-            hidden = self.network.head(x, self.network.read(state, x))
-            scores = self.network.logits(hidden[0, -1]).log_softmax(-1)
+            with self._arithmetic():
+                x = self.network.trunk(row)
+                hidden = self.network.head(x, self.network.read(state, x))
+                scores = self.network.logits(hidden[0, -1]).float().log_softmax(-1)
             best = int(scores.argmax())
             log_probability += float(scores[best])
             answer.append(best)

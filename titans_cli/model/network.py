@@ -49,6 +49,14 @@ def rotate(x_NHCD: Tensor, positions_C: Tensor) -> Tensor:
     return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
 
 
+class RMSNorm(nn.RMSNorm):
+    """In its weights' precision, also under autocast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = super().forward(x.to(self.weight.dtype))
+        return out
+
+
 class Attention(nn.Module):
     """Causal attention inside a segment, optionally with persistent tokens and memory reads as context."""
 
@@ -98,9 +106,9 @@ class Block(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(d_model)
+        self.norm_attention = RMSNorm(d_model)
         self.attention = Attention(d_model, n_heads)
-        self.norm_mlp = nn.RMSNorm(d_model)
+        self.norm_mlp = RMSNorm(d_model)
         self.mlp = Mlp(d_model)
 
     def forward(self, x_NCD: Tensor) -> Tensor:
@@ -114,11 +122,11 @@ class MacBlock(nn.Module):
 
     def __init__(self, d_model: int, n_heads: int, persistent: int) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(d_model)
-        self.norm_context = nn.RMSNorm(d_model)
+        self.norm_attention = RMSNorm(d_model)
+        self.norm_context = RMSNorm(d_model)
         self.attention = Attention(d_model, n_heads, persistent)
         self.gate = nn.Linear(d_model, d_model)
-        self.norm_mlp = nn.RMSNorm(d_model)
+        self.norm_mlp = RMSNorm(d_model)
         self.mlp = Mlp(d_model)
 
     def forward(self, x_NCD: Tensor, read_NCD: Tensor | None) -> Tensor:
@@ -141,12 +149,12 @@ class TitansNetwork(nn.Module):
         d = spec.d_model
         self.embedding = nn.Embedding(spec.vocab_size, d)
         self.lower = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.lower_layers))
-        self.norm_memory = nn.RMSNorm(d)
-        self.norm_target = nn.RMSNorm(d)
+        self.norm_memory = RMSNorm(d)
+        self.norm_target = RMSNorm(d)
         self.memory = NeuralMemory(d, spec.memory)
         self.mac = MacBlock(d, spec.n_heads, spec.persistent_tokens)
         self.upper = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.upper_layers))
-        self.norm_out = nn.RMSNorm(d)
+        self.norm_out = RMSNorm(d)
         self.landmark_weight = nn.Linear(d, 1)
         self.landmark_head = nn.Linear(d, spec.d_landmark, bias=False)
         self.reset_parameters()

@@ -14,7 +14,7 @@ from titans_cli.store import Home, SessionStore, utc_now
 
 def ask(home: Home, session: str | None, question: str, *, sentences: int = 3, log: bool = True) -> Answer:
     """Raises UsageError for an empty question, NotFoundError, IncompatibleError, DamagedError, StorageError."""
-    question = " ".join(question.split())
+    question = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())  # a shell may pass any bytes
     if not question:
         raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
     store = SessionStore.open(home, session)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from titans_cli.errors import IncompatibleError
-from titans_cli.model.engine import EMBEDDED, Engine
+from titans_cli.errors import IncompatibleError, UsageError
+from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
 from titans_cli.records import EntryInfo, SessionInfo
 
 
@@ -21,18 +21,23 @@ def default_threads() -> int:
     return max(1, min(4, available))
 
 
-def load_engine(model: str | None, threads: int) -> Engine:
-    """`model` is None or the embedded model's name, or the path of a model folder.
+def load_engine(model: str | None, threads: int, precision: str = "fp32") -> Engine:
+    """`model` is None or the embedded model's name, or the path of a model folder; `precision` may be "auto": measured.
 
     The number of threads is set for the process: it decides how sums are split, and so the last bits of every result.
     """
     torch.set_num_threads(threads)
-    return Engine.load(None if model in (None, EMBEDDED) else Path(model or ""))
+    if precision not in (*PRECISIONS, "auto"):
+        raise UsageError(f"no such precision: {precision}", hint=f"Choose auto, {' or '.join(PRECISIONS)}")
+    engine = Engine.load(None if model in (None, EMBEDDED) else Path(model or ""), precision)
+    if precision == "auto":
+        engine.precision = engine.faster_precision()
+    return engine
 
 
 def engine_of(made: SessionInfo | EntryInfo) -> Engine:
     """The engine a session or LTM entry was made with. Raises IncompatibleError (exit 12) if the model has changed."""
-    engine = load_engine(made.model, made.threads)
+    engine = load_engine(made.model, made.threads, str(made.memory.get("precision", "fp32")))
     if engine.fingerprint != made.fingerprint:
         differ = f"{made.fingerprint[:12]}, here {engine.fingerprint[:12]}"
         raise IncompatibleError(

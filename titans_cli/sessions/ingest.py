@@ -8,6 +8,7 @@ a kill ends with the same bytes as if it had never been interrupted.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,17 +62,21 @@ class How:
 
 
 def create_session(
-    home: Home, name: str | None, *, model: str | None = None, engine: Engine | None = None
+    home: Home, name: str | None, *, model: str | None = None, precision: str | None = None
 ) -> SessionStore:
-    """A new session whose memory has read nothing. Raises UsageError when the name is taken."""
+    """A new session whose memory has read nothing. Raises UsageError when the name is taken.
+
+    The precision (argument, TITANS_PRECISION, fp32) is kept with the memory's configuration: a session never changes
+    its arithmetic.
+    """
     threads = default_threads()
-    engine = engine or load_engine(model, threads)
+    engine = load_engine(model, threads, precision or os.environ.get("TITANS_PRECISION") or "fp32")
     return SessionStore.create(
         home,
         name,
         fingerprint=engine.fingerprint,
         model=engine.name,
-        memory=engine.spec.to_dict(),
+        memory=engine.spec.to_dict() | {"precision": engine.precision},
         threads=threads,
         tensors=engine.to_tensors(engine.initial_state()),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
@@ -87,7 +92,7 @@ def ingest(home: Home, session: str | None, what: What, how: How | None = None) 
     how = how or How()
     discovery = discover(what.paths, include=what.include, exclude=what.exclude, files_from=what.files_from)
     existing = session is not None or home.current() is not None
-    if not existing and not discovery.sources and discovery.failures:
+    if not existing and not discovery.sources:  # no session for nothing
         yield from (_failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
         return

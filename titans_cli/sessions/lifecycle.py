@@ -40,13 +40,21 @@ class Discarded:
 
 
 def new_session(
-    home: Home, name: str | None, *, entry: str | None = None, model: str | None = None, use: bool = True
+    home: Home,
+    name: str | None,
+    *,
+    entry: str | None = None,
+    model: str | None = None,
+    precision: str | None = None,
+    use: bool = True,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
     Raises UsageError (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's
     model has changed).
     """
+    if entry is not None and precision is not None:
+        raise UsageError("an LTM entry brings its own precision", subject=entry, hint="Leave --precision out")
     if entry is not None:
         from titans_cli.sessions.engines import engine_of, load_engine
 
@@ -61,7 +69,7 @@ def new_session(
     else:
         from titans_cli.sessions.ingest import create_session
 
-        info = create_session(home, name, model=model).info
+        info = create_session(home, name, model=model, precision=precision).info
     if use:
         home.set_current(info.name)
     return info
