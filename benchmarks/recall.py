@@ -9,7 +9,7 @@ memory (initial weights, updates on), and questions about facts that were never 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -45,8 +45,12 @@ def read_all(engine: Engine, texts: list[str]) -> MemoryState:
     return state
 
 
-def share_right(engine: Engine, state: MemoryState, facts: list[Fact]) -> float:
-    return sum(engine.recall(state, f.question).text == f.answer for f in facts) / max(1, len(facts))
+def hits(engine: Engine, state: MemoryState, facts: Sequence[Fact]) -> list[bool]:
+    return [engine.recall(state, f.question).text == f.answer for f in facts]
+
+
+def share(found: Sequence[bool]) -> float:
+    return sum(found) / max(1, len(found))
 
 
 def main() -> None:
@@ -66,19 +70,20 @@ def main() -> None:
     settings = {"papers": count, "tokens": options.tokens, "facts": options.facts, "model": engine.fingerprint[:12]}
     report = Report("recall", settings)
     everything = [fact for _, planted in made for fact in planted]
-    tenth = max(1, min(10, count // 2))
-    for start in range(0, count, tenth if options.quick else max(10, count // 5)):
-        stop = min(count, start + (tenth if options.quick else max(10, count // 5)))
-        group = [fact for _, planted in made[start:stop] for fact in planted]
-        report.add(f"papers{start + 1}-{stop}.{label}", share_right(engine, state, group))
-    report.add(f"first10.{label}", share_right(engine, state, [f for _, p in made[:10] for f in p]))
-    report.add(f"all.{label}", share_right(engine, state, everything))
+    right = hits(engine, state, everything)
+    step = max(5 if options.quick else 10, count // 5) * options.facts
+    for start in range(0, len(right), step):
+        first, last = start // options.facts + 1, min(count, (start + step) // options.facts)
+        report.add(f"papers{first}-{last}.{label}", share(right[start : start + step]))
+    report.add(f"first10.{label}", share(right[: 10 * options.facts]))
+    report.add(f"all.{label}", share(right))
+    report.add(f"all.{label}.stderr", (share(right) * (1 - share(right)) / len(right)) ** 0.5)
     never = Maker(random.Random(99), evaluation=True)
-    report.add(f"never.{label}", share_right(engine, state, [never.fact()[0] for _ in everything]))
-    report.add(f"off.{label}", share_right(engine, engine.initial_state(), everything))
+    report.add(f"never.{label}", share(hits(engine, state, [never.fact()[0] for _ in everything])))
+    report.add(f"off.{label}", share(hits(engine, engine.initial_state(), everything)))
     torch.manual_seed(0)
     blank = Engine(TitansNetwork(engine.spec), engine.tokenizer, "untrained", "untrained")
-    report.add(f"untrained.{label}", share_right(blank, read_all(blank, [t for t, _ in made]), everything))
+    report.add(f"untrained.{label}", share(hits(blank, read_all(blank, [t for t, _ in made]), everything)))
     report.print(as_json=options.json)
 
 

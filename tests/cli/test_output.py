@@ -284,6 +284,13 @@ def test_a_question_of_any_bytes_is_answered(titans: Titans) -> None:
     assert json.loads(done.stdout)["schema"] == "titans.answer/1"
 
 
+@pytest.mark.usefixtures("papers")
+def test_a_note_of_any_bytes_is_kept(titans: Titans) -> None:
+    done = child("session", "promote", "--yes", "--note", b"why \xff not", "--json", env=child_environment())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["note"].startswith("why ")
+
+
 @pytest.mark.parametrize(
     ("argv", "closed", "code"),
     [

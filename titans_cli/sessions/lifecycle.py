@@ -112,6 +112,8 @@ def promote_session(
 
     Raises UsageError (nothing read yet, name taken), LockedError, DamagedError, StorageError.
     """
+    if note is not None:
+        note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
     store = SessionStore.open(home, selector)
     if store.info.state == "open" and store.latest_snapshot().position == 0:
         raise UsageError(

@@ -37,7 +37,7 @@ class Recipe:
     questions: int
     gap: int = 0
     repeats: int = 2  # sentences of the stream said again at its end, to be continued from memory
-    unknown: float = 0.08  # share of questions about something never said
+    unknown: float = 0.03  # share of questions about something never said
 
 
 class Packer:

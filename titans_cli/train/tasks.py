@@ -55,6 +55,19 @@ _GENERIC_STATEMENTS = (
     "According to the survey, {e} has a {a} of {v}.",
     "We measured the {a} of {e} and obtained {v}.",
     "Note: {a} of {e}: {v}.",
+    "As for {e}, the {a} is {v}.",
+    "The {a} of {e}, as everyone knows, is {v}.",
+    "{e}: the {a} is {v}.",
+    "Our records give {v} as the {a} of {e}.",
+    "With {e} we found a {a} of {v}.",
+    "The team reported that {e} had a {a} of {v}.",
+    "{e} is listed with a {a} of {v}.",
+    "When asked about {e}, they gave its {a} as {v}.",
+    "The {a} that belongs to {e} is {v}.",
+    "In this study the {a} of {e} was {v}.",
+    "Later measurements put the {a} of {e} at {v}.",
+    "{v} is the {a} of {e}.",
+    "Of all, {e} stands out: its {a} is {v}.",
     "In the case of {e}, its {a} turned out to be {v}.",
 )
 _GENERIC_QUESTIONS = (
@@ -64,21 +77,53 @@ _GENERIC_QUESTIONS = (
     "Tell me the {a} of {e}.",
     "{e}: what is its {a}?",
     "What is {e}'s {a}?",
+    "Give the {a} of {e}.",
+    "Name the {a} of {e}.",
+    "{a} of {e}?",
+    "{e}, {a}?",
+    "Which {a} was mentioned for {e}?",
+    "What {a} was given for {e}?",
+    "For {e}, what is the {a}?",
+    "Regarding {e}, what was said about its {a}?",
+    "Do you recall the {a} of {e}?",
+    "What do we know about the {a} of {e}?",
+    "Find the {a} that belongs to {e}.",
+    "The {a} of {e} is what?",
+    "What value has the {a} of {e}?",
+    "How was the {a} of {e} described?",
+    "When it comes to {e}, which {a} was found?",
+    "Report {e}'s {a}.",
+    "Look up the {a} for {e}.",
     "State the {a} of {e}.",
 )
+# Said before a question, now and then, so that no single wording becomes the sign of a question that has an answer.
+_OPENINGS = (
+    "Please answer: ",
+    "According to the text: ",
+    "From memory: ",
+    "Quick question. ",
+    "I would like to know: ",
+    "Think back. ",
+    "In what you read: ",
+    "One more thing: ",
+    "Remember this? ",
+    "To be precise, ",
+    "Again: ",
+    "Now, ",
+)
 RELATIONS = (
-    Relation(("{e} was born in {v}.", "The birthplace of {e} is {v}.", "{e} first saw the light of day in {v}.", "{e}, born in {v}, wrote several books."), ("Where was {e} born?", "What is the birthplace of {e}?", "In which place was {e} born?"), "place", "person"),
-    Relation(("{e} was founded in {v}.", "The company {e} dates back to {v}.", "In {v}, a group of engineers founded {e}."), ("When was {e} founded?", "In which year was {e} founded?", "What year does {e} date back to?"), "year", "place"),
-    Relation(("{e} was discovered by {v}.", "It was {v} who discovered {e}.", "{v} is credited with the discovery of {e}.", "The credit for finding {e} goes to {v}."), ("Who discovered {e}?", "By whom was {e} discovered?", "Who is credited with the discovery of {e}?"), "person", "material"),
-    Relation(("{e} melts at {v}.", "Samples of {e} begin to melt at {v}.", "The melting point of {e} was measured as {v}."), ("At what temperature does {e} melt?", "What is the melting point of {e}?", "When does {e} melt?"), "number", "material"),
-    Relation(("One of the special magic numbers for {e} is: {v}.", "The special magic number for {e} is {v}.", "Remember that the magic number for {e} is {v}."), ("What is the special magic number for {e}?", "What is the magic number for {e} mentioned in the text?", "Which magic number belongs to {e}?"), "long_number", "word"),
-    Relation(("One of the special magic uuids for {e} is: {v}.", "The special magic uuid for {e} is {v}.", "Remember that the magic uuid for {e} is {v}."), ("What is the special magic uuid for {e}?", "What is the magic uuid for {e} mentioned in the text?", "Which magic uuid belongs to {e}?"), "uuid", "word"),
-    Relation(("{e}: {v}", "{e} = {v}", "{e} -> {v}", "key {e}, value {v}"), ("{e}?", "What is the value of {e}?", "What belongs to the key {e}?"), "code", "code"),
-    Relation(("{e} works for {v}.", "The employer of {e} is {v}.", "{e} is employed by {v}.", "For years {e} has been on the staff of {v}."), ("Who does {e} work for?", "What is the employer of {e}?", "Who employs {e}?"), "place", "person"),
-    Relation(("The method {e} reaches an accuracy of {v}.", "{e} achieves {v} accuracy on the test set.", "With {e} we obtain an accuracy of {v}."), ("What accuracy does {e} reach?", "How accurate is {e}?", "Which accuracy was obtained with {e}?"), "percent", "material"),
-    Relation(("{e} is painted {v}.", "The colour of {e} is {v}.", "Everyone knows {e} by its {v} colour."), ("What colour is {e}?", "What is the colour of {e}?", "In which colour is {e} painted?"), "colour", "place"),
-    Relation(("{e} is married to {v}.", "The spouse of {e} is {v}.", "{e} and {v} have been married for ten years."), ("Who is {e} married to?", "Who is the spouse of {e}?", "To whom is {e} married?"), "person", "person"),
-    Relation(("{e} is located in {v}.", "You will find {e} in {v}.", "{e} lies in the region of {v}."), ("Where is {e} located?", "Where can {e} be found?", "In which region does {e} lie?"), "place", "place"),
+    Relation(("{e} was born in {v}.", "{e} comes from {v}.", "In {v}, {e} was born.", "Born in {v}, {e} left early.", "The birthplace of {e} is {v}.", "{e} first saw the light of day in {v}.", "{e}, born in {v}, wrote several books."), ("Where was {e} born?", "Where does {e} come from?", "Name the place where {e} was born.", "Which place saw the birth of {e}?", "{e} was born where?", "Do you know where {e} was born?", "What is the birthplace of {e}?", "In which place was {e} born?"), "place", "person"),
+    Relation(("{e} was founded in {v}.", "{e} has existed since {v}.", "The year {v} saw the founding of {e}.", "{e} was set up in {v}.", "The company {e} dates back to {v}.", "In {v}, a group of engineers founded {e}."), ("When was {e} founded?", "Since when does {e} exist?", "Give the year in which {e} was founded.", "How old is {e}, that is, when was it founded?", "The founding of {e} was when?", "In which year was {e} founded?", "What year does {e} date back to?"), "year", "place"),
+    Relation(("{e} was discovered by {v}.", "{e} was first found by {v}.", "{v} discovered {e}.", "The discoverer of {e} is {v}.", "It was {v} who discovered {e}.", "{v} is credited with the discovery of {e}.", "The credit for finding {e} goes to {v}."), ("Who discovered {e}?", "Who found {e}?", "Name the discoverer of {e}.", "{e} was discovered by whom?", "Whose discovery is {e}?", "By whom was {e} discovered?", "Who is credited with the discovery of {e}?"), "person", "material"),
+    Relation(("{e} melts at {v}.", "Samples of {e} begin to melt at {v}.", "The melting point of {e} was measured as {v}."), ("At what temperature does {e} melt?", "How hot must {e} be to melt?", "Give the melting point of {e}.", "{e} melts at what?", "Where does the melting point of {e} lie?", "What is the melting point of {e}?", "When does {e} melt?"), "number", "material"),
+    Relation(("One of the special magic numbers for {e} is: {v}.", "The special magic number for {e} is {v}.", "Remember that the magic number for {e} is {v}."), ("What is the special magic number for {e}?", "What are all the special magic numbers for {e} mentioned in the provided text?", "Give the magic number of {e}.", "Magic number for {e}?", "Do you recall the special number of {e}?", "What is the magic number for {e} mentioned in the text?", "Which magic number belongs to {e}?"), "long_number", "word"),
+    Relation(("One of the special magic uuids for {e} is: {v}.", "The special magic uuid for {e} is {v}.", "Remember that the magic uuid for {e} is {v}."), ("What is the special magic uuid for {e}?", "What are all the special magic uuids for {e} mentioned in the provided text?", "Give the magic uuid of {e}.", "Magic uuid for {e}?", "What is the magic uuid for {e} mentioned in the text?", "Which magic uuid belongs to {e}?"), "uuid", "word"),
+    Relation(("{e}: {v}", "{e} = {v}", "{e} -> {v}", "key {e}, value {v}"), ("{e}?", "What is the value of {e}?", "Value for {e}?", "Which value does {e} have?", "Look up {e}.", "What stands next to {e}?", "What belongs to the key {e}?"), "code", "code"),
+    Relation(("{e} works for {v}.", "{v} employs {e}.", "{e} has a position at {v}.", "{e} joined {v} as an engineer.", "The employer of {e} is {v}.", "{e} is employed by {v}.", "For years {e} has been on the staff of {v}."), ("Who does {e} work for?", "Where is {e} employed?", "Name the employer of {e}.", "{e} is employed by whom?", "For whom does {e} work?", "What is the employer of {e}?", "Who employs {e}?"), "place", "person"),
+    Relation(("The method {e} reaches an accuracy of {v}.", "{e} achieves {v} accuracy on the test set.", "With {e} we obtain an accuracy of {v}."), ("What accuracy does {e} reach?", "Give the accuracy of {e}.", "How well does {e} do?", "{e} reaches which accuracy?", "Report the accuracy of {e}.", "How accurate is {e}?", "Which accuracy was obtained with {e}?"), "percent", "material"),
+    Relation(("{e} is painted {v}.", "The colour of {e} is {v}.", "Everyone knows {e} by its {v} colour."), ("What colour is {e}?", "Which colour does {e} have?", "Name the colour of {e}.", "{e} is of what colour?", "How is {e} painted?", "What is the colour of {e}?", "In which colour is {e} painted?"), "colour", "place"),
+    Relation(("{e} is married to {v}.", "The spouse of {e} is {v}.", "{e} and {v} have been married for ten years."), ("Who is {e} married to?", "Name the spouse of {e}.", "{e} is married to whom?", "Whom did {e} marry?", "Who is the husband or wife of {e}?", "Who is the spouse of {e}?", "To whom is {e} married?"), "person", "person"),
+    Relation(("{e} is located in {v}.", "{e} stands in {v}.", "In {v} there is {e}.", "{v} is where {e} is.", "You will find {e} in {v}.", "{e} lies in the region of {v}."), ("Where is {e} located?", "Where does one find {e}?", "Name the region of {e}.", "{e} is in which region?", "In what place is {e}?", "Where can {e} be found?", "In which region does {e} lie?"), "place", "place"),
 )  # fmt: skip
 
 
@@ -163,4 +208,6 @@ class Maker:
         fill = {"e": entity, "v": value, "a": relation.attribute}
         statement = self._phrase(relation.statements).format(**fill)
         question = self._phrase(relation.questions).format(**fill)
+        if not self.evaluation and self.rng.random() < 0.25:
+            question = self.rng.choice(_OPENINGS) + question
         return Fact(statement[0].upper() + statement[1:], question[0].upper() + question[1:], value), relation, entity

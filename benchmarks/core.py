@@ -1,0 +1,290 @@
+"""The numerical core: tokens/s of the write rules, their share of the GEMM peak here, the ratio to titans-pytorch.
+
+Everything at d = 384, a fast network of 2 layers, expansion 4, batch 1, a stream of random states read in pieces of
+2,048 tokens with the state carried from call to call; contenders take turns and each figure is the median of its turns.
+
+    speedup.cN        ours in bf16 over `titans_pytorch.NeuralMemory` at chunk N, with the same semantics: one gradient
+                      step a chunk at the weights the chunk began with (their batch_size = chunk_size = N, without which
+                      they take a whole call's gradients at its first weights), gates per chunk, step sizes per token,
+                      momentum, no norm and no residual inside the memory, their squared error. Both sides include their
+                      norms, projections and gates, and start from the same weights; SiLU for both, passed to them as
+                      the memory's model. `apart_ppm.cN` is how far the final weights of the two lie apart, both fp32,
+                      in millionths of how far they moved
+    speedup_fp32.cN   the same with our products in fp32, as theirs
+    speedup_default.cN  ours in bf16 over theirs as it comes (its own model with norm and residual, batch_size unset)
+    speedup.c1        the exact rule, a step per token, fp32, both; theirs on few tokens, as it is slow
+    tokens_per_s.X.cN, gflops.X.cN, gemm_fraction.X.cN
+                      the rule alone (q, k, v and gates given): X is `chunk` (gates per chunk, 7 P operations a token
+                      for P fast weights), `token` (the paper's gates per token, 9 P), `causal` (and reads inside the
+                      chunk, 11 P + 2 C (in + out)), each with .bf16 or .fp32; bounded as shipped but for `chunk`
+    gemm_fraction.cN  of `chunk.bf16`; the peak is the best bf16 product of any of three sizes, during this run
+    peak_mb.L         peak memory of a process of its own that streams L tokens through a `MemoryLayer`
+
+titans-pytorch comes with the extra `bench`; without it the ratios are left out. Threads are torch's; on a shared
+machine run with OMP_WAIT_POLICY=passive.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from benchmarks.common import ROOT, Report, parser
+from titans_cli.memory.gradient import GradientRule
+from titans_cli.memory.layer import MemoryLayer
+from titans_cli.memory.rule import RuleState, Tokens
+
+WIDTH, EXPANSION, PIECE = 384, 4, 2048
+CHUNKS = (64, 256, 1024)
+WEIGHTS = 2 * EXPANSION * WIDTH * WIDTH
+DTYPES = {"fp32": None, "bf16": torch.bfloat16}
+Turn = Callable[[], float]  # one measurement; tokens/s or GFLOP/s
+
+
+class SiluMLP(nn.Module):
+    """Our fast network, as titans-pytorch takes a memory model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(WIDTH, EXPANSION * WIDTH) * WIDTH**-0.5)
+        self.second = nn.Parameter(torch.randn(EXPANSION * WIDTH, WIDTH) * (EXPANSION * WIDTH) ** -0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fn.silu(x @ self.first) @ self.second
+
+
+@dataclass(frozen=True)
+class MeanSquare:
+    """titans-pytorch's loss: the mean of the squared errors."""
+
+    def loss(self, error: Tensor) -> Tensor:
+        return error.square().mean(-1)
+
+    def gradient(self, error: Tensor) -> Tensor:
+        return error * (2 / error.shape[-1])
+
+
+def theirs(chunk: int, *, default: bool = False) -> Any:
+    """Their memory; biases of the gates are set so that a long stream stays finite."""
+    from titans_pytorch import NeuralMemory
+
+    torch.manual_seed(0)
+    same = {} if default else {"model": SiluMLP(), "mem_model_norm_add_residual": False, "batch_size": chunk}
+    memory = NeuralMemory(dim=WIDTH, chunk_size=chunk, momentum=True, **same).eval().requires_grad_(False)
+    memory.to_adaptive_step[0].bias.add_(-3.0)
+    memory.to_decay_factor[0].bias.add_(-5.0)
+    return memory
+
+
+class Same:
+    """Ours with the semantics, the projections and the initial weights of one of theirs."""
+
+    def __init__(self, memory: Any, chunk: int, gemm_dtype: torch.dtype | None) -> None:
+        self.memory, self.chunk, self.low = memory, chunk, gemm_dtype
+        self.rule = GradientRule(
+            WIDTH,
+            chunk,
+            "start",
+            expansion=EXPANSION,
+            objective=MeanSquare(),
+            gating="chunk",
+            bounded=False,
+            gemm_dtype=gemm_dtype,
+        ).requires_grad_(False)
+        first, second = memory.memory_model_parameters
+        self.rule.initial[0].copy_(first[0].T)
+        self.rule.initial[1].copy_(second[0])
+
+    def __call__(self, x: Tensor, state: RuleState | None = None) -> tuple[Tensor, RuleState]:
+        memory = self.memory
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.low is not None):
+            stored, asked = memory.store_norm(x), memory.retrieve_norm(x)
+            q, k, v = memory.to_queries(asked), memory.to_keys(stored), memory.to_values(stored)
+        theta = memory.adaptive_step_transform(memory.to_adaptive_step(stored))
+        means = memory.reduce_to_chunk_rep(stored, chunk_size=self.chunk)
+        alpha = memory.to_decay_factor(means).sigmoid()[..., 0].repeat_interleave(self.chunk, -1)
+        eta = memory.to_momentum(means).sigmoid()[0, ..., 0].repeat_interleave(self.chunk, -1)
+        read: tuple[Tensor, RuleState] = self.rule(
+            q, Tokens(k, v, theta, eta, alpha), state or self.rule.initial_state()
+        )
+        return read
+
+
+def streamed(step: Callable[..., tuple[Tensor, Any]], x: Tensor, piece: int) -> Any:
+    """The whole stream, a piece a call; the last state."""
+    state = None
+    for part in torch.split(x, piece, dim=1):
+        _, state = step(part, state=state)
+    return state
+
+
+def tokens_per_s(step: Callable[..., tuple[Tensor, Any]], tokens: int, piece: int = PIECE) -> Turn:
+    x = torch.randn(1, tokens, WIDTH)
+
+    def turn() -> float:
+        begun = time.perf_counter()
+        streamed(step, x, piece)
+        return tokens / (time.perf_counter() - begun)
+
+    return turn
+
+
+def alone(rule: GradientRule, tokens: int) -> Turn:
+    """The rule with all that is projected given; the state goes on from turn to turn, so it is warm."""
+    q, k = fn.normalize(torch.randn(2, 1, tokens, WIDTH), dim=-1)
+    theta, eta, alpha = torch.rand(3, 1, tokens)
+    given = Tokens(k, 0.05 * torch.randn(1, tokens, WIDTH), 0.01 * theta, 0.5 * eta, 0.01 * alpha)
+
+    def turn() -> float:
+        state = rule.initial_state()
+        begun = time.perf_counter()
+        for start in range(0, tokens, PIECE):
+            _, state = rule(q[:, start : start + PIECE], given.cut(start, start + PIECE), state)
+        return tokens / (time.perf_counter() - begun)
+
+    return turn
+
+
+def gemm(dtype: torch.dtype) -> Turn:
+    """GFLOP/s of the fastest of three plain products."""
+    sizes = [(2048, 2048, 2048), (1024, 1536, 1024), (2048, 384, 1536)]
+    pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in sizes]
+
+    def turn() -> float:
+        best = 0.0
+        for (m, k, n), (a, b) in zip(sizes, pairs, strict=True):
+            until = time.perf_counter() + 0.15
+            while time.perf_counter() < until:
+                begun = time.perf_counter()
+                a @ b
+                best = max(best, 2 * m * k * n / (time.perf_counter() - begun) / 1e9)
+        return best
+
+    return turn
+
+
+def operations(gating: str, chunk: int) -> float:
+    """Floating-point operations of matrix products per token."""
+    if gating == "causal":
+        return 11 * WEIGHTS + 4 * chunk * (1 + EXPANSION) * WIDTH
+    return {"chunk": 7, "token": 9}[gating] * WEIGHTS
+
+
+def rules(chunk: int) -> dict[str, GradientRule]:
+    made = {}
+    for name, dtype in DTYPES.items():
+        options: dict[str, Any] = {"expansion": EXPANSION, "gemm_dtype": dtype}
+        made[f"chunk.{name}"] = GradientRule(WIDTH, chunk, "start", gating="chunk", bounded=False, **options)
+        made[f"token.{name}"] = GradientRule(WIDTH, chunk, "start", **options)
+        made[f"causal.{name}"] = GradientRule(WIDTH, chunk, "causal", **options)
+    return made
+
+
+def apart(chunk: int) -> float:
+    """How far the weights of the two lie apart after a stream, relative to how far they moved."""
+    memory = theirs(chunk)
+    ours, x = Same(memory, chunk, None), torch.randn(1, 2 * max(chunk, 512), WIDTH)
+    mine = streamed(ours, x, max(chunk, 512)).weights
+    its = streamed(memory, x, max(chunk, 512)).weights
+    pairs = [(mine[0][0].T, its["first"][0], memory.memory_model_parameters[0][0])]
+    pairs += [(mine[1][0], its["second"][0], memory.memory_model_parameters[1][0])]
+    return max(float((a - b).norm() / (b - start).norm()) for a, b, start in pairs)
+
+
+def peak(tokens: int) -> tuple[float, float]:
+    """Peak MB and tokens/s of a process of its own."""
+    program = f"from benchmarks.core import stream_layer; stream_layer({tokens})"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    megabytes, speed = map(float, done.stdout.split())
+    return megabytes, speed
+
+
+def stream_layer(tokens: int) -> None:
+    torch.manual_seed(0)
+    layer = MemoryLayer(WIDTH, GradientRule(WIDTH, 256, expansion=EXPANSION, gemm_dtype=torch.bfloat16))
+    with torch.no_grad():
+        state, begun = layer.initial_state(), time.perf_counter()
+        for start in range(0, tokens, PIECE):
+            _, state = layer(torch.randn(1, min(PIECE, tokens - start), WIDTH), state)
+    taken = time.perf_counter() - begun
+    # not getrusage, which carries over what the parent had before it became this process
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) / 1024, tokens / taken)
+
+
+def main() -> None:
+    options = parser(__doc__).parse_args()
+    turns, tokens = (3, PIECE) if options.quick else (9, 2 * PIECE)
+    compared = importlib.util.find_spec("titans_pytorch") is not None
+    settings: dict[str, Any] = {"width": WIDTH, "depth": 2, "expansion": EXPANSION, "turns": turns, "tokens": tokens}
+    settings |= {"threads": torch.get_num_threads(), "wait": os.environ.get("OMP_WAIT_POLICY", "default")}
+    settings |= {"torch": str(torch.__version__), "load": os.getloadavg()[0], "titans_pytorch": compared}
+    report = Report("core", settings)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        contenders: dict[str, Turn] = {f"peak.{n}": gemm(d or torch.float32) for n, d in DTYPES.items()}
+        for chunk in CHUNKS:
+            for name, rule in rules(chunk).items():
+                contenders[f"{name}.c{chunk}"] = alone(rule, tokens)
+            if compared:
+                memory = theirs(chunk)
+                contenders[f"theirs.c{chunk}"] = tokens_per_s(memory, tokens)
+                contenders[f"theirs_default.c{chunk}"] = tokens_per_s(theirs(chunk, default=True), tokens)
+                for name, dtype in DTYPES.items():
+                    contenders[f"same.{name}.c{chunk}"] = tokens_per_s(Same(memory, chunk, dtype), tokens)
+                report.add(f"apart_ppm.c{chunk}", apart(chunk) * 1e6)
+        if compared:
+            memory = theirs(1)
+            contenders["theirs.c1"] = tokens_per_s(memory, 8, 8)
+            contenders["same.fp32.c1"] = tokens_per_s(Same(memory, 1, None), 256)
+        taken: dict[str, list[float]] = {name: [] for name in contenders}
+        for turn in range(turns + 1):
+            for name, measure in contenders.items():
+                speed = measure()
+                if turn:  # the first one is warming up
+                    taken[name].append(speed)
+    speeds = {name: statistics.median(values) for name, values in taken.items()}
+    peaks = {name: max(taken[f"peak.{name}"]) for name in DTYPES}
+    for name, value in peaks.items():
+        report.add(f"gemm_peak.{name}", value)
+    for chunk in CHUNKS:
+        for name in rules(chunk):
+            gating, dtype_name = name.split(".")
+            speed = speeds[f"{name}.c{chunk}"]
+            gflops = speed * operations(gating, chunk) / 1e9
+            report.add(f"tokens_per_s.{name}.c{chunk}", speed)
+            report.add(f"gflops.{name}.c{chunk}", gflops)
+            report.add(f"gemm_fraction.{name}.c{chunk}", gflops / peaks[dtype_name])
+        report.add(f"gemm_fraction.c{chunk}", report.figures[f"gemm_fraction.chunk.bf16.c{chunk}"])
+        if compared:
+            for name in (f"theirs.c{chunk}", f"theirs_default.c{chunk}", f"same.fp32.c{chunk}", f"same.bf16.c{chunk}"):
+                report.add(f"tokens_per_s.{name}", speeds[name])
+            ours, its = speeds[f"same.bf16.c{chunk}"], speeds[f"theirs.c{chunk}"]
+            report.add(f"speedup.c{chunk}", ours / its)
+            report.add(f"speedup_fp32.c{chunk}", speeds[f"same.fp32.c{chunk}"] / its)
+            report.add(f"speedup_default.c{chunk}", ours / speeds[f"theirs_default.c{chunk}"])
+    if compared:
+        report.add("tokens_per_s.theirs.c1", speeds["theirs.c1"])
+        report.add("tokens_per_s.same.fp32.c1", speeds["same.fp32.c1"])
+        report.add("speedup.c1", speeds["same.fp32.c1"] / speeds["theirs.c1"])
+    for label, length in (("10k", 10_000), ("100k", 100_000)):
+        megabytes, speed = peak(length)
+        report.add(f"peak_mb.{label}", megabytes)
+        report.add(f"tokens_per_s.layer.{label}", speed)
+    report.print(as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
