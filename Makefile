@@ -37,6 +37,7 @@ fmt: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev ## every benchmark, short form
 	$(BIN)/python -m benchmarks.ingest --quick
 	$(BIN)/python -m benchmarks.recall --quick
+	$(BIN)/python -m benchmarks.answers --quick
 
 $(VENV)/torch:
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,7 @@ the scales comparable.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from titans_cli.model.engine import Engine, Recollection
 from titans_cli.records import Block
 from titans_cli.store import Episodes
 
+_HOW = re.compile(
+    r"\bhow (?!do|does|did|is|are|was|were|can|could|should|many|much)\w+\b", re.I
+)  # "how fast": a measure
 FUSION_OFFSET = 60  # the usual constant: how quickly a rank's worth falls
 DEPTH = 60  # blocks each part may name
 WEIGHTS = {"bm25": 1.0, "landmark": 0.4, "memory": 0.2}  # the embedded model's landmarks are young: words come first
@@ -29,7 +33,7 @@ class Evidence(NamedTuple):
 
 def content_words(question: str) -> str:
     """The question without stop words; what it says about the form of the answer goes too, if anything else is left."""
-    found = [w for w in words(question) if w not in STOP_WORDS]
+    found = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS]
     return " ".join([w for w in found if w not in ASKING] or found)
 
 

@@ -9,6 +9,7 @@ import snowballstemmer
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 STOP_WORDS = frozenset(
+    "take takes took taken come comes came go goes went need needs put puts happen happened "
     "a about above after again against all also although am an and any are as at be because been before being below "
     "between both but by can could did do does doing done down during each either else ever every few for from "
     "further get gets give given had has have having he her here hers him his how however i if in into is it its "
