@@ -12,7 +12,10 @@ Everything at d = 384, a fast network of 2 layers, expansion 4, batch 1, a strea
                       in millionths of how far they moved
     speedup_fp32.cN   the same with our products in fp32, as theirs
     speedup_default.cN  ours in bf16 over theirs as it comes (its own model with norm and residual, batch_size unset)
-    speedup.c1        the exact rule, a step per token, fp32, both; theirs on few tokens, as it is slow
+    speedup.per_token the paper's rule with gates per token, gradients at the weights of every 64th token, and each
+                      token reading the memory of that very token, fp32, both: theirs is chunk_size 1 and batch_size
+                      64, ours the causal read at chunk 64; `apart_ppm.per_token` as above, of the outputs too
+    speedup.c1        a gradient step per token, chunk 1, fp32, both; both rows: theirs on few tokens, as it is slow
     tokens_per_s.X.cN, gflops.X.cN, gemm_fraction.X.cN
                       the rule alone (q, k, v and gates given): X is `chunk` (gates per chunk, 7 P operations a token
                       for P fast weights), `token` (the paper's gates per token, 9 P), `causal` (and reads inside the
@@ -76,12 +79,15 @@ class MeanSquare:
         return error * (2 / error.shape[-1])
 
 
-def theirs(chunk: int, *, default: bool = False) -> Any:
-    """Their memory; biases of the gates are set so that a long stream stays finite."""
+def theirs(chunk: int, steps: int | None = None, *, default: bool = False) -> Any:
+    """Their memory, with a gradient step every `steps` tokens (every chunk) and gates every `chunk` tokens.
+
+    Biases of the gates are set so that a long stream stays finite.
+    """
     from titans_pytorch import NeuralMemory
 
     torch.manual_seed(0)
-    same = {} if default else {"model": SiluMLP(), "mem_model_norm_add_residual": False, "batch_size": chunk}
+    same = {} if default else {"model": SiluMLP(), "mem_model_norm_add_residual": False, "batch_size": steps or chunk}
     memory = NeuralMemory(dim=WIDTH, chunk_size=chunk, momentum=True, **same).eval().requires_grad_(False)
     memory.to_adaptive_step[0].bias.add_(-3.0)
     memory.to_decay_factor[0].bias.add_(-5.0)
@@ -89,17 +95,20 @@ def theirs(chunk: int, *, default: bool = False) -> Any:
 
 
 class Same:
-    """Ours with the semantics, the projections and the initial weights of one of theirs."""
+    """Ours with the semantics, the projections and the initial weights of one of theirs, whose gates are per chunk; or
+    whose chunk is one token, with gradient steps every `chunk` tokens: gates per token and causal reads."""
 
-    def __init__(self, memory: Any, chunk: int, gemm_dtype: torch.dtype | None) -> None:
-        self.memory, self.chunk, self.low = memory, chunk, gemm_dtype
+    def __init__(
+        self, memory: Any, chunk: int, gemm_dtype: torch.dtype | None = None, *, per_token: bool = False
+    ) -> None:
+        self.memory, self.shared, self.low = memory, 1 if per_token else chunk, gemm_dtype
         self.rule = GradientRule(
             WIDTH,
             chunk,
-            "start",
+            "causal" if per_token else "start",
             expansion=EXPANSION,
             objective=MeanSquare(),
-            gating="chunk",
+            gating="token" if per_token else "chunk",
             bounded=False,
             gemm_dtype=gemm_dtype,
         ).requires_grad_(False)
@@ -113,9 +122,9 @@ class Same:
             stored, asked = memory.store_norm(x), memory.retrieve_norm(x)
             q, k, v = memory.to_queries(asked), memory.to_keys(stored), memory.to_values(stored)
         theta = memory.adaptive_step_transform(memory.to_adaptive_step(stored))
-        means = memory.reduce_to_chunk_rep(stored, chunk_size=self.chunk)
-        alpha = memory.to_decay_factor(means).sigmoid()[..., 0].repeat_interleave(self.chunk, -1)
-        eta = memory.to_momentum(means).sigmoid()[0, ..., 0].repeat_interleave(self.chunk, -1)
+        means = memory.reduce_to_chunk_rep(stored, chunk_size=self.shared)
+        alpha = memory.to_decay_factor(means).sigmoid()[..., 0].repeat_interleave(self.shared, -1)
+        eta = memory.to_momentum(means).sigmoid()[0, ..., 0].repeat_interleave(self.shared, -1)
         read: tuple[Tensor, RuleState] = self.rule(
             q, Tokens(k, v, theta, eta, alpha), state or self.rule.initial_state()
         )
@@ -123,11 +132,11 @@ class Same:
 
 
 def streamed(step: Callable[..., tuple[Tensor, Any]], x: Tensor, piece: int) -> Any:
-    """The whole stream, a piece a call; the last state."""
-    state = None
+    """The whole stream, a piece a call: what the last piece read, and the last state."""
+    read = state = None
     for part in torch.split(x, piece, dim=1):
-        _, state = step(part, state=state)
-    return state
+        read, state = step(part, state=state)
+    return read, state
 
 
 def tokens_per_s(step: Callable[..., tuple[Tensor, Any]], tokens: int, piece: int = PIECE) -> Turn:
@@ -192,15 +201,20 @@ def rules(chunk: int) -> dict[str, GradientRule]:
     return made
 
 
-def apart(chunk: int) -> float:
-    """How far the weights of the two lie apart after a stream, relative to how far they moved."""
-    memory = theirs(chunk)
-    ours, x = Same(memory, chunk, None), torch.randn(1, 2 * max(chunk, 512), WIDTH)
-    mine = streamed(ours, x, max(chunk, 512)).weights
-    its = streamed(memory, x, max(chunk, 512)).weights
-    pairs = [(mine[0][0].T, its["first"][0], memory.memory_model_parameters[0][0])]
-    pairs += [(mine[1][0], its["second"][0], memory.memory_model_parameters[1][0])]
-    return max(float((a - b).norm() / (b - start).norm()) for a, b, start in pairs)
+def apart(memory: Any, ours: Same, piece: int) -> float:
+    """How far the weights (of per-token rules also the outputs) of the two lie apart after a stream of two pieces,
+    in millionths of how far they moved."""
+    x = torch.randn(1, 2 * piece, WIDTH)
+    (mine, state), (its, their_state) = streamed(ours, x, piece), streamed(memory, x, piece)
+    begun = [p[0] for p in memory.memory_model_parameters]
+    ends = [
+        (state.weights[0][0].T, their_state.weights["first"][0]),
+        (state.weights[1][0], their_state.weights["second"][0]),
+    ]
+    relative = [float((a - b).norm() / (b - start).norm()) for (a, b), start in zip(ends, begun, strict=True)]
+    if ours.rule.read == "causal":
+        relative.append(float((mine - its).norm() / its.norm()))
+    return max(relative) * 1e6
 
 
 def peak(tokens: int) -> tuple[float, float]:
@@ -244,11 +258,16 @@ def main() -> None:
                 contenders[f"theirs_default.c{chunk}"] = tokens_per_s(theirs(chunk, default=True), tokens)
                 for name, dtype in DTYPES.items():
                     contenders[f"same.{name}.c{chunk}"] = tokens_per_s(Same(memory, chunk, dtype), tokens)
-                report.add(f"apart_ppm.c{chunk}", apart(chunk) * 1e6)
+                report.add(f"apart_ppm.c{chunk}", apart(memory, Same(memory, chunk), max(chunk, 512)))
         if compared:
             memory = theirs(1)
             contenders["theirs.c1"] = tokens_per_s(memory, 8, 8)
-            contenders["same.fp32.c1"] = tokens_per_s(Same(memory, 1, None), 256)
+            contenders["same.fp32.c1"] = tokens_per_s(Same(memory, 1), 256)
+            report.add("apart_ppm.c1", apart(memory, Same(memory, 1), 8))
+            memory = theirs(1, 64)
+            contenders["theirs.per_token"] = tokens_per_s(memory, 64, 64)
+            contenders["same.fp32.per_token"] = tokens_per_s(Same(memory, 64, per_token=True), tokens)
+            report.add("apart_ppm.per_token", apart(memory, Same(memory, 64, per_token=True), 64))
         taken: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(turns + 1):
             for name, measure in contenders.items():
@@ -276,9 +295,10 @@ def main() -> None:
             report.add(f"speedup_fp32.c{chunk}", speeds[f"same.fp32.c{chunk}"] / its)
             report.add(f"speedup_default.c{chunk}", ours / speeds[f"theirs_default.c{chunk}"])
     if compared:
-        report.add("tokens_per_s.theirs.c1", speeds["theirs.c1"])
-        report.add("tokens_per_s.same.fp32.c1", speeds["same.fp32.c1"])
-        report.add("speedup.c1", speeds["same.fp32.c1"] / speeds["theirs.c1"])
+        for row in ("c1", "per_token"):
+            report.add(f"tokens_per_s.theirs.{row}", speeds[f"theirs.{row}"])
+            report.add(f"tokens_per_s.same.fp32.{row}", speeds[f"same.fp32.{row}"])
+            report.add(f"speedup.{row}", speeds[f"same.fp32.{row}"] / speeds[f"theirs.{row}"])
     for label, length in (("10k", 10_000), ("100k", 100_000)):
         megabytes, speed = peak(length)
         report.add(f"peak_mb.{label}", megabytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_it_loads_through_the_auto_classes_with_the_same_weights(engine: Engine)
     from titans_cli.model import hf
 
     hf.register()
-    model = AutoModelForCausalLM.from_pretrained(EMBEDDED_PATH)
+    model: Any = AutoModelForCausalLM.from_pretrained(EMBEDDED_PATH)
     theirs, ours = model.network.state_dict(), engine.network.state_dict()
     assert theirs.keys() == ours.keys()
     assert all(theirs[name].equal(ours[name]) for name in ours)

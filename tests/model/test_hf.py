@@ -106,8 +106,8 @@ def test_the_engine_and_the_transformers_model_learn_the_same(model: TitansForCa
         grid = tokens.view(1, 2, 64)
         state = tiny_engine.network(grid, torch.ones_like(grid, dtype=torch.bool)).state
     assert isinstance(cache, TitansCache)
-    assert torch.equal(cache.state.weights, state.weights)
-    assert cache.pending.shape == (1, 0)
+    assert torch.equal(cache.state.memory.weights, state.weights)
+    assert cache.state.pending.shape == (1, 0)
 
 
 # ---- generation

@@ -65,7 +65,7 @@ class Coefficients(NamedTuple):
 
 
 class Causal(NamedTuple):
-    """The same for each token t of a chunk as if the chunk ended there: M_t = keep_t M_0 + carry_t S_0 - sum_j w_tj g_j."""
+    """The same for every token t, as if the chunk ended there: M_t = keep_t M_0 + carry_t S_0 - sum_j w_tj g_j."""
 
     carry_T: Tensor
     keep_T: Tensor
@@ -94,8 +94,8 @@ def per_token(theta: Tensor, eta: Tensor, alpha: Tensor) -> Coefficients:
     """The paper's rule, gates of every token: [..., C] each. O(C log C)."""
     to_end = suffixes(Transfer.of_tokens(eta, alpha))
     after = to_end.part(1, None).pad(0, 1)
-    whole = (t[..., 0] for t in to_end)
-    return Coefficients(*whole, theta * after.momentum, theta * (after.keep + after.carry))
+    momentum, carry, keep = (t[..., 0] for t in to_end)
+    return Coefficients(momentum, carry, keep, theta * after.momentum, theta * (after.keep + after.carry))
 
 
 def per_chunk(theta: Tensor, eta: Tensor, alpha: Tensor) -> Coefficients:

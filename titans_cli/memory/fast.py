@@ -17,7 +17,9 @@ the products D^T X and X^T D, and those of the forward pass, run fastest (benchm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -85,7 +87,7 @@ def shapes(width: int, depth: int, expansion: float) -> list[tuple[int, int]]:
     """How the matrices of a network are stored: [hidden, D] (of one layer: [D, D]), then [in, out]."""
     hidden = round(width * expansion)
     sizes = [width, *[hidden] * (depth - 1), width]
-    return [(sizes[1], sizes[0]), *zip(sizes[1:-1], sizes[2:], strict=True)]
+    return [(sizes[1], sizes[0]), *pairwise(sizes[1:])]
 
 
 def matrices(stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -93,31 +95,61 @@ def matrices(stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (stored[0].mT, *stored[1:])
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
+class Room:
+    """Memory that the chunks of one call work in, one after the other: to be given fresh pages for every product takes
+    longer than the arithmetic on them. Where gradients are recorded nothing may be overwritten, and there is none."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+        self._open = not torch.is_grad_enabled()
+
+    def take(self, name: str, shape: Sequence[int], like: Tensor, dtype: torch.dtype | None = None) -> Tensor | None:
+        """What was last put under this name is lost. None is what `out=` takes for fresh memory."""
+        if not self._open:
+            return None
+        held, dtype = self._held.get(name), dtype or like.dtype
+        if held is None or held.shape != tuple(shape) or held.dtype != dtype:
+            held = self._held[name] = torch.empty(tuple(shape), dtype=dtype, device=like.device)
+        return held
+
+    def cast(self, name: str, x: Tensor, dtype: torch.dtype) -> Tensor:
+        held = None if x.dtype == dtype else self.take(name, x.shape, x, dtype)
+        return x.to(dtype) if held is None else held.copy_(x)
+
+
+def product(a: Tensor, b: Tensor, room: Room | None = None, name: str = "") -> Tensor:
     """a @ b per stream; a lone stream is spared the batched kernel, which runs bf16 at half the speed."""
-    return (a[0] @ b[0]).unsqueeze(0) if len(a) == 1 and len(b) == 1 else a @ b
+    out = room.take(name, (*a.shape[:2], b.shape[2]), a) if room else None
+    if len(a) == 1:
+        return torch.mm(a[0], b[0], out=None if out is None else out[0]).unsqueeze(0)
+    return torch.bmm(a, b, out=out)
 
 
-def forward(weights: tuple[Tensor, ...], x_BCD: Tensor) -> Pass:
+def forward(weights: tuple[Tensor, ...], x_BCD: Tensor, room: Room) -> Pass:
     """M(x), and what it went through. 2 C P operations, with P weights in all."""
     inputs, raw = [x_BCD], []
-    for weight in weights[:-1]:
-        raw.append(product(inputs[-1], weight))
-        inputs.append(F.silu(raw[-1]))
+    for i, weight in enumerate(weights[:-1]):
+        raw.append(product(inputs[-1], weight, room, f"z{i}"))
+        inputs.append(silu(raw[-1], room, f"x{i}"))
     return Pass(tuple(inputs), tuple(raw), product(inputs[-1], weights[-1]))
 
 
+def silu(z_BCH: Tensor, room: Room, name: str) -> Tensor:
+    out = room.take(name, z_BCH.shape, z_BCH)
+    return F.silu(z_BCH) if out is None else torch.ops.aten.silu.out(z_BCH, out=out)
+
+
 def silu_backward(d_BCH: Tensor, z_BCH: Tensor) -> Tensor:
-    """d * SiLU'(z)."""
-    if not (torch.is_grad_enabled() and (d_BCH.requires_grad or z_BCH.requires_grad)):
-        return torch.ops.aten.silu_backward(d_BCH, z_BCH)  # type: ignore[no-any-return]
+    """d * SiLU'(z), in place of d unless gradients are recorded."""
+    if not torch.is_grad_enabled():
+        return torch.ops.aten.silu_backward.grad_input(d_BCH, z_BCH, grad_input=d_BCH)  # type: ignore[no-any-return]
     s = z_BCH.sigmoid()
     return d_BCH * (s * (1 + z_BCH * (1 - s)))
 
 
-def backward(weights: tuple[Tensor, ...], raw: tuple[Tensor, ...], d_BCD: Tensor) -> tuple[Tensor, ...]:
+def backward(weights: tuple[Tensor, ...], raw: tuple[Tensor, ...], d_BCD: Tensor, room: Room) -> tuple[Tensor, ...]:
     """D_l of every layer, from the loss's gradient by the output. Less than 2 C P operations."""
     deltas = [d_BCD]
-    for weight, z in zip(weights[:0:-1], raw[::-1], strict=True):
-        deltas.append(silu_backward(product(deltas[-1], weight.mT), z))
+    for i, (weight, z) in enumerate(zip(weights[:0:-1], raw[::-1], strict=True)):
+        deltas.append(silu_backward(product(deltas[-1], weight.mT, room, f"d{i}"), z))
     return tuple(reversed(deltas))

@@ -66,12 +66,12 @@ class ImplicitRule(WriteRule):
         return (weights,), (torch.zeros_like(weights),)
 
     def plans(self, tokens: Tokens) -> Iterator[Plan]:
-        for eta, alpha in zip(tokens.eta.split(self.chunk, 1), tokens.alpha.split(self.chunk, 1), strict=True):
+        for eta, alpha in zip(*(torch.split(t, self.chunk, 1) for t in (tokens.eta, tokens.alpha)), strict=True):
             count = torch.arange(1, eta.shape[1] + 1, device=eta.device)
             yield Plan(eta.cumsum(1) / count, alpha.cumsum(1) / count)
 
     def peek(self, q_BCD: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
-        q_BTF = self.features(q_BCD)
+        q_BTF: Tensor = self.features(q_BCD)
         if self.read == "start":
             return q_BTF @ state.weights[0]
         return read_inside(q_BTF, self.features(chunk.keys), chunk, plan, state)
@@ -92,7 +92,7 @@ class ImplicitRule(WriteRule):
 
 def read_inside(q_BTF: Tensor, keys_BCF: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
     """What the last T tokens of (the beginning of) a chunk read, each as if the chunk ended with it: [B, T, D]."""
-    rows, count = q_BTF.shape[1], chunk.count
+    rows, count = q_BTF.shape[1], chunk.length
     writes = chunk.theta > 0  # sqrt has no gradient at 0
     root_BC1 = (torch.where(writes, chunk.theta, 1).sqrt() * writes).unsqueeze(-1)
     keys_BCF = keys_BCF * root_BC1
@@ -105,4 +105,5 @@ def read_inside(q_BTF: Tensor, keys_BCF: Tensor, chunk: Tokens, plan: Plan, stat
     new, kept, moved = (seen_BTJ @ solved[..., rows:]).chunk(3, dim=-1)
     weights, momentum = (q_BTF @ memory).chunk(2, dim=-1)
     eta_BT1, alpha_BT1 = (t[:, -rows:].unsqueeze(-1) for t in plan)
-    return (1 - alpha_BT1) * (weights - kept) + eta_BT1 * (momentum - moved) + new
+    read_BTD: Tensor = (1 - alpha_BT1) * (weights - kept) + eta_BT1 * (momentum - moved) + new
+    return read_BTD

@@ -32,6 +32,7 @@ BATCH = 16  # segments of one trunk pass: part of the arithmetic, since it fixes
 PRECISIONS = ("fp32", "bf16")
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 _HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
+_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
 
 
 class ReadResult(NamedTuple):
@@ -77,6 +78,9 @@ class Engine:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "model.safetensors")
             spec = TitansSpec.from_dict(config)
+            if spec.variant != "mac":
+                what = f"sessions need memory as context (mac), and this model is of the variant {spec.variant}"
+                raise ModelError(what, subject=str(folder), hint=_HINT_VARIANT)
             network = TitansNetwork(spec)
             network.load_state_dict({k.removeprefix("network."): v.float() for k, v in tensors.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -1,8 +1,7 @@
-"""The native model as a transformers model: config, save_pretrained/from_pretrained, generate(), Auto classes.
+"""The native models as transformers models: config, save_pretrained/from_pretrained, generate(), Auto classes.
 
-A stream given as `input_ids` is cut into segments of `segment_length` tokens on a fixed grid. The cache carries the
-memory as it stood before the unfinished segment, and that segment's tokens; a step of decoding runs the unfinished
-segment again, so logits do not depend on how the stream was cut into calls.
+`config.variant` says which network it is. Each of them reads a stream from a state to the next (`initial_state`,
+`stream`), and logits do not depend on how the stream was cut into calls; the cache carries that state.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from titans_cli.memory import MemoryState
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, PAD
+from titans_cli.model.variants import StackNetwork, build
 
 
 class TitansConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
@@ -33,7 +32,7 @@ class TitansConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
         kwargs.setdefault("pad_token_id", PAD)
         kwargs.setdefault("eos_token_id", END)
         kwargs.setdefault("bos_token_id", None)
-        self.num_hidden_layers = self.lower_layers + 1 + self.upper_layers
+        self.num_hidden_layers = self.spec.n_layers
         super().__init__(**kwargs)
 
     @property
@@ -42,23 +41,32 @@ class TitansConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
 
 
 class TitansCache:
-    """The memory before the unfinished segment, and that segment's tokens [B, n]."""
+    """Where a stream stands: the network's state, a value of nested tuples of tensors [B, ...], and tokens seen."""
 
     is_compileable = False
 
-    def __init__(self, state: MemoryState, pending: Tensor, seen: int = 0) -> None:
-        self.state, self.pending, self.seen = state, pending, seen
+    def __init__(self, state: Any, seen: int = 0) -> None:
+        self.state, self.seen = state, seen
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         return self.seen
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
-        self.state = MemoryState(*(t.index_select(0, beam_idx) for t in self.state))
-        self.pending = self.pending.index_select(0, beam_idx)
+        self.state = _select(self.state, beam_idx)
+
+
+def _select(state: Any, streams: Tensor) -> Any:
+    """The state of the chosen streams of a batch."""
+    if isinstance(state, Tensor):
+        return state.index_select(0, streams)
+    if not isinstance(state, tuple):
+        return state
+    parts = [_select(part, streams) for part in state]
+    return state._make(parts) if hasattr(state, "_make") else tuple(parts)
 
 
 class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
-    """`TitansNetwork` with the interface of a causal language model. The embedding is also the output layer."""
+    """A native network with the interface of a causal language model. The embedding is also the output layer."""
 
     config_class = TitansConfig
     base_model_prefix = "network"
@@ -66,11 +74,11 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
 
     def __init__(self, config: TitansConfig) -> None:
         super().__init__(config)
-        self.network = TitansNetwork(config.spec)
+        self.network = build(config.spec)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: torch.nn.Module) -> None:
-        if isinstance(module, TitansNetwork):
+        if isinstance(module, TitansNetwork | StackNetwork):
             module.reset_parameters()
 
     @classmethod
@@ -103,27 +111,13 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
         """
         if attention_mask is not None and not bool(attention_mask.all()):
             raise ValueError("a titans model reads streams: give sequences of equal length, without padding")
-        cache = past_key_values
-        if cache is None:
-            cache = TitansCache(self.network.memory.initial_state(len(input_ids)), input_ids[:, :0])
-        length = self.network.spec.segment_length
-        tokens = torch.cat([cache.pending, input_ids], dim=1)
-        whole = tokens.shape[1] // length
-        parts, state = [], cache.state
-        if whole:
-            grid = torch.unflatten(tokens[:, : whole * length], 1, (whole, length))
-            out = self.network(grid, torch.ones_like(grid, dtype=torch.bool), state, memory=memory)
-            parts, state = [out.hidden.flatten(1, 2)], out.state
-        rest = tokens[:, whole * length :]
-        if rest.shape[1]:
-            x = self.network.trunk(rest)
-            parts.append(self.network.head(x, self.network.read(state, x) if memory else None))
-        hidden = torch.cat(parts, dim=1)[:, cache.pending.shape[1] :]
+        cache = past_key_values or TitansCache(self.network.initial_state(len(input_ids)))
+        hidden, state = self.network.stream(input_ids, cache.state, memory=memory)
         logits = self.network.logits(hidden)
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
-        after = None if use_cache is False else TitansCache(state, rest, cache.seen + input_ids.shape[1])
+        after = None if use_cache is False else TitansCache(state, cache.seen + input_ids.shape[1])
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=after)  # type: ignore[arg-type]
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, objection
+from titans_cli.model.attention import Heads, rotate
 from titans_cli.model.spec import TitansSpec
 
 
@@ -33,20 +34,17 @@ class StreamOutput(NamedTuple):
     surprise: Tensor  # [B, T, C], |e|^2; meaningless where nothing was written
 
 
+class StreamState(NamedTuple):
+    """Where a stream of tokens stands: the memory before the unfinished segment, and that segment's tokens [B, n]."""
+
+    memory: MemoryState
+    pending: Tensor
+
+
 class Absorbed(NamedTuple):
     state: MemoryState
     surprise: Tensor  # [N, C]; 0 for a refused segment
     refused: dict[int, str]  # segments that were not learned, and why
-
-
-def rotate(x_NHCD: Tensor, positions_C: Tensor) -> Tensor:
-    """Rotary position embedding (RoFormer) over the last dimension."""
-    half = x_NHCD.shape[-1] // 2
-    inverse = 10_000.0 ** (-torch.arange(half, device=x_NHCD.device, dtype=torch.float32) / half)
-    angle = positions_C[:, None].float() * inverse
-    cos, sin = angle.cos().to(x_NHCD.dtype), angle.sin().to(x_NHCD.dtype)
-    left, right = x_NHCD.chunk(2, dim=-1)
-    return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
 
 
 class RMSNorm(nn.RMSNorm):
@@ -57,41 +55,31 @@ class RMSNorm(nn.RMSNorm):
         return out
 
 
-class Attention(nn.Module):
+class Attention(Heads):
     """Causal attention inside a segment, optionally with persistent tokens and memory reads as context."""
 
     def __init__(self, d_model: int, n_heads: int, persistent: int = 0) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.w_q = nn.Linear(d_model, d_model, bias=False)
-        self.w_kv = nn.Linear(d_model, 2 * d_model, bias=False)
-        self.w_o = nn.Linear(d_model, d_model, bias=False)
+        super().__init__(d_model, n_heads)
         self.persistent = nn.Parameter(torch.randn(persistent, d_model) * 0.5) if persistent else None
-
-    def _heads(self, x_NCD: Tensor) -> Tensor:
-        return torch.unflatten(x_NCD, -1, (self.n_heads, -1)).transpose(1, 2)
 
     def forward(self, x_NCD: Tensor, context_NCD: Tensor | None = None) -> Tensor:
         n, c, _ = x_NCD.shape
         at = torch.arange(c, device=x_NCD.device)
-        q = rotate(self._heads(self.w_q(x_NCD)), at)
-        keys, values = self.w_kv(x_NCD).chunk(2, dim=-1)
-        k, v = rotate(self._heads(keys), at), self._heads(values)
+        q = rotate(self.queries(x_NCD), at)
+        k, v = self.keys_values(x_NCD)
+        k = rotate(k, at)
         if context_NCD is None and self.persistent is None:
-            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:
-            causal = torch.ones(c, c, dtype=torch.bool, device=x_NCD.device).tril()
-            parts = [(k, v, causal)]
-            if context_NCD is not None:
-                ck, cv = self.w_kv(context_NCD).chunk(2, dim=-1)
-                parts.insert(0, (rotate(self._heads(ck), at), self._heads(cv), causal))
-            if self.persistent is not None:
-                pk, pv = self.w_kv(self.persistent).expand(n, -1, -1).chunk(2, dim=-1)
-                parts.insert(0, (self._heads(pk), self._heads(pv), causal.new_ones(c, pk.shape[1])))
-            k, v, mask = (torch.cat(p, dim=d) for p, d in zip(zip(*parts, strict=True), (2, 2, 1), strict=True))
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        projected: Tensor = self.w_o(out.transpose(1, 2).flatten(2))
-        return projected
+            return self.join(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        causal = torch.ones(c, c, dtype=torch.bool, device=x_NCD.device).tril()
+        parts = [(k, v, causal)]
+        if context_NCD is not None:
+            ck, cv = self.keys_values(context_NCD)
+            parts.insert(0, (rotate(ck, at), cv, causal))
+        if self.persistent is not None:
+            pk, pv = (t.expand(n, -1, -1, -1) for t in self.keys_values(self.persistent[None]))
+            parts.insert(0, (pk, pv, causal.new_ones(c, pk.shape[2])))
+        k, v, mask = (torch.cat(p, dim=d) for p, d in zip(zip(*parts, strict=True), (2, 2, 1), strict=True))
+        return self.join(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
 
 
 class Mlp(nn.Sequential):
@@ -140,6 +128,16 @@ class MacBlock(nn.Module):
         return out
 
 
+@torch.no_grad()
+def reset_projections(network: nn.Module, spec: TitansSpec) -> None:
+    """Initial values of every attention's and every MLP's matrices; what goes back to the stream starts small."""
+    for name, p in network.named_parameters():
+        if name.endswith(("w_q.weight", "w_kv.weight", "mlp.0.weight")):
+            nn.init.normal_(p, std=spec.d_model**-0.5)
+        elif name.endswith(("w_o.weight", "mlp.2.weight")):
+            nn.init.normal_(p, std=0.5 * p.shape[1] ** -0.5 / spec.n_layers**0.5)
+
+
 class TitansNetwork(nn.Module):
     """Everything but the files around it. All methods are pure: the memory's state goes in and comes out."""
 
@@ -162,13 +160,7 @@ class TitansNetwork(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         nn.init.normal_(self.embedding.weight, std=0.05)
-        for name, p in self.named_parameters():
-            if name.endswith(("w_q.weight", "w_kv.weight", "mlp.0.weight")):
-                nn.init.normal_(p, std=self.spec.d_model**-0.5)
-            elif name.endswith(("w_o.weight", "mlp.2.weight")):
-                nn.init.normal_(
-                    p, std=0.5 * p.shape[1] ** -0.5 / (self.spec.lower_layers + self.spec.upper_layers + 1) ** 0.5
-                )
+        reset_projections(self, self.spec)
         nn.init.constant_(self.mac.gate.bias, 1.0)
         nn.init.orthogonal_(self.landmark_head.weight)
         self.memory.reset_parameters()
@@ -226,7 +218,7 @@ class TitansNetwork(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         return F.linear(hidden, self.embedding.weight)
 
-    # ---- whole streams, for training and for the transformers interface
+    # ---- whole streams: segments for training, tokens for the transformers interface
 
     def forward(
         self, tokens_BTC: Tensor, mask_BTC: Tensor, state: MemoryState | None = None, *, memory: bool = True
@@ -247,3 +239,27 @@ class TitansNetwork(nn.Module):
             surprise.append(s)
         hidden = torch.unflatten(self.head(x, torch.stack(reads, 1).flatten(0, 1)), 0, (b, t))
         return StreamOutput(hidden, state, torch.stack(surprise, 1))
+
+    def initial_state(self, batch: int = 1) -> StreamState:
+        """The state before the first token."""
+        none = torch.empty(batch, 0, dtype=torch.long, device=self.embedding.weight.device)
+        return StreamState(self.memory.initial_state(batch), none)
+
+    def stream(self, tokens_BN: Tensor, state: StreamState, *, memory: bool = True) -> tuple[Tensor, StreamState]:
+        """Read on by N >= 1 tokens: their last hidden states [B, N, D] and the state to go on with.
+
+        Segments lie on a fixed grid and the unfinished one is run again, so that outputs do not depend on how a
+        stream is cut into calls.
+        """
+        length, known = self.spec.segment_length, state.pending.shape[1]
+        tokens = torch.cat([state.pending, tokens_BN], dim=1)
+        whole, parts, learned = tokens.shape[1] // length, [], state.memory
+        if whole:
+            grid = torch.unflatten(tokens[:, : whole * length], 1, (whole, length))
+            out: StreamOutput = self(grid, torch.ones_like(grid, dtype=torch.bool), learned, memory=memory)
+            parts, learned = [out.hidden.flatten(1, 2)], out.state
+        rest = tokens[:, whole * length :]
+        if rest.shape[1]:
+            x = self.trunk(rest)
+            parts.append(self.head(x, self.read(learned, x) if memory else None))
+        return torch.cat(parts, dim=1)[:, known:], StreamState(learned, rest)

@@ -7,13 +7,19 @@ from typing import Any
 
 from titans_cli.memory import MemoryConfig
 
+VARIANTS = ("mac", "mag", "mal", "lmm")
+
 
 @dataclass(frozen=True, slots=True)
 class TitansSpec:
-    """Shape of a `TitansNetwork`.
+    """Shape of a native model: of `TitansNetwork` (variant mac), or of a `StackNetwork` (mag, mal, lmm).
 
-    `segment_length` is part of the model: attention never looks past a segment and the memory is written once per
-    segment, so serving with another length than the one trained with degrades it.
+    `segment_length` is part of the model: the memory is written once per segment, and in MAC attention never looks past
+    one, so serving with another length than the one trained with degrades it.
+
+    A stack has lower_layers + 1 + upper_layers blocks alike, each with its own memory: a network of `memory_depth`
+    layers, `memory_expansion` times as wide inside. `window` is for the attention of MAG and MAL. `d_landmark`,
+    `d_key`, `features`, `d_value` and `momentum` are MAC's alone.
     """
 
     vocab_size: int = 8192
@@ -29,6 +35,18 @@ class TitansSpec:
     d_value: int = 128
     conv: int = 4
     momentum: float = 0.0
+    variant: str = "mac"
+    window: int = 256
+    memory_depth: int = 2
+    memory_expansion: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"no variant {self.variant!r}; there are {', '.join(VARIANTS)}")
+
+    @property
+    def n_layers(self) -> int:
+        return self.lower_layers + 1 + self.upper_layers
 
     @property
     def memory(self) -> MemoryConfig:
