@@ -23,7 +23,7 @@ _HOW = re.compile(
 FUSION_OFFSET = 60  # the usual constant: how quickly a rank's worth falls
 DEPTH = 60  # blocks each part may name
 WEIGHTS = {"bm25": 1.0, "landmark": 0.4, "memory": 0.2}  # the embedded model's landmarks are young: words come first
-LEAST_CONFIDENCE = 0.5  # below this a recollection is noise and takes no part
+LEAST_CONFIDENCE = 0.7  # below this a recollection is noise and takes no part
 
 
 class Evidence(NamedTuple):

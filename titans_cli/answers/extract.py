@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Evidence, content_words
-from titans_cli.answers.words import stems, words
+from titans_cli.answers.words import stem, stems, words
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
@@ -37,6 +37,7 @@ class Question:
     def __init__(self, text: str, episodes: Episodes) -> None:
         terms = content_words(text)
         total = max(1, sum(source.blocks_done for source in episodes.sources()))
+        self.asks_what = text.strip().lower().startswith("what ")
         self.wants_number = bool(_COUNTING.match(text.strip()))
         self.weight: dict[str, float] = {}
         for word in dict.fromkeys(terms.split()):
@@ -44,6 +45,11 @@ class Question:
             for part in stems(word)[:1] or [word]:
                 self.weight[part] = math.log(1 + (total - found + 0.5) / (found + 0.5))
         self.total = sum(self.weight.values())
+
+    def defines(self, text: str) -> bool:
+        """Whether the sentence says what something asked for is or does, for a question that asks that."""
+        says = _SAYS.search(text) if self.asks_what else None
+        return says is not None and any(near(stem(says[1].lower()), term) for term in self.weight)
 
     def covered(self, found: set[str]) -> float:
         """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part."""
@@ -68,9 +74,12 @@ _COUNTING = re.compile(
 )
 
 
+_SAYS = re.compile(r"^(?:\w+ ){0,3}?([\w.-]+) (?:is|are|was|were|provides|allows|computes|offers|aims|helps)\b")
+
+
 def is_prose(text: str) -> bool:
     """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes."""
-    if _REFERENCE.search(text):
+    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*" or text.count(",") > 0.3 * len(text.split()):
         return False
     low, high = SENTENCE_CHARS
     letters = sum(c.isalpha() or c.isspace() for c in text)
@@ -93,6 +102,8 @@ def candidates(
             score = SENTENCE_SHARE * covers + (1 - SENTENCE_SHARE) * context - 0.002 * rank
             if recalled and recalled.lower() in text.lower():
                 score += 0.05
+            if question.defines(text):
+                score += 0.08
             if question.wants_number and any(c.isdigit() for c in text):
                 score += 0.1
             found.append(Candidate(block, block.start + a, block.start + b, text, covers, score))

@@ -40,11 +40,13 @@ def main() -> None:
         print("resumed at" if resumed else "starting at", trainer.step, flush=True)
         trainer.train(args.until)
     elif args.action == "eval":
-        for width in (1024, 2048, spec.features):
-            for facts in (16, 64, 160):
-                recipe = Recipe(segments=4 + facts // 2, facts=facts, questions=16, repeats=0, unknown=0.0)
-                figures = trainer.evaluate(width, size=4, recipe=recipe)
-                print(json.dumps({"width": width, "facts": facts, "segments": recipe.segments, **figures}), flush=True)
+        for width, facts, held_out in [(w, f, True) for w in (1024, 2048, spec.features) for f in (16, 64, 160)] + [
+            (spec.features, f, False) for f in (4, 16, 64, 160)
+        ]:
+            recipe = Recipe(segments=4 + facts // 2, facts=facts, questions=min(facts, 16), repeats=0, unknown=0.0)
+            figures = trainer.evaluate(width, size=4, recipe=recipe, held_out=held_out)
+            told = {"wording": "held out" if held_out else "trained on", "width": width, "facts": facts}
+            print(json.dumps({**told, "segments": recipe.segments, **figures}), flush=True)
     else:
         export(trainer, args.out)
 

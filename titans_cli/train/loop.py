@@ -197,13 +197,17 @@ class Trainer:
     # ---- evaluation, on phrasings and names never trained on
 
     @torch.no_grad()
-    def evaluate(self, width: int | None = None, size: int = 8, recipe: Recipe | None = None) -> dict[str, float]:
-        """Teacher-forced, so a whole answer counts as recalled exactly when greedy decoding would produce it."""
+    def evaluate(
+        self, width: int | None = None, size: int = 8, recipe: Recipe | None = None, *, held_out: bool = True
+    ) -> dict[str, float]:
+        """`held_out`: statements and questions in wordings never trained on, or else in those trained on.
+
+        Teacher-forced, so a whole answer counts as recalled exactly when greedy decoding would produce it."""
         network, features = self.network, self.network.memory.features
         before, features.width = features.width, width or features.width
         network.eval()
         recipe = recipe or Recipe(segments=12, facts=16, questions=16, repeats=0, unknown=0.0)
-        streams = Streams(self.corpus, self.tokenizer, network.spec.segment_length, 12_345, evaluation=True)
+        streams = Streams(self.corpus, self.tokenizer, network.spec.segment_length, 12_345, evaluation=held_out)
         batch = streams.batch(size, recipe)
         tokens = torch.from_numpy(batch.tokens).to(self.plan.device)
         figures: dict[str, float] = {}
