@@ -74,7 +74,7 @@ class Plan:
 
 
 class Trainer:
-    """`work` holds what `corpus.prepare` wrote and, after a first save, checkpoint.safetensors and checkpoint.json."""
+    """`work` holds what `corpus.prepare` wrote and, after a first save, checkpoint.safetensors."""
 
     def __init__(self, work: Path, spec: TitansSpec, plan: Plan) -> None:
         self.work, self.plan = work, plan
