@@ -45,11 +45,11 @@ def overhead(precision: str) -> tuple[float, float]:
     with torch.inference_mode():
         for _ in range(12):
             begun = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            with engine.arithmetic():
                 x = network.trunk(tokens)
             best[0] = min(best[0], time.perf_counter() - begun)
             begun = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            with engine.arithmetic():
                 x = network.trunk(tokens)
                 inputs = network.memory_inputs(x, tokens, mask)
             state = network.absorb(state, inputs).state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from titans_cli.answers.evidence import LEAST_CONFIDENCE, gather
+from titans_cli.answers.evidence import gather
 from titans_cli.answers.extract import Candidate, Question, candidates, select, titles_of
 from titans_cli.answers.overview import Theme, is_overview, themes
 from titans_cli.errors import DamagedError
@@ -17,6 +17,7 @@ from titans_cli.store import Episodes
 NOTHING = "Nothing in this session answers that."
 BLOCKS = 16  # blocks whose sentences are looked at
 THEMES = 6
+LEAST_CONFIDENCE = 0.7  # below this a recollection is noise: it is not told and takes no part
 UNKNOWN = "unknown"  # what the model was trained to say of what it never read
 
 
@@ -41,10 +42,9 @@ def answer(
         chosen = [theme.sentence for theme in found]
         years = sorted(t.year for t in texts if t.year is not None)
     else:
-        recollection = engine.recall(state, question)
-        recalled = _worth_telling(recollection)
+        recalled = _worth_telling(engine.recall(state, question))
         terms = Question(question, episodes)
-        evidence = gather(question, episodes, engine, recollection if recalled else None, BLOCKS)
+        evidence = gather(question, episodes, engine, recalled, BLOCKS)
         chosen = select(terms, candidates(terms, evidence, titles_of(list(sources.values())), recalled), sentences)
     citations = tuple(_cite(n, c, sources, episodes) for n, c in enumerate(chosen, start=1))
     if not citations:

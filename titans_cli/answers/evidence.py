@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 
 from titans_cli.answers.words import ASKING, STOP_WORDS, words
-from titans_cli.model.engine import Engine, Recollection
+from titans_cli.model.engine import Engine
 from titans_cli.records import Block
 from titans_cli.store import Episodes
 
@@ -23,12 +22,6 @@ _HOW = re.compile(
 FUSION_OFFSET = 60  # the usual constant: how quickly a rank's worth falls
 DEPTH = 60  # blocks each part may name
 WEIGHTS = {"bm25": 1.0, "landmark": 0.4, "memory": 0.2}  # the embedded model's landmarks are young: words come first
-LEAST_CONFIDENCE = 0.7  # below this a recollection is noise and takes no part
-
-
-class Evidence(NamedTuple):
-    block: Block
-    score: float
 
 
 def content_words(question: str) -> str:
@@ -47,19 +40,16 @@ def landmark_ranking(episodes: Episodes, engine: Engine, question: str) -> list[
     return [ids[int(i)] for i in scores.topk(min(DEPTH, len(ids))).indices]
 
 
-def gather(
-    question: str, episodes: Episodes, engine: Engine, recollection: Recollection | None, limit: int
-) -> list[Evidence]:
-    """The `limit` blocks most likely to carry the answer, best first."""
+def gather(question: str, episodes: Episodes, engine: Engine, recalled: str | None, limit: int) -> list[Block]:
+    """The `limit` blocks most likely to carry the answer, best first. `recalled`: what memory said, if confidently."""
     rankings: dict[str, Sequence[int]] = {
         "bm25": [i for i, _ in episodes.search_blocks(content_words(question), DEPTH)],
         "landmark": landmark_ranking(episodes, engine, question),
     }
-    if recollection and recollection.confidence >= LEAST_CONFIDENCE:
-        rankings["memory"] = [i for i, _ in episodes.search_blocks(content_words(recollection.text), DEPTH)]
+    if recalled:
+        rankings["memory"] = [i for i, _ in episodes.search_blocks(content_words(recalled), DEPTH)]
     scores: dict[int, float] = {}
     for part, ranking in rankings.items():
         for rank, block_id in enumerate(ranking):
             scores[block_id] = scores.get(block_id, 0.0) + WEIGHTS[part] / (FUSION_OFFSET + rank)
-    best = sorted(scores, key=lambda i: (-scores[i], i))[:limit]
-    return [Evidence(block, scores[block.id]) for block in episodes.blocks(best)]
+    return episodes.blocks(sorted(scores, key=lambda i: (-scores[i], i))[:limit])

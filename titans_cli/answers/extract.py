@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from titans_cli.answers.evidence import Evidence, content_words
+from titans_cli.answers.evidence import content_words
 from titans_cli.answers.words import stem, stems, words
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
@@ -87,11 +87,11 @@ def is_prose(text: str) -> bool:
 
 
 def candidates(
-    question: Question, evidence: Sequence[Evidence], titles: dict[int, str], recalled: str | None
+    question: Question, evidence: Sequence[Block], titles: dict[int, str], recalled: str | None
 ) -> list[Candidate]:
     """Every showable sentence of the evidence with its score, best first."""
     found: list[Candidate] = []
-    for rank, (block, _) in enumerate(evidence):
+    for rank, block in enumerate(evidence):
         around = set(stems(block.text)) | set(stems(titles.get(block.source_id, "")))
         context = question.covered(around)
         for a, b in sentence_spans(block.text):

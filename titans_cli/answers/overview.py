@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from titans_cli.answers.evidence import content_words
 from titans_cli.answers.extract import Candidate, is_prose
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, words
 from titans_cli.model.engine import Engine
@@ -59,7 +58,7 @@ class Text(NamedTuple):
 def is_overview(question: str) -> bool:
     """Whether the question names no matter of its own: all its content words say what kind of answer is wanted."""
     found = [w for w in words(question) if w not in STOP_WORDS]
-    return bool(found) and all(w in ASKING for w in found) and not content_words(question).isdigit()
+    return bool(found) and all(w in ASKING for w in found)
 
 
 def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
@@ -125,10 +124,6 @@ def _measured(texts: Sequence[Text], pieces: Callable[[str], int]) -> list[_Phra
                 written[key][form] += 1
     count, half = len(texts), len(texts) // 2
     measured = []
-
-    def too_common(key: Key, direction: str, form: str) -> bool:
-        return len(key) == 1 and direction != "steady" and pieces(form) < RARER_PIECES
-
     for key, holders in held.items():
         early = sum(1 for n in holders if n < half)
         late = len(holders) - early
@@ -141,7 +136,7 @@ def _measured(texts: Sequence[Text], pieces: Callable[[str], int]) -> list[_Phra
         else:
             direction = "steady" if len(holders) >= STAYS * count and abs(change) <= DRIFTS else "frequent"
         form = min(written[key], key=lambda f: (-written[key][f], f))
-        if too_common(key, direction, form):
+        if len(key) == 1 and direction != "steady" and pieces(form) < RARER_PIECES:
             continue
         mass = min(40, sum(map(len, holders.values()))) ** 0.5
         strength = mass * (abs(change) if direction in ("rising", "falling") else 0.4 * (len(holders) / count) ** 2)

@@ -12,7 +12,7 @@ from titans_cli.cli import ltm, options, render, session
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import SomeInputsFailed, UsageError
-from titans_cli.records import Answer, IngestFinished
+from titans_cli.records import Answer
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -74,11 +74,9 @@ def ingest(
     output, wait = Output(json, quiet), seconds(retry_lock)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        failed = 0
         for event in use_case(_home(), session, what, How(model=model, retry_lock=wait, stop=stop)):
             view.show(event)
-            failed = event.files_failed if isinstance(event, IngestFinished) else failed
-    _fail_on(failed)
+    _fail_on(view.failed)
 
 
 @app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .text")
@@ -120,7 +118,7 @@ def run(
 
     if not questions:
         raise UsageError("no question", hint="Give one: titans run PATH --ask 'QUESTION'.")
-    output, failed = Output(json, quiet), 0
+    output = Output(json, quiet)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         for event in run_once(what, questions, How(model=model, stop=stop), sentences=sentences):
@@ -128,8 +126,7 @@ def run(
                 render.answer(event, output)
             else:
                 view.show(event)
-                failed = event.files_failed if isinstance(event, IngestFinished) else failed
-    _fail_on(failed)
+        _fail_on(view.failed)
 
 
 def _home() -> Home:

@@ -106,6 +106,7 @@ class IngestView:
         self.output = output
         self.live = not output.json and not output.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.progress: Progress | None = None
+        self.failed = 0  # inputs, once the ingest has finished
 
     def __enter__(self) -> IngestView:
         if self.live:
@@ -129,6 +130,8 @@ class IngestView:
             note(text)
 
     def show(self, event: IngestEvent) -> None:
+        if isinstance(event, IngestFinished):
+            self.failed = event.files_failed
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)
@@ -203,6 +206,15 @@ def answer(result: Answer, output: Output) -> None:
 # ---------------------------------------------------------------- sessions and long-term memory
 
 
+def _minute(time: str) -> str:
+    """ISO 8601 to the minute, as people write it."""
+    return time[:16].replace("T", " ")
+
+
+def _state(info: SessionInfo) -> str:
+    return info.state if info.promoted_to is None else f"promoted to {info.promoted_to}"
+
+
 def sessions(
     infos: Sequence[SessionInfo], problems: Sequence[TitansError], current: str | None, output: Output
 ) -> None:
@@ -215,9 +227,8 @@ def sessions(
     elif infos:
         rows = [["", "NAME", "STATE", "CREATED", "MODEL", "FROM"]]
         for i in infos:
-            state = i.state if i.promoted_to is None else f"promoted to {i.promoted_to}"
             mark = "*" if i.name == current else ""
-            rows.append([mark, i.name, state, i.created[:16].replace("T", " "), i.model, i.origin or ""])
+            rows.append([mark, i.name, _state(i), _minute(i.created), i.model, i.origin or ""])
         table(rows)
     else:
         note("No sessions yet. Start one: titans ingest PATH")
@@ -234,7 +245,7 @@ def session_details(d: SessionDetails, output: Output) -> None:
     rows = [
         ["session", f"{info.name}{' (current)' if d.current else ''}"],
         ["id", info.id],
-        ["state", info.state if info.promoted_to is None else f"promoted to {info.promoted_to}"],
+        ["state", _state(info)],
         ["created", info.created],
         ["model", f"{info.model} ({info.fingerprint[:12]}), {plural(info.threads, 'thread')}"],
         ["started from", info.origin or "the initial memory"],
@@ -249,7 +260,7 @@ def session_details(d: SessionDetails, output: Output) -> None:
         out()
         lines = [["SOURCE", "PAGES", "TOKENS", "READ"]]
         for s in d.sources:
-            done = s.read_at[:16].replace("T", " ") if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
+            done = _minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([s.display, str(s.pages), f"{s.tokens:,}", done])
         table(lines)
 
@@ -282,8 +293,7 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
     elif infos:
         rows = [["NAME", "CREATED", "SOURCES", "TOKENS", "FROM SESSION", "NOTE"]]
         for i in infos:
-            when = i.created[:16].replace("T", " ")
-            rows.append([i.name, when, str(len(i.sources)), f"{i.position:,}", i.session, i.note or ""])
+            rows.append([i.name, _minute(i.created), str(len(i.sources)), f"{i.position:,}", i.session, i.note or ""])
         table(rows)
     else:
         note("Nothing promoted yet. Promote a session: titans session promote")

@@ -21,7 +21,7 @@ from torch import Tensor
 from titans_cli.memory.features import FourierFeatures
 from titans_cli.memory.memory import LOG_THETA_LIMIT
 from titans_cli.memory.rule import Read, RuleState, Tokens, WriteRule
-from titans_cli.memory.rules import implicit_step
+from titans_cli.memory.rules import implicit_step, roots
 
 ETA_LIMIT = 0.9
 
@@ -93,8 +93,7 @@ class ImplicitRule(WriteRule):
 def read_inside(q_BTF: Tensor, keys_BCF: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
     """What the last T tokens of (the beginning of) a chunk read, each as if the chunk ended with it: [B, T, D]."""
     rows, count = q_BTF.shape[1], chunk.length
-    writes = chunk.theta > 0  # sqrt has no gradient at 0
-    root_BC1 = (torch.where(writes, chunk.theta, 1).sqrt() * writes).unsqueeze(-1)
+    root_BC1 = roots(chunk.theta)
     keys_BCF = keys_BCF * root_BC1
     eye = torch.eye(count, dtype=keys_BCF.dtype, device=keys_BCF.device)
     factor_BCC = torch.linalg.cholesky(keys_BCF @ keys_BCF.mT + eye)

@@ -31,6 +31,12 @@ class Written(NamedTuple):
     surprise_BC: Tensor  # |e_i|^2 of every token, before it was written
 
 
+def roots(theta_BC: Tensor) -> Tensor:
+    """sqrt(theta) as a column [B, C, 1], with a finite gradient (none) where theta is 0."""
+    writes = theta_BC > 0
+    return (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
+
+
 def implicit_step(
     weights_BFV: Tensor,
     momentum_BFV: Tensor,
@@ -55,8 +61,7 @@ def implicit_step(
     base_BFV = decayed_BFV if still else decayed_BFV + momentum_BFV * eta_B[:, None, None]
     error_BCV = values_BCV - features_BCF @ base_BFV
     # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
-    writes = theta_BC > 0  # sqrt has no gradient at 0
-    root_BC1 = (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
+    root_BC1 = roots(theta_BC)
     gram_BCC = root_BC1 * (features_BCF @ features_BCF.mT) * root_BC1.mT
     gram_BCC = gram_BCC + torch.eye(gram_BCC.shape[1], dtype=gram_BCC.dtype, device=gram_BCC.device)
     # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception

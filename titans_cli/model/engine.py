@@ -20,7 +20,7 @@ from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState
-from titans_cli.model.network import TitansNetwork
+from titans_cli.model.network import TitansNetwork, has_successor
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
@@ -98,8 +98,9 @@ class Engine:
         name = EMBEDDED if path is None else str(path.resolve())
         return cls(network, tokenizer, digest.hexdigest(), name, precision)
 
-    def _arithmetic(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16")
+    def arithmetic(self, precision: str | None = None) -> torch.autocast:
+        """The context in which the trunk computes: in the engine's precision, or in another."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=(precision or self.precision) == "bf16")
 
     def faster_precision(self) -> str:
         """The precision in which this machine runs the trunk faster right now, by measurement."""
@@ -108,7 +109,7 @@ class Engine:
         for _ in range(4):  # the first round warms up
             for precision in PRECISIONS:
                 begun = time.perf_counter()
-                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                with torch.inference_mode(), self.arithmetic(precision):
                     self.network.trunk(tokens)
                 best[precision] = min(best.get(precision, math.inf), time.perf_counter() - begun)
         return min(PRECISIONS, key=lambda p: best[p])
@@ -159,12 +160,12 @@ class Engine:
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         for start in range(0, len(segments), BATCH):
             tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
-            with self._arithmetic():
+            with self.arithmetic():
                 x = self.network.trunk(tokens)
                 inputs = self.network.memory_inputs(x, tokens, mask)
                 marks = self.network.landmarks(x, tokens, mask)
             state, surprise, no = self.network.absorb(state, inputs)
-            bound = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
+            bound = has_successor(mask)
             surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
             landmarks.append(marks.float())
             refused |= {start + i: reason for i, reason in no.items()}
@@ -177,7 +178,7 @@ class Engine:
         """The landmark [L] of a question."""
         ids = self.tokenizer.encode(text)[: self.spec.segment_length]
         tokens, mask = self._pad([ids])
-        with self._arithmetic():
+        with self.arithmetic():
             return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
@@ -189,7 +190,7 @@ class Engine:
         log_probability = 0.0
         for _ in range(LONGEST_ANSWER):
             row = torch.tensor([tokens + answer])
-            with self._arithmetic():
+            with self.arithmetic():
                 x = self.network.trunk(row)
                 hidden = self.network.head(x, self.network.read(state, x))
                 scores = self.network.logits(hidden[0, -1]).float().log_softmax(-1)

@@ -47,6 +47,11 @@ class Absorbed(NamedTuple):
     refused: dict[int, str]  # segments that were not learned, and why
 
 
+def has_successor(mask_NC: Tensor) -> Tensor:
+    """True on the tokens that are followed by a real one in their segment: only those are bound to anything."""
+    return torch.cat([mask_NC[:, 1:], torch.zeros_like(mask_NC[:, :1])], dim=1)
+
+
 class RMSNorm(nn.RMSNorm):
     """In its weights' precision, also under autocast."""
 
@@ -177,9 +182,8 @@ class TitansNetwork(nn.Module):
     def memory_inputs(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> SegmentInputs:
         """What the memory is to learn of N segments. `mask_NC` is True on real tokens, False on padding at the end."""
         successor = torch.cat([tokens_NC[:, 1:], tokens_NC[:, :1]], dim=1)
-        bound = torch.cat([mask_NC[:, 1:], torch.zeros_like(mask_NC[:, :1])], dim=1)
         target = self.norm_target(self.embedding(successor))
-        return self.memory.inputs(self.norm_memory(x_NCD), target, bound.to(x_NCD.dtype))
+        return self.memory.inputs(self.norm_memory(x_NCD), target, has_successor(mask_NC).to(x_NCD.dtype))
 
     def landmarks(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> Tensor:
         """A unit vector per segment [N, L]: weighted mean over its tokens of trunk state plus embedding."""

@@ -35,6 +35,12 @@ def load_engine(model: str | None, threads: int, precision: str = "fp32") -> Eng
     return engine
 
 
+def new_engine(model: str | None, precision: str | None = None) -> Engine:
+    """The engine of a session to be made: with the threads and the precision (argument, TITANS_PRECISION, fp32) that
+    it will keep."""
+    return load_engine(model, default_threads(), precision or os.environ.get("TITANS_PRECISION") or "fp32")
+
+
 def engine_of(made: SessionInfo | EntryInfo) -> Engine:
     """The engine a session or LTM entry was made with. Raises IncompatibleError (exit 12) if the model has changed."""
     engine = load_engine(made.model, made.threads, str(made.memory.get("precision", "fp32")))

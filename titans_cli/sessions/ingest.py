@@ -8,7 +8,6 @@ a kill ends with the same bytes as if it had never been interrupted.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,7 @@ from titans_cli.records import (
     Source,
     SourceRecord,
 )
-from titans_cli.sessions.engines import default_threads, engine_of, load_engine
+from titans_cli.sessions.engines import default_threads, engine_of, load_engine, new_engine
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
@@ -62,32 +61,39 @@ class How:
 
 
 def create_session(
-    home: Home, name: str | None, *, model: str | None = None, precision: str | None = None
+    home: Home,
+    name: str | None,
+    *,
+    model: str | None = None,
+    precision: str | None = None,
+    engine: Engine | None = None,
 ) -> SessionStore:
     """A new session whose memory has read nothing. Raises UsageError when the name is taken.
 
-    The precision (argument, TITANS_PRECISION, fp32) is kept with the memory's configuration: a session never changes
-    its arithmetic.
+    `engine`: as `new_engine` makes it, if the caller has it already. Its precision is kept with the memory's
+    configuration: a session never changes its arithmetic.
     """
-    threads = default_threads()
-    engine = load_engine(model, threads, precision or os.environ.get("TITANS_PRECISION") or "fp32")
+    engine = engine or new_engine(model, precision)
     return SessionStore.create(
         home,
         name,
         fingerprint=engine.fingerprint,
         model=engine.name,
         memory=engine.spec.to_dict() | {"precision": engine.precision},
-        threads=threads,
+        threads=default_threads(),
         tensors=engine.to_tensors(engine.initial_state()),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
     )
 
 
-def ingest(home: Home, session: str | None, what: What, how: How | None = None) -> Iterator[IngestEvent]:
+def ingest(
+    home: Home, session: str | None, what: What, how: How | None = None, engine: Engine | None = None
+) -> Iterator[IngestEvent]:
     """Read `what` into the session (by name or id; None: the current one, or a new one that becomes current).
 
-    A file that cannot be read is reported and the rest goes on. Raises LockedError, StorageError, DamagedError,
-    IncompatibleError, NotFoundError, UsageError; Interrupted after a commit when `how.stop` says so.
+    A file that cannot be read is reported and the rest goes on. `engine`: the session's, if the caller has it.
+    Raises LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError, UsageError; Interrupted after a
+    commit when `how.stop` says so.
     """
     how = how or How()
     discovery = discover(what.paths, include=what.include, exclude=what.exclude, files_from=what.files_from)
@@ -99,13 +105,13 @@ def ingest(home: Home, session: str | None, what: What, how: How | None = None) 
     if existing:
         store = SessionStore.open(home, session)
         store.require_open()
-        engine = engine_of(store.info)
+        engine = engine or engine_of(store.info)
         if how.model is not None and load_engine(how.model, store.info.threads).fingerprint != engine.fingerprint:
             hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {how.model}"
             raise UsageError(f"the session was made with {store.info.model}", subject=store.info.name, hint=hint)
     else:
-        store = create_session(home, None, model=how.model)
-        engine = engine_of(store.info)
+        engine = new_engine(how.model)
+        store = create_session(home, None, engine=engine)
         home.set_current(store.info.name)
     with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
         yield from _Ingest(store, episodes, engine, how).run(discovery)

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from titans_cli.errors import DamagedError, IncompatibleError, StorageError, UsageError
 from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.store import (
-    SNAPSHOTS,
     EntryList,
     Home,
     LongTermMemory,
     SessionList,
     SessionStore,
     discard,
-    memory_digest,
     utc_now,
 )
 
@@ -101,7 +99,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
         return SessionDetails(store.info, current, (), None, 0, None, _bytes_in(store))
     with store.episodes() as episodes:
         sources, snapshots = tuple(episodes.sources()), episodes.snapshots()
-    digest = memory_digest(store.folder / SNAPSHOTS, snapshots[-1].number)
+    digest = store.memory_sha256(snapshots[-1])
     return SessionDetails(store.info, current, sources, snapshots[-1], len(snapshots), digest, _bytes_in(store))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from titans_cli.errors import Interrupted, StorageError
 from titans_cli.records import Answer, IngestEvent, IngestFinished
 from titans_cli.sessions.ask import ask
+from titans_cli.sessions.engines import new_engine
 from titans_cli.sessions.ingest import How, What, create_session, ingest
 from titans_cli.store import Home
 
@@ -23,15 +25,16 @@ def run_once(what: What, questions: Sequence[str], how: How, *, sentences: int =
     try:
         home = Home(root)
         home.ensure()
-        home.set_current(create_session(home, "run", model=how.model).info.name)
+        engine = new_engine(how.model)  # loaded once, for reading and for every question
+        home.set_current(create_session(home, "run", engine=engine).info.name)
         anything = False
-        for event in ingest(home, None, what, How(None, how.limits, how.commit_seconds, how.retry_lock, how.stop)):
+        for event in ingest(home, None, what, replace(how, model=None), engine):
             anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
             yield event
         for question in questions if anything else ():
             if how.stop():
                 raise Interrupted("stopped")
-            yield ask(home, None, question, sentences=sentences, log=False)
+            yield ask(home, None, question, sentences=sentences, log=False, engine=engine)
     except Interrupted as interrupted:
         hint = "Run the same command again, or use titans ingest, which continues where it was stopped"
         raise Interrupted("stopped; a throw-away session keeps nothing", hint=hint) from interrupted

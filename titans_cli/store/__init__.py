@@ -8,12 +8,11 @@ from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import WriterLock, utc_now
 from titans_cli.store.ltm import EntryList, LongTermMemory
 from titans_cli.store.manifest import FORMAT
-from titans_cli.store.session import SNAPSHOTS, SessionList, SessionStore, discard
-from titans_cli.store.snapshots import memory_digest, thinned
+from titans_cli.store.session import SessionList, SessionStore, discard
+from titans_cli.store.snapshots import thinned
 
 __all__ = [
     "FORMAT",
-    "SNAPSHOTS",
     "EntryList",
     "Episodes",
     "Home",
@@ -22,7 +21,6 @@ __all__ = [
     "SessionStore",
     "WriterLock",
     "discard",
-    "memory_digest",
     "thinned",
     "utc_now",
     "validate_name",

@@ -159,27 +159,10 @@ def read_snapshot(path: Path, expected_sha256: str | None) -> tuple[dict[str, Te
 
 
 def payload_sha256(path: Path) -> str:
-    """What the file says its tensors' sha256 is: equal digests, equal memories. Reads the header alone, without torch.
+    """What the file says its tensors' sha256 is: equal digests, equal memories.
 
-    Raises DamagedError, StorageError.
+    Reads the header alone and needs no torch; `read_snapshot` is what checks it. Raises DamagedError, StorageError.
     """
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, _MAX_HEADER)))
-        return str(header["__metadata__"]["payload_sha256"])
-    except OSError as error:
-        raise storage_error(error, path) from error
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, "its header cannot be read") from error
-
-
-def memory_digest(folder: Path, number: int) -> str:
-    """The sha256 of a snapshot's tensors alone, as the file states it: equal digests, equal memories.
-
-    Reads the header and needs no torch; `read_snapshot` is what checks it. Raises DamagedError, StorageError.
-    """
-    path = snapshot_path(folder, number)
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
