@@ -10,6 +10,7 @@ import random
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,24 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
+@lru_cache
+def held_out_texts(data: Path | None) -> tuple[str, ...]:
+    """Held-out text of a data folder (text/heldout/*.jsonl.zst), or else the sample corpus."""
+    if data is None:
+        folder = ROOT / "sample_corpora" / "papers"
+        files = sorted(folder.glob("*.md")) + sorted(folder.glob("*.txt"))
+        return tuple(p.read_text(encoding="utf-8") for p in files)
+    from titans_cli.train.corpus import read_jsonl
+
+    files = sorted((data / "text" / "heldout").glob("*.jsonl.zst"))
+    return tuple(record["text"] for path in files for record in read_jsonl(path))
+
+
 def prose(data: Path | None, rng: random.Random) -> Iterator[str]:
-    """Sentences without end: held-out text of a data folder (text/heldout/*.jsonl.zst), or else the sample corpus."""
+    """Sentences without end, from `held_out_texts`."""
     from titans_cli.sentences import sentence_spans
 
-    texts: list[str] = []
-    if data is not None:
-        from titans_cli.train.corpus import read_jsonl
-
-        for path in sorted((data / "text" / "heldout").glob("*.jsonl.zst")):
-            texts += [record["text"] for record in read_jsonl(path)]
-    else:
-        folder = ROOT / "sample_corpora" / "papers"
-        texts = [p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.md")) + sorted(folder.glob("*.txt"))]
+    texts = held_out_texts(data)
     while True:
         text = rng.choice(texts)
         spans = sentence_spans(text)

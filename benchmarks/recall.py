@@ -9,14 +9,14 @@ memory (initial weights, updates on), and questions about facts that were never 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens
 from titans_cli.memory import MemoryState
-from titans_cli.model.engine import BATCH, Engine
+from titans_cli.model.engine import Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.records import Page
 from titans_cli.train.tasks import Fact, Maker
@@ -36,17 +36,18 @@ def papers(
         yield " ".join(text), planted
 
 
-def read_all(engine: Engine, texts: list[str]) -> MemoryState:
-    state = engine.initial_state()
+def read_all(engine: Engine, texts: Iterable[str]) -> list[MemoryState]:
+    """The cells of a session that read these documents."""
+    cells = []
     for text in texts:
         segments = engine.segments([Page(1, text)])
-        for start in range(0, len(segments), BATCH):
-            state = engine.read(state, segments[start : start + BATCH]).state
-    return state
+        for start in range(0, len(segments), engine.cell_segments):
+            cells.append(engine.read(engine.initial_state(), segments[start : start + engine.cell_segments]).state)
+    return cells
 
 
-def hits(engine: Engine, state: MemoryState, facts: Sequence[Fact]) -> list[bool]:
-    return [engine.recall(state, f.question).text == f.answer for f in facts]
+def hits(engine: Engine, cells: Sequence[MemoryState], facts: Sequence[Fact]) -> list[bool]:
+    return [engine.recall(cells, f.question).text == f.answer for f in facts]
 
 
 def share(found: Sequence[bool]) -> float:
@@ -65,12 +66,12 @@ def main() -> None:
     count = options.papers or (20 if options.quick else 200)
     engine = Engine.load(options.model)
     made = list(papers(engine, count, options.tokens, options.facts, options.data, seed=1))
-    state = read_all(engine, [text for text, _ in made])
+    cells = read_all(engine, [text for text, _ in made])
     label = f"t{options.tokens}.f{options.facts}"
     settings = {"papers": count, "tokens": options.tokens, "facts": options.facts, "model": engine.fingerprint[:12]}
     report = Report("recall", settings)
     everything = [fact for _, planted in made for fact in planted]
-    right = hits(engine, state, everything)
+    right = hits(engine, cells, everything)
     step = max(5 if options.quick else 10, count // 5) * options.facts
     for start in range(0, len(right), step):
         first, last = start // options.facts + 1, min(count, (start + step) // options.facts)
@@ -79,8 +80,8 @@ def main() -> None:
     report.add(f"all.{label}", share(right))
     report.add(f"all.{label}.stderr", (share(right) * (1 - share(right)) / len(right)) ** 0.5)
     never = Maker(random.Random(99), evaluation=True)
-    report.add(f"never.{label}", share(hits(engine, state, [never.fact()[0] for _ in everything])))
-    report.add(f"off.{label}", share(hits(engine, engine.initial_state(), everything)))
+    report.add(f"never.{label}", share(hits(engine, cells, [never.fact()[0] for _ in everything])))
+    report.add(f"off.{label}", share(hits(engine, [], everything)))
     torch.manual_seed(0)
     blank = Engine(TitansNetwork(engine.spec), engine.tokenizer, "untrained", "untrained")
     report.add(f"untrained.{label}", share(hits(blank, read_all(blank, [t for t, _ in made]), everything)))

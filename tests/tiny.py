@@ -21,6 +21,7 @@ SPEC = TitansSpec(
     persistent_tokens=2,
     d_landmark=16,
     d_key=16,
+    d_topic=16,
     features=128,
     d_value=24,
 )

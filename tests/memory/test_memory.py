@@ -14,14 +14,15 @@ from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentIn
 from titans_cli.memory.memory import LOG_THETA_LIMIT
 
 WIDTH = 20
-CONFIG = MemoryConfig(d_key=12, features=64, d_value=10, conv=3, momentum=1.0)
+CONFIG = MemoryConfig(d_key=12, d_topic=8, features=64, d_value=10, conv=3, span=16, momentum=1.0)
+KEY = CONFIG.d_key + CONFIG.d_topic
 
 
 @pytest.fixture(scope="module", params=[1.0, 0.0], ids=["momentum", "no momentum"])
 def memory(request: pytest.FixtureRequest) -> NeuralMemory:
     """All that follows holds with momentum and without it."""
     torch.manual_seed(0)
-    return NeuralMemory(WIDTH, replace(CONFIG, momentum=request.param)).requires_grad_(False)
+    return NeuralMemory(WIDTH, replace(CONFIG, momentum=request.param)).eval().requires_grad_(False)
 
 
 def noise(*shape: int, seed: int) -> Tensor:
@@ -30,7 +31,11 @@ def noise(*shape: int, seed: int) -> Tensor:
 
 def segments(memory: NeuralMemory, count: int, tokens: int = 16, seed: int = 1) -> SegmentInputs:
     x, target = noise(count, tokens, WIDTH, seed=seed), noise(count, tokens, WIDTH, seed=seed + 1)
-    return memory.inputs(x, target, torch.ones(count, tokens))
+    return memory.inputs(x, x, target, torch.ones(count, tokens), one_sentence(x))
+
+
+def one_sentence(x: Tensor) -> Tensor:
+    return torch.ones(x.shape[0], x.shape[1], x.shape[1], dtype=torch.bool)
 
 
 def some_state(memory: NeuralMemory, batch: int, seed: int = 5) -> MemoryState:
@@ -44,7 +49,7 @@ def test_a_session_begins_with_a_memory_of_zeros_in_single_precision(memory: Neu
     assert state.weights.shape == (3, CONFIG.features, CONFIG.d_value)
     assert all(t.dtype == torch.float32 for t in state)
     assert not any(bool(t.any()) for t in state)
-    assert bool((memory.read(state, fn.normalize(noise(3, 4, CONFIG.d_key, seed=2), dim=-1)) == 0).all())
+    assert bool((memory.read(state, fn.normalize(noise(3, 4, KEY, seed=2), dim=-1)) == 0).all())
 
 
 def test_writing_gives_new_tensors_and_leaves_the_old_state_and_the_parameters_as_they_were(
@@ -76,7 +81,7 @@ def test_the_ceiling_of_momentum_bounds_its_gate() -> None:
 
 
 def test_reading_changes_nothing(memory: NeuralMemory) -> None:
-    state, q = some_state(memory, 1), fn.normalize(noise(1, 7, CONFIG.d_key, seed=3), dim=-1)
+    state, q = some_state(memory, 1), fn.normalize(noise(1, 7, KEY, seed=3), dim=-1)
     kept = [t.clone() for t in (*state, q, *memory.state_dict().values())]
     first, second = memory.read(state, q), memory.read(state, q)
     assert torch.equal(first, second)
@@ -103,7 +108,7 @@ def test_autocast_around_it_does_not_change_a_write(memory: NeuralMemory) -> Non
 
 def taught(pairs: int, features: int) -> tuple[NeuralMemory, MemoryState, Tensor, Tensor, list[float]]:
     """A memory that was told `pairs` random pairs, 32 a segment, twice over; the mean surprise of each pass."""
-    config = MemoryConfig(d_key=32, features=features, d_value=32)
+    config = MemoryConfig(d_key=16, d_topic=16, features=features, d_value=32)
     torch.manual_seed(0)
     memory = NeuralMemory(32, config).requires_grad_(False)
     keys = fn.normalize(noise(pairs, 32, seed=10), dim=-1)
@@ -153,7 +158,7 @@ def test_a_segment_read_a_second_time_surprises_less(memory: NeuralMemory) -> No
 def test_states_of_a_batch_equal_the_states_alone(memory: NeuralMemory) -> None:
     state, inputs = some_state(memory, 2), segments(memory, 2)
     together, surprise = memory.write(state, inputs)
-    q = fn.normalize(noise(2, 5, CONFIG.d_key, seed=4), dim=-1)
+    q = fn.normalize(noise(2, 5, KEY, seed=4), dim=-1)
     reads = memory.read(together, q)
     for i in range(2):
         one = slice(i, i + 1)
@@ -168,38 +173,70 @@ def test_a_token_without_successor_writes_nothing(memory: NeuralMemory) -> None:
     """Masked tokens get theta 0, and what follows them in the padding leaves not a bit in the state."""
     x, target = noise(1, 8, WIDTH, seed=6), noise(1, 8, WIDTH, seed=7)
     mask = (torch.arange(8) < 5).float()[None]
-    inputs = memory.inputs(x, target, mask)
+    same = one_sentence(x) & mask.bool()[:, None]
+    inputs = memory.inputs(x, x, target, mask, same)
     assert bool((inputs.theta[:, 5:] == 0).all())
     assert bool((inputs.theta[:, :5] > 0).all())
     x2, target2 = x.clone(), target.clone()
-    x2[:, 5:], target2[:, 5:] = 3.0, -2.0
+    x2[:, 6:], target2[:, 5:] = 3.0, -2.0  # token 5 is the last one's successor
     first, _ = memory.write(some_state(memory, 1), inputs)
-    second, _ = memory.write(some_state(memory, 1), memory.inputs(x2, target2, mask))
+    second, _ = memory.write(some_state(memory, 1), memory.inputs(x2, x2, target2, mask, same))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_a_segment_of_one_token_or_none_writes_nothing_and_forgets_nothing(memory: NeuralMemory) -> None:
-    inputs = memory.inputs(noise(1, 8, WIDTH, seed=6), noise(1, 8, WIDTH, seed=7), torch.zeros(1, 8))
+    x = noise(1, 8, WIDTH, seed=6)
+    inputs = memory.inputs(x, x, noise(1, 8, WIDTH, seed=7), torch.zeros(1, 8), one_sentence(x))
     state = some_state(memory, 1)
     after, _ = memory.write(state, inputs)
     assert torch.equal(after.weights, state.weights)
 
 
-def test_keys_queries_and_values_are_unit_and_gates_in_range(memory: NeuralMemory) -> None:
+def test_both_parts_of_keys_and_queries_and_values_are_unit_and_gates_in_range(memory: NeuralMemory) -> None:
     x = 50 * noise(3, 9, WIDTH, seed=8)
-    inputs = memory.inputs(x, x, torch.ones(3, 9))
-    for rows in (inputs.keys, inputs.values, memory.queries(x)):
-        assert torch.allclose(rows.norm(dim=-1), torch.ones(3, 9), atol=1e-5)
+    inputs = memory.inputs(x, x, x, torch.ones(3, 9), one_sentence(x))
+    parts = [inputs.values]
+    for rows in (inputs.keys, memory.queries(x, x, one_sentence(x))):
+        parts += [rows[..., : CONFIG.d_key], rows[..., CONFIG.d_key :]]
+    for part in parts:
+        assert torch.allclose(part.norm(dim=-1), torch.ones(3, 9), atol=1e-5)
     assert float(inputs.theta.max()) <= math.exp(LOG_THETA_LIMIT) * (1 + 1e-6)
     assert all(float(g.min()) >= 0 and float(g.max()) <= 1 for g in (inputs.eta, inputs.alpha))
 
 
-def test_a_key_knows_only_what_came_before_it(memory: NeuralMemory) -> None:
+def test_a_query_knows_only_what_came_before_it_in_its_sentence(memory: NeuralMemory) -> None:
     x = noise(1, 10, WIDTH, seed=9)
     other = x.clone()
     other[:, 6] += 1
-    assert torch.equal(memory.queries(x)[:, :6], memory.queries(other)[:, :6])
-    assert not torch.equal(memory.queries(x)[:, 6], memory.queries(other)[:, 6])
+    same = one_sentence(x)
+    a, b = memory.queries(x, x, same), memory.queries(other, other, same)
+    assert torch.equal(a[:, :6], b[:, :6])
+    assert bool((a[:, 6:] != b[:, 6:]).any(-1).all())
+    same[:, 9] = torch.arange(10) >= 9  # the last token is a sentence of its own
+    topics = memory.topics(x, x, same), memory.topics(other, other, same)
+    assert torch.equal(topics[0][:, 9], topics[1][:, 9])
+
+
+def test_a_key_knows_the_rest_of_its_sentence_and_its_successor(memory: NeuralMemory) -> None:
+    """What is written was read to its end; the same words in another order are the same topic."""
+    x = noise(1, 10, WIDTH, seed=9)
+    other = x.clone()
+    other[:, 6] += 1
+    mask, same = torch.ones(1, 10), one_sentence(x)
+    a, b = (memory.inputs(t, t, x, mask, same).keys for t in (x, other))
+    assert bool((a != b).any(-1).all())
+
+
+def test_of_many_cells_the_one_that_met_the_key_is_heard(memory: NeuralMemory) -> None:
+    """No router beside the memory: a cell that never met a key answers with next to nothing."""
+    wide = NeuralMemory(WIDTH, replace(CONFIG, features=512, momentum=0.0)).eval().requires_grad_(False)
+    cells = [wide.write(wide.initial_state(), segments(wide, 1, seed=seed))[0].weights[0] for seed in range(20, 26)]
+    for i, seed in enumerate(range(20, 26)):
+        inputs = segments(wide, 1, seed=seed)
+        recalled = wide.recalled(cells, inputs.keys)
+        assert bool((recalled.norm(dim=-1).argmax(0) == i).all())
+        heard = fn.normalize(wide.route(recalled), dim=-1)
+        assert bool(((heard * inputs.values).sum(-1) > 0.5).all())
 
 
 def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() -> None:
@@ -207,17 +244,23 @@ def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() 
     memory = NeuralMemory(WIDTH, CONFIG)
     state = memory.initial_state()
     x = noise(2, 16, WIDTH, seed=12)
-    inputs = memory.inputs(x, noise(2, 16, WIDTH, seed=13), (torch.arange(16) < 12).float().expand(2, -1))
+    mask = (torch.arange(16) < 12).float().expand(2, -1)
+    inputs = memory.inputs(x, x, noise(2, 16, WIDTH, seed=13), mask, one_sentence(x))
     for i in range(2):
         state, _ = memory.write(state, inputs.slice(i, i + 1))
-    torch.autograd.backward(memory.read(state, memory.queries(x[:1])).square().sum())
+    recalled = memory.recalled(
+        [state.weights[0], state.weights[0] / 2], memory.queries(x[:1], x[:1], one_sentence(x[:1]))
+    )
+    torch.autograd.backward(memory.spoken(memory.route(recalled)).square().sum())
     for name, p in memory.named_parameters():
         assert p.grad is not None, name
         assert bool(p.grad.isfinite().all()), name
         assert bool(p.grad.any()), name
 
 
-@pytest.mark.parametrize("wrong", [{"features": 63}, {"d_key": 0}, {"conv": 0}, {"bandwidth": 0.0}, {"momentum": 1.5}])
+@pytest.mark.parametrize(
+    "wrong", [{"features": 63}, {"d_key": 0}, {"d_topic": 0}, {"conv": 0}, {"bandwidth": 0.0}, {"momentum": 1.5}]
+)
 def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"positive|between 0 and 1"):
         MemoryConfig(**wrong)

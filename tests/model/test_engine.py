@@ -102,7 +102,7 @@ def test_reading_asking_and_recalling_leave_the_model_bit_identical(
     before = parameters_hash(tiny_engine)
     state = tiny_engine.read(tiny_engine.initial_state(), segments).state
     tiny_engine.landmark("Which method grows?")
-    tiny_engine.recall(state, "Which method grows?")
+    tiny_engine.recall([state], "Which method grows?")
     assert parameters_hash(tiny_engine) == before
     assert not any(p.requires_grad for p in tiny_engine.network.parameters())
 
@@ -118,7 +118,7 @@ def test_reading_leaves_the_state_it_was_given_as_it_was(tiny_engine: Engine, se
 def test_recalling_is_read_only_and_repeats_itself(tiny_engine: Engine, segments: list[Segment]) -> None:
     state = tiny_engine.read(tiny_engine.initial_state(), segments).state
     kept = MemoryState(*(t.clone() for t in state))
-    first, second = (tiny_engine.recall(state, "What does the paper show?") for _ in range(2))
+    first, second = (tiny_engine.recall([state], "What does the paper show?") for _ in range(2))
     assert first == second
     assert 0 < first.confidence <= 1
     assert same_bits(state, kept)
@@ -129,7 +129,7 @@ def test_any_question_can_be_asked(tiny_engine: Engine, question: str) -> None:
     landmark = tiny_engine.landmark(question)
     assert landmark.shape == (tiny_engine.landmark_width,)
     assert float(landmark.norm()) == pytest.approx(1, abs=1e-5)
-    assert tiny_engine.recall(tiny_engine.initial_state(), question).confidence > 0
+    assert tiny_engine.recall([], question).confidence > 0
 
 
 def test_two_sessions_of_one_engine_do_not_meet(tiny_engine: Engine, segments: list[Segment]) -> None:
@@ -200,7 +200,7 @@ def test_the_fingerprint_changes_with_any_of_the_files(
     tiny_engine: Engine, tiny_tokenizer: TitansTokenizer, folder: Path, tmp_path: Path
 ) -> None:
     seen = {tiny_engine.fingerprint}
-    spoil_json(folder / "config.json", segment_length=SPEC.segment_length * 2)
+    spoil_json(folder / "config.json", cell_segments=SPEC.cell_segments * 2)
     seen.add(Engine.load(folder).fingerprint)
     tokenizer = folder / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text(encoding="utf-8") + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from torch import Tensor
 from tests.tiny import SPEC
 from titans_cli.memory import MemoryState
 from titans_cli.model.network import StreamOutput, TitansNetwork
+from titans_cli.model.tokenizer import ANSWER, END, QUESTION, TitansTokenizer
 
 STREAMS, SEGMENTS, TOKENS = 2, 4, 16
 
@@ -46,6 +47,31 @@ def test_a_token_changes_no_bit_of_any_output_before_it(network: TitansNetwork, 
     assert bool((a[:, segment, position] != b[:, segment, position]).any(-1).all())
 
 
+def test_questions_are_not_learned_and_read_the_cells_of_all_streams(network: TitansNetwork) -> None:
+    """What stands in another stream's cell can be recalled; what is asked leaves no trace."""
+    tokens = stream()
+    out = network(tokens, whole(tokens), asking=1)
+    assert torch.equal(out.state.weights, run(network, tokens[:, :-1]).state.weights)
+    other = tokens.clone()
+    other[1, 0] = stream(2)[1, 0]
+    changed = network(other, whole(other), asking=1)
+    assert torch.equal(out.hidden[0, :-1], changed.hidden[0, :-1])
+    assert not torch.equal(out.hidden[0, -1], changed.hidden[0, -1])
+
+
+def test_sentences_are_told_apart_by_their_tokens_and_a_question_is_one_with_its_answer(
+    tiny_tokenizer: TitansTokenizer,
+) -> None:
+    network = TitansNetwork(SPEC)
+    network.know_sentences(tiny_tokenizer)
+    first, second = (tiny_tokenizer.encode(s) for s in ("The data shows 3.5 errors.", "Under the bound it grows."))
+    asked = [QUESTION, *tiny_tokenizer.encode("What? Which paper?"), ANSWER, *second, END]
+    tokens = torch.tensor([[*first, *second, *asked, *asked]])
+    lengths = [len(first), len(second), len(asked), len(asked)]
+    expected = torch.block_diag(*(torch.ones(n, n) for n in lengths)).bool()
+    assert torch.equal(network.same_sentence(tokens)[0], expected)
+
+
 def test_a_stream_changes_no_bit_of_another(network: TitansNetwork) -> None:
     tokens = stream()
     other = tokens.clone()
@@ -79,7 +105,7 @@ def test_the_first_segment_reads_an_empty_memory(network: TitansNetwork) -> None
     """A memory of zeros reads as zeros; only the attention's context slots tell it from no memory at all."""
     tokens = stream()
     x = network.trunk(tokens[:, 0])
-    read = network.read(network.memory.initial_state(), x)
+    read = network.read(network.memory.initial_state(), x, tokens[:, 0])
     assert not bool(read.any())
     assert torch.allclose(network.head(x, read), run(network, tokens).hidden[:, 0], atol=1e-6)
 
@@ -88,7 +114,7 @@ def test_persistent_tokens_take_part(network: TitansNetwork) -> None:
     persistent = network.mac.attention.persistent
     assert persistent is not None
     x = network.trunk(stream()[:, 0])
-    read = network.read(network.memory.initial_state(), x)
+    read = network.read(network.memory.initial_state(), x, stream()[:, 0])
     kept, before = persistent.clone(), (network.head(x, read), network.head(x, None))
     try:
         persistent.add_(1)
@@ -115,10 +141,10 @@ def step_by_step(network: TitansNetwork, tokens: Tensor, state: MemoryState) -> 
     hidden, surprise = [], []
     for i in range(len(tokens)):
         one = slice(i, i + 1)
-        hidden.append(network.head(x[one], network.read(state, x[one])))
+        hidden.append(network.head(x[one], network.read(state, x[one], tokens[one])))
         state, s, _ = network.absorb(state, inputs.slice(i, i + 1))
         surprise.append(s)
-    return StreamOutput(torch.cat(hidden), state, torch.cat(surprise))
+    return StreamOutput(torch.cat(hidden), state, torch.cat(surprise), inputs.theta / (1 + inputs.theta))
 
 
 def test_a_whole_stream_equals_reading_it_step_by_step(network: TitansNetwork) -> None:
@@ -187,7 +213,7 @@ def test_landmarks_are_unit_and_know_nothing_of_padding(network: TitansNetwork) 
 def test_gradients_reach_every_parameter_but_the_landmarks() -> None:
     torch.manual_seed(1)
     network, tokens = TitansNetwork(SPEC), stream()
-    logits = network.logits(network(tokens, whole(tokens)).hidden)
+    logits = network.logits(network(tokens, whole(tokens), asking=1).hidden)
     torch.autograd.backward(logits.logsumexp(-1).sum())
     without = {name for name, p in network.named_parameters() if p.grad is None or not bool(p.grad.any())}
     assert without == {n for n, _ in network.named_parameters() if n.startswith("landmark")}

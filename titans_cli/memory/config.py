@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class MemoryConfig:
     """Shape of a `NeuralMemory`.
 
-    d_key      width of keys and queries, before the features
+    d_key      width of the local part of keys and queries: what the tokens just before say
+    d_topic    width of their other part: what the whole sentence is about
+    span       tokens that a topic reaches at most, backwards and (for what is written) forwards
     features   width of the feature layer, and so the capacity: about one bound token for every two features
     d_value    width of what is stored for a token
     conv       width of the causal convolution that gathers keys and queries over neighbouring tokens
@@ -19,15 +21,17 @@ class MemoryConfig:
                short streams and ruined long ones (docs/log.md)
     """
 
-    d_key: int = 64
+    d_key: int = 48
+    d_topic: int = 112
     features: int = 4096
     d_value: int = 128
     conv: int = 4
-    bandwidth: float = 3.0
+    span: int = 128
+    bandwidth: float = 2.0
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.d_key, self.features, self.d_value, self.conv) < 1 or self.features % 2:
+        if min(self.d_key, self.d_topic, self.span, self.features, self.d_value, self.conv) < 1 or self.features % 2:
             raise ValueError(f"widths must be positive and features even: {self}")
         if not self.bandwidth > 0:
             raise ValueError(f"bandwidth must be positive: {self.bandwidth}")

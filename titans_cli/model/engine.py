@@ -30,6 +30,7 @@ EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
 BATCH = 16  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 PRECISIONS = ("fp32", "bf16")
+LOUDEST = 8  # cells that an answer is read from
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 _HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
 _HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
@@ -119,6 +120,11 @@ class Engine:
         return self.network.spec
 
     @property
+    def cell_segments(self) -> int:
+        """How many segments of a document one memory cell takes before the next begins; a multiple of `BATCH`."""
+        return self.spec.cell_segments
+
+    @property
     def landmark_width(self) -> int:
         return self.spec.d_landmark
 
@@ -182,17 +188,30 @@ class Engine:
             return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
-    def recall(self, state: MemoryState, question: str) -> Recollection:
-        """What the memory alone answers, greedily decoded, with no retained text in sight."""
+    def recall(self, cells: Sequence[MemoryState], question: str) -> Recollection:
+        """What the memory alone answers, greedily decoded, with no retained text in sight.
+
+        Every token of the question is asked of every cell; the answer is then read from the `LOUDEST` of them.
+        """
         prompt = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
         tokens = [QUESTION, *prompt, ANSWER]
         answer: list[int] = []
+        weights = [cell.weights[0] for cell in cells] or [self.initial_state().weights[0]]
+        reads: list[Tensor] = []
         log_probability = 0.0
         for _ in range(LONGEST_ANSWER):
             row = torch.tensor([tokens + answer])
             with self.arithmetic():
                 x = self.network.trunk(row)
-                hidden = self.network.head(x, self.network.read(state, x))
+                queries = self.network.memory_queries(x, row)
+            known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens
+            recalled = self.network.memory.recalled(weights, queries[:, known:])
+            if not answer and len(weights) > LOUDEST:
+                loudest = recalled[:, 0, -1].norm(dim=-1).topk(LOUDEST).indices.tolist()
+                weights = [weights[i] for i in loudest]
+            with self.arithmetic():
+                reads.append(self.network.memory.spoken(self.network.memory.route(recalled)))
+                hidden = self.network.head(x, torch.cat(reads, dim=1))
                 scores = self.network.logits(hidden[0, -1]).float().log_softmax(-1)
             best = int(scores.argmax())
             log_probability += float(scores[best])

@@ -26,12 +26,14 @@ from torch.nn import functional as F
 from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, objection
 from titans_cli.model.attention import Heads, rotate
 from titans_cli.model.spec import TitansSpec
+from titans_cli.model.tokenizer import END, QUESTION, TitansTokenizer
 
 
 class StreamOutput(NamedTuple):
     hidden: Tensor  # [B, T, C, D], ready for `logits`
     state: MemoryState
     surprise: Tensor  # [B, T, C], |e|^2; meaningless where nothing was written
+    gain: Tensor  # [B, T, C], theta / (1 + theta): how much of its error a lone token gets written
 
 
 class StreamState(NamedTuple):
@@ -116,7 +118,6 @@ class MacBlock(nn.Module):
     def __init__(self, d_model: int, n_heads: int, persistent: int) -> None:
         super().__init__()
         self.norm_attention = RMSNorm(d_model)
-        self.norm_context = RMSNorm(d_model)
         self.attention = Attention(d_model, n_heads, persistent)
         self.gate = nn.Linear(d_model, d_model)
         self.norm_mlp = RMSNorm(d_model)
@@ -127,7 +128,7 @@ class MacBlock(nn.Module):
         if read_NCD is None:
             x_NCD = x_NCD + self.attention(normed)
         else:
-            x_NCD = x_NCD + self.attention(normed, self.norm_context(read_NCD))
+            x_NCD = x_NCD + self.attention(normed, read_NCD)
             x_NCD = x_NCD + self.gate(normed).sigmoid() * read_NCD
         out: Tensor = x_NCD + self.mlp(self.norm_mlp(x_NCD))
         return out
@@ -146,6 +147,9 @@ def reset_projections(network: nn.Module, spec: TitansSpec) -> None:
 class TitansNetwork(nn.Module):
     """Everything but the files around it. All methods are pure: the memory's state goes in and comes out."""
 
+    begins: Tensor
+    ends: Tensor
+
     def __init__(self, spec: TitansSpec) -> None:
         super().__init__()
         self.spec = spec
@@ -159,6 +163,8 @@ class TitansNetwork(nn.Module):
         self.upper = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.upper_layers))
         self.norm_out = RMSNorm(d)
         self.landmark_weight = nn.Linear(d, 1)
+        self.register_buffer("begins", torch.zeros(spec.vocab_size, dtype=torch.bool))
+        self.register_buffer("ends", torch.zeros(spec.vocab_size, dtype=torch.bool))
         self.landmark_head = nn.Linear(d, spec.d_landmark, bias=False)
         self.reset_parameters()
 
@@ -169,6 +175,14 @@ class TitansNetwork(nn.Module):
         nn.init.constant_(self.mac.gate.bias, 1.0)
         nn.init.orthogonal_(self.landmark_head.weight)
         self.memory.reset_parameters()
+
+    @torch.no_grad()
+    def know_sentences(self, tokenizer: TitansTokenizer) -> None:
+        """Note which tokens end a sentence and which may begin one, for `same_sentence`."""
+        for i in range(tokenizer.vocab_size):
+            text = tokenizer.backend.id_to_token(i) or ""
+            self.begins[i] = text.startswith("Ġ") or text[:1].isupper()
+            self.ends[i] = text.rstrip("\")]}'")[-1:] in (".", "?", "!")
 
     # ---- the trunk below the memory: independent of it, batched over segments
 
@@ -181,9 +195,26 @@ class TitansNetwork(nn.Module):
 
     def memory_inputs(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> SegmentInputs:
         """What the memory is to learn of N segments. `mask_NC` is True on real tokens, False on padding at the end."""
-        successor = torch.cat([tokens_NC[:, 1:], tokens_NC[:, :1]], dim=1)
-        target = self.norm_target(self.embedding(successor))
-        return self.memory.inputs(self.norm_memory(x_NCD), target, has_successor(mask_NC).to(x_NCD.dtype))
+        words = self.norm_target(self.embedding(tokens_NC))
+        target = torch.cat([words[:, 1:], words[:, :1]], dim=1)
+        bound = has_successor(mask_NC).to(x_NCD.dtype)
+        return self.memory.inputs(self.norm_memory(x_NCD), words, target, bound, self.same_sentence(tokens_NC, mask_NC))
+
+    def memory_queries(self, x_NCD: Tensor, tokens_NC: Tensor) -> Tensor:
+        """What each of N segments' tokens asks the memory: [N, C, K + T]."""
+        words = self.norm_target(self.embedding(tokens_NC))
+        return self.memory.queries(self.norm_memory(x_NCD), words, self.same_sentence(tokens_NC))
+
+    def same_sentence(self, tokens_NC: Tensor, mask_NC: Tensor | None = None) -> Tensor:
+        """Bool [N, C, C]: are two tokens of one sentence? Judged by the tokens; a question and its answer are one."""
+        ones = tokens_NC.new_ones(tokens_NC.shape[0], 1, dtype=torch.bool)
+        before_NC = tokens_NC[:, :-1]
+        asking = ((tokens_NC == QUESTION).cumsum(1) > (tokens_NC == END).cumsum(1))[:, 1:]
+        starts = self.ends[before_NC] & self.begins[tokens_NC[:, 1:]] & ~asking
+        starts = starts | (tokens_NC[:, 1:] == QUESTION) | (before_NC == END)
+        number_NC = torch.cat([ones, starts], dim=1).cumsum(1)
+        same = number_NC[:, :, None] == number_NC[:, None, :]
+        return same if mask_NC is None else same & mask_NC[:, None, :]
 
     def landmarks(self, x_NCD: Tensor, tokens_NC: Tensor, mask_NC: Tensor) -> Tensor:
         """A unit vector per segment [N, L]: weighted mean over its tokens of trunk state plus embedding."""
@@ -207,9 +238,9 @@ class TitansNetwork(nn.Module):
             surprise.append(s)
         return Absorbed(state, torch.cat(surprise), refused)
 
-    def read(self, state: MemoryState, x_NCD: Tensor) -> Tensor:
+    def read(self, state: MemoryState, x_NCD: Tensor, tokens_NC: Tensor) -> Tensor:
         """What the memory says at each token [N, C, D]; the state's batch is 1 or N."""
-        return self.memory.read(state, self.memory.queries(self.norm_memory(x_NCD)))
+        return self.memory.read(state, self.memory_queries(x_NCD, tokens_NC))
 
     def head(self, x_NCD: Tensor, read_NCD: Tensor | None) -> Tensor:
         """States and reads [N, C, D] to the last hidden states. No read: the same model with its memory off."""
@@ -225,24 +256,38 @@ class TitansNetwork(nn.Module):
     # ---- whole streams: segments for training, tokens for the transformers interface
 
     def forward(
-        self, tokens_BTC: Tensor, mask_BTC: Tensor, state: MemoryState | None = None, *, memory: bool = True
+        self,
+        tokens_BTC: Tensor,
+        mask_BTC: Tensor,
+        state: MemoryState | None = None,
+        *,
+        memory: bool = True,
+        asking: int = 0,
     ) -> StreamOutput:
-        """B streams of T segments: segment t reads the memory as segments < t left it, then is written."""
+        """B streams of T segments: segment t reads the memory as segments < t left it, then is written.
+
+        The last `asking` segments are questions: they are not written, and read the cells of all B streams at once.
+        """
         b, t, c = tokens_BTC.shape
         tokens, mask = tokens_BTC.flatten(0, 1), mask_BTC.flatten(0, 1)
         state = self.memory.initial_state(b) if state is None else state
         x = self.trunk(tokens)
         if not memory:
-            return StreamOutput(torch.unflatten(self.head(x, None), 0, (b, t)), state, x.new_zeros(b, t, c))
+            none = x.new_zeros(b, t, c)
+            return StreamOutput(torch.unflatten(self.head(x, None), 0, (b, t)), state, none, none)
         inputs = SegmentInputs(*(torch.unflatten(s, 0, (b, t)) for s in self.memory_inputs(x, tokens, mask)))
-        queries = torch.unflatten(self.memory.queries(self.norm_memory(x)), 0, (b, t))
+        queries = torch.unflatten(self.memory_queries(x, tokens), 0, (b, t))
         reads, surprise = [], []
-        for i in range(t):
+        for i in range(t - asking):
             reads.append(self.memory.read(state, queries[:, i]))
             state, s = self.memory.write(state, SegmentInputs(*(p[:, i] for p in inputs)))
             surprise.append(s)
+        for i in range(t - asking, t):
+            recalled = self.memory.recalled(state.weights, queries[:, i])
+            reads.append(self.memory.spoken(self.memory.route(recalled)))
+            surprise.append(torch.zeros_like(mask_BTC[:, i], dtype=recalled.dtype))
         hidden = torch.unflatten(self.head(x, torch.stack(reads, 1).flatten(0, 1)), 0, (b, t))
-        return StreamOutput(hidden, state, torch.stack(surprise, 1))
+        return StreamOutput(hidden, state, torch.stack(surprise, 1), inputs.theta / (1 + inputs.theta))
 
     def initial_state(self, batch: int = 1) -> StreamState:
         """The state before the first token."""
@@ -265,5 +310,5 @@ class TitansNetwork(nn.Module):
         rest = tokens[:, whole * length :]
         if rest.shape[1]:
             x = self.trunk(rest)
-            parts.append(self.head(x, self.read(learned, x) if memory else None))
+            parts.append(self.head(x, self.read(learned, x, rest) if memory else None))
         return torch.cat(parts, dim=1)[:, known:], StreamState(learned, rest)

@@ -14,6 +14,9 @@ VARIANTS = ("mac", "mag", "mal", "lmm")
 class TitansSpec:
     """Shape of a native model: of `TitansNetwork` (variant mac), or of a `StackNetwork` (mag, mal, lmm).
 
+    A memory cell takes `cell_segments` segments of one document, then the next one begins: so capacity grows with what
+    is read, and what one document wrote no other can overwrite.
+
     `segment_length` is part of the model: the memory is written once per segment, and in MAC attention never looks past
     one, so serving with another length than the one trained with degrades it.
 
@@ -30,13 +33,15 @@ class TitansSpec:
     segment_length: int = 128
     persistent_tokens: int = 8
     d_landmark: int = 128
-    d_key: int = 64
+    d_key: int = 48
+    d_topic: int = 112
     features: int = 4096
     d_value: int = 128
     conv: int = 4
     momentum: float = 0.0
     variant: str = "mac"
     window: int = 256
+    cell_segments: int = 32
     memory_depth: int = 2
     memory_expansion: float = 2.0
 
@@ -52,6 +57,8 @@ class TitansSpec:
     def memory(self) -> MemoryConfig:
         return MemoryConfig(
             d_key=self.d_key,
+            d_topic=self.d_topic,
+            span=self.segment_length,
             features=self.features,
             d_value=self.d_value,
             conv=self.conv,

@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--until", type=int, help="stop at this step, to be resumed later")
+    parser.add_argument("--local", type=float, default=0.0, help="export: added to the log scale of a key's local part")
+    parser.add_argument("--topic", type=float, default=0.0, help="export: added to the log scale of a key's topic")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
@@ -40,15 +42,13 @@ def main() -> None:
         print("resumed at" if resumed else "starting at", trainer.step, flush=True)
         trainer.train(args.until)
     elif args.action == "eval":
-        for width, facts, held_out in [(w, f, True) for w in (1024, 2048, spec.features) for f in (16, 64, 160)] + [
-            (spec.features, f, False) for f in (4, 16, 64, 160)
-        ]:
-            recipe = Recipe(segments=4 + facts // 2, facts=facts, questions=min(facts, 16), repeats=0, unknown=0.0)
-            figures = trainer.evaluate(width, size=4, recipe=recipe, held_out=held_out)
-            told = {"wording": "held out" if held_out else "trained on", "width": width, "facts": facts}
+        for facts, held_out in ((f, held_out) for held_out in (True, False) for f in (1, 4, 16, 32)):
+            recipe = Recipe(segments=4 + facts // 2, facts=facts, asking=1 + facts // 5, clozes=0, spans=0, unknown=0.0)
+            figures = trainer.evaluate(spec.features, recipe=recipe, held_out=held_out)
+            told = {"wording": "held out" if held_out else "trained on", "cells": 8, "facts a cell": facts}
             print(json.dumps({**told, "segments": recipe.segments, **figures}), flush=True)
     else:
-        export(trainer, args.out)
+        export(trainer, args.out, local=args.local, topic=args.topic)
 
 
 if __name__ == "__main__":

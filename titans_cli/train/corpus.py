@@ -34,6 +34,7 @@ MCHARS = {
     "eips": 1.5,
 }
 DEFAULT_MCHARS = 8.0
+LONGEST_SPAN = 60  # characters of an answer that is asked for as a span
 LONGEST_SENTENCE = 100  # tokens; longer ones (tables, lists) are left out of training
 PAIR_LENGTH = (40, 128)  # tokens of a question, of a passage
 
@@ -91,6 +92,8 @@ def prepare(data: Path, work: Path, vocab_size: int, seed: int = 0) -> None:
     tokenizer = TitansTokenizer.load(tokenizer_path)
     if not (work / "sentences.npz").exists():
         _save_sentences(texts, tokenizer, work / "sentences.npz")
+    if not (work / "spans.npz").exists():
+        _save_spans(data, tokenizer, work / "spans.npz")
     if not (work / "pairs.npz").exists():
         _save_pairs(data, texts, tokenizer, work / "pairs.npz", rng)
 
@@ -109,6 +112,25 @@ def _save_sentences(texts: list[str], tokenizer: TitansTokenizer, path: Path) ->
             docs.append(len(lengths))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     np.savez(path, tokens=np.concatenate(tokens), starts=starts, docs=np.asarray(docs, dtype=np.int64))
+
+
+def _save_spans(data: Path, tokenizer: TitansTokenizer, path: Path) -> None:
+    """Questions whose answer is a short span of a sentence: rows of (question, sentences around it, answer)."""
+    rows: list[tuple[list[int], list[int], list[int]]] = []
+    for file in sorted((data / "qa" / "train").glob("*.jsonl")):
+        for record in read_jsonl(file):
+            context, answer = record.get("context") or "", (record.get("answers") or [""])[0]
+            at = context.find(answer)
+            if not 0 < len(answer) <= LONGEST_SPAN or at < 0:
+                continue
+            spans = sentence_spans(context)
+            i = next((i for i, (a, b) in enumerate(spans) if a <= at < b), 0)
+            around = tokenizer.encode(context[slice(*spans[i])].replace("\n", " "))
+            if len(around) <= LONGEST_SENTENCE:
+                rows.append((tokenizer.encode(record["question"])[:40], around, tokenizer.encode(answer)))
+    flat = [part for row in rows for part in row]
+    starts = np.concatenate([[0], np.cumsum([len(p) for p in flat])]).astype(np.int64)
+    np.savez(path, tokens=np.concatenate([np.asarray(p, dtype=np.uint16) for p in flat]), starts=starts)
 
 
 def _pair_texts(data: Path, texts: list[str], rng: random.Random) -> Iterator[tuple[str, str]]:

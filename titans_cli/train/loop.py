@@ -2,13 +2,12 @@
 
 Loss = cross-entropy of what only the memory can predict (answers, repeated sentences)
      + 0.3 x cross-entropy of a sample of all other tokens
+     + 0.05 x the mean share of a token that is written, so that what nobody will ask for stays unwritten
      + every fourth step, a contrastive loss of question and passage landmarks (InfoNCE, in-batch negatives).
 
-The memory is carried from step to step, detached, for ever longer stretches (stateful training): streams then begin
-with a memory already full of other things, and the gates learn to leave unwritten what nobody will ask for.
-
-Step s draws its data from seed (seed, s) and checkpoints fall where the carried memory begins anew, so a resumed run
-sees what an uninterrupted one would have seen.
+Every stream is one cell, begun blank, as sessions begin a cell with every document; its questions read the cells of
+all streams of the batch, so that the right cell must answer loudest. Step s draws its data from seed (seed, s), so a
+resumed run sees what an uninterrupted one would have seen.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from titans_cli.memory import MemoryState
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
 from titans_cli.train.corpus import Corpus
-from titans_cli.train.streams import Batch, Recipe, Streams
+from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
 TEXT_WEIGHT = 0.3
+WRITE_WEIGHT = 0.05
 TEXT_SAMPLE = 0.15
 LANDMARK_EVERY = 4
 LANDMARK_PAIRS = 48
@@ -48,25 +47,24 @@ class Plan:
     batch: int = 4
     lr: float = 1.5e-3
     warmup: int = 100
-    width: int = 1024
+    width: int = 1024  # features while training
     seed: int = 0
     save_every: int = 200
     device: str = "cpu"
 
     def recipe(self, step: int) -> Recipe:
-        """The curriculum: more facts, and every third step a longer stream of fewer of them."""
-        share = min(1.0, 0.2 + step / (0.6 * self.steps))
-        if step % 3 == 2:
-            return Recipe(segments=16, facts=int(32 * share), questions=12, gap=int(5 * share))
-        return Recipe(segments=8, facts=max(4, int(24 * share)), questions=10, gap=0)
-
-    def carry(self, step: int) -> int:
-        """For how many steps the memory is carried before it begins anew; divides `save_every`."""
-        done = step / self.steps
-        return 5 if done < 0.35 else 10 if done < 0.55 else 20 if done < 0.75 else 40
+        """In turn: many short cells, which teaches to route among them, a few middling ones, two long ones."""
+        match step % 3:
+            case 0:
+                return Recipe(segments=2, facts=3, clozes=3, spans=1, asking=1)
+            case 1:
+                return Recipe(segments=6, facts=8, clozes=6, spans=2, asking=2)
+            case _:
+                return Recipe(segments=14, facts=12, clozes=10, spans=2, asking=3)
 
     def batch_size(self, step: int) -> int:
-        return max(1, self.batch * 8 // self.recipe(step).segments)
+        recipe = self.recipe(step)
+        return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
 
     def rate(self, step: int) -> float:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
@@ -81,16 +79,18 @@ class Trainer:
         self.tokenizer = TitansTokenizer.load(work / "tokenizer.json")
         self.corpus = Corpus.load(work / "sentences.npz")
         pairs = np.load(work / "pairs.npz")
+        self.spans = load_spans(work / "spans.npz")
+        self.words = Words(self.tokenizer)
         self.pairs = (pairs["questions"].astype(np.int64), pairs["passages"].astype(np.int64))
         torch.manual_seed(plan.seed)
         self.network = TitansNetwork(spec).to(plan.device)
         self.network.memory.features.width = plan.width
+        self.network.know_sentences(self.tokenizer)
         decay = [p for n, p in self.network.named_parameters() if p.ndim >= 2]
         plain = [p for n, p in self.network.named_parameters() if p.ndim < 2]
         self.optimizer = torch.optim.AdamW(
             [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.97)
         )
-        self.carried: dict[int, MemoryState] = {}  # by batch size
         self.step = 0
         self.tokens = 0
         self.seconds = 0.0
@@ -113,7 +113,10 @@ class Trainer:
         if not path.exists():
             return False
         tensors = load_file(path)
-        self.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+        trained = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
+        # the kernel does not depend on which frequencies were drawn, so a run may go on with more features
+        trained["memory.features.omega_KF"] = self.network.memory.features.omega_KF
+        self.network.load_state_dict(trained)
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith("optimizer."):
@@ -125,15 +128,17 @@ class Trainer:
         self.step, self.tokens, self.seconds = int(meta["step"]), int(meta["tokens"]), float(meta["seconds"])
         return True
 
+    def streams(self, seed: int, *, evaluation: bool = False) -> Streams:
+        length = self.network.spec.segment_length
+        spans = () if evaluation else self.spans
+        return Streams(self.corpus, self.tokenizer, length, seed, spans=spans, words=self.words, evaluation=evaluation)
+
     # ---- one step
 
     def losses(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """(loss on answers, loss on text, mean surprise of what was read)."""
+        """(loss on answers, loss on text, mean share that was written of what was read)."""
         tokens = torch.from_numpy(batch.tokens).to(self.plan.device)
-        if self.step % self.plan.carry(self.step) == 0:
-            self.carried.clear()
-        out = self.network(tokens, tokens != PAD, self.carried.get(len(tokens)))
-        self.carried[len(tokens)] = MemoryState(*(t.detach() for t in out.state))
+        out = self.network(tokens, tokens != PAD, asking=batch.asking)
         hidden = out.hidden[:, :, :-1]
         target = tokens[:, :, 1:]
         answer = torch.from_numpy(batch.answer).to(tokens.device)[:, :, 1:]
@@ -141,7 +146,7 @@ class Trainer:
         text = text & (torch.rand(text.shape, generator=generator).to(tokens.device) < TEXT_SAMPLE)
         answer_loss = F.cross_entropy(self.network.logits(hidden[answer]).float(), target[answer])
         text_loss = F.cross_entropy(self.network.logits(hidden[text]).float(), target[text])
-        return answer_loss, text_loss, out.surprise[:, :, :-1][target != PAD].mean()
+        return answer_loss, text_loss, out.gain[:, : -batch.asking, :-1][target[:, : -batch.asking] != PAD].mean()
 
     def landmark_loss(self, rng: np.random.Generator) -> Tensor:
         rows = rng.choice(len(self.pairs[0]), LANDMARK_PAIRS, replace=False)
@@ -160,13 +165,14 @@ class Trainer:
         while self.step < stop:
             begun = time.monotonic()
             seed = plan.seed * 1_000_003 + self.step
-            streams = Streams(self.corpus, self.tokenizer, self.network.spec.segment_length, seed)
+            torch.manual_seed(seed)
+            streams = self.streams(seed)
             batch = streams.batch(plan.batch_size(self.step), plan.recipe(self.step))
             for group in self.optimizer.param_groups:
                 group["lr"] = plan.rate(self.step)
             with torch.autocast(plan.device, torch.bfloat16):
-                answer, text, surprise = self.losses(batch, torch.Generator().manual_seed(seed))
-                loss = answer + TEXT_WEIGHT * text
+                answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
+                loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
                 if self.step % LANDMARK_EVERY == 0:
                     landmark = self.landmark_loss(np.random.default_rng(seed))
                     loss = loss + landmark
@@ -180,7 +186,7 @@ class Trainer:
             self.step += 1
             self.tokens += int(batch.answer.sum() + batch.text.sum())
             self.seconds += time.monotonic() - begun
-            for key, value in (("answer", answer), ("text", text), ("surprise", surprise), ("norm", norm)):
+            for key, value in (("answer", answer), ("text", text), ("written", written), ("norm", norm)):
                 running[key] = 0.95 * running.get(key, float(value)) + 0.05 * float(value)
             if self.step % 20 == 0:
                 rate = self.tokens / self.seconds
@@ -206,13 +212,12 @@ class Trainer:
         network, features = self.network, self.network.memory.features
         before, features.width = features.width, width or features.width
         network.eval()
-        recipe = recipe or Recipe(segments=12, facts=16, questions=16, repeats=0, unknown=0.0)
-        streams = Streams(self.corpus, self.tokenizer, network.spec.segment_length, 12_345, evaluation=held_out)
-        batch = streams.batch(size, recipe)
+        recipe = recipe or Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0.0)
+        batch = self.streams(12_345, evaluation=held_out).batch(size, recipe)
         tokens = torch.from_numpy(batch.tokens).to(self.plan.device)
         figures: dict[str, float] = {}
         for label, memory in (("on", True), ("off", False)):
-            hidden = network(tokens, tokens != PAD, memory=memory).hidden[:, :, :-1]
+            hidden = network(tokens, tokens != PAD, memory=memory, asking=recipe.asking).hidden[:, :, :-1]
             target, answer = tokens[:, :, 1:], torch.from_numpy(batch.answer).to(tokens.device)[:, :, 1:]
             right = network.logits(hidden[answer]).argmax(-1) == target[answer]
             number = torch.from_numpy(batch.first).to(tokens.device)[:, :, 1:][answer]
@@ -227,6 +232,13 @@ class Trainer:
         network.train()
         features.width = before
         return figures
+
+
+def load_spans(path: Path) -> list[tuple[list[int], list[int], list[int]]]:
+    data = np.load(path)
+    parts = np.split(data["tokens"].astype(np.int64), data["starts"][1:-1])
+    flat = [p.tolist() for p in parts]
+    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
 
 def checkpoint_meta(path: Path) -> dict[str, Any]:

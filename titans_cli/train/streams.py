@@ -1,13 +1,15 @@
-"""Training streams: real sentences and invented facts packed into segments, the questions in the last ones.
+"""Training streams: real sentences and invented facts packed into segments, and segments of questions about them.
 
-A stream is T segments of C tokens. Facts stand anywhere before the question segments; attention does not cross
-segments, so an answer token there can only be predicted through the memory.
+A stream is what one memory cell reads, T segments of C tokens, then Q segments of questions. Attention does not cross
+segments, so an answer can only be predicted through the memory. There are three kinds of question: about invented
+facts (tasks.py), about a name or number in a sentence of the prose, whose other words, some left out, are the question,
+and from question-answer pairs whose answer is a span of a real sentence.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,28 +17,32 @@ import numpy.typing as npt
 
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.train.corpus import Corpus
-from titans_cli.train.tasks import Maker
+from titans_cli.train.tasks import Fact, Maker, Relation
 
 UNKNOWN = "unknown"
+SALAD = 0.35  # share of the facts that are said in no sentence at all
+LONGEST_CLOZE = 8  # tokens of a name or number that is asked for
+Asked = tuple[list[int], list[int]]  # question, answer
 
 
 @dataclass(frozen=True)
 class Batch:
-    tokens: npt.NDArray[np.int64]  # [B, T, C]
+    tokens: npt.NDArray[np.int64]  # [B, T + Q, C]
     answer: npt.NDArray[np.bool_]  # tokens that only the memory can predict
     text: npt.NDArray[np.bool_]  # every other real token
-    first: npt.NDArray[np.int64]  # [B, T, C]: 1 + running number of the question an answer token belongs to, else 0
+    first: npt.NDArray[np.int64]  # [B, T + Q, C]: 1 + running number of the question an answer token belongs to, else 0
+    asking: int  # Q
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How full a stream is. `gap` segments without facts stand between the facts and the questions."""
+    """What a stream holds. `asking` segments of questions follow `segments` segments of text."""
 
     segments: int
     facts: int
-    questions: int
-    gap: int = 0
-    repeats: int = 2  # sentences of the stream said again at its end, to be continued from memory
+    asking: int = 1
+    clozes: int = 4
+    spans: int = 2
     unknown: float = 0.03  # share of questions about something never said
 
 
@@ -48,6 +54,9 @@ class Packer:
         self.rows: list[list[int]] = [[]]
         self.marks: list[list[int]] = [[]]
 
+    def fits(self, size: int, rows: int) -> bool:
+        return len(self.rows) < rows or (len(self.rows) == rows and len(self.rows[-1]) + size <= self.length)
+
     def add(self, ids: list[int], mark: list[int]) -> None:
         ids, mark = ids[: self.length], mark[: self.length]
         if len(self.rows[-1]) + len(ids) > self.length:
@@ -57,15 +66,67 @@ class Packer:
         self.marks[-1] += mark
 
 
+class Words:
+    """Which tokens begin a word, and which words are worth asking for: names and numbers."""
+
+    def __init__(self, tokenizer: TitansTokenizer) -> None:
+        texts = [tokenizer.backend.id_to_token(i) or "" for i in range(tokenizer.vocab_size)]
+        self.begins = [t.startswith("Ġ") for t in texts]
+        self.rare = [t[1:2].isupper() or t == "Ġ" for t in texts]
+        self.solid = [any(c.isalnum() for c in t.removeprefix("Ġ")) for t in texts]
+        self.blanks = [tokenizer.encode(t) for t in ("what", "which", "who", "...", "___", "how many", "where")]
+
+    def split(self, ids: Sequence[int]) -> list[list[int]]:
+        words: list[list[int]] = []
+        for token in ids:
+            if self.begins[token] or not words:
+                words.append([])
+            words[-1].append(token)
+        return words
+
+    def cloze(self, ids: Sequence[int], rng: random.Random) -> Asked | None:
+        """A question that is the sentence's other words, some of them left out, and the word that answers it."""
+        words = self.split(ids)
+        able = [i for i, w in enumerate(words) if i and self.rare[w[0]] and any(self.solid[t] for t in w)]
+        if not able or len(words) < 6:
+            return None
+        at = rng.choice(able)
+        end = at + 1
+        while end < len(words) and end in able and rng.random() < 0.7:  # a name of several words
+            end += 1
+        answer = [t for w in words[at:end] for t in w]
+        while answer and not self.solid[answer[-1]]:
+            answer.pop()
+        if not 0 < len(answer) <= LONGEST_CLOZE:
+            return None
+        keep = rng.uniform(0.6, 1.0)
+        near = range(max(0, at - rng.randrange(4, 14)), min(len(words), end + rng.randrange(4, 14)))
+        rest = [words[i] for i in near if not at <= i < end and rng.random() < keep]
+        if rng.random() < 0.3:
+            rng.shuffle(rest)
+        rest.insert(rng.choice((0, len(rest), min(len(rest), at - near.start))), rng.choice(self.blanks))
+        return [t for w in rest for t in w], answer
+
+
 class Streams:
-    """Draws batches. `evaluation` draws from held-out phrasings."""
+    """Draws batches. `evaluation` draws facts in held-out phrasings and asks for nothing else."""
 
     def __init__(
-        self, corpus: Corpus, tokenizer: TitansTokenizer, length: int, seed: int, *, evaluation: bool = False
+        self,
+        corpus: Corpus,
+        tokenizer: TitansTokenizer,
+        length: int,
+        seed: int,
+        *,
+        spans: Sequence[tuple[list[int], list[int], list[int]]] = (),
+        words: Words | None = None,
+        evaluation: bool = False,
     ) -> None:
         self.corpus, self.tokenizer, self.length = corpus, tokenizer, length
         self.rng = random.Random(seed)
         self.maker = Maker(self.rng, evaluation=evaluation)
+        self.words = words or Words(tokenizer)
+        self.spans = spans
 
     def _prose(self) -> Iterator[list[int]]:
         docs = self.corpus.docs
@@ -77,65 +138,71 @@ class Streams:
                 if self.rng.random() < 0.02:
                     break
 
-    def _ask(self, packer: Packer, question: str, answer: str, number: int) -> None:
-        q = [QUESTION, *self.tokenizer.encode(question), ANSWER]
-        a = [*self.tokenizer.encode(answer), END]
-        packer.add(q + a, [0] * len(q) + [number] * len(a))
-
-    def stream(self, recipe: Recipe) -> tuple[list[list[int]], list[list[int]]]:
-        rng, maker = self.rng, self.maker
-        facts, to_ask = [], []
+    def _facts(self, recipe: Recipe) -> tuple[list[list[int]], list[Asked]]:
+        rng, maker, encode = self.rng, self.maker, self.tokenizer.encode
+        said, asked = [], list[Asked]()
         for _ in range(recipe.facts):
             fact, relation, entity = maker.fact()
-            facts.append(fact.statement)
-            if rng.random() < 0.12:  # said again later with another value: the latest wins
-                newer, _, _ = maker.fact(relation, entity)
-                facts.append(newer.statement)
-                fact = newer
-            to_ask.append((fact.question, fact.answer))
-        rng.shuffle(to_ask)
-        asked = to_ask[: recipe.questions]
-        asked = [(maker.fact()[0].question, UNKNOWN) if rng.random() < recipe.unknown else qa for qa in asked]
+            salad = not maker.evaluation and rng.random() < SALAD
+            said.append(self._salad(fact, relation, entity) if salad else encode(fact.statement))
+            if rng.random() < 0.1:  # said again later with another value: the latest wins
+                fact = maker.fact(relation, entity)[0]
+                said.append(encode(fact.statement))
+            if rng.random() < recipe.unknown:
+                asked.append((encode(maker.fact()[0].question), encode(UNKNOWN)))
+            else:
+                asked.append((encode(fact.question), encode(fact.answer)))
+        return said, asked
 
-        tail = Packer(self.length)
-        for number, (question, answer) in enumerate(asked, start=1):
-            self._ask(tail, question, answer, number)
-        body_segments = max(1, recipe.segments - len(tail.rows) - recipe.gap)
-        body = Packer(self.length)
-        encoded = [self.tokenizer.encode(f) for f in facts]
-        room = body_segments * self.length * 0.86 - sum(map(len, encoded))
+    def _salad(self, fact: Fact, relation: Relation, entity: str) -> list[int]:
+        """The fact among words of the prose, in any order: a value must be known by its own look, not by a wording."""
+        rng = self.rng
+        words = self.words.split(next(self._prose()))[: rng.randrange(3, 16)]
+        for part in (fact.answer, relation.attribute, entity):
+            if part:
+                words.insert(rng.randrange(len(words) + 1), self.tokenizer.encode(part))
+        return [t for word in words for t in word][: self.length]
+
+    def stream(self, recipe: Recipe) -> tuple[list[list[int]], list[list[int]]]:
+        rng = self.rng
+        said, asked = self._facts(recipe)
+        for _ in range(recipe.spans if self.spans else 0):
+            question, sentence, answer = self.spans[rng.randrange(len(self.spans))]
+            said.insert(rng.randrange(len(said) + 1), sentence)
+            asked.append((question, answer))
+        room = recipe.segments * self.length * 0.86 - sum(map(len, said))
         sentences: list[list[int]] = []
         for ids in self._prose():
             if room < len(ids):
                 break
             room -= len(ids)
             sentences.append(ids)
-        repeated = rng.sample(sentences, min(recipe.repeats, len(sentences)))
-        slots = sorted(rng.randrange(len(sentences) + 1) for _ in encoded)  # order kept: the latest wins
+        rng.shuffle(picked := list(sentences))
+        clozes = (c for ids in picked if (c := self.words.cloze(ids, rng)))
+        asked += [c for c, _ in zip(clozes, range(recipe.clozes))]  # noqa: B905  the shorter decides
+
+        body = Packer(self.length)
+        slots = sorted(rng.randrange(len(sentences) + 1) for _ in said)  # order kept: the latest wins
         for i in range(len(sentences) + 1):
             while slots and slots[0] == i:
                 slots.pop(0)
-                ids = encoded.pop(0)
+                ids = said.pop(0)
                 body.add(ids, [0] * len(ids))
             if i < len(sentences):
                 body.add(sentences[i], [0] * len(sentences[i]))
-        gap = Packer(self.length)
-        while recipe.gap and len(gap.rows) <= recipe.gap:
-            for ids in self._prose():
-                gap.add(ids, [0] * len(ids))
-                if len(gap.rows) > recipe.gap:
-                    break
-        rows, marks = body.rows, body.marks
-        if recipe.gap:
-            rows, marks = rows + gap.rows[: recipe.gap], marks + gap.marks[: recipe.gap]
-        for ids in repeated:
-            mark = [0] * min(5, len(ids)) + [-1] * max(0, len(ids) - 5)
-            tail.add(ids, mark)
-        rows, marks = rows + tail.rows, marks + tail.marks
-        return rows[-recipe.segments :], marks[-recipe.segments :]
+        rows, marks = body.rows[: recipe.segments], body.marks[: recipe.segments]
+        blank: list[list[int]] = [[] for _ in range(recipe.segments - len(rows))]
+        tail = Packer(self.length)
+        rng.shuffle(asked)
+        for number, (question, answer) in enumerate(asked, start=1):
+            q, a = [QUESTION, *question, ANSWER], [*answer, END]
+            if tail.fits(len(q + a), recipe.asking):
+                tail.add(q + a, [0] * len(q) + [number] * len(a))
+        short: list[list[int]] = [[] for _ in range(recipe.asking - len(tail.rows))]
+        return rows + blank + tail.rows + short, marks + blank + tail.marks + short
 
     def batch(self, size: int, recipe: Recipe) -> Batch:
-        shape = (size, recipe.segments, self.length)
+        shape = (size, recipe.segments + recipe.asking, self.length)
         tokens = np.full(shape, PAD, dtype=np.int64)
         marks = np.zeros(shape, dtype=np.int64)
         for b in range(size):
@@ -144,4 +211,4 @@ class Streams:
                 tokens[b, t, : len(row)] = row
                 marks[b, t, : len(mark)] = mark
         real = tokens != PAD
-        return Batch(tokens, marks != 0, real & (marks == 0), np.maximum(marks, 0))
+        return Batch(tokens, marks != 0, real & (marks == 0), np.maximum(marks, 0), recipe.asking)

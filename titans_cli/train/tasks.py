@@ -17,6 +17,20 @@ CODAS = ["", "", "", "n", "r", "l", "s", "x", "m", "th", "nd", "rk", "st", "v", 
 ENDINGS = ["ite", "ine", "ane", "ium", "or", "us", "a", "en", "ol", "ex", "ar", "on", "is", "um"]
 UNITS = "kelvin metres hours days kilograms volts percent kilometres seconds degrees litres watts units points tonnes".split()
 COLOURS = "crimson amber violet teal ochre indigo scarlet ivory olive azure maroon turquoise".split()
+# For names made of real words; none of them is in benchmarks/niah.py.
+WORDS = (
+    "amber angry apple arrow autumn bamboo barrel basin beacon bitter blanket blossom bold branch brave breeze bridge "
+    "bright bronze bucket butter button cabin calm candle careful carpet castle cavern chalk cheerful cherry chimney "
+    "circle clever clock cloud cobalt comet copper coral cotton cradle crystal curious dancing dawn deep desert "
+    "diamond dizzy dragon dusty eagle early echo elder emerald empty engine fabric falcon feather fern fiddle flame "
+    "flint forest fossil frozen garden garnet giant ginger glacier golden grain granite grateful hammer happy harbor "
+    "hazel heavy hidden honest honey humble icy iron island ivory jade jolly journal jungle kettle kind ladder lake "
+    "lemon light lively lonely loud lucky magnet maple meadow mellow merry meteor mirror misty mountain narrow needle "
+    "noble nutmeg oak ocean olive orange oyster paper patient pearl pebble pepper pilot pine planet plum polite proud "
+    "purple puzzle quick rain raven ribbon river rocket rough royal rusty sailor salt shadow sharp shell shy silent "
+    "silver simple sleepy smooth snow spice spider spring star steady stone storm strange sugar summer swift table "
+    "temple tender tiger timber tower tulip umbrella valley violin warm whale wheat wild willow window winter wise wolf"
+).split()
 ATTRIBUTES = (
     "melting point|capital|inventor|length|main export|operating voltage|density|founding year|colour|password|half-life|"
     "chief engineer|home town|special number|access code|mascot|boiling point|population|height|serial number|director|"
@@ -111,6 +125,36 @@ _OPENINGS = (
     "Again: ",
     "Now, ",
 )
+# Said around a statement, now and then: a fact in prose seldom stands alone in its sentence.
+_BEFORE = (
+    "In {y}, ",
+    "As noted earlier, ",
+    "According to {n}, ",
+    "Interestingly, ",
+    "To everyone's surprise, ",
+    "However, ",
+    "After a long debate it was settled that ",
+    "Moreover, ",
+    "Table {d} shows that ",
+    "For the record, ",
+    "In the words of {n}, ",
+    "It turned out that ",
+    "By then, ",
+    "We also note that ",
+    "As {n} and others have shown, ",
+)
+_AFTER = (
+    ", as {n} wrote",
+    ", which surprised the reviewers",
+    " (see Figure {d})",
+    ", although some doubt it",
+    ", and this has not changed since {y}",
+    " [{d}]",
+    ", which is why we mention it here",
+    ", a result that was confirmed in {y}",
+    ", as far as we know",
+    ", at least according to {n}",
+)
 RELATIONS = (
     Relation(("{e} was born in {v}.", "{e} comes from {v}.", "In {v}, {e} was born.", "Born in {v}, {e} left early.", "The birthplace of {e} is {v}.", "{e} first saw the light of day in {v}.", "{e}, born in {v}, wrote several books."), ("Where was {e} born?", "Where does {e} come from?", "Name the place where {e} was born.", "Which place saw the birth of {e}?", "{e} was born where?", "Do you know where {e} was born?", "What is the birthplace of {e}?", "In which place was {e} born?"), "place", "person"),
     Relation(("{e} was founded in {v}.", "{e} has existed since {v}.", "The year {v} saw the founding of {e}.", "{e} was set up in {v}.", "The company {e} dates back to {v}.", "In {v}, a group of engineers founded {e}."), ("When was {e} founded?", "Since when does {e} exist?", "Give the year in which {e} was founded.", "How old is {e}, that is, when was it founded?", "The founding of {e} was when?", "In which year was {e} founded?", "What year does {e} date back to?"), "year", "place"),
@@ -152,6 +196,8 @@ class Maker:
                 self.name().lower() + r.choice(ENDINGS) if r.random() < 0.6 else f"{self.name()}-{r.randrange(1, 99)}"
             )
         if kind == "word":
+            if r.random() < 0.6:
+                return f"{r.choice(WORDS)}{r.choice('-- ')}{r.choice(WORDS)}"
             return self.name().lower()
         if kind == "year":
             return str(r.randrange(1700, 2040))
@@ -192,7 +238,7 @@ class Maker:
                 _GENERIC_STATEMENTS,
                 _GENERIC_QUESTIONS,
                 r.choice(kinds),
-                r.choice(("person", "place", "material", "material", "place", "code")),
+                r.choice(("person", "place", "material", "material", "place", "code", "word")),
                 r.choice(ATTRIBUTES),
             )
         weights = [0.3 if rel.value == "uuid" else 1.0 for rel in RELATIONS]  # a uuid is thirty tokens long
@@ -200,6 +246,15 @@ class Maker:
 
     def _phrase(self, phrasings: tuple[str, ...]) -> str:
         return phrasings[-1] if self.evaluation else self.rng.choice(phrasings[:-1])
+
+    def _framed(self, statement: str) -> str:
+        r = self.rng
+        fill = {"n": self.name(), "y": r.randrange(1900, 2030), "d": r.randrange(1, 40)}
+        if r.random() < 0.3:
+            statement = r.choice(_BEFORE).format(**fill) + statement
+        if r.random() < 0.2 and statement.endswith("."):
+            statement = statement[:-1] + r.choice(_AFTER).format(**fill) + "."
+        return statement
 
     def fact(self, relation: Relation | None = None, entity: str | None = None) -> tuple[Fact, Relation, str]:
         relation = relation or self.relation()
@@ -210,4 +265,6 @@ class Maker:
         question = self._phrase(relation.questions).format(**fill)
         if not self.evaluation and self.rng.random() < 0.25:
             question = self.rng.choice(_OPENINGS) + question
+        if not self.evaluation and relation.value != "code":
+            statement = self._framed(statement)
         return Fact(statement[0].upper() + statement[1:], question[0].upper() + question[1:], value), relation, entity
