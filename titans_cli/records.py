@@ -95,14 +95,13 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """One committed memory state. `source_id` is the last source that had been (partly) read."""
+    """One committed cell: the memory of a stretch of one document. Later cells of the document have higher `cell`s."""
 
-    number: int
-    parent: int | None
-    position: int  # tokens
-    source_id: int | None
-    blocks_done: int  # of that source
-    sha256: str  # of the file
+    number: int  # of its file; a newer state of the same cell has a higher one
+    source_id: int
+    cell: int  # within its document, from 0
+    blocks_done: int  # of the document: this cell has learned those from the previous cell's `blocks_done` up to here
+    sha256: str  # of the file, which holds nothing but what was learned: equal digests, equal memories
     size: int
     created: str
 
@@ -153,7 +152,7 @@ class EntryInfo:
     note: str | None
     sources: tuple[Mapping[str, Any], ...]  # uri, sha256, tokens, title
     position: int  # tokens
-    memory_sha256: str
+    memory_sha256: str  # of the file with all cells
     episodes_sha256: str
 
 
@@ -173,8 +172,52 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """A block that was looked at for an answer."""
+
+    block: int  # its id in the session
+    source: str
+    page: int
+    start: int  # offsets into the page's text
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeTold:
+    """A theme of the whole. `series`: (year or span of years, documents with it, documents), oldest first."""
+
+    phrase: str
+    direction: str  # "rising", "falling", "vanishing", "steady", "frequent"
+    documents: int
+    series: tuple[tuple[str, int, int], ...]
+    company: tuple[str, ...]  # phrases that often stand with it
+    citations: tuple[int, ...]  # numbers
+
+
+@dataclass(frozen=True, slots=True)
+class DisagreementTold:
+    """Sources that say different things of one matter; a side is (its year or None, the number of its citation)."""
+
+    topic: str
+    sides: tuple[tuple[int | None, int], ...]
+    status: str  # "open", "resolved", "unknown"
+    about: tuple[int, ...]  # citations that speak of the disagreement itself
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a deliberate answer did for one part of its question."""
+
+    part: str
+    draft: tuple[str, ...]  # sentences proposed
+    kept: tuple[str, ...]  # those that their evidence supports
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """`support` is "evidence" when the retained text carries it, "none" when nothing in the session answers."""
+    """`support`: "evidence" when the retained text carries it, "memory" when only the memory was asked, or "none"."""
 
     question: str
     support: str
@@ -184,6 +227,17 @@ class Answer:
     session: str
     snapshot: int
     seconds: float
+    kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary"
+    short: str | None = None  # the answer proper, a few words of the first citation, if they could be told
+    agrees: bool | None = None  # whether what was recalled stands in what is cited; None when nothing was recalled
+    confidence: float | None = None  # of the recollection
+    lead: str = ""  # of an answer about the whole: its first paragraph
+    themes: tuple[ThemeTold, ...] = ()
+    disagreements: tuple[DisagreementTold, ...] = ()
+    alone: tuple[str, ...] = ()  # documents that share no theme with the others
+    evidence: tuple[Evidence, ...] = ()
+    route: str = "fast"  # "fast", "deliberate"
+    steps: tuple[Step, ...] = ()
 
 
 # ---------------------------------------------------------------- progress
@@ -198,10 +252,19 @@ class IngestStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileSkipped:
-    """Nothing to do for this file: already read, unchanged. `reason` is "unchanged" or "changed"."""
+    """Nothing to do for this file: already read. `reason` is "unchanged"."""
 
     source: str
     reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanged:
+    """The file is not what the session read under this name. `kept`: the old version stays beside the new one."""
+
+    source: str
+    kept: bool
     message: str
 
 
@@ -246,7 +309,7 @@ class FileFinished:
     blocks: int
     tokens: int
     surprise: float
-    snapshot: int
+    snapshot: int  # the number of the newest
     warnings: tuple[str, ...]
 
 
@@ -270,5 +333,13 @@ class IngestFinished:
 
 
 IngestEvent = (
-    IngestStarted | FileSkipped | FileStarted | BlocksRead | BlockRefused | FileFinished | FileFailed | IngestFinished
+    IngestStarted
+    | FileSkipped
+    | FileChanged
+    | FileStarted
+    | BlocksRead
+    | BlockRefused
+    | FileFinished
+    | FileFailed
+    | IngestFinished
 )

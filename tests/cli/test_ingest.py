@@ -70,17 +70,54 @@ def test_the_same_content_under_another_name_is_skipped(
     assert memory() == before
 
 
-def test_a_changed_file_is_reported_with_exit_3_and_not_read(
-    titans: Titans, papers: Done, documents: list[Path], memory: Memory
+def test_a_changed_file_takes_the_place_of_what_was_read_of_it(
+    titans: Titans, papers: Done, documents: list[Path], home: Home, memory: Memory
 ) -> None:
-    before = memory()
+    """At the end, said before it starts; the session equals one that never read the old version."""
+    old = documents[1].read_text().split(". ")[0]
     write_document(documents[1], seed=77)
     done = titans("ingest", *documents, "--json")
-    assert done.code == 3
-    (failed,) = events(done, "file-failed")
-    assert (failed["source"], failed["kind"]) == (str(documents[1]), "changed")
-    assert failed["hint"]
+    assert done.code == 0
+    (changed,) = events(done, "file-changed")
+    assert (changed["source"], changed["kept"]) == (str(documents[1]), False)
+    assert "forgetting the old version" in str(changed["message"])
+    order = [line["schema"].split("/")[0].rsplit(".", 1)[1] for line in done.lines]
+    assert order.index("file-changed") < order.index("file-started")
     assert names(events(done, "file-skipped")) == ["00.txt", "02.txt"]
+    assert titans("session", "new", "never").code == 0
+    assert titans("ingest", documents[0], documents[2], documents[1]).code == 0
+    assert memory("papers") == memory("never")
+    assert not [p for p in (home.sessions_dir / "papers").rglob("*") if p.is_file() and old.encode() in p.read_bytes()]
+
+
+def test_append_reads_a_changed_file_beside_its_old_version(
+    titans: Titans, papers: Done, documents: list[Path], memory: Memory
+) -> None:
+    write_document(documents[1], seed=77)
+    done = titans("ingest", *documents, "--append", "--json")
+    assert done.code == 0
+    (changed,) = events(done, "file-changed")
+    assert changed["kept"]
+    shown = titans("session", "show", "--json").document
+    assert [Path(s["uri"]).name for s in shown["sources"]] == ["00.txt", "01.txt", "02.txt", "01.txt"]
+    before = memory()
+    assert names(events(titans("ingest", *documents, "--append", "--json"), "file-skipped")) == [
+        "00.txt",
+        "01.txt",
+        "02.txt",
+    ]
+    assert memory() == before
+
+
+@pytest.mark.parametrize("broken", [b"", b"%PDF-1.7 torn"], ids=["empty", "corrupt"])
+def test_a_changed_file_that_cannot_be_read_keeps_the_old_memory_and_is_reported(
+    titans: Titans, papers: Done, documents: list[Path], memory: Memory, broken: bytes
+) -> None:
+    before = memory()
+    documents[1].write_bytes(broken)
+    done = titans("ingest", *documents)
+    assert done.code == 3
+    assert "the session keeps the version it read before" in done.err
     assert memory() == before
 
 
@@ -154,5 +191,5 @@ def test_show_tells_what_was_read(titans: Titans, papers: Done, documents: list[
     shown = titans("session", "show", "--json").document
     assert [(s["uri"], s["pages"]) for s in shown["sources"]] == [(str(p.resolve()), 1) for p in documents]
     assert all(s["blocks_done"] == s["blocks_total"] > 0 for s in shown["sources"])
-    assert shown["snapshot"]["position"] == sum(s["tokens"] for s in shown["sources"])
+    assert shown["position"] == sum(s["tokens"] for s in shown["sources"])
     assert shown["current"]

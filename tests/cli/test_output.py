@@ -17,7 +17,7 @@ import typer
 
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment, retained, write_document
-from titans_cli.cli import render
+from titans_cli.cli import render, telling
 from titans_cli.cli.app import app
 from titans_cli.cli.options import Output
 from titans_cli.records import Answer, Citation
@@ -36,6 +36,16 @@ JSON_COMMANDS = [
     ["ingest", "{new}"],
     ["ingest", "{new}", "-q"],
     ["run", "{new}", "--ask", QUESTION],
+    ["session", "log"],
+    ["session", "forget", "1", "--yes"],
+    ["session", "rewind", "--to", "1", "--yes"],
+    ["session", "fork", "copy"],
+    ["session", "fork", "--dry-run"],
+    ["session", "export", "{new}", "--yes"],
+    ["session", "gc", "--older-than", "1d"],
+    ["session", "repair"],
+    ["check"],
+    ["check", "--replay"],
     ["session", "discard", "--dry-run"],
     ["session", "discard", "--yes"],
     ["session", "promote", "--yes"],
@@ -52,6 +62,10 @@ FAILING = [
     ["run", "{missing}", "--ask", QUESTION],
     ["session", "promote"],
     ["session", "show", "nowhere"],
+    ["session", "forget", "nothing", "--yes"],
+    ["session", "rewind", "--to", "nothing", "--yes"],
+    ["session", "import", "{missing}"],
+    ["check", "nowhere"],
     ["ltm", "show", "nowhere"],
 ]
 
@@ -221,7 +235,7 @@ def test_no_color_is_honoured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("NO_COLOR", value)
         terminal = Terminal()
         monkeypatch.setattr(sys, "stdout", terminal)
-        render.answer(result, Output())
+        telling.answer(result, Output())
         shown[name] = terminal.getvalue()
     assert "\x1b[1m" in shown["coloured"]
     assert "\x1b" not in shown["plain"]

@@ -25,7 +25,7 @@ def test_seconds(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1d", "1m30s", "soon", "1e3", ".5", "5.", "nan", "inf"])
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1w", "1m30s", "soon", "1e3", ".5", "5.", "nan", "inf"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         seconds(text)

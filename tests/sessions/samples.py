@@ -43,13 +43,13 @@ def open_session(home: Home, name: str | None = None) -> SessionStore:
 
 
 def memory_of(store: SessionStore) -> str:
-    """The digest of the newest snapshot's tensors."""
-    return store.memory_sha256(store.latest_snapshot())
+    """The digest of the whole memory."""
+    return store.memory_sha256()
 
 
-def tensor_bytes(store: SessionStore) -> dict[str, bytes]:
-    """The newest memory itself, bit for bit."""
-    return {name: tensor.numpy().tobytes() for name, tensor in store.load_latest()[1].items()}
+def tensor_bytes(store: SessionStore) -> list[dict[str, bytes]]:
+    """The memory itself, cell by cell, bit for bit."""
+    return [{name: t.numpy().tobytes() for name, t in tensors.items()} for _, tensors in store.cells()]
 
 
 def retained(store: SessionStore) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def retained(store: SessionStore) -> dict[str, Any]:
             "pages": {s.id: episodes.pages(s.id) for s in sources},
             "blocks": {s.id: episodes.blocks_of(s.id) for s in sources},
             "landmarks": episodes.landmarks(),
-            "position": episodes.latest_snapshot().position,
+            "position": episodes.position(),
             "read": [(e.text, e.data) for e in episodes.events() if e.kind == "read"],
             "memory": tensor_bytes(store),
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from tests.sessions.samples import (
     LONG,
     memory_of,
@@ -15,6 +17,7 @@ from tests.sessions.samples import (
     write_document,
     write_documents,
 )
+from titans_cli.model.engine import Engine
 from titans_cli.store import Home
 
 
@@ -99,14 +102,43 @@ def test_how_often_it_commits_does_not_change_what_it_learns(home: Home, tmp_pat
         start(home, name, tiny_folder)
         read_into(home, name, [path], commit_seconds=seconds)
     often, once = open_session(home, "often"), open_session(home, "once")
-    assert often.latest_snapshot().number > once.latest_snapshot().number == 1
+    with often.episodes() as many, once.episodes() as few:
+        assert many.newest_snapshot() > few.newest_snapshot() == len(few.snapshots()) > 1
     assert retained(often) == retained(once)
 
 
 def test_every_session_starts_from_the_same_blank_memory(home: Home, tmp_path: Path, tiny_folder: Path) -> None:
     first = start(home, "first", tiny_folder)
     blank = memory_of(first)
-    assert all(not any(raw) for raw in tensor_bytes(first).values())
+    assert tensor_bytes(first) == []
     read_into(home, "first", write_documents(tmp_path, 2))
     second = start(home, "second", tiny_folder)
     assert memory_of(second) == blank != memory_of(first)
+
+
+def test_what_a_document_leaves_in_memory_does_not_depend_on_what_was_read_before(
+    home: Home, tmp_path: Path, tiny_folder: Path
+) -> None:
+    """Each starts from the initial memory, so no document wears off another."""
+    paths = write_documents(tmp_path, 3)
+    start(home, "all", tiny_folder)
+    read_into(home, "all", paths)
+    for path, cell in zip(paths, tensor_bytes(open_session(home, "all")), strict=True):
+        alone = start(home, path.stem, tiny_folder)
+        read_into(home, path.stem, [path])
+        assert tensor_bytes(alone) == [cell]
+
+
+def test_a_long_document_is_cut_into_cells_each_from_the_initial_memory(
+    home: Home, tmp_path: Path, tiny_folder: Path, tiny_engine: Engine
+) -> None:
+    store = start(home, "long", tiny_folder)
+    read_into(home, "long", [write_document(tmp_path / "long.txt", sentences=LONG)])
+    with store.episodes() as episodes:
+        cells = episodes.cells_of(1)
+        segments = tiny_engine.segments(episodes.pages(1))
+    size = tiny_engine.cell_segments
+    assert [c.blocks_done for c in cells] == [*range(size, len(segments), size), len(segments)]
+    for (info, tensors), begun in zip(store.cells(), range(0, len(segments), size), strict=True):
+        alone = tiny_engine.read(tiny_engine.initial_state(), segments[begun : info.blocks_done]).state
+        assert all(torch.equal(tensors[name], t) for name, t in tiny_engine.to_tensors(alone).items())

@@ -26,7 +26,7 @@ from tests.sessions.samples import (
     write_documents,
 )
 from titans_cli.errors import Interrupted
-from titans_cli.records import BlocksRead, FileFailed, FileSkipped, FileStarted
+from titans_cli.records import BlocksRead, FileChanged, FileFailed, FileSkipped, FileStarted
 from titans_cli.store import Home
 
 
@@ -105,10 +105,11 @@ def test_a_killed_ingest_run_again_ends_with_the_same_bytes(job: Job, kill: Kill
 def test_a_snapshot_without_a_row_is_not_taken_for_committed(job: Job, kill: Killer) -> None:
     kill(job, "commit", 3)
     killed = open_session(job.home, "killed")
-    newest = killed.latest_snapshot().number
-    assert (killed.folder / "snapshots" / f"{newest + 1:08d}.safetensors").exists()
     with killed.episodes() as episodes:
-        assert sum(s.tokens for s in episodes.sources()) == killed.latest_snapshot().position
+        newest = episodes.newest_snapshot()
+        assert (killed.folder / "snapshots" / f"{newest + 1:08d}.safetensors").exists()
+        assert [info for info, _ in killed.cells()][-1].number == newest
+        assert sum(s.tokens for s in episodes.sources()) == episodes.position()
 
 
 def test_killed_twice_is_no_different(job: Job, kill: Killer) -> None:
@@ -138,11 +139,19 @@ def test_a_begun_document_is_finished_from_the_retained_text_when_its_file_is_go
 
 
 def test_a_begun_document_is_finished_as_it_was_begun_when_its_file_has_changed(job: Job, kill: Killer) -> None:
+    """The new version is read beside it with `append`, and in its place otherwise."""
     kill(job, "batch", 4)
     write_document(job.paths[1], sentences=40, seed=99)
-    events = read_into(job.home, "killed", job.paths, commit_seconds=0)
-    assert [e.kind for e in events if isinstance(e, FileFailed)] == ["changed"]
-    assert retained(open_session(job.home, "killed")) == job.whole
+    events = read_into(job.home, "killed", job.paths, commit_seconds=0, append=True)
+    assert [e.kept for e in events if isinstance(e, FileChanged)] == [True]
+    started = [(Path(e.source).name, e.resumed_at > 0) for e in events if isinstance(e, FileStarted)]
+    assert started == [("long.txt", True), ("long.txt", False), ("01.txt", False)]
+    read_into(job.home, "whole", job.paths, commit_seconds=0, append=True)
+    assert sorted(memories(job, "killed")) == sorted(memories(job, "whole"))
+
+
+def memories(job: Job, name: str) -> list[str]:
+    return [info.sha256 for info, _ in open_session(job.home, name).cells()]
 
 
 def test_a_begun_document_is_finished_before_anything_else_is_read(job: Job, kill: Killer, tmp_path: Path) -> None:
@@ -161,7 +170,8 @@ def test_asking_a_killed_session_answers_from_its_last_commit(job: Job, kill: Ki
 
     kill(job, "batch", 4)
     answer = ask(job.home, "killed", "What does the kernel hold?")
-    assert answer.snapshot == open_session(job.home, "killed").latest_snapshot().number
+    with open_session(job.home, "killed").episodes() as episodes:
+        assert answer.snapshot == episodes.newest_snapshot()
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from titans_cli.records import BlocksRead
+from titans_cli.records import BlocksRead, SourceRecord
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.store import Episodes, Home
 
@@ -37,12 +37,12 @@ def victim(home: str, session: str, moment: str, count: int, *paths: str) -> Non
     left = count
     commit = Episodes.commit
 
-    def counted(self: Episodes, **what: Any) -> Any:
+    def counted(self: Episodes, source: SourceRecord, **what: Any) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
             wait_for_the_kill()
-        return commit(self, **what)
+        return commit(self, source, **what)
 
     if moment == "commit":
         Episodes.commit = counted  # type: ignore[method-assign]

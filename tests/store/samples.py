@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
-from titans_cli.store import Home, SessionStore
+from titans_cli.store import Cell, Home, SessionStore
 
 AT = "2026-11-22T12:00:00Z"
 SENTENCE = "The zymurgist quietly fermented quinces"
@@ -47,29 +47,44 @@ def event(text: str, kind: str = "read") -> Episode:
     return Episode(0, AT, kind, text, {"n": 1})
 
 
-def row(number: int, position: int = 0) -> SnapshotInfo:
-    return SnapshotInfo(number, number - 1 if number else None, position, None, 0, f"sha{number}", 10, AT)
+def row(number: int, cell: int = 0, done: int = 2) -> SnapshotInfo:
+    return SnapshotInfo(number, 0, cell, done, f"sha{number}", 10, AT)
 
 
 def new_session(root: Path, name: str | None = "papers") -> SessionStore:
     return SessionStore.create(
-        Home(root), name, fingerprint="model-1", model="tiny", memory={"chunk": 64}, threads=1, tensors=memory(0)
+        Home(root), name, fingerprint="model-1", model="tiny", memory={"chunk": 64}, threads=1, events=[]
     )
+
+
+def position_of(store: SessionStore) -> int:
+    with store.episodes() as episodes:
+        return episodes.position()
+
+
+def cell_of(store: SessionStore, number: int) -> SnapshotInfo:
+    """The row of a snapshot by its number."""
+    with store.episodes() as episodes:
+        return next(s for s in episodes.snapshots() if s.number == number)
+
+
+def newest(store: SessionStore) -> int:
+    with store.episodes() as episodes:
+        return episodes.newest_snapshot()
 
 
 def read_paper(store: SessionStore, number: int) -> SnapshotInfo:
-    """Commit one small document: source, page, two blocks, two landmarks, an event. Needs `store.writer()`."""
-    position = store.latest_snapshot().position
-    return store.commit(
-        memory(number),
-        {"note": f"paper {number}"},
-        position=position + 20,
-        source=source(number),
+    """Commit one small document: source, page, two blocks, two landmarks, a cell, an event. Needs `store.writer()`."""
+    committed = store.commit(
+        source(number),
+        cells=[Cell(0, 2, memory(number))],
         pages=[page(number)],
-        blocks=blocks(number, position),
+        blocks=blocks(number, position_of(store)),
         landmarks=[vector(number), vector(number + 1)],
         events=[event(f"read paper {number}")],
     )
+    with store.episodes() as episodes:
+        return episodes.cells_of(committed.id)[-1]
 
 
 def check_whole(store: SessionStore) -> int:
@@ -77,14 +92,14 @@ def check_whole(store: SessionStore) -> int:
     with store.episodes(readonly=False) as episodes:
         episodes.check()
         rows = episodes.snapshots()
+        assert [info for info, _ in store.cells()] == rows
         for info in rows:
-            tensors, _ = store.load_snapshot(info)
-            assert tensors.keys() == memory(0).keys()
-        newest = rows[-1]
-        assert len(episodes.blocks_of(newest.source_id or 0)) == newest.blocks_done
-        read = [s for s in episodes.sources() if s.origin == "read"]
-        assert [b.position for b in episodes.blocks_from()] == list(range(0, newest.position, 10))
-        assert all(episodes.page(s.id, 1) for s in read)
+            assert store.load(info).keys() == memory(0).keys()
+        for read in episodes.sources():
+            assert len(episodes.blocks_of(read.id)) == read.blocks_done
+            assert episodes.cells_of(read.id)[-1].blocks_done == read.blocks_done
+        assert [b.position for b in episodes.blocks_from()] == list(range(0, episodes.position(), 10))
+        assert all(episodes.page(s.id, 1) for s in episodes.sources())
         ids, dimension, raw = episodes.landmarks()
         assert len(raw) == len(ids) * dimension * 4
-    return newest.number
+        return episodes.newest_snapshot()

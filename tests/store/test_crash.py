@@ -68,7 +68,7 @@ def at_every_step(
 def base(tmp_path: Path) -> Path:
     store = new_session(tmp_path / "base")
     with store.writer():
-        for number in range(1, 13):  # more than are kept dense, so that each commit thins one
+        for number in range(1, 13):
             read_paper(store, number)
     return tmp_path / "base"
 
@@ -97,19 +97,41 @@ def test_a_kill_during_a_commit_leaves_the_old_state_or_the_new(worker: Worker, 
     assert at_every_step(worker, tmp_path, "commit", base, then) > 6
 
 
-def test_a_kill_during_a_rewind_leaves_the_old_state_or_the_new(worker: Worker, tmp_path: Path) -> None:
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
     store = new_session(tmp_path / "base")
     with store.writer():
         for number in range(1, 5):
             read_paper(store, number)
+    return tmp_path / "base"
 
+
+def test_a_kill_while_a_cell_is_carried_on_leaves_the_old_state_or_the_new(
+    worker: Worker, tmp_path: Path, small: Path
+) -> None:
     def then(home: Path, done: bool) -> None:
-        again = SessionStore.open(Home(home), "papers")
-        with again.episodes() as episodes:
-            ids = [s.id for s in episodes.sources()]
-        assert works(home) in ((2,) if ids == [1, 2, 4] else () if done else (4,))
+        store = SessionStore.open(Home(home), "papers")
+        with store.episodes() as episodes:
+            cells = [(s.number, s.cell, s.blocks_done) for s in episodes.cells_of(4)]
+        assert cells in ([(5, 0, 3), (6, 1, 4)], *([] if done else [[(4, 0, 2)]]))
+        assert works(home) == cells[-1][0]
 
-    assert at_every_step(worker, tmp_path, "rewind", tmp_path / "base", then) > 3
+    assert at_every_step(worker, tmp_path, "carry_on", small, then) > 8
+
+
+def test_a_kill_during_forgetting_leaves_the_old_state_or_the_new_and_the_next_writer_cleans_up(
+    worker: Worker, tmp_path: Path, small: Path
+) -> None:
+    def then(home: Path, done: bool) -> None:
+        store = SessionStore.open(Home(home), "papers")
+        with store.episodes() as episodes:
+            ids = [s.id for s in episodes.sources()]
+        assert ids in ([1, 2, 4], *([] if done else [[1, 2, 3, 4]]))
+        assert works(home) == 4
+        if 3 not in ids:
+            assert not any(b"number3" in p.read_bytes() for p in store.folder.rglob("*") if p.is_file())
+
+    assert at_every_step(worker, tmp_path, "forget", small, then) > 1
 
 
 def test_a_kill_during_creation_leaves_all_of_it_or_nothing(worker: Worker, tmp_path: Path) -> None:
@@ -156,7 +178,7 @@ def test_a_killed_promotion_is_finished_by_repeating_it(worker: Worker, tmp_path
         assert {p.name for p in store.folder.iterdir()} <= {"session.json", "lock"}
         no_leftovers(home)
         fresh = memory.start_session("kept", "fresh")
-        assert fresh.load_latest()[1]["steps"].item() == 12
+        assert [tensors["steps"].item() for _, tensors in fresh.cells()] == list(range(1, 13))
 
     assert at_every_step(worker, tmp_path, "promote", base, then) > 15
 

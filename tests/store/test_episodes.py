@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,15 +25,14 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def episodes(path: Path) -> Iterator[Episodes]:
     with Episodes.create(path) as opened:
-        opened.commit(snapshot=row(0))
         yield opened
 
 
 def read(episodes: Episodes, number: int) -> None:
     position = 20 * (number - 1)
     episodes.commit(
-        snapshot=row(number, position + 20),
-        source=source(number),
+        source(number),
+        snapshots=[row(number)],
         pages=[page(number)],
         blocks=blocks(number, position),
         landmarks=[vector(number), vector(-number)],
@@ -52,47 +52,61 @@ def test_a_commit_is_read_back_whole(episodes: Episodes, path: Path) -> None:
         assert all(reader.page(1, b.page)[b.start : b.end] == b.text for b in first)
         assert [b.id for b in reader.blocks([4, 99, 1])] == [4, 1]
         assert [b.id for b in reader.blocks_from(10)] == [2, 3, 4]
-        assert reader.first_position(2) == 20
+        assert reader.position() == 40
         assert reader.landmarks() == ([1, 2, 3, 4], 4, vector(1) + vector(-1) + vector(2) + vector(-2))
-        assert [s.number for s in reader.snapshots()] == [0, 1, 2]
-        assert (reader.latest_snapshot().source_id, reader.latest_snapshot().blocks_done) == (2, 2)
-        assert reader.snapshot_before(39).number == 1
+        assert [(s.number, s.source_id, s.cell, s.blocks_done) for s in reader.snapshots()] == [
+            (1, 1, 0, 2),
+            (2, 2, 0, 2),
+        ]
+        assert reader.newest_snapshot() == 2
+        assert reader.cells_of(2) == reader.snapshots()[1:]
         assert [p.number for p in reader.pages(1)] == [1]
         assert [(e.id, e.kind, e.data) for e in reader.events()] == [(1, "read", {"n": 1}), (2, "read", {"n": 1})]
         with pytest.raises(NotFoundError):
             reader.page(1, 2)
-        with pytest.raises(NotFoundError):
-            reader.snapshot(9)
 
 
 def test_a_source_is_carried_on_in_a_later_commit(episodes: Episodes) -> None:
     both = blocks(1, 0)
-    first = source(1, done=1)
-    done = episodes.commit(snapshot=row(1, 10), source=first, pages=[page(1)], blocks=both[:1])
-    assert (done.source_id, done.blocks_done) == (1, 1)
+    done = episodes.commit(source(1, done=1), snapshots=[row(1, done=1)], pages=[page(1)], blocks=both[:1])
+    assert done == source(1, done=1, id_=1)
     assert not episodes.sources()[0].complete
-    episodes.commit(snapshot=row(2, 20), source=source(1, id_=1), pages=[page(1)], blocks=both[1:])
+    episodes.commit(source(1, id_=1), snapshots=[row(2)], pages=[page(1)], blocks=both[1:])
     assert episodes.sources() == [source(1, id_=1)]
     assert len(episodes.blocks_of(1)) == 2
+    assert [(s.number, s.cell) for s in episodes.snapshots()] == [(2, 0)]  # the newer state took the older one's place
+
+
+def test_the_memorys_digest_is_that_of_its_cells_in_the_order_of_reading(episodes: Episodes, tmp_path: Path) -> None:
+    blank = episodes.memory_sha256()
+    episodes.commit(source(1, done=1), snapshots=[row(1, done=1)])
+    episodes.commit(source(2), snapshots=[row(2)])
+    forth = episodes.memory_sha256()
+    with Episodes.create(tmp_path / "other.sqlite") as other:
+        other.commit(source(2), snapshots=[row(2)])
+        other.commit(source(1), snapshots=[row(1)])
+        assert len({blank, forth, other.memory_sha256()}) == 3
+    with Episodes.create(tmp_path / "same.sqlite") as same:
+        same.commit(source(7), snapshots=[replace(row(5), sha256="sha1")])
+        same.commit(source(8), snapshots=[replace(row(6), sha256="sha2")])
+        assert same.memory_sha256() == forth
 
 
 def test_a_commit_that_fails_leaves_nothing(episodes: Episodes) -> None:
     read(episodes, 1)
     bad = blocks(2, 20)
     with pytest.raises(sqlite3.IntegrityError):
-        episodes.commit(snapshot=row(1), source=source(2), pages=[page(2)], blocks=bad, events=[event("x")])
+        episodes.commit(source(2), snapshots=[row(1)], pages=[page(2)], blocks=bad, events=[event("x")])
     with pytest.raises(ValueError, match="no source 7"):
-        episodes.commit(snapshot=row(2), source=source(2, id_=7))
+        episodes.commit(source(2, id_=7))
+    with pytest.raises(ValueError, match="no source 7"):
+        episodes.commit(source(2), forget=[1, 7])
     with pytest.raises(ValueError, match="equally long"):
-        episodes.commit(snapshot=row(2), source=source(2), blocks=bad, landmarks=[b"1234", b"5678"])
+        episodes.commit(source(2), blocks=bad, landmarks=[b"1234", b"5678"])
     with pytest.raises(ValueError, match="1 landmarks for 2 blocks"):
-        episodes.commit(snapshot=row(2), source=source(2), blocks=bad, landmarks=[b"1234"])
-    with pytest.raises(ValueError, match="need their source"):
-        episodes.commit(snapshot=row(2), blocks=bad)
-    with pytest.raises(ValueError, match="never thinned"):
-        episodes.commit(snapshot=row(2), thin=[2])
+        episodes.commit(source(2), blocks=bad, landmarks=[b"1234"])
     assert len(episodes.sources()) == len(episodes.events()) == 1
-    assert episodes.latest_snapshot().number == 1
+    assert (episodes.newest_snapshot(), episodes.position()) == (1, 20)
 
 
 def test_words_are_found_by_their_stem_and_the_best_come_first(episodes: Episodes) -> None:
@@ -125,34 +139,52 @@ def test_a_very_long_question_is_still_searched(episodes: Episodes) -> None:
     assert episodes.search_blocks("zymurgist " + " ".join(f"w{i}" for i in range(5000)), 5)
 
 
-def test_rewinding_forgets_for_good_and_keeps_the_rest(episodes: Episodes, path: Path) -> None:
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_forgetting_is_for_good_and_keeps_the_rest(episodes: Episodes, path: Path, gone: int) -> None:
     for number in (1, 2, 3):
         read(episodes, number)
-    episodes.rewind(1, forget=[2], forget_events=[2])
-    assert [(s.id, s.blocks_done) for s in episodes.sources()] == [(1, 2), (3, 0)]
-    assert episodes.page(3, 1) == page(3).text
-    assert episodes.latest_snapshot().number == 1
-    assert [b.id for b in episodes.blocks_from()] == [1, 2]
-    assert episodes.landmarks()[0] == [1, 2]
-    assert episodes.search_blocks("topic2 topic3 number2", 9) == []
-    assert [e.id for e in episodes.events()] == [1, 3]
-    assert episodes.search_events("paper2", 9) == []
+    episodes.forget([gone], [gone])
+    kept = [number for number in (1, 2, 3) if number != gone]
+    assert episodes.sources() == [source(number, id_=number) for number in kept]
+    assert [s.source_id for s in episodes.snapshots()] == kept
+    assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30]
+    assert [b.source_id for b in episodes.blocks_from()] == [kept[0]] * 2 + [kept[1]] * 2
+    assert len(episodes.landmarks()[0]) == 4
+    assert episodes.search_blocks(f"topic{gone} number{gone}", 9) == []
+    assert [e.id for e in episodes.events()] == kept
+    episodes.clean()
     episodes.check()
+    assert all(episodes.page(number, 1) == page(number).text for number in kept)
+    assert [i for i, _ in episodes.search_blocks(f"topic{kept[0]}", 9)] == [2 * kept[0]]
     raw = b"".join(p.read_bytes() for p in path.parent.iterdir())
-    assert b"number1" in raw
-    assert b"number2" not in raw
-    assert b"topic2" not in raw
-    assert vector(2) not in raw
+    assert f"number{kept[0]}".encode() in raw
+    for needle in (f"number{gone}", f"topic{gone}", f"paper{gone}"):
+        assert needle.encode() not in raw
+    assert vector(-gone) not in raw
 
 
-def test_rewinding_refuses_a_snapshot_that_had_read_the_forgotten(episodes: Episodes) -> None:
+def test_a_reader_in_the_middle_of_a_query_only_delays_the_cleaning(
+    episodes: Episodes, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        read(episodes, number)
+    episodes._db.execute("PRAGMA busy_timeout = 0")
+    with Episodes.open(path) as reader, reader.frozen():
+        assert len(reader.sources()) == 2
+        episodes.forget([2], [2])
+        episodes.clean()
+        assert len(reader.sources()) == 2
+        assert not episodes.is_clean()
+    episodes.clean()
+    assert b"number2" not in b"".join(p.read_bytes() for p in path.parent.iterdir())
+    assert episodes.is_clean()
+
+
+def test_cleaning_is_no_work_when_nothing_was_forgotten(episodes: Episodes, path: Path) -> None:
     read(episodes, 1)
-    read(episodes, 2)
-    with pytest.raises(ValueError, match="had already read"):
-        episodes.rewind(1, forget=[1])
-    with pytest.raises(NotFoundError):
-        episodes.rewind(7)
-    assert len(episodes.sources()) == 2
+    before = path.with_name(f"{path.name}-wal").stat().st_size
+    episodes.clean()
+    assert path.with_name(f"{path.name}-wal").stat().st_size == before
 
 
 def test_the_word_index_follows_every_deletion_and_change(episodes: Episodes) -> None:
@@ -227,7 +259,6 @@ def test_a_database_that_is_none_is_damage(path: Path) -> None:
 
 def test_a_truncated_or_overwritten_database_is_damage(path: Path) -> None:
     with Episodes.create(path) as made:
-        made.commit(snapshot=row(0))
         for number in range(1, 30):
             read(made, number)
     good = path.read_bytes()
@@ -292,9 +323,6 @@ def test_values_that_cannot_be_are_damage(episodes: Episodes) -> None:
     episodes._db.execute("UPDATE pages SET text = CAST(x'ff' AS TEXT)")
     with pytest.raises(DamagedError):
         episodes.page(1, 1)
-    episodes._db.execute("UPDATE snapshots SET thinned = 1")
-    with pytest.raises(DamagedError, match="no snapshot"):
-        episodes.latest_snapshot()
 
 
 def test_events_are_chosen_by_kind_and_time(episodes: Episodes) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.samples import SENTENCE, memory, new_session, read_paper
+from tests.store.samples import SENTENCE, check_whole, new_session, newest, position_of, read_paper
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, UsageError
 from titans_cli.store import Home, LongTermMemory, SessionStore
 
@@ -21,17 +21,18 @@ def learned(root: Path, name: str = "papers") -> SessionStore:
 
 def test_an_entry_carries_where_it_came_from(tmp_path: Path) -> None:
     store = learned(tmp_path)
-    last = store.latest_snapshot()
+    with store.episodes() as episodes:
+        cells = episodes.snapshots()
     entry = LongTermMemory(Home(tmp_path)).promote(store, "chem", note="two papers")
     assert (entry.session, entry.session_id, entry.parent, entry.note) == ("papers", store.info.id, None, "two papers")
-    assert (entry.position, entry.memory_sha256) == (40, last.sha256)
+    assert entry.position == 40
     assert [s["uri"] for s in entry.sources] == ["/papers/1.txt", "/papers/2.txt"]
     memories = LongTermMemory(Home(tmp_path))
     assert memories.list().entries == (entry,)
     assert memories.show(entry.id[:8].lower()) == memories.verify("chem") == entry
     with memories.episodes("chem") as episodes:
         assert episodes.search_blocks("zymurgist", 5)
-        assert episodes.snapshots() == []
+        assert [s.sha256 for s in episodes.snapshots()] == [s.sha256 for s in cells]
 
 
 def test_an_entry_is_read_only_and_one_file_each(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_promoted_session_holds_nothing_any_more(tmp_path: Path) -> None:
     with pytest.raises(UsageError), again.writer():
         pass
     with pytest.raises(UsageError):
-        again.latest_snapshot()
+        again.memory_sha256()
     again.discard()
     LongTermMemory(Home(tmp_path)).verify("chem")
 
@@ -76,7 +77,7 @@ def test_entries_are_never_replaced(tmp_path: Path) -> None:
     other = learned(tmp_path, "other")
     with pytest.raises(UsageError, match="titans ltm rm chem"):
         memories.promote(other, "chem")
-    assert other.load_latest()[0].number == 2
+    assert newest(other) == 2
     assert memories.verify("chem") == first
     with pytest.raises(UsageError):
         memories.promote(other, "../chem")
@@ -115,19 +116,19 @@ def test_a_session_with_a_writer_is_not_promoted(tmp_path: Path) -> None:
 
 def test_a_session_starts_from_an_entry_byte_for_byte_and_can_cite(tmp_path: Path) -> None:
     memories = LongTermMemory(Home(tmp_path))
-    entry = memories.promote(learned(tmp_path), "chem")
+    first = learned(tmp_path)
+    digest, files = first.memory_sha256(), sorted(p.read_bytes() for p in (first.folder / "snapshots").iterdir())
+    entry = memories.promote(first, "chem")
     store = memories.start_session("chem", "next")
     assert (store.info.origin, store.info.fingerprint, store.info.memory) == ("chem", "model-1", {"chunk": 64})
-    info = store.latest_snapshot()
-    assert (info.number, info.parent, info.position, info.sha256) == (0, None, 40, entry.memory_sha256)
-    kept = tmp_path / "ltm" / "chem" / "memory.safetensors"
-    assert (store.folder / "snapshots" / "00000000.safetensors").read_bytes() == kept.read_bytes()
+    assert (position_of(store), store.memory_sha256(), check_whole(store)) == (40, digest, 2)
+    assert sorted(p.read_bytes() for p in (store.folder / "snapshots").iterdir()) == files
     with store.writer() as episodes:
         assert {s.origin for s in episodes.sources()} == {"ltm:chem"}
         assert [e.kind for e in episodes.events()] == ["read", "read", "started"]
         assert episodes.search_blocks("topic1", 5)
         done = read_paper(store, 3)
-        assert (done.number, done.position, done.source_id) == (1, 60, 3)
+        assert (done.number, episodes.position(), done.source_id) == (3, 60, 3)
         assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30, 40, 50]
         episodes.check()
     assert memories.verify("chem") == entry
@@ -143,7 +144,7 @@ def test_a_plain_session_knows_nothing_of_any_entry(tmp_path: Path) -> None:
     with store.episodes() as episodes:
         assert episodes.sources() == []
         assert episodes.search_blocks("zymurgist", 5) == []
-    assert store.load_latest()[1]["steps"].item() == memory(0)["steps"].item()
+    assert list(store.cells()) == []
 
 
 @pytest.mark.parametrize("file", ["memory.safetensors", "episodes.sqlite"])

@@ -12,11 +12,12 @@ import shlex
 import sys
 import threading  # noqa: F401 - imported before any fork, as filelock does
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.store.samples import event, new_session, read_paper
-from titans_cli.store import Home, LongTermMemory, SessionStore
+from tests.store.samples import blocks, event, memory, new_session, newest, read_paper, source
+from titans_cli.store import Cell, Home, LongTermMemory, SessionStore
 
 CALLS = ("write", "fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
 
@@ -33,13 +34,24 @@ def create(home: Path) -> None:
 def commit(home: Path) -> None:
     store = SessionStore.open(Home(home), "papers")
     with store.writer():
-        read_paper(store, store.latest_snapshot().number + 1)
+        read_paper(store, newest(store) + 1)
 
 
-def rewind(home: Path) -> None:
+def carry_on(home: Path) -> None:
+    """A newer state of a cell takes the place of the older one, and another cell is begun."""
     store = SessionStore.open(Home(home), "papers")
     with store.writer():
-        store.rewind(2, forget=[3])
+        store.commit(
+            source(4, id_=4, done=4, total=4),
+            cells=[Cell(0, 3, memory(44)), Cell(1, 4, memory(45))],
+            blocks=[replace(b, index=b.index + 2) for b in blocks(4, 80)],
+        )
+
+
+def forget(home: Path) -> None:
+    store = SessionStore.open(Home(home), "papers")
+    with store.writer():
+        store.forget([3], [3])
 
 
 def discard(home: Path) -> None:
@@ -55,7 +67,7 @@ def start(home: Path) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {
-    f.__name__: f for f in (create, commit, rewind, discard, promote, start)
+    f.__name__: f for f in (create, commit, carry_on, forget, discard, promote, start)
 }
 
 
@@ -80,7 +92,7 @@ def loop(home: Path) -> None:
     store = SessionStore.open(Home(home), "papers")
     with store.writer():
         while True:
-            info = read_paper(store, store.latest_snapshot().number + 1)
+            info = read_paper(store, newest(store) + 1)
             say(info.number)
 
 

@@ -1,4 +1,4 @@
-"""The commands: ingest, ask, run. The groups session and ltm are in modules of their own."""
+"""The commands: ingest, ask, run, check. The groups session and ltm are in modules of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from titans_cli import __version__
-from titans_cli.cli import ltm, options, render, session
+from titans_cli.cli import ltm, options, render, report, session, telling
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
-from titans_cli.errors import SomeInputsFailed, UsageError
+from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
 from titans_cli.records import Answer
 from titans_cli.store import Home
 
@@ -59,6 +59,7 @@ def ingest(
     exclude: options.Exclude = [],  # noqa: B006
     files_from: options.FilesFrom = None,
     model: options.Model = None,
+    append: options.Append = False,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -66,7 +67,8 @@ def ingest(
     """Read documents (pdf, txt, md, html) into a session; the memory learns while it reads.
 
     Without a session one is created and becomes the current one. Run it again after an interruption and it continues
-    where it was; a file already read is skipped. Exit code 3: some inputs failed, the rest is committed.
+    where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it
+    before (with --append it is read beside it). Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.sessions.ingest import How, What
     from titans_cli.sessions.ingest import ingest as use_case
@@ -74,17 +76,23 @@ def ingest(
     output, wait = Output(json, quiet), seconds(retry_lock)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        for event in use_case(_home(), session, what, How(model=model, retry_lock=wait, stop=stop)):
+        for event in use_case(_home(), session, what, How(model=model, append=append, retry_lock=wait, stop=stop)):
             view.show(event)
     _fail_on(view.failed)
 
 
-@app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .text")
+@app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .short")
 def ask(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")],
     session: options.Session = None,
     sentences: options.Sentences = 3,
+    top_k: options.TopK = 16,
+    sources: options.Sources = [],  # noqa: B006
+    closed_book: options.ClosedBook = False,
+    route: options.Route = "auto",
+    budget: options.Budget = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
+    verbose: options.Verbose = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -92,10 +100,13 @@ def ask(
 
     Asking never changes the memory.
     """
+    from titans_cli.sessions.ask import Asking
     from titans_cli.sessions.ask import ask as use_case
 
     text = sys.stdin.read() if question == "-" else question
-    render.answer(use_case(_home(), session, text, sentences=sentences, log=not no_log), Output(json, quiet))
+    how = Asking(sentences, top_k, closed_book, route=route, budget=None if budget is None else seconds(budget))
+    result = use_case(_home(), session, text, log=not no_log, sources=sources, how=how)
+    telling.answer(result, Output(json, quiet), verbose=verbose)
 
 
 @app.command(epilog="Example: titans run papers/*.pdf --ask 'summarize trends' --json")
@@ -123,10 +134,35 @@ def run(
         what = What(paths, include, exclude, files_from)
         for event in run_once(what, questions, How(model=model, stop=stop), sentences=sentences):
             if isinstance(event, Answer):
-                render.answer(event, output)
+                telling.answer(event, output)
             else:
                 view.show(event)
         _fail_on(view.failed)
+
+
+@app.command(epilog="Example: titans check survey --replay --json | jq .findings")
+def check(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="By name or ID prefix.", show_default=False)
+    ] = None,
+    session: options.Session = None,
+    read_data: Annotated[bool, typer.Option("--read-data", help="Read every byte, not only sizes.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Read all text again and compare every cell of the memory.")
+    ] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Look for damage: every reference, every checksum. Changes nothing.
+
+    Exit code 13: something is damaged; beside it stands what to do.
+    """
+    from titans_cli.sessions import health
+
+    found = health.check_session(_home(), name or session, read_data=read_data, replay=replay)
+    report.checked(found, Output(json, quiet))
+    if found.findings:
+        raise typer.Exit(DamagedError.exit_code)
 
 
 def _home() -> Home:

@@ -42,6 +42,9 @@ Precision = Annotated[
         show_default=False,
     ),
 ]
+Append = Annotated[
+    bool, typer.Option("--append", help="Keep the old version of a changed file, and read the new one too.")
+]
 RetryLock = Annotated[
     str, typer.Option("--retry-lock", help="Wait this long for another writer, e.g. 30s or 5m.", metavar="TIME")
 ]
@@ -64,6 +67,33 @@ Sentences = Annotated[
     int, typer.Option("--sentences", min=1, max=20, help="At most this many sentences in the answer.")
 ]
 
+TopK = Annotated[int, typer.Option("--top-k", min=1, max=200, help="Look at this many passages.")]
+Sources = Annotated[
+    list[str],
+    typer.Option(
+        "--sources",
+        metavar="GLOB",
+        help="Cite only documents whose name or path matches; may be repeated.",
+        show_default=False,
+    ),
+]
+ClosedBook = Annotated[
+    bool, typer.Option("--closed-book", help="Answer from the memory alone, without the retained text.")
+]
+Route = Annotated[
+    str,
+    typer.Option(
+        "--route",
+        metavar="auto|fast|deliberate",
+        help="deliberate: part by part, every claim checked; auto: if it has parts.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="Time for a deliberate answer, e.g. 20s.", show_default=False),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show on stderr what was looked at and decided.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -72,8 +102,8 @@ class Output:
 
 
 def seconds(text: str) -> float:
-    """ "30", "30s", "5m", "1h" in seconds. Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    """ "30", "30s", "5m", "1h", "30d" in seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)", text.strip())
     if not match:
-        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m or 1h.")
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]

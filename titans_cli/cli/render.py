@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError
 from titans_cli.records import (
-    Answer,
     BlockRefused,
     BlocksRead,
     EntryInfo,
+    FileChanged,
     FileFailed,
     FileFinished,
     FileSkipped,
@@ -166,6 +166,8 @@ def describe(event: IngestEvent) -> str | None:
             return f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
         case FileSkipped(source, _, message):
             return f"skipped {source}: {message}"
+        case FileChanged(source, _, message):
+            return f"{source}: {message}"
         case FileStarted(source, _, blocks, _, resumed) if resumed:
             return f"continuing {source} at segment {resumed} of {blocks}"
         case BlockRefused(source, block, page, reason):
@@ -183,30 +185,10 @@ def describe(event: IngestEvent) -> str | None:
     return None
 
 
-# ---------------------------------------------------------------- answers
-
-
-def answer(result: Answer, output: Output) -> None:
-    if output.json:
-        document("answer", result)
-        return
-    out(result.text)
-    if output.quiet:
-        return
-    if result.citations:
-        out()
-        for c in result.citations:
-            out(f"{bold(f'[{c.number}]')} {c.source}, page {c.page}")
-            out(dim(f'    "{" ".join(c.quote.split())}"'))
-    if result.recalled:
-        out()
-        out(f"From memory alone (not checked against any text): {result.recalled}")
-
-
 # ---------------------------------------------------------------- sessions and long-term memory
 
 
-def _minute(time: str) -> str:
+def minute(time: str) -> str:
     """ISO 8601 to the minute, as people write it."""
     return time[:16].replace("T", " ")
 
@@ -228,7 +210,7 @@ def sessions(
         rows = [["", "NAME", "STATE", "CREATED", "MODEL", "FROM"]]
         for i in infos:
             mark = "*" if i.name == current else ""
-            rows.append([mark, i.name, _state(i), _minute(i.created), i.model, i.origin or ""])
+            rows.append([mark, i.name, _state(i), minute(i.created), i.model, i.origin or ""])
         table(rows)
     else:
         note("No sessions yet. Start one: titans ingest PATH")
@@ -250,18 +232,18 @@ def session_details(d: SessionDetails, output: Output) -> None:
         ["model", f"{info.model} ({info.fingerprint[:12]}), {plural(info.threads, 'thread')}"],
         ["started from", info.origin or "the initial memory"],
     ]
-    if d.snapshot is not None:
+    if d.memory_sha256 is not None:
         rows += [
-            ["memory", f"{d.memory_sha256} after {plural(d.snapshot.position, 'token')}"],
-            ["snapshots", f"{d.snapshots} kept, {human_bytes(d.bytes_on_disk)} on disk"],
+            ["memory", f"{d.memory_sha256} after {plural(d.position, 'token')}"],
+            ["cells", f"{d.cells}, {human_bytes(d.bytes_on_disk)} on disk"],
         ]
     table(rows)
     if d.sources:
         out()
-        lines = [["SOURCE", "PAGES", "TOKENS", "READ"]]
+        lines = [["NUMBER", "SOURCE", "PAGES", "TOKENS", "SHA-256", "READ"]]
         for s in d.sources:
-            done = _minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
-            lines.append([s.display, str(s.pages), f"{s.tokens:,}", done])
+            done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
+            lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
 
 
@@ -293,7 +275,7 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
     elif infos:
         rows = [["NAME", "CREATED", "SOURCES", "TOKENS", "FROM SESSION", "NOTE"]]
         for i in infos:
-            rows.append([i.name, _minute(i.created), str(len(i.sources)), f"{i.position:,}", i.session, i.note or ""])
+            rows.append([i.name, minute(i.created), str(len(i.sources)), f"{i.position:,}", i.session, i.note or ""])
         table(rows)
     else:
         note("Nothing promoted yet. Promote a session: titans session promote")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options, render
+from titans_cli.cli import options, render, report
 from titans_cli.cli.options import Output, seconds
 from titans_cli.errors import UsageError
-from titans_cli.sessions import lifecycle
+from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
 
-app = typer.Typer(help="Start, look at, promote or discard sessions.", rich_markup_mode=None)
+app = typer.Typer(help="Start, look at, change, copy, promote or discard sessions.", rich_markup_mode=None)
 Name = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Session, by name or ID prefix.", show_default=False)
 ]
@@ -110,6 +111,158 @@ def discard(
         confirm(f"Discard session {preview.name} and the {render.plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
     render.discarded(preview, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session log -n 20 --json | jq -r '.events[].text'")
+def log(
+    session: options.Session = None,
+    limit: Annotated[
+        int | None, typer.Option("-n", "--limit", min=1, help="Only the newest so many.", show_default=False)
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Show what the session went through: what it read, was asked and answered, oldest first."""
+    report.log(history.session_log(Home.locate(), session, limit), Output(json))
+
+
+@app.command(epilog="Example: titans session forget papers/retracted.pdf --yes")
+def forget(
+    document: Annotated[str, typer.Argument(metavar="SOURCE", help="Path, displayed name, hash prefix or number.")],
+    session: options.Session = None,
+    retry_lock: options.RetryLock = "0s",
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Forget a document: its memory, its text, and every event that names or quotes it. There is no way back.
+
+    What is left is, bit for bit, what a session holds that never read the document.
+    """
+    home, wait = Home.locate(), seconds(retry_lock)
+    preview = history.forget(home, session, document, dry_run=True)
+    if not dry_run:
+        confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
+        preview = history.forget(home, session, document, retry_lock=wait)
+    report.forgotten(preview, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
+def rewind(
+    to: Annotated[
+        str, typer.Option("--to", metavar="DOCUMENT", help="The last document to keep: path, name, hash or number.")
+    ],
+    session: options.Session = None,
+    retry_lock: options.RetryLock = "0s",
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Forget everything that was read after a document. There is no way back: fork the session first to keep it."""
+    home, wait = Home.locate(), seconds(retry_lock)
+    preview = history.rewind(home, session, to, dry_run=True)
+    if not dry_run:
+        count = render.plural(len(preview.sources), "document")
+        confirm(f"Forget {count} that session {preview.session} read after {to}?", yes)
+        preview = history.rewind(home, session, to, retry_lock=wait)
+    report.forgotten(preview, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
+def fork(
+    new: Annotated[
+        str | None, typer.Argument(metavar="[NEW]", help="Name of the new session.", show_default=False)
+    ] = None,
+    session: options.Session = None,
+    no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
+    retry_lock: options.RetryLock = "0s",
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Start a session that knows all that this one knows; from then on they never share anything."""
+    home = Home.locate()
+    if dry_run:
+        details = lifecycle.show_session(home, session)
+        report.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
+        return
+    info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=seconds(retry_lock))
+    render.named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session export survey.titans && scp survey.titans elsewhere:")
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    session: options.Session = None,
+    retry_lock: options.RetryLock = "0s",
+    dry_run: options.DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the session to one file, with a checksum for every part of it."""
+    done = lifecycle.export(
+        Home.locate(), session, file, replace_file=yes, dry_run=dry_run, retry_lock=seconds(retry_lock)
+    )
+    report.exported(done, dry_run, Output(json, quiet))
+
+
+@app.command("import", epilog="Example: titans session import survey.titans --name survey-copy")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of titans session export.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the session. Default: the one it had.", show_default=False)
+    ] = None,
+    use: Annotated[bool, typer.Option("--use", help="Make it the current session.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
+    info = lifecycle.import_(Home.locate(), file, name, use=use)
+    render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session gc --older-than 30d --dry-run")
+def gc(
+    older_than: Annotated[str, typer.Option("--older-than", metavar="TIME", help="Unused for so long, e.g. 30d.")],
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Discard sessions in which nothing happened for a long time. The current one always stays."""
+    home, age = Home.locate(), seconds(older_than)
+    found, problems = lifecycle.discard_old(home, age, dry_run=True)
+    if not dry_run and found:
+        confirm(f"Discard {', '.join(d.name for d in found)}?", yes)
+        found, problems = lifecycle.discard_old(home, age)
+    report.collected(found, problems, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans session repair --dry-run")
+def repair(
+    name: Name = None,
+    session: options.Session = None,
+    retry_lock: options.RetryLock = "0s",
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Put a damaged session right, and say what was lost.
+
+    Cells are learned anew from the retained text; a document whose text is damaged is forgotten.
+    """
+    from titans_cli.sessions import health
+
+    home, wait, selector = Home.locate(), seconds(retry_lock), name or session
+    found = health.repair_session(home, selector, dry_run=True, retry_lock=wait)
+    if not dry_run:
+        if found.lost:
+            confirm(f"Forget {render.plural(len(found.lost), 'document')} whose text is damaged?", yes)
+        found = health.repair_session(home, selector, retry_lock=wait)
+    report.repaired(found, Output(json, quiet))
 
 
 def confirm(question: str, yes: bool) -> None:

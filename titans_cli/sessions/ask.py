@@ -5,12 +5,19 @@ The memory's bytes stay as they are; the question and the answer become episodes
 
 from __future__ import annotations
 
-from titans_cli.answers.compose import answer
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from titans_cli.answers.compose import Asking, answer
 from titans_cli.errors import UsageError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer, Episode
 from titans_cli.sessions.engines import engine_of
-from titans_cli.store import Home, SessionStore, utc_now
+from titans_cli.store import Episodes, Home, SessionStore, utc_now
+
+__all__ = ["Asking", "ask"]
+ROUTES = ("auto", "fast", "deliberate")
 
 
 def ask(
@@ -21,27 +28,34 @@ def ask(
     sentences: int = 3,
     log: bool = True,
     engine: Engine | None = None,
+    sources: Sequence[str] = (),
+    how: Asking | None = None,
 ) -> Answer:
-    """`engine`: the session's, if the caller has it.
+    """`engine`: the session's, if the caller has it. `sources`: globs; only what matches one may be cited.
 
-    Raises UsageError for an empty question, NotFoundError, IncompatibleError, DamagedError, StorageError.
+    Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
+    DamagedError, StorageError.
     """
     question = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())  # a shell may pass any bytes
     if not question:
         raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
+    how = how or Asking(sentences=sentences)
+    if how.route not in ROUTES:
+        raise UsageError(f"no such route: {how.route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
-    snapshot, tensors, _ = store.load_latest()
-    with store.episodes() as episodes:
+    cells = [engine.from_tensors(tensors) for _, tensors in store.cells()]
+    with store.episodes() as episodes, episodes.frozen():
+        how = replace(how, only=_matching(episodes, sources))
         result = answer(
             question,
             episodes=episodes,
             engine=engine,
-            state=engine.from_tensors(tensors),
+            recall=lambda asked: engine.recall(cells, asked),
             session=store.info.name,
-            snapshot=snapshot.number,
-            sentences=sentences,
+            snapshot=episodes.newest_snapshot(),
+            how=how,
         )
     if log:
         cited = [{"source": c.source, "page": c.page} for c in result.citations]
@@ -52,3 +66,19 @@ def ask(
             ]
         )
     return result
+
+
+def _matching(episodes: Episodes, globs: Sequence[str]) -> frozenset[int] | None:
+    """The sources whose address, displayed name or file name matches any of the globs; None without globs."""
+    if not globs:
+        return None
+    found = frozenset(
+        s.id
+        for s in episodes.sources()
+        for name in (s.uri, s.display, s.display.rsplit("/", 1)[-1])
+        if any(fnmatchcase(name, glob) for glob in globs)
+    )
+    if not found:
+        named = ", ".join(globs)
+        raise UsageError(f"no document of this session matches {named}", hint="See them: titans session show")
+    return found

@@ -1,8 +1,11 @@
 """Read documents into a session: files -> pages -> segments -> memory, committed as it goes.
 
-Resuming needs no bookkeeping of its own. Batches of segments are always cut at the same places, commits fall between
-batches, and a document that was begun is finished first, from its retained pages; so the same command run again after
-a kill ends with the same bytes as if it had never been interrupted.
+Every document is learned into cells of its own, each from the initial memory: so nothing a session reads later wears
+off what it read before, and a document can be forgotten by dropping its cells.
+
+Resuming needs no bookkeeping of its own. Cells and batches of segments are always cut at the same places, commits fall
+between batches, and a document that was begun is finished first, from its retained pages; so the same command run again
+after a kill ends with the same bytes as if it had never been interrupted.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from titans_cli.errors import Interrupted, ReadError, UsageError
 from titans_cli.model.engine import BATCH, Engine
@@ -21,6 +25,7 @@ from titans_cli.records import (
     BlockRefused,
     BlocksRead,
     Episode,
+    FileChanged,
     FileFailed,
     FileFinished,
     FileSkipped,
@@ -34,9 +39,14 @@ from titans_cli.records import (
     SourceRecord,
 )
 from titans_cli.sessions.engines import default_threads, engine_of, load_engine, new_engine
-from titans_cli.store import Episodes, Home, SessionStore, utc_now
+from titans_cli.sessions.traces import events_about
+from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STDIN = "-"
+_REPLACING = "forgetting the old version, reading the new one at the end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,13 @@ class What:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`commit_seconds`: commit inside a long document after so long. `stop`: asked after every batch."""
+    """`commit_seconds`: commit inside a long document after so long. `stop`: asked after every batch.
+
+    `append`: a file that has changed is read as one more source; otherwise the new version takes the old one's place.
+    """
 
     model: str | None = None
+    append: bool = False
     limits: Limits = field(default_factory=Limits)
     commit_seconds: float = 20.0
     retry_lock: float = 0.0
@@ -81,7 +95,6 @@ def create_session(
         model=engine.name,
         memory=engine.spec.to_dict() | {"precision": engine.precision},
         threads=default_threads(),
-        tensors=engine.to_tensors(engine.initial_state()),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
     )
 
@@ -122,14 +135,10 @@ def _failed(display: str, error: ReadError) -> FileFailed:
 
 
 class _Ingest:
-    """One run: the memory in hand, the counters, the commits."""
+    """One run: what it reads, the counters, the commits."""
 
     def __init__(self, store: SessionStore, episodes: Episodes, engine: Engine, how: How) -> None:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
-        snapshot, tensors, _ = store.load_latest()
-        self.snapshot = snapshot
-        self.state = engine.from_tensors(tensors)
-        self.position = snapshot.position
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.bytes_done = self.bytes_total = self.files = self.files_done = 0
@@ -159,11 +168,11 @@ class _Ingest:
             self.failed,
             self.tokens,
             time.monotonic() - self.began,
-            self.snapshot.number,
+            self.episodes.newest_snapshot(),
         )
 
     def _source(self, source: Source) -> Iterator[IngestEvent]:
-        """Skip what is known, report what has changed, read the rest."""
+        """Skip what is known, read the rest; a changed file takes the place of what was read of it before."""
         if source.uri != STDIN:
             try:
                 with Path(source.uri).open("rb") as handle:
@@ -173,7 +182,14 @@ class _Ingest:
             if digest and (known := self._known(source, digest)):
                 yield known
                 return
-        document = read(source, self.how.limits)
+        before = self.episodes.source_by_uri(source.uri)
+        try:
+            document = read(source, self.how.limits)
+        except ReadError as error:
+            if before is not None:
+                kept = f"{error.what}; the session keeps the version it read before"
+                raise type(error)(kept, subject=error.subject, hint=error.hint) from error
+            raise
         if source.uri == STDIN:
             named = Source(f"stdin:{document.sha256[:12]}", source.display)
             document = replace(document, source=named)
@@ -196,21 +212,22 @@ class _Ingest:
             read_at=utc_now(),
             origin="read",
         )
-        yield from self._learn(record, document.pages, document.warnings, segments)
+        if before is not None:
+            what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
+            yield FileChanged(source.display, self.how.append, f"changed since this session read it: {what}")
+        replaces = None if self.how.append else before
+        yield from self._learn(record, document.pages, document.warnings, segments, replaces)
 
-    def _known(self, source: Source, digest: str) -> FileSkipped | FileFailed | None:
-        before = self.episodes.source_by_uri(source.uri)
-        if before is not None and before.sha256 != digest:
-            self.failed += 1
-            what = "changed since this session read it; the session keeps what it read"
-            hint = "To learn the new version, ingest it into a new session: titans session new"
-            return FileFailed(source.display, "changed", what, hint)
-        same = before or self.episodes.source_by_sha(digest)
-        if same is None:
+    def _known(self, source: Source, digest: str) -> FileSkipped | None:
+        """Whether this very content needs no reading. A file that now says what another one says is a changed one."""
+        same = [s for s in self.episodes.sources() if s.sha256 == digest]
+        here = [s for s in same if s.uri == source.uri]
+        changed = not here and self.episodes.source_by_uri(source.uri) is not None
+        if not same or (changed and not self.how.append):
             return None
         self.skipped += 1
-        where = "already read, unchanged" if before else f"already read as {same.display}, the content is the same"
-        return FileSkipped(source.display, "unchanged", where)
+        other = f"already read as {same[-1].display}, the content is the same"
+        return FileSkipped(source.display, "unchanged", "already read, unchanged" if here else other)
 
     def _learn(
         self,
@@ -218,38 +235,46 @@ class _Ingest:
         pages: Sequence[Page],
         warnings: tuple[str, ...],
         segments: Sequence[Segment] | None = None,
+        replaces: SourceRecord | None = None,
     ) -> Iterator[IngestEvent]:
-        """Read a document from its first block that is not committed, and commit it."""
+        """Read a document from its first block that is not committed, and commit it.
+
+        The document it `replaces` is forgotten in the same transaction that begins it: a kill leaves one of them.
+        """
         segments = self.engine.segments(pages) if segments is None else segments
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        pending: list[Block] = []
-        landmarks: list[bytes] = []
+        batch = _Uncommitted(replaces)
+        position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
-        refused: list[str] = []
         committed_at = time.monotonic()
         done, read_tokens = record.blocks_done, record.tokens
+        cell, begun, tensors = self._open_cell(record)
+        state = self.engine.from_tensors(tensors)
         while done < len(segments):
-            batch = segments[done : done + BATCH]
-            result = self.engine.read(self.state, batch)
-            self.state = result.state
+            if done - begun >= self.engine.cell_segments:
+                cell, begun, state = cell + 1, done, self.engine.initial_state()
+            some = segments[done : done + BATCH]
+            result = self.engine.read(state, some)
+            state = result.state
             surprises += result.surprise
-            for segment, surprise, vector in zip(batch, result.surprise, result.landmarks, strict=True):
-                pending.append(_block(segment, self.position, surprise))
-                landmarks.append(vector.contiguous().numpy().tobytes())
-                self.position += len(segment.tokens)
+            for segment, surprise, vector in zip(some, result.surprise, result.landmarks, strict=True):
+                batch.blocks.append(_block(segment, position, surprise))
+                batch.landmarks.append(vector.contiguous().numpy().tobytes())
+                position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
             for offset, reason in result.refused.items():
-                refused.append(f"segment {done + offset} (page {batch[offset].page}): {reason}")
-                yield BlockRefused(record.display, done + offset, batch[offset].page, reason)
-            done += len(batch)
-            yield self._progress(record.display, done, len(segments), sum(result.surprise) / len(batch))
+                batch.refused.append(f"segment {done + offset} (page {some[offset].page}): {reason}")
+                yield BlockRefused(record.display, done + offset, some[offset].page, reason)
+            done += len(some)
+            batch.cells[cell] = Cell(cell, done, self.engine.to_tensors(state))
+            yield self._progress(record.display, done, len(segments), sum(result.surprise) / len(some))
             finished, stopping = done == len(segments), self.how.stop()
             if finished or stopping or time.monotonic() - committed_at >= self.how.commit_seconds:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
-                record = self._commit(advanced, pages, pending, landmarks, refused, surprises if finished else None)
-                pending, landmarks, refused, committed_at = [], [], [], time.monotonic()
+                record = self._commit(advanced, pages, batch, surprises if finished else None)
+                batch, committed_at = _Uncommitted(), time.monotonic()
                 if stopping:
                     hint = "Run the same command again: it continues from here"
                     raise Interrupted(
@@ -257,7 +282,16 @@ class _Ingest:
                     )
         self.read += 1
         mean = sum(surprises) / max(1, len(surprises))
-        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, self.snapshot.number, warnings)
+        newest = self.episodes.newest_snapshot()
+        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings)
+
+    def _open_cell(self, record: SourceRecord) -> tuple[int, int, dict[str, Tensor]]:
+        """The cell to go on with: its index, the block it began at, and its state."""
+        if not record.blocks_done:
+            return 0, 0, self.engine.to_tensors(self.engine.initial_state())
+        *before, last = self.episodes.cells_of(record.id)
+        begun = before[-1].blocks_done if before else 0
+        return last.cell, begun, self.store.load(last)
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)
@@ -267,34 +301,36 @@ class _Ingest:
         )
 
     def _commit(
-        self,
-        record: SourceRecord,
-        pages: Sequence[Page],
-        blocks: Sequence[Block],
-        landmarks: Sequence[bytes],
-        refused: Sequence[str],
-        surprises: Sequence[float] | None,
+        self, record: SourceRecord, pages: Sequence[Page], batch: _Uncommitted, surprises: Sequence[float] | None
     ) -> SourceRecord:
         text = f"I left a part of {record.display} unlearned, to keep the memory sound: "
-        events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in refused]
+        events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in batch.refused]
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
             text = f"I read {record.display}: {record.pages} pages, {record.tokens} tokens, surprise {mean:.2f}."
             events.append(Episode(0, utc_now(), "read", text, {"sha256": record.sha256, "surprise": round(mean, 4)}))
-        self.snapshot = self.store.commit(
-            self.engine.to_tensors(self.state),
-            {},
-            position=self.position,
-            source=record,
+        gone = batch.replaces
+        return self.store.commit(
+            record,
+            cells=list(batch.cells.values()),
             pages=pages,
-            blocks=blocks,
-            landmarks=landmarks,
+            blocks=batch.blocks,
+            landmarks=batch.landmarks,
             events=events,
+            forget=[gone.id] if gone else (),
+            forget_events=events_about(self.episodes, [gone]) if gone else (),
         )
-        assert self.snapshot.source_id is not None
-        stored = self.episodes.source(self.snapshot.source_id)
-        assert stored is not None
-        return stored
+
+
+@dataclass(slots=True)
+class _Uncommitted:
+    """What was read since the last commit."""
+
+    replaces: SourceRecord | None = None
+    cells: dict[int, Cell] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    landmarks: list[bytes] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def _block(segment: Segment, position: int, surprise: float) -> Block:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from titans_cli.errors import DamagedError, IncompatibleError, StorageError, UsageError
-from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
+from titans_cli.records import EntryInfo, Episode, SessionInfo, SourceRecord
 from titans_cli.store import (
     EntryList,
+    Export,
     Home,
     LongTermMemory,
     SessionList,
     SessionStore,
     discard,
+    export_session,
+    fork_session,
+    import_session,
     utc_now,
 )
+
+CENTURY = 100 * 365 * 86400.0  # seconds; nothing here is older
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +30,9 @@ class SessionDetails:
     info: SessionInfo
     current: bool
     sources: tuple[SourceRecord, ...]
-    snapshot: SnapshotInfo | None  # None once promoted
-    snapshots: int
-    memory_sha256: str | None  # of the last committed memory: equal digests, equal memories
+    position: int  # tokens read
+    cells: int
+    memory_sha256: str | None  # of all cells: equal digests, equal memories; None once promoted
     bytes_on_disk: int
 
 
@@ -96,11 +104,22 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
     store = SessionStore.open(home, selector)
     current = home.current() == store.info.name
     if store.info.state == "promoted":
-        return SessionDetails(store.info, current, (), None, 0, None, _bytes_in(store))
+        return SessionDetails(store.info, current, (), 0, 0, None, _bytes_in(store))
     with store.episodes() as episodes:
-        sources, snapshots = tuple(episodes.sources()), episodes.snapshots()
-    digest = store.memory_sha256(snapshots[-1])
-    return SessionDetails(store.info, current, sources, snapshots[-1], len(snapshots), digest, _bytes_in(store))
+        return SessionDetails(
+            store.info,
+            current,
+            tuple(episodes.sources()),
+            episodes.position(),
+            len(episodes.snapshots()),
+            episodes.memory_sha256(),
+            _bytes_in(store),
+        )
+
+
+def _position(store: SessionStore) -> int:
+    with store.episodes() as episodes:
+        return episodes.position()
 
 
 def promote_session(
@@ -113,7 +132,7 @@ def promote_session(
     if note is not None:
         note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
     store = SessionStore.open(home, selector)
-    if store.info.state == "open" and store.latest_snapshot().position == 0:
+    if store.info.state == "open" and not _position(store):
         raise UsageError(
             "nothing was read in this session yet, so there is nothing to promote",
             subject=store.info.name,
@@ -142,6 +161,70 @@ def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, 
     if not dry_run:
         discard(home, name, timeout=retry_lock)
     return Discarded(name, sources, tokens, size, not dry_run)
+
+
+def discard_old(
+    home: Home, older_than: float, *, now: datetime | None = None, dry_run: bool = False
+) -> tuple[list[Discarded], list[TitansError]]:
+    """Discard the sessions in which nothing happened for `older_than` seconds, and say which could not be.
+
+    The current one stays, and so does one that is damaged or has a writer.
+    """
+    before = (now or datetime.now(UTC)) - timedelta(seconds=min(older_than, CENTURY))
+    listed, current = list_sessions(home)
+    gone, problems = list[Discarded](), list(listed.unreadable)
+    for info in listed.sessions:
+        try:
+            if info.name != current and _last_used(home, info) < before:
+                gone.append(discard_session(home, info.name, dry_run=dry_run))
+        except (LockedError, DamagedError, IncompatibleError) as error:
+            problems.append(error)
+    return gone, problems
+
+
+def _last_used(home: Home, info: SessionInfo) -> datetime:
+    """When the session last read, was asked or anything else; a promoted one, when it was made."""
+    at = info.created
+    if info.state == "open":
+        with SessionStore.open(home, info.name).episodes() as episodes:
+            at = max([at, *(event.at for event in episodes.events(limit=1))])
+    try:
+        return datetime.fromisoformat(at)
+    except ValueError as error:
+        raise DamagedError(f"damaged: {at!r} is no time", subject=info.name) from error
+
+
+def fork(home: Home, selector: str | None, name: str | None, *, use: bool = True, retry_lock: float = 0) -> SessionInfo:
+    """A new session that holds all a session holds, and goes its own way from there; it becomes the current one."""
+    store = SessionStore.open(home, selector)
+    store.require_open()
+    info = fork_session(store, name, timeout=retry_lock).info
+    if use:
+        home.set_current(info.name)
+    return info
+
+
+def export(
+    home: Home,
+    selector: str | None,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    retry_lock: float = 0,
+) -> Export:
+    """Write a session to one file. Raises UsageError when it exists, DamagedError when the session is not whole."""
+    store = SessionStore.open(home, selector)
+    store.require_open()
+    return export_session(store, file, replace_file=replace_file, dry_run=dry_run, timeout=retry_lock)
+
+
+def import_(home: Home, file: Path, name: str | None, *, use: bool = False) -> SessionInfo:
+    """The session in an exported file. Raises DamagedError unless every byte of it is as it was exported."""
+    info = import_session(home, file, name).info
+    if use:
+        home.set_current(info.name)
+    return info
 
 
 def list_entries(home: Home) -> EntryList:

@@ -3,25 +3,33 @@
 Everything on disk is owned here; tensors are opaque. Importing this imports no torch. `docs/format.md` is the contract.
 """
 
+from titans_cli.store.archive import Export, export_session, fork_session, import_session
+from titans_cli.store.check import Finding, findings_of, restore_session_file
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import WriterLock, utc_now
 from titans_cli.store.ltm import EntryList, LongTermMemory
 from titans_cli.store.manifest import FORMAT
-from titans_cli.store.session import SessionList, SessionStore, discard
-from titans_cli.store.snapshots import thinned
+from titans_cli.store.session import Cell, SessionList, SessionStore, discard
 
 __all__ = [
     "FORMAT",
+    "Cell",
     "EntryList",
     "Episodes",
+    "Export",
+    "Finding",
     "Home",
     "LongTermMemory",
     "SessionList",
     "SessionStore",
     "WriterLock",
     "discard",
-    "thinned",
+    "export_session",
+    "findings_of",
+    "fork_session",
+    "import_session",
+    "restore_session_file",
     "utc_now",
     "validate_name",
 ]

@@ -63,15 +63,15 @@ _MIGRATION_1 = (
     )""",
     """CREATE TABLE snapshots (
         number INTEGER PRIMARY KEY,
-        parent INTEGER,
-        position INTEGER NOT NULL,
-        source_id INTEGER REFERENCES sources (id) ON DELETE SET NULL,
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        cell INTEGER NOT NULL,
         blocks_done INTEGER NOT NULL,
         sha256 TEXT NOT NULL,
         size INTEGER NOT NULL,
         created TEXT NOT NULL,
-        thinned INTEGER NOT NULL DEFAULT 0
+        UNIQUE (source_id, cell)
     )""",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE events (
         id INTEGER PRIMARY KEY,
         at TEXT NOT NULL,
@@ -208,6 +208,18 @@ def check_all(db: sqlite3.Connection, path: Path) -> None:
             raise _damaged(path, f"it has {rows} {table} and {indexed} in their word index")
         if not db.execute("PRAGMA query_only").fetchone()[0]:  # FTS5 counts its own check as a write
             db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('integrity-check')")
+
+
+def check_schema(db: sqlite3.Connection, path: Path) -> None:
+    """Raise DamagedError unless the file has our tables and triggers and no others: a trigger is code."""
+    everything = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+    ours = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(ours)
+        if set(db.execute(everything)) != set(ours.execute(everything)):
+            raise _damaged(path, "its tables are not those of a session")
+    finally:
+        ours.close()
 
 
 def copy(db: sqlite3.Connection, path: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """What a session retains of what it read and did: sources, pages, blocks, landmarks, snapshots, events.
 
-One commit writes the row of a snapshot and everything that was read up to it, or none of it. Ids are handed out here,
-one after the other, so that a run that was killed and repeated gets the same ones.
+One commit writes the rows of one or more cells and everything they learned, or none of it. Ids are handed out here, one
+after the other, so that a run that was killed and repeated gets the same ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
-from titans_cli.store.queries import BLOCK, SNAPSHOT, SOURCE, Queries, marks
+from titans_cli.store.queries import BLOCK, SNAPSHOT, SOURCE, UNCLEAN, Queries, marks
 
 
 class Episodes(Queries):
@@ -38,40 +38,36 @@ class Episodes(Queries):
 
     def commit(
         self,
+        source: SourceRecord,
         *,
-        snapshot: SnapshotInfo,
-        source: SourceRecord | None = None,
+        snapshots: Sequence[SnapshotInfo] = (),
         pages: Iterable[Page] = (),
         blocks: Sequence[Block] = (),
         landmarks: Sequence[bytes] = (),
         events: Iterable[Episode] = (),
-        thin: Collection[int] = (),
-    ) -> SnapshotInfo:
-        """Commit a snapshot's row and all that was read up to it, or nothing; return the row as committed.
+        forget: Collection[int] = (),
+        forget_events: Collection[int] = (),
+    ) -> SourceRecord:
+        """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
-        `source` with id 0 is new, otherwise its row is replaced; blocks and events get their ids here, and blocks
-        their `source_id`. Pages already retained stay as they are. `landmarks` has one vector (little-endian float32)
-        for each block, or none at all. `thin` numbers are marked thinned. Raises ValueError for a mismatch of these.
+        `source` with id 0 is new, otherwise its row is replaced; blocks and events get their ids here, blocks and
+        snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
+        stay as they are. `landmarks` has one vector (little-endian float32) for each block, or none at all. What is to
+        be forgotten is so first, as `forget` does. Raises ValueError for a mismatch of these.
         """
-        if blocks and source is None:
-            raise ValueError("blocks need their source")
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
-        if snapshot.number in thin:
-            raise ValueError("the newest snapshot is never thinned")
         with self._transaction():
-            if source is not None:
-                source_id = self._put_source(source)
-                snapshot = replace(snapshot, source_id=source_id, blocks_done=source.blocks_done)
-                self._db.executemany(
-                    "INSERT INTO pages (source_id, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                    [(source_id, page.number, page.text) for page in pages],
-                )
-                self._put_blocks(source_id, blocks, landmarks)
+            self._forget(forget, forget_events)
+            source = replace(source, id=self._put_source(source))
+            self._db.executemany(
+                "INSERT INTO pages (source_id, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                [(source.id, page.number, page.text) for page in pages],
+            )
+            self._put_blocks(source.id, blocks, landmarks)
             self._put_events(events)
-            self._put_snapshot(snapshot)
-            self._db.executemany("UPDATE snapshots SET thinned = 1 WHERE number = ?", [(n,) for n in thin])
-        return snapshot
+            self._put_snapshots(source.id, snapshots)
+        return source
 
     def _put_source(self, source: SourceRecord) -> int:
         values = tuple(getattr(source, name.strip()) for name in SOURCE.split(","))[1:]
@@ -106,68 +102,115 @@ class Episodes(Queries):
             stored.append(replace(event, id=int(done.lastrowid or 0)))
         return stored
 
-    def _put_snapshot(self, s: SnapshotInfo) -> None:
-        values = (s.number, s.parent, s.position, s.source_id, s.blocks_done, s.sha256, s.size, s.created)
-        self._db.execute(f"INSERT INTO snapshots ({SNAPSHOT}) VALUES ({marks(8)})", values)
+    def _put_snapshots(self, source_id: int, snapshots: Iterable[SnapshotInfo]) -> None:
+        for s in snapshots:
+            self._db.execute("DELETE FROM snapshots WHERE source_id = ? AND cell = ?", (source_id, s.cell))
+            values = (s.number, source_id, s.cell, s.blocks_done, s.sha256, s.size, s.created)
+            self._db.execute(f"INSERT INTO snapshots ({SNAPSHOT}) VALUES ({marks(7)})", values)
 
     def add_events(self, events: Iterable[Episode]) -> list[Episode]:
         """Log what happened, apart from any snapshot; return the events with their ids."""
         with self._transaction():
             return self._put_events(events)
 
-    def rewind(self, number: int, *, forget: Collection[int] = (), forget_events: Collection[int] = ()) -> SnapshotInfo:
-        """Go back to snapshot `number`, in one transaction, and be rid of the sources and events to be forgotten.
-
-        What was read after it is taken back: later snapshots, and blocks with their landmarks. Sources that stay keep
-        their pages, with `blocks_done` counting what is left: whoever replays needs no file. Forgotten text is gone
-        from the file's bytes when this returns, unless a reader is in the middle of a query; then when it closes.
-        Raises NotFoundError for a snapshot that is not kept, ValueError for a source that it had already read from.
-        """
-        target = self.snapshot(number)
+    def set_meta(self, key: str, value: str) -> None:
         with self._transaction():
-            for source_id in forget:
-                first = self.first_position(source_id)
-                if first is not None and first < target.position:
-                    raise ValueError(f"snapshot {number} had already read from source {source_id}")
-            self._db.execute("DELETE FROM snapshots WHERE number > ?", (number,))
-            self._db.execute("DELETE FROM blocks WHERE position >= ?", (target.position,))
-            self._db.executemany("DELETE FROM sources WHERE id = ?", [(i,) for i in forget])
-            self._db.executemany("DELETE FROM events WHERE id = ?", [(i,) for i in forget_events])
-            self._db.execute(
-                "UPDATE sources SET blocks_done = (SELECT count(*) FROM blocks WHERE source_id = sources.id)"
-                " WHERE blocks_done > 0"
-            )
-            for table in ("blocks", "events"):  # deletion only marks the words; a rebuild drops them
-                self._db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
-        self._empty_log()
-        return target
+            self._set_meta(key, value)
 
-    def _empty_log(self) -> None:
-        """Move the write-ahead log into the file and cut it to nothing; it still holds what was deleted."""
-        self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    # ------------------------------------------------------------ forgetting
+
+    def forget(self, sources: Collection[int], events: Collection[int] = ()) -> None:
+        """Be rid of documents, their cells, and events, in one transaction; what was read later moves up.
+
+        Ids stay as they are: nobody who holds one ever gets another document by it. The bytes are gone from the file
+        after `clean`. Raises ValueError for a source that is not there.
+        """
+        with self._transaction():
+            self._forget(sources, events)
+
+    def _forget(self, sources: Collection[int], events: Collection[int]) -> None:
+        if not sources and not events:
+            return
+        for source_id in sources:
+            if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
+                raise ValueError(f"there is no source {source_id}")
+        self._move_up()
+        self._db.executemany("DELETE FROM events WHERE id = ?", [(i,) for i in events])
+        self._set_meta(UNCLEAN, "1")
+
+    def _move_up(self) -> None:
+        """Give every block the position that it has with the blocks that are there."""
+        self._db.execute(
+            "UPDATE blocks SET position = read.before FROM"
+            " (SELECT id, sum(tokens) OVER (ORDER BY source_id, ordinal) - tokens AS before FROM blocks) AS read"
+            " WHERE blocks.id = read.id AND blocks.position != read.before"
+        )
+
+    def clean(self) -> None:
+        """If something was forgotten since: rewrite the file without what it left behind, and empty the log.
+
+        A deletion only marks words in an index, and pages keep scraps of rows that moved. A reader in the middle of a
+        query keeps the log from being emptied; then the next writer does it.
+        """
+        if self.is_clean():
+            return
+        with self._transaction():
+            self._rebuild_index()
+        self._rows("VACUUM")
+        if self._empty_log():
+            with self._transaction():
+                self._db.execute("DELETE FROM meta WHERE key = ?", (UNCLEAN,))
+
+    def drop_cells(self, source_id: int) -> None:
+        """Be rid of a document's cells and keep its text: they are about to be learned anew."""
+        with self._transaction():
+            self._db.execute("DELETE FROM snapshots WHERE source_id = ?", (source_id,))
+
+    def mend(self) -> None:
+        """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words."""
+        with self._transaction():
+            for table, row, *_ in self._rows("PRAGMA foreign_key_check"):
+                self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))
+            self._move_up()
+            self._rebuild_index()
+
+    def _rebuild_index(self) -> None:
+        for table in ("blocks", "events"):
+            self._db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
+
+    def _empty_log(self) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing; False if a reader kept us from it."""
+        return bool(self._one("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
 
     # ------------------------------------------------------------ long-term memory
 
-    def copy_for_entry(self, path: Path) -> None:
-        """Write a consistent copy for an LTM entry: one durable file, no write-ahead log, no snapshot rows.
-
-        The last commit is in it whole; an entry has one memory state, so rows about others would point at nothing.
-        """
+    def copy(self, path: Path) -> None:
+        """Write a consistent copy, the last commit whole: one durable file, no write-ahead log, no copied meta."""
         database.copy(self._db, self.path, path)
         with database_errors(path):
             db = database.connect(path, readonly=False)
             try:
                 with database.transaction(db):
-                    db.execute("DELETE FROM snapshots")
+                    db.execute("DELETE FROM meta")
             finally:
                 db.close()
 
-    def inherit(self, entry: str, snapshot: SnapshotInfo, events: Iterable[Episode]) -> None:
-        """Turn the copy of an entry's database into that of a session that starts from it with `snapshot`."""
+    def begin(self, events: Iterable[Episode], *, origin: str | None = None, numbered: bool = False) -> None:
+        """Turn a copy into the database of a session of its own.
+
+        `origin`: where all its sources come from, if not from reading. `numbered`: number the cells anew from 1.
+        """
         with database_errors(self.path):
             self._db.execute("PRAGMA journal_mode = WAL")
         with self._transaction():
-            self._db.execute("UPDATE sources SET origin = ?", (f"ltm:{entry}",))
-            self._db.execute("DELETE FROM snapshots")
-            self._put_snapshot(snapshot)
+            if origin is not None:
+                self._db.execute("UPDATE sources SET origin = ?", (origin,))
+            if numbered:
+                rows = self.snapshots()
+                self._db.execute("DELETE FROM snapshots")
+                for number, row in enumerate(rows, start=1):
+                    self._put_snapshots(row.source_id, [replace(row, number=number)])
             self._put_events(events)

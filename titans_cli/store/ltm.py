@@ -1,4 +1,4 @@
-"""Long-term memory: immutable entries, each one memory state with the text it came from.
+"""Long-term memory: immutable entries, each the cells of a session with the text they came from.
 
 An entry is built under a temporary name, made durable, and renamed into place; only then is the session marked
 promoted and emptied. A kill in between leaves both, and promoting the same session under the same name finishes it.
@@ -6,7 +6,8 @@ promoted and emptied. A kill in between leaves both, and promoting the same sess
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
     FILE_MODE,
     UNFINISHED,
+    atomic_write,
     copy_durably,
     delete_folder,
     private_mkdir,
@@ -31,7 +33,7 @@ from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import utc_now
 from titans_cli.store.manifest import FORMAT, read_entry, write_entry
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
-from titans_cli.store.snapshots import read_snapshot, snapshot_path
+from titans_cli.store.snapshots import join_snapshots, snapshot_path, split_snapshots
 
 MEMORY = "memory.safetensors"
 READ_ONLY = 0o400
@@ -80,9 +82,10 @@ class LongTermMemory:
                 raise _damaged(folder / file, "the file is missing")
             if sha256_of(folder / file) != expected:
                 raise _damaged(folder / file, f"its bytes are not those that were promoted on {entry.created}")
-        read_snapshot(folder / MEMORY, entry.memory_sha256)
         with Episodes.open(folder / DATABASE) as episodes:
             episodes.check()
+            for _ in _cells(folder, episodes):
+                pass
         return entry
 
     def remove(self, selector: str) -> EntryInfo | None:
@@ -112,42 +115,35 @@ class LongTermMemory:
             if store.info.state == "promoted" and store.info.promoted_to == name:
                 entry = self.show(name)
             else:
-                with store.writer() as episodes:
-                    snapshot = episodes.latest_snapshot()
-                    with self.home.lock():
-                        self.home.clear()
-                        entry = self._existing(store.info, name, snapshot) or self._build(
-                            store, episodes, snapshot, name, note
-                        )
+                with store.writer() as episodes, self.home.lock():
+                    self.home.clear()
+                    entry = self._existing(store.info, name, episodes) or self._build(store, episodes, name, note)
             store.mark_promoted(name)
         return entry
 
-    def _existing(self, session: SessionInfo, name: str, snapshot: SnapshotInfo) -> EntryInfo | None:
+    def _existing(self, session: SessionInfo, name: str, episodes: Episodes) -> EntryInfo | None:
         """The entry that an interrupted promotion of this very state left; None when the name is free."""
         folder = self.home.ltm_dir / name
         if not folder.exists():
             return None
         entry = read_entry(folder)
-        if entry.session_id == session.id and entry.memory_sha256 == snapshot.sha256:
-            return entry
+        if entry.session_id == session.id:
+            with Episodes.open(folder / DATABASE) as kept:
+                if kept.memory_sha256() == episodes.memory_sha256():
+                    return entry
         raise UsageError(
             "an LTM entry of this name exists, and entries never change",
             subject=name,
             hint=f"Choose another name, or remove that one: titans ltm rm {name}",
         )
 
-    def _build(
-        self, store: SessionStore, episodes: Episodes, snapshot: SnapshotInfo, name: str, note: str | None
-    ) -> EntryInfo:
+    def _build(self, store: SessionStore, episodes: Episodes, name: str, note: str | None) -> EntryInfo:
         folder = self.home.ltm_dir / f"{UNFINISHED}{unique_id()}"
         try:
             private_mkdir(folder)
-            memory = snapshot_path(store.folder / SNAPSHOTS, snapshot.number)
-            if not memory.exists():
-                raise _damaged(memory, "the file is missing")
-            if copy_durably(memory, folder / MEMORY, mode=READ_ONLY) != snapshot.sha256:
-                raise _damaged(memory, "its bytes do not have the checksum that was recorded for them")
-            episodes.copy_for_entry(folder / DATABASE)
+            parts = [(snapshot_path(store.folder / SNAPSHOTS, s.number), s.sha256) for s in episodes.snapshots()]
+            memory_sha256 = join_snapshots(folder / MEMORY, parts, fingerprint=store.info.fingerprint, mode=READ_ONLY)
+            episodes.copy(folder / DATABASE)
             with storage_errors(folder):
                 (folder / DATABASE).chmod(READ_ONLY)
             session = store.info
@@ -167,8 +163,8 @@ class LongTermMemory:
                 sources=tuple(
                     {"uri": s.uri, "sha256": s.sha256, "tokens": s.tokens, "title": s.title} for s in episodes.sources()
                 ),
-                position=snapshot.position,
-                memory_sha256=snapshot.sha256,
+                position=episodes.position(),
+                memory_sha256=memory_sha256,
                 episodes_sha256=sha256_of(folder / DATABASE),
             )
             write_entry(folder, entry)
@@ -181,7 +177,7 @@ class LongTermMemory:
         return entry
 
     def start_session(self, selector: str, name: str | None = None, *, events: Iterable[Episode] = ()) -> SessionStore:
-        """A new session whose snapshot 0 is the entry's memory, byte for byte, with its text to cite.
+        """A new session with the entry's cells, byte for byte, and its text to cite.
 
         Sources say `ltm:<entry>` as their origin, positions carry on, and a "started" event is added.
         Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError.
@@ -202,20 +198,33 @@ class LongTermMemory:
         )
 
         def fill(folder: Path) -> None:
-            memory = snapshot_path(folder / SNAPSHOTS, 0)
-            _copy_checked(kept / MEMORY, memory, entry.memory_sha256)
+            if not (kept / MEMORY).exists():
+                raise _damaged(kept / MEMORY, "the file is missing")
+            if sha256_of(kept / MEMORY) != entry.memory_sha256:
+                raise _damaged(kept / MEMORY, "its bytes are not those that were promoted")
             _copy_checked(kept / DATABASE, folder / DATABASE, entry.episodes_sha256)
-            with storage_errors(memory):
-                size = memory.stat().st_size
-            snapshot = SnapshotInfo(0, None, entry.position, None, 0, entry.memory_sha256, size, utc_now())
             text = f"started from the LTM entry {entry.name}"
             started = Episode(0, utc_now(), "started", text, {"entry": entry.name, "entry_id": entry.id})
             with Episodes.open(folder / DATABASE, readonly=False) as episodes:
-                episodes.inherit(entry.name, snapshot, [started, *events])
+                episodes.begin([started, *events], origin=f"ltm:{entry.name}", numbered=True)
+                for snapshot, parts in _cells(kept, episodes):
+                    atomic_write(snapshot_path(folder / SNAPSHOTS, snapshot.number), parts)
             with storage_errors(folder):
                 sync_folder(folder)
 
         return SessionStore.build(self.home, name, draft, fill)
+
+
+def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, list[bytes]]]:
+    """The cells of the entry in `folder`, with their rows in `episodes`: as many, and the same bytes."""
+    rows = episodes.snapshots()
+    found = 0
+    for found, (row, parts) in enumerate(zip(rows, split_snapshots(folder / MEMORY), strict=False), start=1):
+        if hashlib.sha256(b"".join(parts)).hexdigest() != row.sha256:
+            raise _damaged(folder / MEMORY, f"cell {found} is not what its row says")
+        yield row, parts
+    if found != len(rows):
+        raise _damaged(folder / MEMORY, f"it has {found} cells and {len(rows)} rows")
 
 
 def _copy_checked(source: Path, target: Path, expected: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from titans_cli.errors import DamagedError, IncompatibleError
 from titans_cli.records import EntryInfo, SessionInfo
-from titans_cli.store.files import FILE_MODE, atomic_write, storage_error
+from titans_cli.store.files import atomic_write, storage_error
 
-FORMAT = 1
+FORMAT = 2
 SESSION_FILE = "session.json"
 ENTRY_FILE = "entry.json"
 SESSION_SCHEMA = "titans.session"
@@ -27,26 +27,31 @@ _LARGEST = 64 << 20  # bytes; an entry lists its sources, so it can be long, but
 
 def write_session(folder: Path, info: SessionInfo) -> None:
     """Write `session.json` durably. Raises StorageError."""
-    _write(folder / SESSION_FILE, SESSION_SCHEMA, asdict(info), FILE_MODE)
+    atomic_write(folder / SESSION_FILE, [session_text(info).encode()])
+
+
+def session_text(info: SessionInfo) -> str:
+    """What `session.json` holds for `info`."""
+    return _text(SESSION_SCHEMA, asdict(info))
 
 
 def write_entry(folder: Path, info: EntryInfo) -> None:
     """Write `entry.json` durably and read-only: entries never change. Raises StorageError."""
-    _write(folder / ENTRY_FILE, ENTRY_SCHEMA, asdict(info), 0o400)
+    atomic_write(folder / ENTRY_FILE, [_text(ENTRY_SCHEMA, asdict(info)).encode()], mode=0o400)
 
 
-def _write(path: Path, schema: str, fields: dict[str, Any], mode: int) -> None:
-    text = json.dumps({"schema": schema, **fields}, ensure_ascii=False, indent=2, sort_keys=True, default=dict)
-    atomic_write(path, [text.encode() + b"\n"], mode=mode)
+def _text(schema: str, fields: dict[str, Any]) -> str:
+    return json.dumps({"schema": schema, **fields}, ensure_ascii=False, indent=2, sort_keys=True, default=dict) + "\n"
 
 
-def read_session(folder: Path) -> SessionInfo:
-    """What the session in `folder` says of itself; its name is the folder's.
+def read_session(folder: Path, text: str | None = None) -> SessionInfo:
+    """What the session in `folder` says of itself, or `text` says instead of its file; its name is the folder's.
 
-    Raises DamagedError (unreadable), IncompatibleError (written by a newer release), StorageError.
+    Raises DamagedError (unreadable), IncompatibleError (another format), StorageError.
     """
-    hint = f"Restore the file from a backup, or remove the session: titans session discard {folder.name}"
-    fields = _Fields(folder / SESSION_FILE, SESSION_SCHEMA, hint)
+    name = folder.name
+    hint = f"Restore it: titans session repair {name}; or remove the session: titans session discard {name}"
+    fields = _Fields(folder / SESSION_FILE, SESSION_SCHEMA, hint, text)
     info = SessionInfo(
         name=fields.text("name"),
         id=fields.ulid("id"),
@@ -101,24 +106,26 @@ def may_start_ulid(text: str) -> bool:
 class _Fields:
     """The fields of one JSON file, each read with the type it must have. Every method raises DamagedError."""
 
-    def __init__(self, path: Path, schema: str, hint: str) -> None:
+    def __init__(self, path: Path, schema: str, hint: str, text: str | None = None) -> None:
         self.path = path
         self.hint = hint
-        self.data = self._load()
+        self.data = self._load(text)
         if self.data.get("schema") != schema:
             raise self.damaged(f'its "schema" is not "{schema}"')
-        if self.number("format") > FORMAT:
+        if (found := self.number("format")) != FORMAT:
+            newer = "Upgrade: pip install --upgrade titans-cli"
+            older = f"Read the documents into a new session, and remove this folder: {path.parent}"
             raise IncompatibleError(
-                f"it has format version {self.number('format')}, and this release knows versions up to {FORMAT}",
+                f"it has format version {found}, and this release knows version {FORMAT}",
                 subject=str(path),
-                hint="Upgrade: pip install --upgrade titans-cli",
+                hint=newer if found > FORMAT else older,
             )
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self, text: str | None) -> dict[str, Any]:
         try:
-            if self.path.stat().st_size > _LARGEST:
+            if text is None and self.path.stat().st_size > _LARGEST:
                 raise self.damaged("it is far larger than such a file can be")
-            data = json.loads(self.path.read_bytes())
+            data = json.loads(self.path.read_bytes() if text is None else text)
         except FileNotFoundError as error:
             raise self.damaged("the file is missing") from error
         except OSError as error:

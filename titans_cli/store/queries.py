@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -18,7 +19,8 @@ from titans_cli.store.database import database_errors
 
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
 BLOCK = "id, source_id, ordinal, page, start_char, end_char, text, tokens, position, surprise"
-SNAPSHOT = "number, parent, position, source_id, blocks_done, sha256, size, created"
+SNAPSHOT = "number, source_id, cell, blocks_done, sha256, size, created"
+UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still be in the file
 EVENT = "id, at, kind, text, data"
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
@@ -134,10 +136,9 @@ class Queries:
             yield from (Block(*row) for row in rows)
             after = (rows[-1][8], rows[-1][0])
 
-    def first_position(self, source_id: int) -> int | None:
-        """How many tokens the session had read before this source; None while it has no blocks."""
-        found = self._one("SELECT min(position) FROM blocks WHERE source_id = ?", (source_id,))
-        return None if found is None else int(found)
+    def position(self) -> int:
+        """How many tokens the session has read."""
+        return int(self._one("SELECT coalesce(sum(tokens), 0) FROM blocks"))
 
     def search_blocks(self, match: str, limit: int) -> list[tuple[int, float]]:
         """Block ids that share a word (by its stem) with `match`, best first, each with its BM25 score: more is better.
@@ -166,33 +167,29 @@ class Queries:
     # ------------------------------------------------------------ snapshots
 
     def snapshots(self) -> list[SnapshotInfo]:
-        """The rows whose files are kept, oldest first."""
-        sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE thinned = 0 ORDER BY number"
-        return [SnapshotInfo(*row) for row in self._rows(sql)]
+        """The committed cells in the order in which they were read: document by document."""
+        return [SnapshotInfo(*row) for row in self._rows(f"SELECT {SNAPSHOT} FROM snapshots ORDER BY source_id, cell")]
 
-    def snapshot(self, number: int) -> SnapshotInfo:
-        """Raises NotFoundError when there is none of this number, or it was thinned."""
-        rows = self._rows(f"SELECT {SNAPSHOT} FROM snapshots WHERE number = ? AND thinned = 0", (number,))
-        if not rows:
-            hint = "See the session as it stands: titans session show"
-            raise NotFoundError(f"snapshot {number} is not kept", subject=str(self.path.parent.name), hint=hint)
-        return SnapshotInfo(*rows[0])
+    def cells_of(self, source_id: int) -> list[SnapshotInfo]:
+        sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE source_id = ? ORDER BY cell"
+        return [SnapshotInfo(*row) for row in self._rows(sql, (source_id,))]
 
-    def latest_snapshot(self) -> SnapshotInfo:
-        """Raises DamagedError when there is none: a session is created with one."""
-        return self._snapshot_before(None)
+    def newest_snapshot(self) -> int:
+        """The highest number of a committed cell; 0 while nothing was read."""
+        return int(self._one("SELECT coalesce(max(number), 0) FROM snapshots"))
 
-    def snapshot_before(self, position: int) -> SnapshotInfo:
-        """The newest kept snapshot that had read no more than `position` tokens."""
-        return self._snapshot_before(position)
+    def memory_sha256(self) -> str:
+        """Of the cells' digests in the order of reading: equal if and only if the same was learned, bit for bit."""
+        return hashlib.sha256("".join(f"{s.sha256}\n" for s in self.snapshots()).encode()).hexdigest()
 
-    def _snapshot_before(self, position: int | None) -> SnapshotInfo:
-        condition = "thinned = 0" if position is None else "thinned = 0 AND position <= ?"
-        sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE {condition} ORDER BY number DESC LIMIT 1"
-        rows = self._rows(sql, () if position is None else (position,))
-        if not rows:
-            raise DamagedError("damaged: it has no snapshot", subject=str(self.path))
-        return SnapshotInfo(*rows[0])
+    def is_clean(self) -> bool:
+        """Whether no bytes of anything forgotten may still be in the file."""
+        return self.meta(UNCLEAN) is None
+
+    def meta(self, key: str) -> str | None:
+        """What the session says of itself beside what it read."""
+        found = self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if found is None else str(found)
 
     # ------------------------------------------------------------ events
 
@@ -222,3 +219,8 @@ class Queries:
         """Read everything; raise DamagedError unless pages, references and word indexes all fit."""
         with database_errors(self.path):
             database.check_all(self._db, self.path)
+
+    def check_schema(self) -> None:
+        """Raise DamagedError unless the file has the tables and triggers of a session, and no others."""
+        with database_errors(self.path):
+            database.check_schema(self._db, self.path)

@@ -1,13 +1,14 @@
 """One session directory: how it comes into being, grows by commits, and goes.
 
-The write order is the whole point (docs/format.md): the snapshot file durably first, then one transaction with its row
-and everything read up to it, then old files that a committed row calls thinned. So a kill leaves at worst a file that
-no row mentions, never a row without its file.
+A session is a shelf of cells: each document is learned into cells of its own, each from the initial memory, and each
+kept in a file. The write order is the whole point (docs/format.md): the cells' files durably first, then one
+transaction with their rows and everything they learned, then the files of the rows they took the place of. So a kill
+leaves at worst a file that no row mentions, never a row without its file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,21 +31,24 @@ from titans_cli.store.files import (
 )
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
-from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, write_session
-from titans_cli.store.snapshots import (
-    payload_sha256,
-    read_snapshot,
-    snapshot_number,
-    snapshot_path,
-    thinned,
-    write_snapshot,
-)
+from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, session_text, write_session
+from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, write_snapshot
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DATABASE = "episodes.sqlite"
 SNAPSHOTS = "snapshots"
+SESSION_META = "session"  # in the database: a copy of session.json, should that be damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The memory after the first `blocks_done` blocks of a document: those since the cell before it."""
+
+    index: int  # within its document
+    blocks_done: int
+    tensors: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +108,17 @@ class SessionStore:
         model: str,
         memory: Mapping[str, object],
         threads: int,
-        tensors: Mapping[str, Tensor],
-        metadata: Mapping[str, str] | None = None,
         events: Iterable[Episode] = (),
     ) -> SessionStore:
-        """A new session whose snapshot 0 is `tensors`; without a name it gets one.
+        """A new session that has read nothing; without a name it gets one.
 
         Raises UsageError when the name is taken or cannot be one, StorageError, LockedError.
         """
         draft = SessionInfo("", "", "", "open", FORMAT, fingerprint, model, memory, threads, origin=None)
 
         def fill(folder: Path) -> None:
-            snapshot = write_snapshot(
-                folder / SNAPSHOTS,
-                number=0,
-                parent=None,
-                position=0,
-                source_id=None,
-                blocks_done=0,
-                fingerprint=fingerprint,
-                tensors=tensors,
-                metadata=metadata or {},
-            )
             with Episodes.create(folder / DATABASE) as episodes:
-                episodes.commit(snapshot=snapshot, events=events)
+                episodes.add_events(events)
 
         return cls.build(home, name, draft, fill)
 
@@ -135,18 +126,22 @@ class SessionStore:
     def build(cls, home: Home, name: str | None, draft: SessionInfo, fill: Callable[[Path], None]) -> SessionStore:
         """Build a session's folder under a temporary name, `fill` it, and only then give it its name.
 
-        `draft` says all but name, id and time. A kill leaves a `.new-*` folder, which the next call clears.
+        `draft` says all but name and id, and the time if it is to be now. `fill` makes the database and the cells'
+        files. A kill leaves a `.new-*` folder, which the next call clears.
         """
         if name is not None:
             validate_name(name)
         with home.lock():
             home.clear()
-            info = replace(draft, name=name or home.generate_name(), id=unique_id(), created=utc_now())
+            created = draft.created or utc_now()
+            info = replace(draft, name=name or home.generate_name(), id=unique_id(), created=created)
             _refuse_taken(home.sessions_dir / info.name)
             folder = home.sessions_dir / f"{UNFINISHED}{info.id}"
             try:
                 private_mkdir(folder / SNAPSHOTS)
                 fill(folder)
+                with Episodes.open(folder / DATABASE, readonly=False) as episodes:
+                    episodes.set_meta(SESSION_META, session_text(info))
                 write_session(folder, info)
                 if not rename_new(folder, home.sessions_dir / info.name):
                     _refuse_taken(home.sessions_dir / info.name)
@@ -172,41 +167,48 @@ class SessionStore:
         self.require_open()
         return Episodes.open(self.folder / DATABASE, readonly=readonly)
 
-    def latest_snapshot(self) -> SnapshotInfo:
+    def memory_sha256(self) -> str:
+        """The digest of the whole memory: equal for two sessions if and only if they learned the same, bit for bit."""
         with self.episodes() as episodes:
-            return episodes.latest_snapshot()
+            return episodes.memory_sha256()
 
-    def load_snapshot(self, info: SnapshotInfo) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """The tensors and metadata of a committed snapshot.
+    def cells(self) -> Iterator[tuple[SnapshotInfo, dict[str, Tensor]]]:
+        """The committed cells in the order of reading, each loaded when it is reached.
 
-        Raises DamagedError; NotFoundError when a writer has thinned it or rewound past it since `info` was read.
+        Even while a writer goes on: a cell that was carried on meanwhile is given as it stands now, one that was
+        forgotten is left out. Raises DamagedError, IncompatibleError, StorageError.
+        """
+        with self.episodes() as episodes:
+            listed = episodes.snapshots()
+        for info in listed:
+            found: SnapshotInfo | None = info
+            while found is not None:
+                try:
+                    tensors = self.load(found)
+                except NotFoundError:
+                    with self.episodes() as episodes:
+                        found = next((s for s in episodes.cells_of(info.source_id) if s.cell == info.cell), None)
+                else:
+                    yield found, tensors
+                    break
+
+    def load(self, info: SnapshotInfo) -> dict[str, Tensor]:
+        """The tensors of a committed cell.
+
+        Raises DamagedError; NotFoundError when a writer has superseded or forgotten it since `info` was read.
         """
         path = snapshot_path(self.folder / SNAPSHOTS, info.number)
         try:
             return read_snapshot(path, info.sha256)
         except (FileNotFoundError, DamagedError) as error:
             with self.episodes() as episodes:
-                kept = episodes.snapshot(info.number)  # NotFoundError when thinned
-            if kept.sha256 != info.sha256:
-                what, hint = f"snapshot {info.number} was replaced meanwhile", "Run the same command again"
-                raise NotFoundError(what, subject=self.info.name, hint=hint) from error
+                if info not in episodes.cells_of(info.source_id):
+                    what, hint = f"snapshot {info.number} was superseded meanwhile", "Run the same command again"
+                    raise NotFoundError(what, subject=self.info.name, hint=hint) from error
             if isinstance(error, DamagedError):
                 raise
-            hint = f"Restore it from a backup, or discard the session: titans session discard {self.info.name}"
+            hint = f"Learn it anew from the retained text: titans session repair {self.info.name}"
             raise DamagedError("damaged: the file is missing", subject=str(path), hint=hint) from error
-
-    def load_latest(self) -> tuple[SnapshotInfo, dict[str, Tensor], dict[str, str]]:
-        """The newest committed state, even while a writer goes on committing and rewinding."""
-        for _ in range(4):
-            with suppress(NotFoundError):
-                info = self.latest_snapshot()
-                return info, *self.load_snapshot(info)
-        info = self.latest_snapshot()
-        return info, *self.load_snapshot(info)
-
-    def memory_sha256(self, info: SnapshotInfo) -> str:
-        """The digest of a snapshot's tensors alone: two sessions that learned the same have the same one."""
-        return payload_sha256(snapshot_path(self.folder / SNAPSHOTS, info.number))
 
     # ------------------------------------------------------------ writing
 
@@ -242,66 +244,64 @@ class SessionStore:
             with Episodes.open(self.folder / DATABASE, readonly=False, check=True) as episodes:
                 remove_temporaries(self.folder)
                 self._sweep(episodes)
+                episodes.clean()
                 self._writing = episodes
                 try:
                     yield episodes
                 finally:
                     self._writing = None
+                episodes.clean()  # once for all that was forgotten; if we are stopped before, the next writer does it
 
     def commit(
         self,
-        tensors: Mapping[str, Tensor],
-        metadata: Mapping[str, str],
+        source: SourceRecord,
         *,
-        position: int,
-        source: SourceRecord | None = None,
+        cells: Iterable[Cell] = (),
         pages: Iterable[Page] = (),
         blocks: Sequence[Block] = (),
         landmarks: Sequence[bytes] = (),
         events: Iterable[Episode] = (),
-    ) -> SnapshotInfo:
-        """Commit a memory state after `position` tokens with all that was read up to it. Only inside `writer`.
+        forget: Collection[int] = (),
+        forget_events: Collection[int] = (),
+    ) -> SourceRecord:
+        """Commit cells of a source with all that they learned; return the source as committed. Only inside `writer`.
 
-        `source`, `pages`, `blocks`, `landmarks` and `events` as `Episodes.commit`. When this returns it is durable;
-        when it raises, the last commit stands. Raises StorageError, DamagedError; ValueError and RuntimeError for bugs.
+        The rest as `Episodes.commit`. When this returns it is durable; when it raises, the last commit stands.
+        Raises StorageError, DamagedError; ValueError and RuntimeError for bugs.
         """
         episodes = self._writer()
-        parent = episodes.latest_snapshot()
-        written = write_snapshot(
-            self.folder / SNAPSHOTS,
-            number=parent.number + 1,
-            parent=parent.number,
-            position=position,
-            source_id=parent.source_id,
-            blocks_done=parent.blocks_done,
-            fingerprint=self.info.fingerprint,
-            tensors=tensors,
-            metadata=metadata,
-            replace_orphan=True,  # we hold the lock, and the newest row is the parent's
-        )
-        kept = {s.number for s in episodes.snapshots()} | {written.number}
+        first, now = episodes.newest_snapshot() + 1, utc_now()
+        written: list[SnapshotInfo] = []
+        for number, cell in enumerate(cells, start=first):
+            sha256, size = write_snapshot(
+                snapshot_path(self.folder / SNAPSHOTS, number),
+                cell.tensors,
+                fingerprint=self.info.fingerprint,
+                replace_orphan=True,  # we hold the lock, and no row has a number as high as this
+            )
+            written.append(SnapshotInfo(number, 0, cell.index, cell.blocks_done, sha256, size, now))
         committed = episodes.commit(
-            snapshot=written,
-            source=source,
+            source,
+            snapshots=written,
             pages=pages,
             blocks=blocks,
             landmarks=landmarks,
             events=events,
-            thin=kept - thinned(kept),
+            forget=forget,
+            forget_events=forget_events,
         )
         with suppress(StorageError):  # the commit stands; the next writer sweeps again
             self._sweep(episodes)
         return committed
 
-    def rewind(self, number: int, *, forget: Iterable[int] = (), forget_events: Iterable[int] = ()) -> SnapshotInfo:
-        """Go back to snapshot `number` and forget sources and events for good. Only inside `writer`.
+    def forget(self, sources: Collection[int], events: Collection[int] = ()) -> None:
+        """Forget documents and events for good: rows, then files, then the bytes they left in the database.
 
-        Files go after the rows that named them. Raises as `Episodes.rewind`, and RuntimeError outside `writer`.
+        Only inside `writer`. Raises as `Episodes.forget`, and RuntimeError outside `writer`.
         """
         episodes = self._writer()
-        target = episodes.rewind(number, forget=tuple(forget), forget_events=tuple(forget_events))
+        episodes.forget(sources, events)
         self._sweep(episodes)
-        return target
 
     def log(self, events: Iterable[Episode]) -> Sequence[Episode]:
         """Add events without a memory state and without the writer lock: asking is not writing."""
@@ -312,11 +312,11 @@ class SessionStore:
 
     def _writer(self) -> Episodes:
         if self._writing is None:
-            raise RuntimeError("commit and rewind happen inside `with store.writer():`")
+            raise RuntimeError("commit and forget happen inside `with store.writer():`")
         return self._writing
 
     def _sweep(self, episodes: Episodes) -> None:
-        """Remove snapshot files that no row wants: orphans of a kill, and thinned ones. Raises StorageError."""
+        """Remove snapshot files that no row wants: orphans of a kill, and superseded ones. Raises StorageError."""
         folder = self.folder / SNAPSHOTS
         kept = {snapshot.number for snapshot in episodes.snapshots()}
         remove_temporaries(folder)

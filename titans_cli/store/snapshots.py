@@ -1,9 +1,9 @@
-"""Snapshot files: the same tensors and metadata give the same bytes, and one wrong byte is always noticed.
+"""Snapshot files: the same tensors give the same bytes, and one wrong byte is always noticed.
 
-A file is a plain safetensors file. Two things are ours: the header is written in one canonical order (safetensors
-itself shuffles the metadata from run to run), and the metadata carries the sha256 of the tensor bytes. There is no
-time in it, so a killed and repeated run ends with the same bytes. Torch is imported inside the functions: everything
-that only lists must work without it.
+A file is a plain safetensors file with the state of one cell. Two things are ours: the header is written in one
+canonical order (safetensors itself shuffles the metadata from run to run), and the metadata carries the sha256 of the
+tensor bytes. There is no time, place or number in it: two cells that learned the same have the same file, wherever they
+stand. Torch is imported inside the functions: everything that only lists must work without it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from titans_cli.errors import DamagedError, IncompatibleError
-from titans_cli.records import SnapshotInfo
-from titans_cli.store.files import atomic_write, storage_error
-from titans_cli.store.locks import utc_now
+from titans_cli.store.files import FILE_MODE, atomic_write, storage_error
 from titans_cli.store.manifest import FORMAT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-DENSE = 8  # so many of the newest are all kept
-RESERVED = frozenset({"format", "fingerprint", "position", "parent", "payload_sha256"})
 _MAX_HEADER = 100 << 20  # safetensors' own limit
 _SUFFIX = ".safetensors"
 
@@ -41,151 +37,177 @@ def snapshot_number(path: Path) -> int | None:
     return int(stem) if path.name.endswith(_SUFFIX) and stem.isascii() and stem.isdigit() and len(stem) >= 8 else None
 
 
-def thinned(numbers: Iterable[int]) -> set[int]:
-    """Which of these snapshots to keep.
-
-    The newest 8; number 0, the initial state; and of the others, at an age (counted in numbers) from 8 * 2**(k-1) up
-    to 8 * 2**k, those divisible by 2**k. What is kept at one step contains what is kept at every later one, so
-    thinning after each commit equals thinning once at the end. The gap around an age is at most a quarter of that age
-    (so the replay after a rewind is short), and n snapshots keep about 8 + 4 * log2(n / 8).
-    """
-    ordered = sorted(set(numbers))
-    if not ordered:
-        return set()
-    newest = ordered[-1]
-    keep = set(ordered[-DENSE:])
-    for number in ordered:
-        stride = 1
-        while newest - number >= DENSE * stride:
-            stride *= 2
-        if number % stride == 0:  # number 0 always is
-            keep.add(number)
-    return keep
-
-
 def write_snapshot(
-    folder: Path,
-    *,
-    number: int,
-    parent: int | None,
-    position: int,
-    source_id: int | None,
-    blocks_done: int,
-    fingerprint: str,
-    tensors: Mapping[str, Tensor],
-    metadata: Mapping[str, str],
-    replace_orphan: bool = False,
-) -> SnapshotInfo:
-    """Write `<number>.safetensors` durably into `folder` and return the row that commits it.
+    path: Path, tensors: Mapping[str, Tensor], *, fingerprint: str, replace_orphan: bool = False
+) -> tuple[str, int]:
+    """Write a cell's state durably; return the file's sha256 and size.
 
     A file that exists is refused (ValueError) unless the caller has seen that the database holds no row for it and
-    says so with `replace_orphan`. `metadata` is the caller's own; the keys in RESERVED are written here (ValueError).
-    Raises StorageError.
+    says so with `replace_orphan`. Raises StorageError.
     """
-    path = snapshot_path(folder, number)
     if path.exists() and not replace_orphan:
         raise ValueError(f"{path} is there already, and a snapshot is never overwritten")
-    if taken := RESERVED & set(metadata):
-        raise ValueError(f"metadata keys that the store writes itself: {', '.join(sorted(taken))}")
-    header, payload = _encode(
-        tensors,
-        {
-            **metadata,
-            "format": str(FORMAT),
-            "fingerprint": fingerprint,
-            "position": str(position),
-            "parent": "" if parent is None else str(parent),
-        },
-    )
-    digest = hashlib.sha256(header)
-    digest.update(payload)
+    header, payload, sha256 = _encoded(tensors, fingerprint)
     atomic_write(path, [header, payload])
-    return SnapshotInfo(
-        number=number,
-        parent=parent,
-        position=position,
-        source_id=source_id,
-        blocks_done=blocks_done,
-        sha256=digest.hexdigest(),
-        size=len(header) + len(payload),
-        created=utc_now(),
-    )
+    return sha256, len(header) + len(payload)
 
 
-def _encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
-    """The header in canonical order, and the tensors' bytes as safetensors lays them out."""
+def encoded_sha256(tensors: Mapping[str, Tensor], *, fingerprint: str) -> str:
+    """The sha256 of the file that `write_snapshot` would write."""
+    return _encoded(tensors, fingerprint)[2]
+
+
+def _encoded(tensors: Mapping[str, Tensor], fingerprint: str) -> tuple[bytes, memoryview, str]:
     import safetensors.torch
 
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = safetensors.torch.save(plain)
+    data = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     (length,) = struct.unpack_from("<Q", data)
     payload = memoryview(data)[8 + length :]
     described = json.loads(data[8 : 8 + length])
     described.pop("__metadata__", None)
-    written = {**metadata, "payload_sha256": hashlib.sha256(payload).hexdigest()}
+    header = _header(described, {"fingerprint": fingerprint, "payload_sha256": hashlib.sha256(payload).hexdigest()})
+    digest = hashlib.sha256(header)
+    digest.update(payload)
+    return header, payload, digest.hexdigest()
+
+
+def _header(described: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
+    """Length and header of a safetensors file in our canonical order."""
+    written = {**metadata, "format": str(FORMAT)}
     ordered = {"__metadata__": dict(sorted(written.items())), **dict(sorted(described.items()))}
     text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight
-    return struct.pack("<Q", len(text)) + text, payload
+    return struct.pack("<Q", len(text)) + text
 
 
-def read_snapshot(path: Path, expected_sha256: str | None) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata (ours included) of a snapshot file.
+def read_snapshot(path: Path, expected_sha256: str | None) -> dict[str, Tensor]:
+    """The tensors of a snapshot file.
 
-    Read whole, never mapped: a writer may thin the file away while a reader works with it. Without `expected_sha256`
+    Read whole, never mapped: a writer may supersede the file while a reader works with it. Without `expected_sha256`
     the file is checked against the sha256 it carries itself.
-    Raises DamagedError on any mismatch, IncompatibleError for a newer format, StorageError; FileNotFoundError when
-    there is no such file, since only the caller knows whether that is damage or thinning.
+    Raises DamagedError on any mismatch, IncompatibleError for another format, StorageError; FileNotFoundError when
+    there is no such file, since only the caller knows whether that is damage or a newer commit.
     """
     import safetensors
     import safetensors.torch
 
     data = _read(path, expected_sha256)
+    _take_apart(path, data)
+    try:
+        return safetensors.torch.load(data)
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise _damaged(path, "its tensors cannot be read") from error
+
+
+def _take_apart(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, str], memoryview]:
+    """What the header describes, its metadata, and the tensors' bytes, which have the checksum written beside them."""
     (length,) = struct.unpack_from("<Q", data)
-    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    described = json.loads(data[8 : 8 + length])
+    metadata: dict[str, str] = described.pop("__metadata__")
     if metadata.get("format") != str(FORMAT):
         raise IncompatibleError(
             f"its format version is {metadata.get('format')!r}, and this release knows version {FORMAT}",
             subject=str(path),
             hint="Upgrade: pip install --upgrade titans-cli",
         )
-    payload_sha256 = hashlib.sha256(memoryview(data)[8 + length :]).hexdigest()
-    if metadata.get("payload_sha256") != payload_sha256:
+    payload = memoryview(data)[8 + length :]
+    if metadata.get("payload_sha256") != hashlib.sha256(payload).hexdigest():
         raise _damaged(path, "its tensors do not have the checksum written beside them")
-    try:
-        return safetensors.torch.load(data), metadata
-    except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise _damaged(path, "its tensors cannot be read") from error
+    return described, metadata, payload
 
 
-def payload_sha256(path: Path) -> str:
-    """What the file says its tensors' sha256 is: equal digests, equal memories.
+# ---------------------------------------------------------------- many cells in one file, for long-term memory
 
-    Reads the header alone and needs no torch; `read_snapshot` is what checks it. Raises DamagedError, StorageError.
+
+def join_snapshots(target: Path, parts: Sequence[tuple[Path, str]], *, fingerprint: str, mode: int = FILE_MODE) -> str:
+    """Write the cells of `parts` (file, sha256) into one file, names prefixed by their place; return its sha256.
+
+    One cell at a time is in memory. Raises DamagedError, StorageError.
+    """
+    described: dict[str, Any] = {}
+    payloads, begin = hashlib.sha256(), 0
+    for place, (part, sha256) in enumerate(parts):
+        tensors, _, payload = _take_apart(part, _read_part(part, sha256))
+        described |= {f"{place:06d}/{name}": _moved(d, begin) for name, d in tensors.items()}
+        payloads.update(payload)
+        begin += len(payload)
+    header = _header(described, {"fingerprint": fingerprint, "payload_sha256": payloads.hexdigest()})
+    digest = hashlib.sha256()
+
+    def chunks() -> Iterator[bytes | memoryview]:
+        digest.update(header)
+        yield header
+        for part, sha256 in parts:
+            payload = _take_apart(part, _read_part(part, sha256))[2]
+            digest.update(payload)
+            yield payload
+
+    atomic_write(target, chunks(), mode=mode)
+    return digest.hexdigest()
+
+
+def split_snapshots(path: Path) -> Iterator[list[bytes]]:
+    """The cells of a file of `join_snapshots`, each as the bytes of the file it came from, in parts to be written.
+
+    Raises DamagedError, StorageError; whoever knows the cells' checksums compares them.
     """
     try:
         with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, _MAX_HEADER)))
-        return str(header["__metadata__"]["payload_sha256"])
+            described, metadata, base = _open_header(path, file)
+            cells: dict[str, dict[str, Any]] = {}
+            for name, description in described.items():
+                place, _, rest = name.partition("/")
+                cells.setdefault(place, {})[rest] = description
+            for place in sorted(cells):
+                begin = min(d["data_offsets"][0] for d in cells[place].values())
+                end = max(d["data_offsets"][1] for d in cells[place].values())
+                file.seek(base + begin)
+                payload = file.read(end - begin)
+                own = {
+                    "fingerprint": metadata.get("fingerprint", ""),
+                    "payload_sha256": hashlib.sha256(payload).hexdigest(),
+                }
+                yield [_header({name: _moved(d, -begin) for name, d in cells[place].items()}, own), payload]
     except OSError as error:
         raise storage_error(error, path) from error
-    except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(path, "its header cannot be read") from error
+
+
+def _moved(description: Mapping[str, Any], by: int) -> dict[str, Any]:
+    begin, end = description["data_offsets"]
+    return {**description, "data_offsets": [begin + by, end + by]}
+
+
+def _read_part(path: Path, sha256: str) -> bytes:
+    try:
+        return _read(path, sha256)
+    except FileNotFoundError as error:
+        raise _damaged(path, "the file is missing") from error
+
+
+# ---------------------------------------------------------------- never trust a header
+
+
+def _open_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], int]:
+    """What an open file's header describes, its metadata, and where the tensors begin.
+
+    Found to describe exactly as many bytes as there are, before anything is read or allocated by its word.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size < 8:
+        raise _damaged(path, f"it is {size} bytes long")
+    (length,) = struct.unpack("<Q", file.read(8))
+    if length > min(_MAX_HEADER, size - 8):
+        raise _damaged(path, "its header claims more bytes than the file has")
+    described, metadata = _check_header(path, file.read(length), payload=size - 8 - length)
+    return described, metadata, 8 + length
 
 
 def _read(path: Path, expected_sha256: str | None) -> bytes:
-    """The whole file, after its header was found to describe exactly as many bytes as there are."""
+    """The whole file."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size < 8:
-                raise _damaged(path, f"it is {size} bytes long")
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > min(_MAX_HEADER, size - 8):
-                raise _damaged(path, "its header claims more bytes than the file has")
-            raw_header = file.read(length)
-            _check_header(path, raw_header, payload=size - 8 - length)
+            _open_header(path, file)
             file.seek(0)
             data = file.read(size + 1)
     except FileNotFoundError:
@@ -199,7 +221,7 @@ def _read(path: Path, expected_sha256: str | None) -> bytes:
     return data
 
 
-def _check_header(path: Path, raw: bytes, *, payload: int) -> None:
+def _check_header(path: Path, raw: bytes, *, payload: int) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         header = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -212,6 +234,7 @@ def _check_header(path: Path, raw: bytes, *, payload: int) -> None:
     ends = [_end_of(path, description) for description in header.values()]
     if max(ends, default=0) != payload:
         raise _damaged(path, "its header does not describe as many bytes as the file has")
+    return header, metadata
 
 
 def _end_of(path: Path, description: Any) -> int:
@@ -228,5 +251,5 @@ def _damaged(path: Path, what: str) -> DamagedError:
     return DamagedError(
         f"damaged: {what}",
         subject=str(path),
-        hint="Restore the file from a backup; or discard the session and ingest again",
+        hint="Learn it anew from the retained text: titans session repair; or restore the file from a backup",
     )

@@ -1,0 +1,60 @@
+"""The options of ask, and how its answers are laid out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from io import BytesIO, TextIOWrapper
+
+import pytest
+
+from titans_cli.cli import telling
+from titans_cli.cli.options import Output
+from titans_cli.records import Answer, Citation, Step, ThemeTold
+
+CITED = Citation(1, "a.txt", "/a.txt", 3, 0, 4, "It weighs 4 kg.", 0.5, 1.0)
+FACT = Answer(
+    "How heavy?", "evidence", "It weighs 4 kg. [1]", (CITED,), "5 kg", "s", 0, 0.1, short="4 kg", agrees=False
+)
+THEME = ThemeTold(
+    "pulse feeding", "rising", 3, (("2019", 0, 2), ("2020", 1, 2), ("2021", 0, 0), ("2022", 2, 2)), (), (1,)
+)
+WHOLE = Answer("trends", "evidence", "told", (CITED,), None, "s", 0, 0.1, kind="trends", lead="Lead.", themes=(THEME,))
+
+
+def test_the_answer_comes_first_then_evidence_then_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    telling.answer(FACT, Output())
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert lines[0] == "4 kg"
+    assert lines[1] == "It weighs 4 kg. [1]"
+    assert lines[2] == "[1] a.txt, page 3"
+    assert lines[-1].startswith("From memory alone")
+    assert lines[-1].endswith("5 kg (the evidence does not say so)")
+
+
+def test_a_theme_has_a_line_of_its_years(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding, line in (("utf-8", "▁▅ █"), ("ascii", "")):
+        stream = TextIOWrapper(BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert telling.spark(THEME) == line
+        telling.answer(WHOLE, Output())
+        stream.flush()
+    monkeypatch.undo()
+
+
+def test_an_answer_about_the_whole_leads_and_cites(capsys: pytest.CaptureFixture[str]) -> None:
+    telling.answer(WHOLE, Output())
+    out = capsys.readouterr().out
+    assert out.startswith("Lead.\n")
+    assert "pulse feeding  rising  2019-2022" in out
+    assert "It weighs 4 kg. [1]" in out
+    assert out.rstrip().endswith("[1] a.txt, page 3")
+
+
+def test_steps_are_told_on_stderr_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = replace(FACT, route="deliberate", steps=(Step("the mill", ("a", "b"), ("a",), "supported"),))
+    telling.answer(answer, Output(json=True), verbose=True)
+    out, err = capsys.readouterr()
+    assert json.loads(out)["steps"][0]["kept"] == ["a"]
+    assert "the mill: 2 drafted, 1 kept" in err

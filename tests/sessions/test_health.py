@@ -1,0 +1,254 @@
+"""Damage is found wherever it is, named with what to do, and repaired as far as the retained text reaches."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.sessions.samples import (
+    LONG,
+    file_hashes,
+    memory_of,
+    open_session,
+    read_into,
+    retained,
+    start,
+    write_document,
+    write_documents,
+)
+from titans_cli.errors import DamagedError, LockedError
+from titans_cli.model.engine import Engine
+from titans_cli.sessions import health
+from titans_cli.sessions.health import check_session, repair_session
+from titans_cli.sessions.history import forget
+from titans_cli.store import Cell, Home, SessionStore, findings_of
+
+Damage = Callable[[Path], None]
+
+
+@pytest.fixture
+def store(home: Home, tmp_path: Path, tiny_folder: Path) -> SessionStore:
+    """Two short documents and a long one between them."""
+    made = start(home, "papers", tiny_folder)
+    first, last = write_documents(tmp_path / "docs", 2)
+    read_into(home, "papers", [first, write_document(tmp_path / "docs" / "long.txt", sentences=LONG, seed=5), last])
+    return made
+
+
+def sql(*statements: str) -> Damage:
+    def damage(folder: Path) -> None:
+        db = sqlite3.connect(folder / "episodes.sqlite")
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+        db.close()
+
+    return damage
+
+
+def cell_file(folder: Path) -> Path:
+    return sorted((folder / "snapshots").iterdir())[1]
+
+
+def flip_cell(folder: Path) -> None:
+    path = cell_file(folder)
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 1
+    path.write_bytes(data)
+
+
+def cut_cell(folder: Path) -> None:
+    path = cell_file(folder)
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def remove_cell(folder: Path) -> None:
+    cell_file(folder).unlink()
+
+
+CELLS: dict[str, Damage] = {
+    "flipped": flip_cell,
+    "cut": cut_cell,
+    "missing": remove_cell,
+    "no row": sql("DELETE FROM snapshots WHERE source_id = 2 AND cell = 1"),
+    "wrong digest": sql("UPDATE snapshots SET sha256 = 'x' WHERE source_id = 2 AND cell = 0"),
+}
+TEXTS: dict[str, Damage] = {
+    "page": sql("UPDATE pages SET text = replace(text, 'a', 'b') WHERE source_id = 2"),
+    "no page": sql("DELETE FROM pages WHERE source_id = 2"),
+    "block": sql("UPDATE blocks SET text = 'something else' WHERE source_id = 2 AND ordinal = 3"),
+    "no block": sql("DELETE FROM blocks WHERE source_id = 2 AND ordinal = 3"),
+    "landmark": sql("DELETE FROM landmarks WHERE block_id IN (SELECT id FROM blocks WHERE source_id = 2 LIMIT 1)"),
+}
+
+
+def test_a_sound_session_is_sound(home: Home, store: SessionStore) -> None:
+    forget(home, "papers", "1")
+    for options in ({}, {"read_data": True}, {"replay": True}):
+        report = check_session(home, "papers", **options)
+        assert (report.findings, report.documents) == ((), 2)
+        assert report.cells > 2
+
+
+def test_checking_changes_nothing(home: Home, store: SessionStore) -> None:
+    def files() -> dict[str, str]:
+        """SQLite's own come and go with readers."""
+        return {k: v for k, v in file_hashes(store.folder).items() if not k.endswith(("-wal", "-shm"))}
+
+    before = files(), retained(store)
+    check_session(home, "papers", replay=True)
+    assert (files(), retained(store)) == before
+
+
+@pytest.mark.parametrize("damage", CELLS.values(), ids=CELLS)
+def test_a_damaged_cell_is_found_and_learned_anew_from_the_text(
+    home: Home, store: SessionStore, damage: Damage
+) -> None:
+    before = memory_of(store), retained(store)
+    damage(store.folder)
+    findings = check_session(home, "papers", read_data=True).findings
+    assert findings
+    assert {f.kind for f in findings} == {"cell"}
+    assert all("titans session repair papers" in f.hint for f in findings)
+    preview = repair_session(home, "papers", dry_run=True)
+    assert check_session(home, "papers", read_data=True).findings == findings
+    done = repair_session(home, "papers")
+    assert [Path(s.uri).name for s in done.relearned] == ["long.txt"]
+    assert (preview.relearned, preview.lost, done.lost) == (done.relearned, (), ())
+    assert (memory_of(store), retained(store)) == before
+    assert check_session(home, "papers", replay=True).findings == ()
+
+
+@pytest.mark.parametrize("damage", TEXTS.values(), ids=TEXTS)
+def test_a_document_whose_text_is_damaged_is_found_and_forgotten_and_said_to_be_lost(
+    home: Home, store: SessionStore, tmp_path: Path, tiny_folder: Path, damage: Damage
+) -> None:
+    damage(store.folder)
+    findings = check_session(home, "papers").findings
+    assert "text" in {f.kind for f in findings}
+    assert {f.source_id for f in findings if f.kind == "text"} >= {2}
+    done = repair_session(home, "papers")
+    assert "long.txt" in {Path(s.uri).name for s in done.lost}
+    assert check_session(home, "papers", replay=True).findings == ()
+    read_into(home, "papers", sorted((tmp_path / "docs").iterdir()))
+    assert check_session(home, "papers", replay=True).findings == ()
+    with store.episodes() as episodes:
+        assert len(episodes.sources()) == 3
+
+
+def test_a_replay_finds_a_cell_that_is_whole_and_wrong(home: Home, store: SessionStore, tiny_engine: Engine) -> None:
+    """Checksums all fit; only reading the text again tells."""
+    with store.writer() as episodes:
+        source = episodes.sources()[0]
+        tensors = {n: t + 1 for n, t in tiny_engine.to_tensors(tiny_engine.initial_state()).items()}
+        store.commit(source, cells=[Cell(0, source.blocks_done, tensors)])
+    assert check_session(home, "papers", read_data=True).findings == ()
+    (found,) = check_session(home, "papers", replay=True).findings
+    assert (found.kind, found.source_id) == ("cell", 1)
+
+
+INDEXES: dict[str, Damage] = {
+    "words": sql("DELETE FROM blocks_fts_docsize WHERE id < 5", "DELETE FROM events_fts_docsize"),
+    "places": sql("UPDATE blocks SET position = position + 1 WHERE source_id = 2"),
+    "dangling": sql("INSERT INTO landmarks VALUES (99999, zeroblob(64))", "INSERT INTO pages VALUES (77, 1, 'x')"),
+}
+
+
+@pytest.mark.parametrize("damage", INDEXES.values(), ids=INDEXES)
+def test_what_follows_from_the_rest_is_made_anew_and_nothing_is_lost(
+    home: Home, store: SessionStore, damage: Damage
+) -> None:
+    before = retained(store)
+    damage(store.folder)
+    findings = check_session(home, "papers").findings
+    assert {f.kind for f in findings} == {"database"}
+    assert all("repair" in f.hint for f in findings)
+    done = repair_session(home, "papers")
+    assert (done.indexes, done.relearned, done.lost) == (True, (), ())
+    assert retained(store) == before
+    assert check_session(home, "papers", replay=True).findings == ()
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", None], ids=["empty", "torn", "list", "missing"])
+def test_session_json_is_restored_from_the_database(home: Home, store: SessionStore, raw: bytes | None) -> None:
+    path = store.folder / "session.json"
+    before = json.loads(path.read_text())
+    if raw is None:
+        path.unlink()
+    else:
+        path.write_bytes(raw)
+    assert "session" in {f.kind for f in check_session(home, "papers").findings}
+    assert repair_session(home, "papers", dry_run=True).session_file
+    assert (path.read_bytes() if path.exists() else None) == raw
+    assert repair_session(home, "papers").session_file
+    assert json.loads(path.read_text()) == before
+    assert check_session(home, "papers", replay=True).findings == ()
+
+
+@pytest.mark.parametrize("raw", [b"", b"noise" * 2000, None], ids=["empty", "noise", "missing"])
+def test_a_database_that_cannot_be_read_is_found_and_not_repaired(
+    home: Home, store: SessionStore, raw: bytes | None
+) -> None:
+    for path in store.folder.glob("episodes.sqlite*"):
+        path.unlink()
+    if raw is not None:
+        (store.folder / "episodes.sqlite").write_bytes(raw)
+    assert [f.kind for f in check_session(home, "papers").findings] == ["database"]
+    with pytest.raises(DamagedError) as caught:
+        repair_session(home, "papers")
+    assert caught.value.exit_code == 13
+    assert "titans session discard papers" in str(caught.value)
+
+
+def test_a_writer_that_goes_on_while_we_check_is_no_damage(
+    home: Home, store: SessionStore, tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reading of the rows and the look at the files, a cell is superseded and its file goes."""
+    whole, seen = findings_of, list[list[Any]]()
+
+    def late(name: str, snapshots: Path, episodes: Any, *, read_data: bool) -> Any:
+        if not seen:
+            rows = episodes.snapshots()  # what we see from here on
+            with store.writer() as writing:
+                source = writing.sources()[0]
+                store.commit(source, cells=[Cell(0, source.blocks_done, store.load(rows[0]))])
+        seen.append(list(whole(name, snapshots, episodes, read_data=read_data)))
+        return iter(seen[-1])
+
+    monkeypatch.setattr(health, "findings_of", late)
+    assert check_session(home, "papers", read_data=True).findings == ()
+    assert [len(found) for found in seen] == [1, 0]
+
+
+def test_repairing_needs_the_lock_and_checking_does_not(home: Home, store: SessionStore) -> None:
+    with store.writer():
+        assert check_session(home, "papers").findings == ()
+        with pytest.raises(LockedError):
+            repair_session(home, "papers")
+
+
+def test_a_session_that_needs_no_repair_is_left_alone(home: Home, store: SessionStore) -> None:
+    before: Any = file_hashes(store.folder / "snapshots"), retained(store)
+    done = repair_session(home, "papers")
+    assert (done.session_file, done.indexes, done.relearned, done.lost) == (False, False, (), ())
+    assert (file_hashes(store.folder / "snapshots"), retained(store)) == before
+
+
+def test_a_fork_reads_on_like_the_session_it_came_from(home: Home, store: SessionStore, tmp_path: Path) -> None:
+    from titans_cli.sessions import lifecycle
+
+    lifecycle.fork(home, "papers", "fork")
+    new = write_document(tmp_path / "new.txt", seed=40)
+    before = memory_of(store)
+    read_into(home, "fork", [new])
+    assert memory_of(open_session(home, "papers")) == before != memory_of(open_session(home, "fork"))
+    read_into(home, "papers", [new])
+    pairs = zip(open_session(home, "papers").cells(), open_session(home, "fork").cells(), strict=True)
+    assert all(torch.equal(a[name], b[name]) for (_, a), (_, b) in pairs for name in a)
+    assert check_session(home, "fork", replay=True).findings == ()

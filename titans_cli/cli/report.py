@@ -1,0 +1,92 @@
+"""More records to text: what was forgotten, logged, copied, collected, checked and repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import discarded, document, human_bytes, minute, note, out, plural, table
+from titans_cli.errors import TitansError
+from titans_cli.records import SessionInfo
+
+if TYPE_CHECKING:
+    from titans_cli.sessions.health import Repaired, Report
+    from titans_cli.sessions.history import Forgotten, Log
+    from titans_cli.sessions.lifecycle import Discarded
+    from titans_cli.store import Export
+
+
+def would(deed: str, info: SessionInfo, output: Output) -> None:
+    """A dry run of what would make something."""
+    if output.json:
+        document("dry-run", {"would": deed, "session": info.name})
+    elif not output.quiet:
+        out(f"would {deed}")
+
+
+def forgotten(f: Forgotten, output: Output) -> None:
+    if output.json:
+        document("forgotten", f)
+    elif not output.quiet:
+        verb = "forgot" if f.done else "would forget"
+        for source in f.sources:
+            out(f"{verb} {source.display}: {plural(source.pages, 'page')}, {plural(source.tokens, 'token')}")
+        left = f"{plural(f.left, 'document')} left in session {f.session}"
+        out(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
+    if f.done and not f.clean:
+        note("titans: another command is still reading; the last bytes go with the next command that writes")
+
+
+def log(found: Log, output: Output) -> None:
+    if output.json:
+        document("session-log", found)
+    elif found.events:
+        table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
+
+
+def exported(e: Export, dry_run: bool, output: Output) -> None:
+    if output.json:
+        document("exported", asdict(e) | {"done": not dry_run})
+    elif output.quiet:
+        out(e.file)
+    else:
+        out(f"{'would export' if dry_run else 'exported'} session {e.session} to {e.file}: {human_bytes(e.size)}")
+
+
+def collected(found: Sequence[Discarded], problems: Sequence[TitansError], output: Output) -> None:
+    if output.json:
+        document("session-gc", {"sessions": [asdict(d) for d in found], "kept": [str(p) for p in problems]})
+        return
+    for d in found:
+        discarded(d, output)
+    if not found and not output.quiet:
+        out("nothing to discard")
+    for problem in problems:
+        note(f"titans: {problem}")
+
+
+def repaired(r: Repaired, output: Output) -> None:
+    if output.json:
+        document("repaired", r)
+        return
+    would = "" if r.done else "would be "
+    lines = [f"session.json {would}restored"] if r.session_file else []
+    lines += [f"word indexes and positions {would}made anew"] if r.indexes else []
+    lines += [f"{s.display}: {would}learned anew from the retained text, nothing lost" for s in r.relearned]
+    lines += [f"{s.display}: {would}forgotten, its text is damaged; then: titans ingest {s.display}" for s in r.lost]
+    for line in [] if output.quiet else lines or [f"session {r.session} needs no repair"]:
+        out(line)
+
+
+def checked(r: Report, output: Output) -> None:
+    if output.json:
+        document("check", asdict(r) | {"ok": not r.findings})
+        return
+    for f in r.findings:
+        out(f"{f.kind}: {f.subject}: {f.what}. {f.hint}")
+    if not output.quiet:
+        how = "every cell as its text makes it" if r.replayed else "every byte read" if r.read_data else "sizes only"
+        sound = plural(len(r.findings), "finding") if r.findings else f"sound ({how})"
+        out(f"session {r.session}: {plural(r.documents, 'document')}, {plural(r.cells, 'cell')}: {sound}")

@@ -1,0 +1,111 @@
+"""Answers to text: the answer first, then what proves it, then what memory alone said.
+
+An answer about the whole is laid out as a lead, themes with a small line of their years, disagreements, and the list of
+what is cited.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import bold, dim, document, note, out
+from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 96  # of a line of prose
+
+
+def answer(result: Answer, output: Output, *, verbose: bool = False) -> None:
+    if verbose:
+        _workings(result)
+    if output.json:
+        document("answer", result)
+    elif output.quiet:
+        out(result.text)
+    elif result.themes or result.kind == "disagreements":
+        _whole(result)
+    else:
+        _matter(result)
+
+
+def spark(told: ThemeTold) -> str:
+    """A character a year: how large a share of its documents has the theme; a blank where there are none."""
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return ""
+    return "".join(" " if not of else _BARS[round(has / of * (len(_BARS) - 1))] for _, has, of in told.series)
+
+
+def _matter(result: Answer) -> None:
+    if result.short and result.citations:
+        out(bold(result.short))
+        out()
+    out(result.text)
+    if result.citations:
+        out()
+        for c in result.citations:
+            _cited(c)
+            out(dim(f'    "{_one_line(c.quote)}"'))
+    if result.recalled and result.support != "memory":
+        agrees = {
+            True: "the evidence says so too",
+            False: "the evidence does not say so",
+            None: "nothing to check it by",
+        }
+        out()
+        out(f"From memory alone (not checked against any text): {result.recalled} ({agrees[result.agrees]})")
+
+
+def _whole(result: Answer) -> None:
+    for line in textwrap.wrap(result.lead or result.text, _WIDTH):
+        out(line)
+    quotes = {c.number: _one_line(c.quote) for c in result.citations}
+    for theme in result.themes:
+        out()
+        company = f"; with {', '.join(theme.company)}" if theme.company else ""
+        count = f"{theme.documents} document{'' if theme.documents == 1 else 's'}"
+        years = f"{theme.series[0][0]}-{theme.series[-1][0]} " if theme.series else ""
+        line = f"{years}{spark(theme)}".strip()
+        out(f"{bold(theme.phrase)}  {theme.direction}{f'  {line}' if line else ''}  {count}{company}")
+        _indented(" ".join(f"{quotes[n]} [{n}]" for n in theme.citations))
+    for dispute in result.disagreements:
+        out()
+        _dispute(dispute, quotes)
+    if result.alone:
+        out()
+        out(f"Standing alone: {', '.join(result.alone)}")
+    out()
+    for c in result.citations:
+        _cited(c)
+
+
+def _dispute(told: DisagreementTold, quotes: dict[int, str]) -> None:
+    status = "" if told.status == "unknown" else f"  {told.status}"
+    out(f"{bold(told.topic)}  disagreement{status}")
+    for year, n in told.sides:
+        _indented(f"{year or 'undated'}: {quotes[n]} [{n}]")
+    for n in told.about:
+        _indented(f"on this: {quotes[n]} [{n}]")
+
+
+def _workings(result: Answer) -> None:
+    """What was looked at, and what each step of a deliberate answer did; on stderr."""
+    note(f"route {result.route}, {len(result.evidence)} blocks looked at, {result.seconds:.2f} s")
+    for step in result.steps:
+        note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
+    for e in result.evidence:
+        note(f"  {e.score:.3f} {e.source}, page {e.page}")
+
+
+def _cited(c: Citation) -> None:
+    out(f"{bold(f'[{c.number}]')} {c.source}, page {c.page}")
+
+
+def _indented(text: str) -> None:
+    for line in textwrap.wrap(text, _WIDTH - 4):
+        out(f"    {line}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

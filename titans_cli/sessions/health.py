@@ -1,0 +1,179 @@
+"""Whether a session is sound, and making it so again.
+
+A cell is nothing but what its document's text makes of the initial memory. So a damaged cell costs nothing but the time
+to read that document again from the retained text, and a check can compare every cell with what it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from titans_cli.errors import DamagedError
+from titans_cli.records import SessionInfo, SourceRecord
+from titans_cli.sessions.traces import events_about
+from titans_cli.store import Cell, Episodes, Finding, Home, SessionStore, findings_of, restore_session_file
+
+if TYPE_CHECKING:
+    from titans_cli.model.engine import Engine
+
+DATABASE, SNAPSHOTS = "episodes.sqlite", "snapshots"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    session: str
+    documents: int
+    cells: int
+    read_data: bool
+    replayed: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    session: str
+    session_file: bool  # session.json was restored from the copy in the database
+    indexes: bool  # word indexes and positions were made anew, rows that referred to nothing dropped
+    relearned: tuple[SourceRecord, ...]  # documents whose cells were learned anew: nothing is lost
+    lost: tuple[SourceRecord, ...]  # documents whose text was damaged: forgotten
+    done: bool  # False for a dry run
+
+
+def check_session(home: Home, selector: str | None, *, read_data: bool = False, replay: bool = False) -> Report:
+    """Everything that is wrong with a session. `replay`: read all retained text again and compare every cell.
+
+    Raises NotFoundError, IncompatibleError, StorageError; what is damaged is found, not raised.
+    """
+    name = home.find_session(selector)
+    folder = home.sessions_dir / name
+    found: list[Finding] = []
+    info: SessionInfo | None = None
+    try:
+        info = SessionStore.open(home, name).info
+    except DamagedError as error:
+        found.append(Finding("session", str(error.subject), error.what, f"Restore it: titans session repair {name}"))
+    if info is not None and info.state == "promoted":
+        return Report(name, 0, 0, read_data, replay, ())
+    documents = cells = 0
+    try:
+        found += _look(home, name, read_data=read_data or replay)
+        with Episodes.open(folder / DATABASE) as episodes, episodes.frozen():
+            documents, cells = len(episodes.sources()), len(episodes.snapshots())
+            if replay and info is not None:
+                found += _replay(info, episodes, {f.source_id for f in found})
+    except DamagedError as error:
+        found.append(Finding("database", str(error.subject), error.what, error.hint or ""))
+    return Report(name, documents, cells, read_data or replay, replay, tuple(found))
+
+
+def _look(home: Home, name: str, *, read_data: bool, again: bool = True) -> list[Finding]:
+    """What is wrong without a model. A writer may remove a file whose row we have just read; so we look twice."""
+    folder = home.sessions_dir / name
+    found: list[Finding] = []
+    with Episodes.open(folder / DATABASE, check=True) as episodes, episodes.frozen():
+        try:
+            episodes.check_schema()
+            episodes.check()
+        except DamagedError as error:
+            hint = f"Make the indexes anew: titans session repair {name}"
+            found.append(Finding("database", str(error.subject), error.what, hint))
+        found += findings_of(name, folder / SNAPSHOTS, episodes, read_data=read_data)
+    if again and found:
+        second = _look(home, name, read_data=read_data, again=False)
+        found = [finding for finding in found if finding in second]
+    return found
+
+
+def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> Iterator[Finding]:
+    """The cells that are not what their text makes of the initial memory."""
+    from titans_cli.sessions.engines import engine_of
+    from titans_cli.store.snapshots import encoded_sha256
+
+    engine = engine_of(info)
+    for source in episodes.sources():
+        if source.id in known:
+            continue
+        cells = episodes.cells_of(source.id)
+        made = _learn(engine, source, episodes, [c.blocks_done for c in cells])
+        if made is None:
+            hint = f"titans session repair {info.name} forgets the document; then read it again: titans ingest"
+            yield Finding(
+                "text", source.display, "its text is not cut into the segments it was read in", hint, source.id
+            )
+            continue
+        for row, cell in zip(cells, made, strict=True):
+            if encoded_sha256(cell.tensors, fingerprint=info.fingerprint) != row.sha256:
+                what = f"cell {row.cell} is not what its text makes of the initial memory"
+                hint = "Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it"
+                yield Finding("cell", source.display, what, hint, source.id)
+
+
+def _learn(engine: Engine, source: SourceRecord, episodes: Episodes, ends: list[int]) -> list[Cell] | None:
+    """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
+    segments = engine.segments(episodes.pages(source.id))
+    blocks = episodes.blocks_of(source.id)
+    if len(segments) != source.blocks_total or [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
+        return None
+    cells, begun = [], 0
+    for index, end in enumerate(ends):
+        state = engine.read(engine.initial_state(), segments[begun:end]).state
+        cells.append(Cell(index, end, engine.to_tensors(state)))
+        begun = end
+    return cells
+
+
+def repair_session(
+    home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0, engine: Engine | None = None
+) -> Repaired:
+    """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
+
+    Raises DamagedError when the database cannot be read, or nothing says what session.json said; LockedError,
+    IncompatibleError, StorageError.
+    """
+    name = home.find_session(selector)
+    session_file = restore_session_file(home, name, dry_run=dry_run, timeout=retry_lock)
+    if session_file and dry_run:
+        return Repaired(name, True, False, (), (), False)
+    store = SessionStore.open(home, name)
+    if store.info.state == "promoted":
+        return Repaired(name, session_file, False, (), (), not dry_run)
+    with store.writer(timeout=retry_lock, command="repair") as episodes:
+        found = list(findings_of(name, store.folder / SNAPSHOTS, episodes, read_data=True))
+        indexes = _index_is_damaged(episodes) or any(f.kind == "database" for f in found)
+        if indexes and not dry_run:
+            episodes.mend()
+            episodes.check()
+        lost_ids = {f.source_id for f in found if f.kind == "text"}
+        cell_ids = {f.source_id for f in found if f.kind == "cell"} - lost_ids
+        lost = [s for s in episodes.sources() if s.id in lost_ids]
+        relearned = [s for s in episodes.sources() if s.id in cell_ids]
+        if not dry_run:
+            for source in relearned:
+                from titans_cli.sessions.engines import engine_of
+
+                engine = engine or engine_of(store.info)
+                made = _learn(engine, source, episodes, _ends(source.blocks_done, engine.cell_segments))
+                if made is None:
+                    lost.append(source)
+                    continue
+                episodes.drop_cells(source.id)
+                store.commit(source, cells=made)
+            if lost:
+                store.forget([s.id for s in lost], events_about(episodes, lost))
+        kept = tuple(s for s in relearned if s not in lost)
+        return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
+
+
+def _ends(blocks: int, size: int) -> list[int]:
+    """Where the cells of a document end of which so many blocks were read."""
+    return [*range(size, blocks, size), blocks]
+
+
+def _index_is_damaged(episodes: Episodes) -> bool:
+    try:
+        episodes.check()
+    except DamagedError:
+        return True
+    return False

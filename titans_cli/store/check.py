@@ -1,0 +1,111 @@
+"""What is wrong with a session's data: rows against files, text against pages, counts against rows.
+
+Needs no model. What only the model can tell (whether a cell is what its text makes of it) is `sessions.health`'s part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from titans_cli.errors import DamagedError, StorageError
+from titans_cli.records import SourceRecord
+from titans_cli.store.episodes import Episodes
+from titans_cli.store.files import sha256_of, storage_errors
+from titans_cli.store.home import Home
+from titans_cli.store.locks import WriterLock
+from titans_cli.store.manifest import read_session, write_session
+from titans_cli.store.session import DATABASE, SESSION_META
+from titans_cli.store.snapshots import snapshot_path
+
+CELL, TEXT, ROWS = "cell", "text", "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`kind`: "session", "database", "cell" (all can be put right), or "text" (its document is lost)."""
+
+    kind: str
+    subject: str
+    what: str
+    hint: str
+    source_id: int | None = None
+
+
+def restore_session_file(home: Home, name: str, *, dry_run: bool = False, timeout: float = 0) -> bool:
+    """Write `session.json` anew from the copy in the database, if it is damaged; whether it was.
+
+    Raises DamagedError when there is no copy or the database cannot be read; IncompatibleError, StorageError.
+    """
+    folder = home.sessions_dir / name
+    try:
+        read_session(folder)
+    except DamagedError as damage:
+        with Episodes.open(folder / DATABASE, check=True) as episodes:
+            kept = episodes.meta(SESSION_META)
+        if kept is None:
+            raise damage
+        info = read_session(folder, kept)
+        if not dry_run:
+            with WriterLock(folder).acquire(timeout, "repair"):
+                write_session(folder, info)
+        return True
+    return False
+
+
+def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data: bool) -> Iterator[Finding]:
+    """All that does not fit, document by document. `read_data`: read the cells' files, not only look at their sizes."""
+    position = 0
+    for source in episodes.sources():
+        for what in _text_problems(source, episodes):
+            hint = f"titans session repair {session} forgets the document; then read it again: titans ingest"
+            yield Finding(TEXT, source.display, what, hint, source.id)
+        for block in episodes.blocks_of(source.id):
+            if block.position != position:
+                what = f"segment {block.index} is not where it was read"
+                yield Finding(ROWS, source.display, what, f"titans session repair {session} counts anew", source.id)
+            position += block.tokens
+        for subject, what in _cell_problems(source, episodes, snapshots, read_data):
+            hint = f"titans session repair {session} learns it anew from the retained text"
+            yield Finding(CELL, subject, what, hint, source.id)
+
+
+def _text_problems(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
+    pages = {page.number: page.text for page in episodes.pages(source.id)}
+    blocks = episodes.blocks_of(source.id)
+    if sorted(pages) != list(range(1, source.pages + 1)):
+        yield f"{len(pages)} of its {source.pages} pages are there"
+    if [b.index for b in blocks] != list(range(source.blocks_done)) or source.blocks_done > source.blocks_total:
+        yield f"{len(blocks)} segments are there, and {source.blocks_done} should be"
+    if sum(b.tokens for b in blocks) != source.tokens:
+        yield "its segments have another number of tokens than the document"
+    for block in blocks:
+        if pages.get(block.page, "")[block.start : block.end] != block.text:
+            yield f"segment {block.index} is not what stands on page {block.page}"
+    marked = set(episodes.landmarks()[0])
+    if any(b.id in marked for b in blocks) and not all(b.id in marked for b in blocks):
+        yield "some of its segments have no landmark"
+
+
+def _cell_problems(
+    source: SourceRecord, episodes: Episodes, snapshots: Path, read_data: bool
+) -> Iterator[tuple[str, str]]:
+    cells = episodes.cells_of(source.id)
+    done = [0, *(c.blocks_done for c in cells)]
+    ordered = [c.cell for c in cells] == list(range(len(cells))) and sorted(set(done)) == done
+    if not ordered or done[-1] != source.blocks_done:
+        yield source.display, f"its cells have learned {done[-1]} segments, and {source.blocks_done} were read"
+    for cell in cells:
+        path = snapshot_path(snapshots, cell.number)
+        try:
+            with storage_errors(path):
+                size = path.stat().st_size if path.exists() else None
+            if size is None:
+                yield str(path), "the file is missing"
+            elif size != cell.size:
+                yield str(path), f"it is {size} bytes long, and {cell.size} were written"
+            elif read_data and sha256_of(path) != cell.sha256:
+                yield str(path), "its bytes do not have the checksum that was recorded for them"
+        except StorageError as error:
+            yield str(path), error.what
