@@ -1,26 +1,36 @@
-"""Answers on the sample corpus against the answers its README states: findings, sources, refusals, verbatim quotes.
+"""Answers: what is found, what is told, and whether what is quoted stands where it is said to stand.
 
-findings.answered   the stated figure stands in the answer's text
-findings.cited      the stated file and page are among the citations
-refused             of the questions the corpus does not answer (and three from elsewhere), how many are refused
+findings.*          the questions that the sample corpus's README answers: the stated figure is in the text, the stated
+                    file and page are among the citations
+refused             of the questions it does not answer (and three from elsewhere), how many are refused
 quotes.verbatim     quotes found character for character on the page they name
+trends.*            trends planted in generated corpora (benchmarks/planted.py) that are named with the right direction,
+                    by the answer and by the same writer fed by retrieval; trends.false.*: claims that were not planted
+disputes.*          planted disagreements of which both sides are shown
+with --data: recall1/5/10.*: questions with evidence among the first blocks, in one session with all documents
+                    (benchmarks/answers_evidence.py); em, f1: the answer proper against accepted answers;
+                    rouge*: query-focused summaries (benchmarks/answers_summaries.py)
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import answers_summaries, answers_trends
+from benchmarks.answers_data import Asked, Session, load, session, write
+from benchmarks.answers_evidence import Encoder, evidence_of, first_hits, rankers, told
 from benchmarks.common import ROOT, Report, parser
-from titans_cli.answers.compose import answer
-from titans_cli.sessions.engines import engine_of
-from titans_cli.sessions.ingest import What, create_session, ingest
-from titans_cli.store import Home, SessionStore
+from benchmarks.planted import corpora
+from titans_cli.records import Answer
 
 CORPUS = ROOT / "sample_corpora"
 ELSEWHERE = ("Who is the president of France?", "What is the capital of Zarvex?", "Who won the world cup in 2022?")
+WHOLE = ("summarize trends", "what are the main themes?", "what do the papers disagree on?")
 
 
 def findings(readme: str) -> list[tuple[str, str, str, int]]:
@@ -30,45 +40,97 @@ def findings(readme: str) -> list[tuple[str, str, str, int]]:
     return [(q, found.group(), file, int(page)) for q, a, file, page in rows if (found := figure.search(a))]
 
 
-def main() -> None:
-    options = parser(__doc__).parse_args()
+def verbatim(given: Sequence[Answer], s: Session) -> list[bool]:
+    sources = {x.uri: x.id for x in s.episodes.sources()}
+    return [s.episodes.page(sources[c.uri], c.page)[c.start : c.end] == c.quote for a in given for c in a.citations]
+
+
+def sample(report: Report, folder: Path, model: Path | None) -> None:
     readme = (CORPUS / "README.md").read_text(encoding="utf-8")
     absent = re.findall(r"^\d+\. (.+\?)$", readme.split("does not answer")[-1], re.M)
-    report = Report("answers", {"corpus": "sample_corpora"})
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder) / "home")
-        home.ensure()
-        create_session(home, "bench")
-        for _ in ingest(home, "bench", What([str(CORPUS / "papers")])):
-            pass
-        store = SessionStore.open(home, "bench")
-        engine = engine_of(store.info)
-        snapshot, tensors, _ = store.load_latest()
-        state = engine.from_tensors(tensors)
-        with store.episodes() as episodes:
-            given = [
-                answer(q, episodes=episodes, engine=engine, state=state, session="bench", snapshot=snapshot.number)
-                for q in [row[0] for row in findings(readme)]
-            ]
-            begun = time.perf_counter()
-            refused = [
-                answer(q, episodes=episodes, engine=engine, state=state, session="bench", snapshot=snapshot.number)
-                for q in (*absent, *ELSEWHERE)
-            ]
-            taken = (time.perf_counter() - begun) / len(refused)
-            sources = {s.uri: s.id for s in episodes.sources()}
-            quotes = [
-                episodes.page(sources[c.uri], c.page)[c.start : c.end] == c.quote for a in given for c in a.citations
-            ]
-    rows = list(zip(findings(readme), given, strict=True))
+    with session(folder / "sample", CORPUS / "papers", model) as s:
+        rows = findings(readme)
+        given = [s.ask(question) for question, _, _, _ in rows]
+        begun = time.perf_counter()
+        refused = [s.ask(question) for question in (*absent, *ELSEWHERE)]
+        report.add("seconds_per_question", (time.perf_counter() - begun) / len(refused))
+        quotes = verbatim([*given, *(s.ask(q) for q in WHOLE)], s)
     report.add("findings", len(rows))
-    report.add("findings.answered", sum(figure in a.text for (_, figure, _, _), a in rows) / len(rows))
-    cited = [any(c.uri.endswith(file) and c.page == page for c in a.citations) for (_, _, file, page), a in rows]
-    report.add("findings.cited", sum(cited) / len(rows))
+    answered = sum(figure in a.text for (_, figure, _, _), a in zip(rows, given, strict=True))
+    report.add("findings.answered", answered / len(rows))
+    short = sum(figure in (a.short or "") for (_, figure, _, _), a in zip(rows, given, strict=True))
+    report.add("findings.short", short / len(rows))
+    cited = sum(
+        any(c.uri.endswith(file) and c.page == page for c in a.citations)
+        for (_, _, file, page), a in zip(rows, given, strict=True)
+    )
+    report.add("findings.cited", cited / len(rows))
     report.add("refused", sum(a.support == "none" for a in refused) / len(refused))
     report.add("quotes", len(quotes))
     report.add("quotes.verbatim", sum(quotes) / max(1, len(quotes)))
-    report.add("seconds_per_question", taken)
+
+
+def planted(report: Report, count: int, model: Path | None) -> None:
+    scores = [answers_trends.measure(c, model) for c in corpora(count)]
+    for name in ("ours", "topk"):
+        some = [s[name] for s in scores]
+        report.add(f"trends.{name}", answers_trends.share(some, "right", "planted"))
+        report.add(f"trends.false.{name}", answers_trends.share(some, "false", "told"))
+        report.add(f"disputes.{name}", answers_trends.share(some, "disputes_named", "disputes"))
+
+
+def evidence(report: Report, data: Path, folder: Path, quick: bool, model: Path | None) -> None:
+    """Evidence and answers on the questions of the data folder whose documents one session has read."""
+    wanted = (("qed_dev", 60 if quick else 1000), ("timeqa", 6 if quick else 60))
+    loaded = [load(data / "qa" / "dev", [name], count) for name, count in wanted]
+    texts = {file: text for some, _ in loaded for file, text in some.items()}
+    with session(folder / "questions", write(texts, folder / "questions-documents"), model) as s:
+        rank = rankers(s)
+        if not Encoder.there():
+            print(f"skipped: MiniLM, {Encoder.PACKAGE} is not installed", file=sys.stderr)
+        everything: list[Asked] = [a for _, asked in loaded for a in asked]
+        report.add("questions", len(everything))
+        report.add("questions.documents", len(texts))
+        golds = evidence_of(everything, s)
+        fair = [(a, g) for a, g in zip(everything, golds, strict=True) if g]  # evidence in one block at all
+        for name, ranker in rank.items():
+            hits = first_hits([a for a, _ in fair], [g for _, g in fair], ranker)
+            for label in ("", *(f".{dataset}" for dataset, _ in wanted)):
+                mine = [h for h, (a, _) in zip(hits, fair, strict=True) if a.document.startswith(label[1:])]
+                for k in (1, 5, 10):
+                    hit = sum(h is not None and h <= k for h in mine)
+                    report.add(f"recall{k}.{name}{label}", hit / max(1, len(mine)))
+        for name, value in told(everything[:: max(1, len(everything) // 300)], s).items():
+            report.add(f"answers.{name}", value)
+
+
+def summaries(report: Report, data: Path, folder: Path, quick: bool, model: Path | None) -> None:
+    if not answers_summaries.there():
+        print("skipped: summaries, rouge-score is not installed", file=sys.stderr)
+        return
+    texts, asked = answers_summaries.load(data / "qa" / "dev", 2 if quick else 16)
+    with session(folder / "summaries", write(texts, folder / "summaries-documents"), model) as s:
+        report.add("summaries", len(asked))
+        for name, value in sorted(answers_summaries.measure(s, asked, texts).items()):
+            report.add(name, value)
+
+
+def main() -> None:
+    args = parser(__doc__)
+    args.add_argument(
+        "--data", type=Path, help="data folder with qa/dev: evidence, answers and summaries are measured too"
+    )
+    args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    options = args.parse_args()
+    count = 1 if options.quick else 5
+    report = Report("answers", {"corpora": count, "data": options.data is not None, "quick": options.quick})
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        sample(report, folder, options.model)
+        planted(report, count, options.model)
+        if options.data:
+            evidence(report, options.data, folder, options.quick, options.model)
+            summaries(report, options.data, folder, options.quick, options.model)
     report.print(as_json=options.json)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.answers.conftest import PAPERS
 from titans_cli.answers import compose
-from titans_cli.answers.extract import Candidate, Question, is_prose, near
+from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.question import Question, near
 from titans_cli.errors import DamagedError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +11,16 @@ import pytest
 
 from tests.answers.conftest import planted
 from tests.sessions.samples import open_session, read_into, start
-from titans_cli.answers.overview import Theme, is_overview, themes
+from titans_cli.answers.corpus import Text, texts_of
+from titans_cli.answers.overview import Theme, is_overview, kind_of_whole, themes
+from titans_cli.answers.phrases import bound, trend
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer
 from titans_cli.store import Episodes, Home
 
 Ask = Callable[..., Answer]
 PLANTED = {"rising": {"glimmer", "pumps"}, "falling": {"ember", "wheels"}, "steady": {"harbour", "chains"}}
+DIRECTIONS = {"rising": "rising", "falling": "vanishing", "steady": "steady"}  # the falling ones are gone by the end
 
 
 @pytest.mark.parametrize(
@@ -52,32 +57,44 @@ def directions(found: list[Theme]) -> dict[str, str]:
 
 
 def test_planted_trends_are_named_with_their_direction(episodes: Episodes, engine: Engine) -> None:
-    found, texts = themes(episodes, engine, 6)
-    assert directions(found) == {"rising": "rising", "falling": "falling", "steady": "steady"}
+    texts = texts_of(episodes)
+    found = themes(texts, engine)
+    assert directions(found) == DIRECTIONS
     assert [t.year for t in texts] == list(range(2011, 2021))
 
 
 def test_the_documents_with_a_theme_are_counted(episodes: Episodes, engine: Engine) -> None:
-    found, _ = themes(episodes, engine, 6)
+    found = themes(texts_of(episodes), engine)
     planted_words = {word for words in PLANTED.values() for word in words}
     counts = {t.direction: (t.early, t.late) for t in found if set(t.phrase.split()) & planted_words}
     assert counts == {
         "rising": ((0, 5), (5, 5)),
-        "falling": ((4, 5), (0, 5)),
+        "vanishing": ((4, 5), (0, 5)),
         "steady": ((5, 5), (5, 5)),
     }
 
 
 def test_the_answer_names_every_planted_trend(asked: Ask) -> None:
     text = asked("summarize trends").text.lower()
-    for direction, terms in PLANTED.items():
-        assert any(line.startswith(f"- {direction}") and terms & set(line.split()) for line in text.splitlines())
+    for kind, terms in PLANTED.items():
+        start = f"- {DIRECTIONS[kind]}"
+        assert any(line.startswith(start) and terms & set(line.split()) for line in text.splitlines())
 
 
-def test_a_themes_sentence_holds_it(asked: Ask, episodes: Episodes, engine: Engine) -> None:
-    found, _ = themes(episodes, engine, 6)
+def test_a_themes_sentence_holds_it_and_is_cited(asked: Ask, episodes: Episodes, engine: Engine) -> None:
+    found = themes(texts_of(episodes), engine)
     assert all(theme.phrase.split()[0].lower() in theme.sentence.text.lower() for theme in found)
-    assert [c.quote for c in asked("what are the main themes?").citations] == [t.sentence.text for t in found]
+    quotes = {c.quote for c in asked("summarize trends").citations}
+    assert {t.sentence.text for t in found} <= quotes
+
+
+def test_a_theme_is_told_with_its_years(asked: Ask) -> None:
+    answer = asked("summarize trends")
+    (rising,) = [t for t in answer.themes if t.direction == "rising"]
+    assert rising.series == tuple((str(year), int(year >= 2016), 1) for year in range(2011, 2021))
+    assert rising.documents == 5
+    assert answer.lead.startswith("Across 10 documents from 2011 to 2020: ")
+    assert answer.text.startswith(answer.lead)
 
 
 def test_years_decide_the_order_and_not_the_order_of_reading(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
@@ -85,8 +102,8 @@ def test_years_decide_the_order_and_not_the_order_of_reading(tmp_path: Path, tin
     start(home, "backwards", tiny_folder)
     read_into(home, "backwards", planted(tmp_path / "documents")[::-1])
     with open_session(home, "backwards").episodes() as episodes:
-        found, _ = themes(episodes, engine, 6)
-    assert directions(found) == {"rising": "rising", "falling": "falling", "steady": "steady"}
+        found = themes(texts_of(episodes), engine)
+    assert directions(found) == DIRECTIONS
 
 
 def test_a_few_documents_have_no_trends(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
@@ -94,10 +111,96 @@ def test_a_few_documents_have_no_trends(tmp_path: Path, tiny_folder: Path, engin
     start(home, "few", tiny_folder)
     read_into(home, "few", planted(tmp_path / "documents")[:3])
     with open_session(home, "few").episodes() as episodes:
-        assert themes(episodes, engine, 6)[0] == []
+        assert themes(texts_of(episodes), engine) == []
 
 
 def test_the_sample_corpus_has_the_trends_its_readme_states(sample_asked: Ask) -> None:
     lines = sample_asked("summarize trends").text.lower().splitlines()
-    for direction, phrase in (("rising", "pulse feed"), ("rising", "hushmeter"), ("falling", "kiln-setting")):
-        assert any(line.startswith(f"- {direction}") and phrase in line for line in lines), phrase
+    stated = (
+        ("rising", "pulse feeding"),
+        ("rising", "hushmeter"),
+        ("rising", "mixed culture"),
+        ("vanishing", "copper priming"),
+        ("vanishing", "kiln-setting"),
+        ("steady", "salinity"),
+    )
+    for direction, phrase in stated:
+        assert any(line.startswith(f"- {direction}: {phrase}") for line in lines), phrase
+
+
+def test_the_sample_corpus_has_the_disagreements_its_readme_states(sample_asked: Ask) -> None:
+    for question in ("summarize trends", "What do they disagree on?"):
+        told = sample_asked(question)
+        quotes = {c.number: (Path(c.uri).name[:4], c.quote) for c in told.citations}
+        sides = [(d.status, [quotes[n] for _, n in d.sides]) for d in told.disagreements]
+        for status, *figures in (("resolved", "26 g/kg", "33 g/kg"), ("open", "31 percent", "6 percent")):
+            assert any(s == status and all(f in q for f, (_, q) in zip(figures, two, strict=True)) for s, two in sides)
+
+
+def test_a_drift_that_chance_explains_is_no_trend() -> None:
+    years = [2000 + n // 4 for n in range(60)]
+    rng = random.Random(5)
+    drifting = [trend(years, [rng.random() < 0.4 for _ in years]) for _ in range(300)]
+    rising = [trend(years, [rng.random() < 0.05 + 0.9 * (y - 2000) / 14 for y in years]) for _ in range(30)]
+    least = bound([abs(z) for z in [*drifting, *rising]])
+    assert sum(abs(z) >= least for z in drifting) <= 2
+    assert sum(z >= least for z in rising) >= 28
+
+
+def test_nothing_but_chance_has_no_trend() -> None:
+    rng = random.Random(6)
+    years = list(range(1990, 2030))
+    assert bound([abs(trend(years, [rng.random() < 0.5 for _ in years])) for _ in range(200)]) == math.inf
+
+
+def test_a_theme_is_named_by_the_whole_phrase_it_stands_in(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(8):
+        said = "Vaulted graph kilns baked the bricks." if number > 3 else "Masons rested near the mill that day."
+        text = f"Report of the year {2010 + number}. {said} Number {number} of many was read aloud to everyone.\n"
+        (folder / f"{2010 + number}.txt").write_text(text, encoding="utf-8")
+    home = Home(tmp_path / "home")
+    start(home, "whole", tiny_folder)
+    read_into(home, "whole", [folder])
+    with open_session(home, "whole").episodes() as episodes:
+        names = [t.phrase for t in themes(texts_of(episodes), engine) if t.direction == "rising"]
+    assert "vaulted graph kilns" in names
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("summarize trends", "trends"),
+        ("What trends have emerged in recent years?", "trends"),
+        ("what are the main themes?", "themes"),
+        ("What do the authors disagree on?", "disagreements"),
+        ("Where are they in conflict?", "disagreements"),
+        ("Do they disagree on the best salinity?", None),
+        ("Who first grew a lattice?", None),
+    ],
+)
+def test_the_kind_of_a_question_about_the_whole(question: str, kind: str | None) -> None:
+    assert kind_of_whole(question) == kind
+
+
+def test_headings_are_not_glued_to_sentences_and_references_are_left_out(
+    tmp_path: Path, tiny_folder: Path, engine: Engine
+) -> None:
+    path = tmp_path / "2015-paper.txt"
+    path.write_text(
+        "1. Introduction\n\nThe mill was repaired before the winter came.\n\n2. Results\n\n"
+        "Abstract\nThe wheel turned twice as fast after the repair.\n\nReferences\n\n"
+        "[1] The old wheel was studied in a journal of some repute.\n",
+        encoding="utf-8",
+    )
+    home = Home(tmp_path / "home")
+    start(home, "one", tiny_folder)
+    read_into(home, "one", [path])
+    with open_session(home, "one").episodes() as episodes:
+        (text,) = texts_of(episodes)
+    assert isinstance(text, Text)
+    assert [s.text for s in text.sentences] == [
+        "The mill was repaired before the winter came.",
+        "The wheel turned twice as fast after the repair.",
+    ]

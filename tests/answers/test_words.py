@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from titans_cli.answers.evidence import content_words
+from titans_cli.answers.question import content_words
 from titans_cli.answers.words import stems, words
 
 

@@ -1,8 +1,16 @@
 """Question to evidence to answer: extractive, cited, and honest about what is not there.
 
-words.py      words, stems, stop words
-evidence.py   which blocks: BM25, landmarks and the memory's own recollection, fused
-extract.py    which sentences of them, for a question that asks for something
-overview.py   which sentences of everything, for a question about the whole
-compose.py    the answer, every quote checked against the retained text
+words.py       words, stems, stop words
+question.py    a question's terms, what each is worth, what kind of answer it wants
+evidence.py    which blocks: words, landmarks and the memory's own recollection, fused
+extract.py     which sentences of them, for a question that asks for something
+span.py        which words of a sentence are the answer
+corpus.py      the session as dated documents of plain sentences
+phrases.py     its phrases, and which of them come, go and stay
+overview.py    themes, for a question about the whole
+disagree.py    sources that say different things of one matter
+synthesis.py   an answer about the whole, told
+summary.py     a few documents in their own sentences
+deliberate.py  a question of several parts
+compose.py     the answer, every quote checked against the retained text
 """

@@ -2,23 +2,207 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from titans_cli.answers.evidence import gather
-from titans_cli.answers.extract import Candidate, Question, candidates, select, titles_of
-from titans_cli.answers.overview import Theme, is_overview, themes
+from titans_cli.answers.corpus import texts_of, year_of
+from titans_cli.answers.deliberate import deliberate, parts_of
+from titans_cli.answers.disagree import contradicts, figures, other_figures, same_figures
+from titans_cli.answers.evidence import Found, gather
+from titans_cli.answers.extract import LEAST_SENTENCE, Candidate, candidates, select, titles_of
+from titans_cli.answers.overview import kind_of_whole
+from titans_cli.answers.question import Question
+from titans_cli.answers.span import short_answer
+from titans_cli.answers.summary import summarise, wants_summary
+from titans_cli.answers.synthesis import synthesis
+from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
-from titans_cli.memory import MemoryState
 from titans_cli.model.engine import Engine, Recollection
-from titans_cli.records import Answer, Citation, SourceRecord
+from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
-BLOCKS = 16  # blocks whose sentences are looked at
-THEMES = 6
+NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.7  # below this a recollection is noise: it is not told and takes no part
 UNKNOWN = "unknown"  # what the model was trained to say of what it never read
+AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
+OTHERS = 30  # sentences after the best among which one that contradicts it is looked for
+FEW = 3  # documents that a question for a summary is answered from as a whole
+LEAST_SUMMARY = 5  # sentences
+LONG = 8  # sentences: whoever wants so many of a few documents wants a summary
+MOST_CHANGES = 8  # sentences of an answer about change over time
+_CHANGE = re.compile(
+    r"\bover (the )?(time|years)\b|\b(changed?|evolv\w+|evolution|developed|developments?) "
+    r"(over|since|through|from|of|between)"
+    r"|\bhow (has|have|did) .+ (changed?|evolved?|developed?)\b|\bhistory of\b",
+    re.I,
+)
+Recall = Callable[[str], Recollection]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a question is to be answered. `only`: the sources that may be cited; None for all of them."""
+
+    sentences: int = 3
+    top_k: int = 16  # blocks whose sentences are looked at
+    closed_book: bool = False
+    only: frozenset[int] | None = None
+    route: str = "auto"  # "auto", "fast", "deliberate"
+    budget: float | None = None  # seconds for a deliberate answer
+
+
+class Answerer:
+    """Answers from one session's memory and retained text. Changes neither."""
+
+    def __init__(
+        self, episodes: Episodes, engine: Engine, recall: Recall, session: str, snapshot: int, how: Asking | None = None
+    ) -> None:
+        self.episodes, self.engine, self.recall = episodes, engine, recall
+        self.session, self.snapshot = session, snapshot
+        self.how = how or Asking()
+        self.sources = {s.id: s for s in episodes.sources()}
+        self.only = None if self.how.only is None else set(self.how.only)
+
+    def answer(self, question: str) -> Answer:
+        begun = time.monotonic()
+        blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+        kind = kind_of_whole(question)
+        if self.how.closed_book:
+            made = self._from_memory(blank)
+        elif kind is not None:
+            made = self._about_all(blank, kind)
+        elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
+            made = self._summary(blank)
+        else:
+            parts = parts_of(question) if self.how.route != "fast" else []
+            if self.how.route == "deliberate" or len(parts) > 1:
+                seconds = None if self.how.budget is None else begun + self.how.budget
+                made = deliberate(blank, parts or [question], self._about_matter, seconds)
+            else:
+                made = self._about_matter(blank)
+        return replace(made, seconds=time.monotonic() - begun)
+
+    def _from_memory(self, blank: Answer) -> Answer:
+        recollection = self.recall(blank.question)
+        said = worth_telling(recollection)
+        support, text = ("memory", said) if said else ("none", NOT_RECALLED)
+        return replace(blank, support=support, text=text, recalled=said, confidence=recollection.confidence, short=said)
+
+    def _about_all(self, blank: Answer, kind: str) -> Answer:
+        s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
+        if not s.citations:
+            return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind)
+        return replace(
+            blank,
+            support="evidence",
+            kind=kind,
+            text=s.text,
+            lead=s.lead,
+            citations=s.citations,
+            themes=s.themes,
+            disagreements=s.disagreements,
+            alone=s.alone,
+        )
+
+    def _summary(self, blank: Answer) -> Answer:
+        """Sentences of the documents themselves, for a few documents or one matter of theirs."""
+        texts = texts_of(self.episodes, self.only)
+        chosen = summarise(texts, Question(blank.question, self.episodes), max(self.how.sentences, LEAST_SUMMARY))
+        if not chosen:
+            return blank
+        citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
+        return replace(blank, support="evidence", kind="summary", text=_told(citations, ()), citations=citations)
+
+    def _about_matter(self, blank: Answer) -> Answer:
+        """The best sentences for a question about a matter, or one of every year if it asks how it changed."""
+        recollection = self.recall(blank.question)
+        recalled = worth_telling(recollection)
+        terms = Question(blank.question, self.episodes)
+        found = gather(terms, self.episodes, self.engine, recalled, self.how.top_k, self.only)
+        titles = titles_of(list(self.sources.values()))
+        ranked = candidates(terms, [f.block for f in found], titles, recalled)
+        chosen = select(terms, ranked, self.how.sentences)
+        looked = replace(
+            blank,
+            recalled=recalled,
+            confidence=recollection.confidence,
+            evidence=tuple(self._evidence(f) for f in found),
+        )
+        if not chosen:
+            return looked
+        if _CHANGE.search(blank.question):
+            return self._over_time(looked, ranked)
+        sides = self._against(chosen[0], ranked, terms.kind == "number")
+        if sides:
+            chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), self.how.sentences)]
+        citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
+        differ: tuple[DisagreementTold, ...] = ()
+        if sides:
+            topic = " ".join(w for w in terms.text.rstrip("?").split() if set(stems(w)) & terms.weight.keys())
+            numbered = tuple((self._year(c), n) for n, c in enumerate(sides, start=1))
+            differ = (DisagreementTold(topic, numbered, "unknown", ()),)
+        text = _told(citations, differ)
+        if sides:  # the latest, in what they differ in
+            older, latest = (c.text for c in sides)
+            short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
+        else:
+            short = short_answer(terms, chosen[0].text)
+        return replace(
+            looked,
+            support="evidence",
+            text=text,
+            citations=citations,
+            short=short,
+            agrees=None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations),
+            disagreements=differ,
+        )
+
+    def _over_time(self, looked: Answer, ranked: Sequence[Candidate]) -> Answer:
+        """The best sentence of every document that says something of the matter, by year."""
+        best: dict[int, Candidate] = {}
+        for c in ranked:
+            if c.covers >= max(LEAST_SENTENCE, AS_WELL * ranked[0].covers):
+                best.setdefault(c.block.source_id, c)
+        dated = [(year, c) for c in best.values() if (year := self._year(c)) is not None][:MOST_CHANGES]
+        dated = sorted(dated, key=lambda d: (d[0], d[1].block.id)) or [(0, ranked[0])]
+        citations = tuple(self._cite(n, c) for n, (_, c) in enumerate(dated, start=1))
+        lines = [
+            f"- {year or 'undated'}: {_one_line(c.quote)} [{c.number}]"
+            for (year, _), c in zip(dated, citations, strict=True)
+        ]
+        return replace(looked, support="evidence", kind="change", text="\n".join(lines), citations=citations)
+
+    def _against(self, best: Candidate, ranked: Sequence[Candidate], wanted: bool) -> list[Candidate]:
+        """Two sentences of different documents that both answer and cannot both hold, the older first; or none.
+
+        One says what the best sentence says: it may merely report it, and then the document it reports is preferred.
+        """
+        near = [c for c in ranked[:OTHERS] if c.covers >= AS_WELL * best.covers]
+        said = [best, *(d for d in near if d is not best and same_figures(best.text, d.text))]
+        for c in near:
+            whole = wanted and best.covers >= AS_WELL and other_figures(best.text, c.text)
+            if c is best or not (whole or contradicts(best.text, c.text, {}) > 0):
+                continue
+            for d in said:
+                if d.block.source_id != c.block.source_id and other_figures(d.text, c.text) == other_figures(
+                    best.text, c.text
+                ):
+                    return sorted((d, c), key=lambda x: (self._year(x) or 9999, x.block.source_id))
+        return []
+
+    def _year(self, chosen: Candidate) -> int | None:
+        source = self.sources[chosen.block.source_id]
+        return year_of(source, self.episodes.blocks_of(source.id)[:1])
+
+    def _evidence(self, found: Found) -> Evidence:
+        b = found.block
+        return Evidence(b.id, self.sources[b.source_id].display, b.page, b.start, b.end, found.score)
+
+    def _cite(self, number: int, chosen: Candidate) -> Citation:
+        return _cite(number, chosen, self.sources, self.episodes)
 
 
 def answer(
@@ -26,44 +210,34 @@ def answer(
     *,
     episodes: Episodes,
     engine: Engine,
-    state: MemoryState,
+    recall: Recall,
     session: str,
     snapshot: int,
-    sentences: int = 3,
+    how: Asking | None = None,
 ) -> Answer:
-    """Answer from one session's memory and retained text. Changes neither."""
-    begun = time.monotonic()
-    sources = {s.id: s for s in episodes.sources()}
-    found: list[Theme] = []
-    chosen: Sequence[Candidate] = []
-    recalled = None
-    if is_overview(question):
-        found, texts = themes(episodes, engine, THEMES)
-        chosen = [theme.sentence for theme in found]
-        years = sorted(t.year for t in texts if t.year is not None)
-    else:
-        recalled = _worth_telling(engine.recall(state, question))
-        terms = Question(question, episodes)
-        evidence = gather(question, episodes, engine, recalled, BLOCKS)
-        chosen = select(terms, candidates(terms, evidence, titles_of(list(sources.values())), recalled), sentences)
-    citations = tuple(_cite(n, c, sources, episodes) for n, c in enumerate(chosen, start=1))
-    if not citations:
-        text = NOTHING
-    elif found:
-        text = _tell(found, len(sources), years)
-    else:
-        text = " ".join(f"{_one_line(c.quote)} [{c.number}]" for c in citations)
-    support = "evidence" if citations else "none"
-    return Answer(question, support, text, citations, recalled, session, snapshot, time.monotonic() - begun)
+    """Answer from one session's memory, through `recall`, and its retained text."""
+    return Answerer(episodes, engine, recall, session, snapshot, how).answer(question)
 
 
-def _worth_telling(recollection: Recollection) -> str | None:
+def worth_telling(recollection: Recollection) -> str | None:
     said = recollection.text.strip()
     return said if said and said != UNKNOWN and recollection.confidence >= LEAST_CONFIDENCE else None
 
 
+def _told(citations: Sequence[Citation], differ: Sequence[DisagreementTold]) -> str:
+    quotes = {c.number: f"{_one_line(c.quote)} [{c.number}]" for c in citations}
+    if not differ:
+        return " ".join(quotes.values())
+    sides = [f"{year or 'undated'}: {quotes.pop(n)}" for year, n in differ[0].sides]
+    return " ".join([f"The sources differ. {' '.join(sides)}", *quotes.values()])
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" .")
 
 
 def _cite(number: int, chosen: Candidate, sources: dict[int, SourceRecord], episodes: Episodes) -> Citation:
@@ -75,25 +249,5 @@ def _cite(number: int, chosen: Candidate, sources: dict[int, SourceRecord], epis
             f"block {block.id} does not match its page", subject=str(episodes.path), hint="Ingest the source anew."
         )
     source = sources[block.source_id]
-    return Citation(
-        number,
-        source.display,
-        source.uri,
-        block.page,
-        chosen.start,
-        chosen.end,
-        chosen.text,
-        block.surprise,
-        chosen.score,
-    )
-
-
-def _tell(found: Sequence[Theme], documents: int, years: Sequence[int]) -> str:
-    span = f" from {years[0]} to {years[-1]}" if years and years[0] != years[-1] else ""
-    lines = [f"Across {documents} documents{span}:"]
-    for number, theme in enumerate(found, start=1):
-        counts = (
-            f"{theme.early[0]} of the {theme.early[1]} earlier, {theme.late[0]} of the {theme.late[1]} later documents"
-        )
-        lines.append(f"- {theme.direction}: {theme.phrase} ({counts}). {_one_line(theme.sentence.text)} [{number}]")
-    return "\n".join(lines)
+    place = (source.display, source.uri, block.page, chosen.start, chosen.end)
+    return Citation(number, *place, chosen.text, block.surprise, chosen.score)

@@ -1,0 +1,75 @@
+"""A session as dated documents of plain sentences: what questions about the whole are answered from.
+
+Reference lists, headings and tables are left out: what a document cites is not what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.records import Block, SourceRecord
+from titans_cli.sentences import sentence_spans
+from titans_cli.store import Episodes
+
+_YEAR = re.compile(r"\b(19[5-9]\d|20[0-4]\d)\b")
+_IN_NAME = re.compile(r"(?<!\d)(19[5-9]\d|20[0-4]\d)(?!\d)")
+_REFERENCES = re.compile(
+    r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
+)
+HEAD = 600  # characters of the first page in which a year is looked for
+
+
+class Text(NamedTuple):
+    source: SourceRecord
+    year: int | None
+    sentences: list[Candidate]
+
+
+def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
+    """From the file's name, or else its title, or else the first year on its first page."""
+    name = _IN_NAME.search(source.display.rsplit("/", 1)[-1]) or _YEAR.search(source.title or "")
+    if name:
+        return int(name.group())
+    head = _YEAR.search(blocks[0].text[:HEAD]) if blocks else None
+    return int(head.group()) if head else None
+
+
+def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
+    """Every document, or those of the sources `only`: dated ones first, by year, then the others as they were read."""
+    texts = []
+    for source in episodes.sources():
+        if only is None or source.id in only:
+            blocks = episodes.blocks_of(source.id)
+            texts.append(Text(source, year_of(source, blocks), _sentences(blocks)))
+    return sorted(texts, key=lambda t: (t.year is None, t.year or 0, t.source.id))
+
+
+def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
+    found: list[Candidate] = []
+    for block in blocks:
+        stop = _REFERENCES.search(block.text) if block.index >= len(blocks) // 2 else None
+        for a, b in sentence_spans(block.text[: stop.start()] if stop else block.text):
+            a = a + heading_length(block.text[a:b])
+            text = block.text[a:b]
+            if is_prose(text):
+                found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0))
+        if stop:
+            break
+    return found
+
+
+_HEADING = re.compile(
+    r"(?:\W*\d{1,2}(?:\.\d+)*\.?\s+[A-Z][\w ,:'’-]{2,60}\n+\s*"  # "3. Results", on a line of its own
+    r"|#+ [^\n]{2,80}\n+\s*"
+    r"|(?:Abstract|Summary|Introduction|Background|Methods|Results|Discussion|Conclusions?)\b(?:\s*[.:—–-]+\s*|\s*\n+\s*))"
+    r"(?=[A-Z\"“‘(])"
+)
+
+
+def heading_length(sentence: str) -> int:
+    """How many characters at the start of a sentence are a heading that has no full stop of its own."""
+    match = _HEADING.match(sentence)
+    return match.end() if match else 0

@@ -1,0 +1,89 @@
+"""A question of several parts, answered part by part, each claim checked against the evidence it cites.
+
+No second model reasons here: a question is cut where its own words say that it has parts ("and", "compare X with Y",
+"X versus Y", a list), evidence is gathered for each, and a drafted sentence is kept only if it speaks of its part.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from titans_cli.answers.words import ASKING, STOP_WORDS, stems, words
+from titans_cli.records import Answer, Citation, Step
+
+_COMPARE = re.compile(
+    r"^\s*(?:please )?(?:compare|contrast)\s+(?P<a>.+?)\s+(?:with|to|and|against|versus|vs\.?)\s+(?P<b>.+?)[?.]?\s*$",
+    re.I,
+)
+_DIFFERENCE = re.compile(
+    r"^\s*(?:how (?:do|does|did)|what (?:is|are) the differences? between)\s+(?P<a>.+?)\s+"
+    r"(?:differ from|compare (?:with|to)|and)\s+(?P<b>.+?)(?:\s+(?:differ|compare))?[?.]?\s*$",
+    re.I,
+)
+_VERSUS = re.compile(r"^\s*(?P<a>.+?)\s+(?:versus|vs\.?)\s+(?P<b>.+?)[?.]?\s*$", re.I)
+_ASKS = r"(?:who|what|when|where|which|why|how|whose|in what|by how)"
+_JOINED = re.compile(rf"\s*(?:[?;]\s*(?:and\s+)?|,?\s+and\s+|,\s*)(?={_ASKS}\b)", re.I)
+LEAST_SHARED = 0.34  # of a part's words, in what supports a claim for it
+Ask = Callable[[Answer], Answer]
+
+
+def parts_of(question: str) -> list[str]:
+    """The parts of a question that its own words set apart; the question alone when they do not."""
+    for pattern in (_COMPARE, _DIFFERENCE, _VERSUS):
+        match = pattern.match(question)
+        if match:
+            return [match["a"], match["b"]]
+    pieces = [p.strip(" ?,;") for p in _JOINED.split(question)]
+    pieces = [p for p in pieces if p]
+    if len(pieces) > 1 and all(_matter(p) for p in pieces):
+        return [f"{p}?" for p in pieces]
+    return [question]
+
+
+def _matter(text: str) -> list[str]:
+    return [w for w in words(text) if w not in STOP_WORDS and w not in ASKING]
+
+
+def deliberate(blank: Answer, parts: Sequence[str], ask: Ask, until: float | None) -> Answer:
+    """Gather, draft, check, part by part; parts that the time does not reach are said to be left out."""
+    steps: list[Step] = []
+    kept: list[Citation] = []
+    lines: list[str] = []
+    answers: list[Answer] = []
+    for part in parts:
+        if until is not None and time.monotonic() >= until and answers:
+            steps.append(Step(part, (), (), "left out: the budget was spent"))
+            lines.append(f"- {part.rstrip('?')}: left out, the budget was spent.")
+            continue
+        got = ask(replace(blank, question=part))
+        answers.append(got)
+        claims = [c for c in got.citations if supported(c.quote, part)]
+        said = []
+        for c in claims:
+            same = next((k for k in kept if (k.uri, k.page, k.start) == (c.uri, c.page, c.start)), None)
+            if same is None:
+                same = replace(c, number=len(kept) + 1)
+                kept.append(same)
+            said.append(f"{' '.join(c.quote.split())} [{same.number}]")
+        note = "supported" if claims else "nothing in this session supports an answer"
+        steps.append(Step(part, tuple(c.quote for c in got.citations), tuple(c.quote for c in claims), note))
+        lines.append(f"- {part.rstrip('?')}: {' '.join(said) if said else 'nothing in this session answers that.'}")
+    whole = replace(blank, route="deliberate", steps=tuple(steps))
+    evidence = tuple(dict.fromkeys(e for a in answers for e in a.evidence))
+    recalled = "; ".join(a.recalled for a in answers if a.recalled) or None
+    whole = replace(whole, evidence=evidence, recalled=recalled)
+    if not kept:
+        return whole
+    if len(parts) == 1:
+        only = answers[0]
+        return replace(only, route="deliberate", steps=tuple(steps)) if len(kept) == len(only.citations) else whole
+    return replace(whole, support="evidence", text="\n".join(lines), citations=tuple(kept))
+
+
+def supported(quote: str, part: str) -> bool:
+    """Whether a sentence speaks of the part it was drafted for: it shares enough of its words."""
+    asked = set(stems(" ".join(_matter(part))))
+    return not asked or len(asked & set(stems(quote))) >= LEAST_SHARED * len(asked)

@@ -1,0 +1,94 @@
+"""The answer proper: the few words of a sentence that a question asks for, when its form says what they look like.
+
+A date, a number with its unit, a name: of those that the question does not hold itself, the one nearest to the
+question's words. A question of another form gets none, and the sentence stands for itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from titans_cli.answers.disagree import figures
+from titans_cli.answers.question import YEAR, Question, near
+from titans_cli.answers.words import stem
+
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DATE = re.compile(
+    rf"\b(?:\d{{1,2}} {_MONTH},? \d{{4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{_MONTH} \d{{4}}"
+    r"|1[0-9]\d\d|20\d\d)\b"
+)
+_SPELLED = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|hundred|thousand"
+)
+_UNIT = (
+    r"(?: (?:percent|per cent|million|billion|thousand|hundred))?"
+    r"(?: ?[%°][CF]?| [a-zµ]{1,3}/[a-z³²]+3?| (?:cubic |square )?[A-Za-zµ]+[²³]?)?"
+)
+_RATE = r"(?: (?:per|a|of) (?!the\b|its\b|their\b)[a-z]+(?: [a-z]+)?)?"
+_NUMBER = re.compile(
+    rf"(?<![\w.,:])(?:(?:from|up to|within|about|around|over|nearly) )?"
+    rf"(?:[$£€]?\d[\d.,:]*\d|[$£€]?\d|(?:{_SPELLED})\b){_UNIT}{_RATE}",
+    re.I,
+)
+_JOIN = r"(?: (?:of|the|de|von|van|der|di|da|la|for|and)){0,2}"
+_NAME = re.compile(rf"\b[A-Z][\w'’.-]*(?:{_JOIN} [A-Z][\w'’.-]*)*")
+_LOOSE = (
+    "and or in at on of to from for by with when while as than per about up within the a is are was were but had has"
+)
+_BARE = re.compile(rf" (?:{_LOOSE.replace(' ', '|')})$", re.I)
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
+RIVAL = 0.75  # of the worth of the best figure, in another of the same unit: which is meant cannot be told
+FIRST_WORD = 0.4  # what a name at the start of a sentence is worth: its capital may be the sentence's
+
+
+def short_answer(question: Question, sentence: str, units: set[str] | None = None) -> str | None:
+    """The words of `sentence` that answer, as they stand in it; None when the question's form does not say.
+
+    `units`: if given, only a figure in one of them will do, as `disagree.figures` names them.
+    """
+    pattern = {"when": _DATE, "number": _NUMBER, "who": _NAME, "where": _NAME, "name": _NAME}.get(question.kind)
+    if pattern is None:
+        return None
+    asked = set(_plain(question.text).split())
+    anchors = [m.start() for m in _WORD.finditer(sentence) if _asked(stem(m.group().lower()), question)]
+    found: list[tuple[float, str]] = []
+    start = len((_SENTENCE_START.match(sentence) or [""])[0])
+    for match in pattern.finditer(sentence):
+        said = _tidy(match.group())
+        if not said or set(_plain(said).split()) <= asked:
+            continue
+        if units is not None and not {u for _, u in figures(said)} & units:
+            continue
+        distance = sum(min(abs(a - match.start()), abs(a - match.end())) for a in anchors) / max(1, len(anchors))
+        worth = 1 / (1 + distance / 40)
+        if question.kind in ("who", "where", "name") and match.start() == start and " " not in said:
+            worth *= FIRST_WORD
+        if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
+            continue  # a year, most likely
+        found.append((worth, said))
+    if not found:
+        return None
+    worth, said = max(found)
+    rivals = [other for w, other in found if w >= RIVAL * worth and _unit(other) == _unit(said) and other != said]
+    return None if question.kind == "number" and rivals else said
+
+
+def _unit(said: str) -> str:
+    """The first word of a figure's unit."""
+    return re.sub(r"^\D*[\d.,]+\s*", "", said).split(" ")[0]
+
+
+def _asked(word: str, question: Question) -> bool:
+    return any(word == term or near(word, term) for term in question.weight)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w\s.]", " ", text.lower())
+
+
+def _tidy(said: str) -> str:
+    before = ""
+    while said != before:
+        before, said = said, _BARE.sub("", said).strip(" ,.;:-")
+    return said
