@@ -38,7 +38,7 @@ def overhead(precision: str) -> tuple[float, float]:
 
     torch.set_num_threads(2)
     engine = Engine.load(precision=precision)
-    network, state = engine.network, engine.initial_state()
+    network, state = engine.network, engine.network.memory.initial_state()
     tokens = torch.randint(4, engine.spec.vocab_size, (BATCH, engine.spec.segment_length))
     mask = torch.ones_like(tokens, dtype=torch.bool)
     best = [float("inf"), float("inf")]

@@ -2,8 +2,10 @@
 end every fact is asked for with nothing but the memory to answer from. A hit is the exact value, greedily generated.
 
 Facts and phrasings come from `titans_cli.train.tasks` in evaluation mode: names are nonce words, and neither the
-statement's nor the question's wording was trained on. Controls, on the same session: the memory off, an untrained
-memory (initial weights, updates on), and questions about facts that were never planted.
+statement's nor the question's wording was trained on (`--wording trained` uses those, with other names and values).
+Controls, on the same session: the memory off, an untrained memory (initial weights, updates on), questions about facts
+that were never planted or are planted only in a later session, and one memory for the whole session instead of cells.
+`rightcell` asks the paper's own cells only: what routing costs.
 """
 
 from __future__ import annotations
@@ -15,18 +17,17 @@ from pathlib import Path
 import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens
-from titans_cli.memory import MemoryState
-from titans_cli.model.engine import Engine
+from titans_cli.model.engine import Cell, Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.records import Page
 from titans_cli.train.tasks import Fact, Maker
 
 
 def papers(
-    engine: Engine, count: int, tokens: int, facts: int, data: Path | None, seed: int
+    engine: Engine, count: int, tokens: int, facts: int, data: Path | None, seed: int, *, held_out: bool = True
 ) -> Iterator[tuple[str, list[Fact]]]:
     rng = random.Random(seed)
-    maker = Maker(rng, evaluation=True)
+    maker = Maker(rng, evaluation=held_out)
     sentences = prose(data, rng)
     for _ in range(count):
         planted = [maker.fact()[0] for _ in range(facts)]
@@ -36,17 +37,29 @@ def papers(
         yield " ".join(text), planted
 
 
-def read_all(engine: Engine, texts: Iterable[str]) -> list[MemoryState]:
+def cells_of(engine: Engine, text: str) -> list[Cell]:
+    """What a session keeps of one document."""
+    segments, size = engine.segments([Page(1, text)]), engine.cell_segments
+    return [
+        engine.read(engine.initial_state(), segments[start : start + size]).state
+        for start in range(0, len(segments), size)
+    ]
+
+
+def read_all(engine: Engine, texts: Iterable[str]) -> list[Cell]:
     """The cells of a session that read these documents."""
-    cells = []
+    return [cell for text in texts for cell in cells_of(engine, text)]
+
+
+def read_into_one(engine: Engine, texts: Iterable[str]) -> Cell:
+    """The control: one memory through the whole session."""
+    state = engine.initial_state()
     for text in texts:
-        segments = engine.segments([Page(1, text)])
-        for start in range(0, len(segments), engine.cell_segments):
-            cells.append(engine.read(engine.initial_state(), segments[start : start + engine.cell_segments]).state)
-    return cells
+        state = engine.read(state, engine.segments([Page(1, text)])).state
+    return state
 
 
-def hits(engine: Engine, cells: Sequence[MemoryState], facts: Sequence[Fact]) -> list[bool]:
+def hits(engine: Engine, cells: Sequence[Cell], facts: Sequence[Fact]) -> list[bool]:
     return [engine.recall(cells, f.question).text == f.answer for f in facts]
 
 
@@ -60,15 +73,25 @@ def main() -> None:
     args.add_argument("--papers", type=int, help="default 200; 20 with --quick")
     args.add_argument("--tokens", type=int, default=2000, help="of a paper")
     args.add_argument("--facts", type=int, default=1, help="a paper")
+    args.add_argument("--wording", choices=("heldout", "trained"), default="heldout")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
     torch.set_num_threads(2)
     count = options.papers or (20 if options.quick else 200)
     engine = Engine.load(options.model)
-    made = list(papers(engine, count, options.tokens, options.facts, options.data, seed=1))
-    cells = read_all(engine, [text for text, _ in made])
+    wording = options.wording == "heldout"
+    made = list(papers(engine, count, options.tokens, options.facts, options.data, seed=1, held_out=wording))
+    by_paper = [cells_of(engine, text) for text, _ in made]
+    cells = [cell for own in by_paper for cell in own]
     label = f"t{options.tokens}.f{options.facts}"
-    settings = {"papers": count, "tokens": options.tokens, "facts": options.facts, "model": engine.fingerprint[:12]}
+    settings = {
+        "papers": count,
+        "tokens": options.tokens,
+        "facts": options.facts,
+        "wording": options.wording,
+        "cells": len(cells),
+        "model": engine.fingerprint[:12],
+    }
     report = Report("recall", settings)
     everything = [fact for _, planted in made for fact in planted]
     right = hits(engine, cells, everything)
@@ -79,11 +102,18 @@ def main() -> None:
     report.add(f"first10.{label}", share(right[: 10 * options.facts]))
     report.add(f"all.{label}", share(right))
     report.add(f"all.{label}.stderr", (share(right) * (1 - share(right)) / len(right)) ** 0.5)
-    never = Maker(random.Random(99), evaluation=True)
+    alone = [hits(engine, own, planted) for own, (_, planted) in zip(by_paper, made, strict=True)]
+    report.add(f"rightcell.{label}", share([hit for paper in alone for hit in paper]))
+    never = Maker(random.Random(99), evaluation=wording)
     report.add(f"never.{label}", share(hits(engine, cells, [never.fact()[0] for _ in everything])))
+    later = papers(engine, 10, options.tokens, options.facts, options.data, seed=2, held_out=wording)
+    report.add(f"later.{label}", share(hits(engine, cells, [fact for _, planted in later for fact in planted])))
     report.add(f"off.{label}", share(hits(engine, [], everything)))
+    one = read_into_one(engine, [text for text, _ in made])
+    report.add(f"onememory.{label}", share(hits(engine, [one], everything)))
     torch.manual_seed(0)
     blank = Engine(TitansNetwork(engine.spec), engine.tokenizer, "untrained", "untrained")
+    blank.network.know_sentences(engine.tokenizer)
     report.add(f"untrained.{label}", share(hits(blank, read_all(blank, [t for t, _ in made]), everything)))
     report.print(as_json=options.json)
 

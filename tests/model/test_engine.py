@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 
 from tests.tiny import SPEC, make_sentences, write_folder
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory import MemoryState
-from titans_cli.model.engine import BATCH, Engine
+from titans_cli.model.engine import BATCH, Cell, Engine, nearness
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.records import Page, Segment
 
@@ -28,11 +27,11 @@ def parameters_hash(engine: Engine) -> str:
     return digest.hexdigest()
 
 
-def same_bits(a: MemoryState, b: MemoryState) -> bool:
+def same_bits(a: Cell, b: Cell) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def read_in(engine: Engine, segments: list[Segment], cuts: list[int]) -> tuple[MemoryState, list[float]]:
+def read_in(engine: Engine, segments: list[Segment], cuts: list[int]) -> tuple[Cell, list[float]]:
     """Read `segments` in batches of the given sizes."""
     assert sum(cuts) == len(segments)
     state, surprise, at = engine.initial_state(), list[float](), 0
@@ -72,7 +71,10 @@ def test_a_state_that_went_through_the_store_reads_on_to_the_same_bits(
     tiny_engine: Engine, segments: list[Segment]
 ) -> None:
     first = tiny_engine.read(tiny_engine.initial_state(), segments[:BATCH]).state
-    stored = {name: torch.tensor(t.tolist()) for name, t in tiny_engine.to_tensors(first).items()}
+    stored = {
+        name: torch.tensor(t.tolist(), dtype=t.dtype).reshape(t.shape)
+        for name, t in tiny_engine.to_tensors(first).items()
+    }
     again = tiny_engine.read(tiny_engine.from_tensors(stored), segments[BATCH:]).state
     assert same_bits(again, read_in(tiny_engine, segments, [BATCH, 20 - BATCH])[0])
 
@@ -93,7 +95,26 @@ def test_reading_is_the_forward_pass_of_the_network_over_the_same_stream(
     with torch.inference_mode():
         expected = network(tokens[None], mask[None]).state
     read = tiny_engine.read(tiny_engine.initial_state(), segments[:6])
-    assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(read.state, expected, strict=True))
+    assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(read.state.memory, expected, strict=True))
+
+
+def test_of_many_cells_the_ones_that_hold_a_question_s_topic_are_read(
+    tiny_engine: Engine, segments: list[Segment]
+) -> None:
+    """Topics are unit, one for every token worth noting; a cell is nearest to what it holds itself."""
+    cells = [tiny_engine.read(tiny_engine.initial_state(), segments[i : i + 4]).state for i in range(0, 20, 4)]
+    for i, cell in enumerate(cells):
+        assert torch.allclose(cell.topics.float().norm(dim=-1), torch.ones(len(cell.topics)), atol=1e-3)
+        assert int(nearness(cell.topics[0].float(), cells).argmax()) == i
+    blank = tiny_engine.initial_state()
+    assert nearness(cells[0].topics[0].float(), [blank]).tolist() == [0.0]
+
+
+def test_a_question_is_answered_alike_wherever_its_cell_stands(tiny_engine: Engine, segments: list[Segment]) -> None:
+    cells = [tiny_engine.read(tiny_engine.initial_state(), segments[i : i + 4]).state for i in range(0, 20, 4)]
+    one, other = (tiny_engine.recall(order, "What does the paper show?") for order in (cells, cells[::-1]))
+    assert one.text == other.text
+    assert one.confidence == pytest.approx(other.confidence, rel=1e-4)
 
 
 def test_reading_asking_and_recalling_leave_the_model_bit_identical(
@@ -109,7 +130,7 @@ def test_reading_asking_and_recalling_leave_the_model_bit_identical(
 
 def test_reading_leaves_the_state_it_was_given_as_it_was(tiny_engine: Engine, segments: list[Segment]) -> None:
     state = tiny_engine.read(tiny_engine.initial_state(), segments[:4]).state
-    kept = MemoryState(*(t.clone() for t in state))
+    kept = Cell(*(t.clone() for t in state))
     after = tiny_engine.read(state, segments[4:8]).state
     assert same_bits(state, kept)
     assert not torch.equal(state.weights, after.weights)
@@ -117,7 +138,7 @@ def test_reading_leaves_the_state_it_was_given_as_it_was(tiny_engine: Engine, se
 
 def test_recalling_is_read_only_and_repeats_itself(tiny_engine: Engine, segments: list[Segment]) -> None:
     state = tiny_engine.read(tiny_engine.initial_state(), segments).state
-    kept = MemoryState(*(t.clone() for t in state))
+    kept = Cell(*(t.clone() for t in state))
     first, second = (tiny_engine.recall([state], "What does the paper show?") for _ in range(2))
     assert first == second
     assert 0 < first.confidence <= 1

@@ -8,11 +8,11 @@ import torch
 
 from tests.tiny import SPEC
 from titans_cli.memory import MemoryState, objection
-from titans_cli.model.engine import Engine
+from titans_cli.model.engine import Cell, Engine
 from titans_cli.records import Page
 
 
-def poisoned(engine: Engine, texts: list[str], value: float) -> tuple[Engine, dict[int, str], MemoryState]:
+def poisoned(engine: Engine, texts: list[str], value: float) -> tuple[Engine, dict[int, str], Cell]:
     """Read `texts`, the embedding of one token of the second being `value`."""
     segments = [engine.segments([Page(1, text)])[0] for text in texts]
     only = (set(segments[1].tokens) - set(segments[0].tokens) - set(segments[2].tokens)).pop()

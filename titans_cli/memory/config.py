@@ -23,7 +23,7 @@ class MemoryConfig:
 
     d_key: int = 48
     d_topic: int = 112
-    features: int = 4096
+    features: int = 2048
     d_value: int = 128
     conv: int = 4
     span: int = 128

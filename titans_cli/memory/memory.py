@@ -24,6 +24,7 @@ LOG_THETA_LIMIT = 4.0  # a lone token is written to at most 98%; beyond that onl
 
 
 WORDING_DROPOUT = 0.3  # of tokens, while training: their key's local part is told by their successor alone
+NOTED = 0.15  # tokens written to more than this leave their topic behind
 FAINT = 0.1  # a recollection fainter than this is passed on fainter still
 
 
@@ -187,14 +188,23 @@ class NeuralMemory(nn.Module):
             recalled = self.features(q_BCK.to(state.weights.dtype)) @ state.weights
         return self.spoken(recalled)
 
-    def route(self, recalled_SBCV: Tensor) -> Tensor:
+    def topic_of(self, key_K: Tensor) -> Tensor:
+        """The topic [..., T], unit, of keys or queries [..., K + T]."""
+        return F.normalize(key_K[..., self.config.d_key :].float(), dim=-1)
+
+    def noted_topics(self, inputs: SegmentInputs, mask_NC: Tensor) -> Tensor:
+        """The topics [n, T] of the tokens that are written to more than to `NOTED` of their error, alone."""
+        noted = (inputs.theta / (1 + inputs.theta) > NOTED) & mask_NC
+        return self.topic_of(inputs.keys[noted])
+
+    def route(self, recalled_SBCV: Tensor, near_S: Tensor | None = None) -> Tensor:
         """One recollection out of many cells' [B, C, V]: those that answer loudest weigh most (arXiv 2602.24281).
 
         A cell that never met such a key answers with next to nothing, since unlike keys have nearly orthogonal
-        features: the loudness |M(q)| needs no router beside the memory itself.
+        features: the loudness |M(q)| needs no router beside the memory itself. `near_S`, if given, is added to it.
         """
-        loud = recalled_SBCV.norm(dim=-1)
-        weight = (self.log_focus.exp() * loud).softmax(dim=0)
+        loud = self.log_focus.exp() * recalled_SBCV.norm(dim=-1)
+        weight = (loud if near_S is None else loud + near_S[:, None, None]).softmax(dim=0)
         out: Tensor = (weight.unsqueeze(-1) * recalled_SBCV).sum(0)
         return out
 

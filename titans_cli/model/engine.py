@@ -28,16 +28,29 @@ from titans_cli.records import Page, Segment
 
 EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
-BATCH = 16  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
+BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 PRECISIONS = ("fp32", "bf16")
-LOUDEST = 8  # cells that an answer is read from
+NEAREST = 8  # cells that an answer is read from
+FOCUS = 50.0  # of the softmax over them, by the cosine of topics
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 _HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
 _HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
 
 
+class Cell(NamedTuple):
+    """What one cell has learned, and the topics of what it holds, to find it by among many."""
+
+    weights: Tensor  # [1, F, V], as of MemoryState
+    momentum: Tensor
+    topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
+
+    @property
+    def memory(self) -> MemoryState:
+        return MemoryState(self.weights, self.momentum)
+
+
 class ReadResult(NamedTuple):
-    state: MemoryState
+    state: Cell
     surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
     landmarks: Tensor  # [N, L], unit rows
     refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
@@ -130,18 +143,20 @@ class Engine:
 
     # ---- the memory's state, by name, for the store
 
-    def initial_state(self) -> MemoryState:
-        return self.network.memory.initial_state()
+    def initial_state(self) -> Cell:
+        return Cell(*self.network.memory.initial_state(), torch.empty(0, self.spec.d_topic, dtype=torch.float16))
 
     @staticmethod
-    def to_tensors(state: MemoryState) -> dict[str, Tensor]:
-        return {"memory.weights": state.weights, "memory.momentum": state.momentum}
+    def to_tensors(state: Cell) -> dict[str, Tensor]:
+        return {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
 
-    def from_tensors(self, tensors: dict[str, Tensor]) -> MemoryState:
+    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
         """Raises IncompatibleError for a state of another shape."""
         blank = self.initial_state()
-        state = MemoryState(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
-        if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(state, blank, strict=True)):
+        state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
+        same = all(a.dtype == b.dtype for a, b in zip(state, blank, strict=True))
+        same &= state.memory.weights.shape == blank.weights.shape and state.momentum.shape == blank.momentum.shape
+        if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
 
@@ -158,7 +173,7 @@ class Engine:
         return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
 
     @torch.inference_mode()
-    def read(self, state: MemoryState, segments: Sequence[Segment]) -> ReadResult:
+    def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
         """Learn one or more segments in order, `BATCH` of them in a trunk pass.
 
         Who reads a document in several calls and wants the bits of a single one cuts it at multiples of `BATCH`.
@@ -170,12 +185,34 @@ class Engine:
                 x = self.network.trunk(tokens)
                 inputs = self.network.memory_inputs(x, tokens, mask)
                 marks = self.network.landmarks(x, tokens, mask)
-            state, surprise, no = self.network.absorb(state, inputs)
+            memory, surprise, no = self.network.absorb(state.memory, inputs)
+            sound = torch.tensor([i not in no for i in range(len(tokens))])
+            topics = self.network.memory.noted_topics(inputs, mask & sound[:, None])
+            state = Cell(*memory, torch.cat([state.topics, topics.half()]))
             bound = has_successor(mask)
             surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
             landmarks.append(marks.float())
             refused |= {start + i: reason for i, reason in no.items()}
         return ReadResult(state, surprises, torch.cat(landmarks), refused)
+
+    @torch.inference_mode()
+    def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
+        """How little the cell knows of what each segment would bind, without writing: 1.0 nothing, 0.0 all of it.
+
+        Per token one minus the cosine of its value and M(k), weighted by how much of the token would be written. By
+        direction and not by |v - M(k)|^2 as `read`: what is recalled is evened out before it is used, and a full cell
+        hums at every key, which says how full it is and not what it knows.
+        """
+        known = list[float]()
+        for start in range(0, len(segments), BATCH):
+            tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
+            with self.arithmetic():
+                inputs = self.network.memory_inputs(self.network.trunk(tokens), tokens, mask)
+            recalled = self.network.memory.recalled([state.weights[0]], inputs.keys)[0]
+            gain = inputs.theta.float() / (1 + inputs.theta.float())
+            alike = torch.cosine_similarity(recalled, inputs.values.float(), dim=-1)
+            known += ((alike.nan_to_num(0.0) * gain).sum(1) / gain.sum(1).clamp(min=1e-9)).tolist()
+        return [1 - share for share in known]
 
     # ---- asking
 
@@ -188,15 +225,17 @@ class Engine:
             return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
-    def recall(self, cells: Sequence[MemoryState], question: str) -> Recollection:
+    def recall(self, cells: Sequence[Cell], question: str) -> Recollection:
         """What the memory alone answers, greedily decoded, with no retained text in sight.
 
-        Every token of the question is asked of every cell; the answer is then read from the `LOUDEST` of them.
+        The question's topic is compared with those of every cell (landmarks of the memory's own making); the `NEAREST`
+        are then read, each weighted by how near it is and how loud it answers.
         """
         prompt = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
         tokens = [QUESTION, *prompt, ANSWER]
         answer: list[int] = []
-        weights = [cell.weights[0] for cell in cells] or [self.initial_state().weights[0]]
+        memory, cells = self.network.memory, cells or [self.initial_state()]
+        near = torch.zeros(len(cells))
         reads: list[Tensor] = []
         log_probability = 0.0
         for _ in range(LONGEST_ANSWER):
@@ -204,13 +243,14 @@ class Engine:
             with self.arithmetic():
                 x = self.network.trunk(row)
                 queries = self.network.memory_queries(x, row)
+            if not answer:
+                near = nearness(memory.topic_of(queries[0, -1]), cells)
+                chosen = near.topk(min(NEAREST, len(cells))).indices
+                near, cells = near[chosen], [cells[i] for i in chosen.tolist()]
             known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens
-            recalled = self.network.memory.recalled(weights, queries[:, known:])
-            if not answer and len(weights) > LOUDEST:
-                loudest = recalled[:, 0, -1].norm(dim=-1).topk(LOUDEST).indices.tolist()
-                weights = [weights[i] for i in loudest]
+            recalled = memory.recalled([cell.weights[0] for cell in cells], queries[:, known:])
             with self.arithmetic():
-                reads.append(self.network.memory.spoken(self.network.memory.route(recalled)))
+                reads.append(memory.spoken(memory.route(recalled, FOCUS * near)))
                 hidden = self.network.head(x, torch.cat(reads, dim=1))
                 scores = self.network.logits(hidden[0, -1]).float().log_softmax(-1)
             best = int(scores.argmax())
@@ -220,3 +260,8 @@ class Engine:
                 break
         text = self.tokenizer.decode([t for t in answer if t != END])
         return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
+
+
+def nearness(topic_T: Tensor, cells: Sequence[Cell]) -> Tensor:
+    """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
+    return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

@@ -35,13 +35,13 @@ class TitansSpec:
     d_landmark: int = 128
     d_key: int = 48
     d_topic: int = 112
-    features: int = 4096
+    features: int = 2048
     d_value: int = 128
     conv: int = 4
     momentum: float = 0.0
     variant: str = "mac"
     window: int = 256
-    cell_segments: int = 32
+    cell_segments: int = 8
     memory_depth: int = 2
     memory_expansion: float = 2.0
 

@@ -21,6 +21,7 @@ from titans_cli.train.tasks import Fact, Maker, Relation
 
 UNKNOWN = "unknown"
 SALAD = 0.35  # share of the facts that are said in no sentence at all
+NOISY = 0.35  # share of the questions with words in them that have nothing to do with it
 LONGEST_CLOZE = 8  # tokens of a name or number that is asked for
 Asked = tuple[list[int], list[int]]  # question, answer
 
@@ -151,8 +152,18 @@ class Streams:
             if rng.random() < recipe.unknown:
                 asked.append((encode(maker.fact()[0].question), encode(UNKNOWN)))
             else:
-                asked.append((encode(fact.question), encode(fact.answer)))
+                asked.append((self._noisy(encode(fact.question)), encode(fact.answer)))
         return said, asked
+
+    def _noisy(self, question: list[int]) -> list[int]:
+        """Now and then with words of the prose in it: what a question says besides must not count for its topic."""
+        rng = self.rng
+        if self.maker.evaluation or rng.random() > NOISY:
+            return question
+        words = self.words.split(question)
+        for word in rng.sample(prose := self.words.split(next(self._prose())), min(len(prose), rng.randrange(1, 4))):
+            words.insert(rng.choice((0, 0, rng.randrange(len(words) + 1))), word)
+        return [t for word in words for t in word]
 
     def _salad(self, fact: Fact, relation: Relation, entity: str) -> list[int]:
         """The fact among words of the prose, in any order: a value must be known by its own look, not by a wording."""
