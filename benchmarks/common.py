@@ -65,6 +65,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def threads() -> int:
+    """OMP_NUM_THREADS or 2. Two programs of two threads each on two cores crawl: give each one thread."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 2)
+
+
 def parser(doc: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=doc)
     made.add_argument("--quick", action="store_true", help="the same on less, within about a minute")

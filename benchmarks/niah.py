@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import Report, parser, prose, take_tokens
+from benchmarks.common import Report, parser, prose, take_tokens, threads
 from benchmarks.recall import read_all
 from titans_cli.model.engine import Engine
 
@@ -82,7 +82,7 @@ def main() -> None:
     args.add_argument("--lengths", default="2k,4k,8k,16k", help=f"of {', '.join(LENGTHS)}")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     engine = Engine.load(options.model)
     samples = options.samples or (5 if options.quick else 50)
     lengths = ["2k", "4k"] if options.quick else options.lengths.split(",")

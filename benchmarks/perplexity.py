@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from benchmarks.common import Report, held_out_texts, parser
+from benchmarks.common import Report, held_out_texts, parser, threads
 from titans_cli.model.engine import Engine
 from titans_cli.records import Page
 
@@ -101,7 +101,7 @@ def main() -> None:
     args.add_argument("--plot", type=Path, help="draw the curve into this SVG file")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     engine = Engine.load(options.model)
     count = options.documents or (3 if options.quick else 20)
     tokens = options.tokens or (6144 if options.quick else 16_384)

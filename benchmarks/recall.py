@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import Report, parser, prose, take_tokens
+from benchmarks.common import Report, parser, prose, take_tokens, threads
 from titans_cli.model.engine import Cell, Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.records import Page
@@ -76,7 +76,7 @@ def main() -> None:
     args.add_argument("--wording", choices=("heldout", "trained"), default="heldout")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     count = options.papers or (20 if options.quick else 200)
     engine = Engine.load(options.model)
     wording = options.wording == "heldout"

@@ -42,8 +42,9 @@ def test_it_loads_through_the_auto_classes_with_the_same_weights(engine: Engine)
 
 
 def test_it_is_less_surprised_the_second_time(engine: Engine) -> None:
+    """By a part only: it writes what it holds worth asking for, and leaves most of the rest unwritten."""
     path = Path(__file__).parent.parent / "sample_corpora" / "papers" / "2022-querin-hushmeter.md"
     segments = engine.segments([Page(1, path.read_text(encoding="utf-8"))])
     first = engine.read(engine.initial_state(), segments)
     second = engine.read(first.state, segments)
-    assert sum(second.surprise) < 0.7 * sum(first.surprise)
+    assert sum(second.surprise) < 0.85 * sum(first.surprise)

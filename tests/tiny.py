@@ -22,6 +22,7 @@ SPEC = TitansSpec(
     d_landmark=16,
     d_key=16,
     d_topic=16,
+    cell_segments=32,
     features=128,
     d_value=24,
 )

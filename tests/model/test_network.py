@@ -68,8 +68,8 @@ def test_sentences_are_told_apart_by_their_tokens_and_a_question_is_one_with_its
     asked = [QUESTION, *tiny_tokenizer.encode("What? Which paper?"), ANSWER, *second, END]
     tokens = torch.tensor([[*first, *second, *asked, *asked]])
     lengths = [len(first), len(second), len(asked), len(asked)]
-    expected = torch.block_diag(*(torch.ones(n, n) for n in lengths)).bool()
-    assert torch.equal(network.same_sentence(tokens)[0], expected)
+    number = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    assert torch.equal(network.same_sentence(tokens)[0], number[:, None] == number)
 
 
 def test_a_stream_changes_no_bit_of_another(network: TitansNetwork) -> None:
