@@ -154,6 +154,21 @@ class EntryInfo:
     position: int  # tokens
     memory_sha256: str  # of the file with all cells
     episodes_sha256: str
+    promoted_by: str | None = None
+    forced: bool = False  # promoted below a bound of the gate
+    probes: tuple[Mapping[str, Any], ...] = ()  # as measured before; empty for an entry of before there were any
+    suspicions: tuple[Mapping[str, Any], ...] = ()  # sentences that try to instruct a reader
+
+
+@dataclass(frozen=True, slots=True)
+class Vetting:
+    """What the promotion gate hands to the entry. `memory_sha256`: the session's digest when it was probed."""
+
+    memory_sha256: str
+    promoted_by: str | None
+    forced: bool
+    probes: tuple[Mapping[str, Any], ...]
+    suspicions: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

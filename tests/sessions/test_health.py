@@ -84,6 +84,8 @@ TEXTS: dict[str, Damage] = {
     "no page": sql("DELETE FROM pages WHERE source_id = 2"),
     "block": sql("UPDATE blocks SET text = 'something else' WHERE source_id = 2 AND ordinal = 3"),
     "no block": sql("DELETE FROM blocks WHERE source_id = 2 AND ordinal = 3"),
+    "vector": sql("UPDATE landmarks SET vector = zeroblob(64) WHERE block_id = (SELECT max(id) - 9 FROM blocks)"),
+    "title": sql("UPDATE sources SET title = 'Another' WHERE id = 2"),
     "landmark": sql("DELETE FROM landmarks WHERE block_id IN (SELECT id FROM blocks WHERE source_id = 2 LIMIT 1)"),
 }
 
@@ -173,6 +175,21 @@ def test_what_follows_from_the_rest_is_made_anew_and_nothing_is_lost(
     assert (done.indexes, done.relearned, done.lost) == (True, (), ())
     assert retained(store) == before
     assert check_session(home, "papers", replay=True).findings == ()
+
+
+@pytest.mark.parametrize("change", ["text = 'I read nothing.'", "at = '1970'", "data = '{}'"])
+def test_an_event_that_was_changed_is_found_and_dropped(home: Home, store: SessionStore, change: str) -> None:
+    def events() -> list[int]:
+        with store.episodes() as episodes:
+            return [e.id for e in episodes.events()]
+
+    before = events()
+    sql(f"UPDATE events SET {change} WHERE id = {before[1]}")(store.folder)
+    (found,) = check_session(home, "papers").findings
+    assert (found.kind, f"event {before[1]}" in found.what) == ("database", True)
+    assert repair_session(home, "papers").indexes
+    assert check_session(home, "papers", replay=True).findings == ()
+    assert events() == [before[0], *before[2:]]
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", None], ids=["empty", "torn", "list", "missing"])

@@ -298,12 +298,22 @@ def test_a_field_of_the_wrong_type_is_damage(tmp_path: Path, field: str) -> None
 
     path = new_session(tmp_path).folder / "session.json"
     data = json.loads(path.read_text())
+    del data["checksum"]  # or that alone would be found
     for wrong in (True, -1, [1], "x" if field not in ("created", "origin") else 1):
         path.write_text(json.dumps({**data, field: wrong}))
         with pytest.raises(DamagedError):
             SessionStore.open(Home(tmp_path), "papers")
     path.write_text(json.dumps({**data, "later_addition": 1}))
     SessionStore.open(Home(tmp_path), "papers")
+
+
+def test_a_flipped_bit_that_leaves_valid_json_is_damage(tmp_path: Path) -> None:
+    path = new_session(tmp_path).folder / "session.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"threads": 1', '"threads": 3'))
+    assert path.read_text() != whole
+    with pytest.raises(DamagedError, match="checksum"):
+        SessionStore.open(Home(tmp_path), "papers")
 
 
 def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options, render
+from titans_cli.cli import entries, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
 from titans_cli.sessions import lifecycle
@@ -25,8 +25,18 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
 
 @app.command(epilog="Example: titans ltm show survey-2026 --json | jq .sources")
 def show(name: Name, json: options.Json = False) -> None:
-    """Show an entry: where it came from and what it read."""
-    render.entry_details(lifecycle.show_entry(Home.locate(), name), Output(json))
+    """Show an entry: where it came from, what the gate measured, what it read."""
+    entries.details(lifecycle.show_entry(Home.locate(), name), Output(json))
+
+
+@app.command(epilog="Example: titans ltm diff survey-2025 survey-2026")
+def diff(
+    one: Annotated[str, typer.Argument(metavar="A", help="LTM entry, by name or ID prefix.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    json: options.Json = False,
+) -> None:
+    """Compare two entries: which documents only one of them holds, and what the gate measured of each."""
+    entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json))
 
 
 @app.command(epilog="Example: titans ltm rm survey-2025 --dry-run")

@@ -281,23 +281,3 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
         note("Nothing promoted yet. Promote a session: titans session promote")
     for problem in problems:
         note(f"titans: {problem}")
-
-
-def entry_details(i: EntryInfo, output: Output) -> None:
-    if output.json:
-        document("ltm-entry", i)
-        return
-    table(
-        [
-            ["entry", i.name],
-            ["id", i.id],
-            ["created", i.created],
-            ["from session", f"{i.session} ({i.session_id})"],
-            ["parent", i.parent or "none"],
-            ["note", i.note or ""],
-            ["model", f"{i.model} ({i.fingerprint[:12]})"],
-            ["memory file", f"{i.memory_sha256} after {plural(i.position, 'token')}"],
-        ]
-    )
-    out()
-    table([["SOURCE", "SHA-256"], *([str(s.get("uri", "")), str(s.get("sha256", ""))[:16]] for s in i.sources)])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from titans_cli.cli import options, render, report
+from titans_cli.cli import entries, options, render, report
 from titans_cli.cli.options import Output, seconds
 from titans_cli.errors import UsageError
 from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
+
+if TYPE_CHECKING:
+    from titans_cli.sessions.gate import Gate
 
 app = typer.Typer(help="Start, look at, change, copy, promote or discard sessions.", rich_markup_mode=None)
 Name = Annotated[
@@ -78,20 +81,33 @@ def promote(
         typer.Option("--as", metavar="NAME", help="Name of the entry. Default: the session's.", show_default=False),
     ] = None,
     note: Annotated[str | None, typer.Option("--note", help="Why; kept in the entry.", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Below a bound of the gate too; kept in the entry.")] = False,
     session: options.Session = None,
     retry_lock: options.RetryLock = "0s",
     yes: options.Yes = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make what a session learned an immutable long-term memory (LTM) entry, and close the session."""
-    home, selector = Home.locate(), name or session
+    """Make what a session learned an immutable long-term memory (LTM) entry, and close the session.
+
+    The gate measures it first and says what it found; below a bound the exit code is 20, and nothing is promoted.
+    """
+    home, selector, wait, output = Home.locate(), name or session, seconds(retry_lock), Output(json, quiet)
     details = lifecycle.show_session(home, selector)
     target = entry or details.info.promoted_to or details.info.name
-    confirm(f"Promote session {details.info.name} to LTM entry {target} and close it?", yes)
-    info = lifecycle.promote_session(home, selector, entry, note=note, retry_lock=seconds(retry_lock))
+    require_terminal(yes)  # before minutes of measuring
+
+    def approve(found: Gate) -> None:
+        entries.gate(found, refused=not (found.passed or force), output=output)
+        found.admit(force)
+        forced = "" if found.passed else ", below the gate's bounds,"
+        confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
+
+    info = lifecycle.promote_session(
+        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait
+    )
     sentence = f"promoted {info.session} to {info.name}: start from it with titans session new --from {info.name}"
-    render.named("ltm-entry", info, sentence, Output(json, quiet))
+    render.named("ltm-entry", info, sentence, output)
 
 
 @app.command(epilog="Example: titans session discard scratch --yes")
@@ -267,8 +283,12 @@ def repair(
 
 def confirm(question: str, yes: bool) -> None:
     """Ask on a terminal; without one `--yes` is needed. Raises UsageError, or Abort for a no."""
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    require_terminal(yes)
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def require_terminal(yes: bool) -> None:
+    """Raise UsageError when nobody said yes and nobody can be asked."""
+    if not (yes or (sys.stdin.isatty() and sys.stderr.isatty())):
         raise UsageError("this needs a confirmation, and there is no terminal to ask on", hint="Add --yes")
-    typer.confirm(question, abort=True, err=True)

@@ -35,7 +35,7 @@ class Report:
 class Repaired:
     session: str
     session_file: bool  # session.json was restored from the copy in the database
-    indexes: bool  # word indexes and positions were made anew, rows that referred to nothing dropped
+    indexes: bool  # word indexes and positions were made anew; rows that referred to nothing, damaged events dropped
     relearned: tuple[SourceRecord, ...]  # documents whose cells were learned anew: nothing is lost
     lost: tuple[SourceRecord, ...]  # documents whose text was damaged: forgotten
     done: bool  # False for a dry run

@@ -1,13 +1,17 @@
-"""A session's life, and long-term memory. Nothing here but `new_session` needs the model, and so torch."""
+"""A session's life, and long-term memory.
+
+Nothing here but `new_session` and `promote_session` needs the model, and so torch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
-from titans_cli.records import EntryInfo, Episode, SessionInfo, SourceRecord
+from titans_cli.records import EntryInfo, Episode, SessionInfo, SourceRecord, Vetting
 from titans_cli.store import (
     EntryList,
     Export,
@@ -20,7 +24,11 @@ from titans_cli.store import (
     fork_session,
     import_session,
     utc_now,
+    validate_name,
 )
+
+if TYPE_CHECKING:
+    from titans_cli.sessions.gate import Gate
 
 CENTURY = 100 * 365 * 86400.0  # seconds; nothing here is older
 
@@ -43,6 +51,17 @@ class Discarded:
     tokens: int
     bytes_on_disk: int
     done: bool  # False for a dry run
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDiff:
+    """Two LTM entries side by side; documents are told apart by their bytes and named by their addresses."""
+
+    a: EntryInfo
+    b: EntryInfo
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    both: tuple[str, ...]  # as named in a
 
 
 def new_session(
@@ -117,32 +136,41 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
         )
 
 
-def _position(store: SessionStore) -> int:
-    with store.episodes() as episodes:
-        return episodes.position()
-
-
 def promote_session(
-    home: Home, selector: str | None, name: str | None, *, note: str | None = None, retry_lock: float = 0
+    home: Home,
+    selector: str | None,
+    name: str | None,
+    *,
+    note: str | None = None,
+    force: bool = False,
+    approve: Callable[[Gate], None] | None = None,
+    retry_lock: float = 0,
 ) -> EntryInfo:
     """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
 
-    Raises UsageError (nothing read yet, name taken), LockedError, DamagedError, StorageError.
+    The gate's probes come first; `force`: below their bounds too. `approve` is shown what they found and may raise. The
+    writer's lock is held from the first probe on, so that what was measured is what is kept.
+
+    Raises PromotionRefused, UsageError (nothing read yet, name taken), LockedError, DamagedError, IncompatibleError,
+    StorageError.
     """
     if note is not None:
         note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
     store = SessionStore.open(home, selector)
-    if store.info.state == "open" and not _position(store):
-        raise UsageError(
-            "nothing was read in this session yet, so there is nothing to promote",
-            subject=store.info.name,
-            hint="Read something first: titans ingest PATH",
-        )
     if store.info.state == "promoted" and name not in (None, store.info.promoted_to):
         store.require_open()
-    entry = LongTermMemory(home).promote(
-        store, name or store.info.promoted_to or store.info.name, note=note, timeout=retry_lock
-    )
+    target = validate_name(name or store.info.promoted_to or store.info.name, "LTM entry")
+    vetted: Vetting | None = None
+    with store.locked(timeout=retry_lock, command="promote"):
+        if store.info.state == "open":
+            from titans_cli.sessions.gate import probe_session
+
+            gate = probe_session(home, store.info.name)
+            if approve is not None:
+                approve(gate)
+            gate.admit(force)
+            vetted = gate.vetting()
+        entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted)
     if home.current() == store.info.name:
         home.clear_current(only=store.info.name)
     return entry
@@ -233,6 +261,20 @@ def list_entries(home: Home) -> EntryList:
 
 def show_entry(home: Home, selector: str) -> EntryInfo:
     return LongTermMemory(home).show(selector)
+
+
+def diff_entries(home: Home, one: str, other: str) -> EntryDiff:
+    """Which documents two entries have in common, by their bytes, and what the gate measured of each."""
+    memory = LongTermMemory(home)
+    a, b = memory.show(one), memory.show(other)
+    in_a, in_b = ({str(s.get("sha256")) for s in entry.sources} for entry in (a, b))
+    return EntryDiff(
+        a,
+        b,
+        tuple(str(s.get("uri")) for s in a.sources if s.get("sha256") not in in_b),
+        tuple(str(s.get("uri")) for s in b.sources if s.get("sha256") not in in_a),
+        tuple(str(s.get("uri")) for s in a.sources if s.get("sha256") in in_b),
+    )
 
 
 def remove_entry(home: Home, selector: str) -> None:

@@ -16,6 +16,7 @@ from titans_cli.store.files import sha256_of, storage_errors
 from titans_cli.store.home import Home
 from titans_cli.store.locks import WriterLock
 from titans_cli.store.manifest import read_session, write_session
+from titans_cli.store.queries import DIGEST
 from titans_cli.store.session import DATABASE, SESSION_META
 from titans_cli.store.snapshots import snapshot_path
 
@@ -56,6 +57,9 @@ def restore_session_file(home: Home, name: str, *, dry_run: bool = False, timeou
 
 def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data: bool) -> Iterator[Finding]:
     """All that does not fit, document by document. `read_data`: read the cells' files, not only look at their sizes."""
+    for event in episodes.damaged_events():
+        hint = f"titans session repair {session} drops it"
+        yield Finding(ROWS, session, f"event {event} does not have the checksum that was recorded for it", hint)
     position = 0
     for source in episodes.sources():
         for what in _text_problems(source, episodes):
@@ -71,7 +75,16 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
             yield Finding(CELL, subject, what, hint, source.id)
 
 
-def _text_problems(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
+def _text_problems(source: SourceRecord, episodes: Episodes) -> list[str]:
+    """What does not fit together; and if all does, whether it is still what was written."""
+    found = list(_text_misfits(source, episodes))
+    written = episodes.meta(f"{DIGEST}{source.id}")
+    if not found and written is not None and written != episodes.digest_of(source.id):
+        found.append("what is retained of it does not have the checksum that was recorded for it")
+    return found
+
+
+def _text_misfits(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
     pages = {page.number: page.text for page in episodes.pages(source.id)}
     blocks = episodes.blocks_of(source.id)
     if sorted(pages) != list(range(1, source.pages + 1)):

@@ -15,7 +15,7 @@ from pathlib import Path
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
-from titans_cli.store.queries import BLOCK, SNAPSHOT, SOURCE, UNCLEAN, Queries, marks
+from titans_cli.store.queries import BLOCK, DIGEST, EVENT_DIGEST, SNAPSHOT, SOURCE, UNCLEAN, Queries, marks
 
 
 class Episodes(Queries):
@@ -67,6 +67,8 @@ class Episodes(Queries):
             self._put_blocks(source.id, blocks, landmarks)
             self._put_events(events)
             self._put_snapshots(source.id, snapshots)
+            if source.complete:
+                self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
         return source
 
     def _put_source(self, source: SourceRecord) -> int:
@@ -99,7 +101,9 @@ class Episodes(Queries):
             text = json.dumps(dict(event.data), ensure_ascii=False, sort_keys=True)
             values = (event.at, event.kind, event.text, text)
             done = self._db.execute("INSERT INTO events (at, kind, text, data) VALUES (?, ?, ?, ?)", values)
-            stored.append(replace(event, id=int(done.lastrowid or 0)))
+            event_id = int(done.lastrowid or 0)
+            self._set_meta(f"{EVENT_DIGEST}{event_id}", self._event_digest(event_id))
+            stored.append(replace(event, id=event_id))
         return stored
 
     def _put_snapshots(self, source_id: int, snapshots: Iterable[SnapshotInfo]) -> None:
@@ -137,9 +141,15 @@ class Episodes(Queries):
         for source_id in sources:
             if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
                 raise ValueError(f"there is no source {source_id}")
+            self._db.execute("DELETE FROM meta WHERE key = ?", (f"{DIGEST}{source_id}",))
         self._move_up()
-        self._db.executemany("DELETE FROM events WHERE id = ?", [(i,) for i in events])
+        self._drop_events(events)
         self._set_meta(UNCLEAN, "1")
+
+    def _drop_events(self, events: Iterable[int]) -> None:
+        for event_id in events:
+            self._db.execute("DELETE FROM events WHERE id = ?", (event_id,))
+            self._db.execute("DELETE FROM meta WHERE key = ?", (f"{EVENT_DIGEST}{event_id}",))
 
     def _move_up(self) -> None:
         """Give every block the position that it has with the blocks that are there."""
@@ -170,12 +180,16 @@ class Episodes(Queries):
             self._db.execute("DELETE FROM snapshots WHERE source_id = ?", (source_id,))
 
     def mend(self) -> None:
-        """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words."""
+        """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words.
+
+        Events that are not what was written are dropped too: nothing says what they were.
+        """
         with self._transaction():
             for table, row, *_ in self._rows("PRAGMA foreign_key_check"):
                 self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))
             self._move_up()
-            self._rebuild_index()
+            self._rebuild_index()  # before any event goes: its words, as they stand, must be what the index has
+            self._drop_events(self.damaged_events())
 
     def _rebuild_index(self) -> None:
         for table in ("blocks", "events"):
@@ -188,13 +202,15 @@ class Episodes(Queries):
     # ------------------------------------------------------------ long-term memory
 
     def copy(self, path: Path) -> None:
-        """Write a consistent copy, the last commit whole: one durable file, no write-ahead log, no copied meta."""
+        """Write a consistent copy, the last commit whole: one durable file, no write-ahead log.
+
+        Of its meta only the digests go with it: the rest is about this session."""
         database.copy(self._db, self.path, path)
         with database_errors(path):
             db = database.connect(path, readonly=False)
             try:
                 with database.transaction(db):
-                    db.execute("DELETE FROM meta")
+                    db.execute("DELETE FROM meta WHERE key NOT GLOB ?", (f"{DIGEST}*",))
             finally:
                 db.close()
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from titans_cli.errors import DamagedError, NotFoundError, TitansError, UsageError
-from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo
+from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
+from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
     FILE_MODE,
@@ -104,9 +104,18 @@ class LongTermMemory:
 
     # ------------------------------------------------------------ from a session, and to one
 
-    def promote(self, store: SessionStore, name: str, *, note: str | None = None, timeout: float = 0) -> EntryInfo:
+    def promote(
+        self,
+        store: SessionStore,
+        name: str,
+        *,
+        note: str | None = None,
+        timeout: float = 0,
+        vetted: Vetting | None = None,
+    ) -> EntryInfo:
         """Make the session's last committed state an entry, then empty the session.
 
+        `vetted`: what the gate found, kept in the entry; nothing that was read since is promoted on it.
         Repeating it after a kill finishes it. Raises UsageError when the name is taken or the session was promoted
         to another, LockedError, DamagedError, StorageError.
         """
@@ -117,7 +126,11 @@ class LongTermMemory:
             else:
                 with store.writer() as episodes, self.home.lock():
                     self.home.clear()
-                    entry = self._existing(store.info, name, episodes) or self._build(store, episodes, name, note)
+                    if vetted is not None and vetted.memory_sha256 != episodes.memory_sha256():
+                        what, hint = "something was read into it since it was probed", "Run the same command again"
+                        raise LockedError(what, subject=store.info.name, hint=hint)
+                    found = self._existing(store.info, name, episodes)
+                    entry = found or self._build(store, episodes, name, note, vetted)
             store.mark_promoted(name)
         return entry
 
@@ -137,7 +150,9 @@ class LongTermMemory:
             hint=f"Choose another name, or remove that one: titans ltm rm {name}",
         )
 
-    def _build(self, store: SessionStore, episodes: Episodes, name: str, note: str | None) -> EntryInfo:
+    def _build(
+        self, store: SessionStore, episodes: Episodes, name: str, note: str | None, vetted: Vetting | None
+    ) -> EntryInfo:
         folder = self.home.ltm_dir / f"{UNFINISHED}{unique_id()}"
         try:
             private_mkdir(folder)
@@ -167,6 +182,14 @@ class LongTermMemory:
                 memory_sha256=memory_sha256,
                 episodes_sha256=sha256_of(folder / DATABASE),
             )
+            if vetted is not None:
+                entry = replace(
+                    entry,
+                    promoted_by=vetted.promoted_by,
+                    forced=vetted.forced,
+                    probes=vetted.probes,
+                    suspicions=vetted.suspicions,
+                )
             write_entry(folder, entry)
             if not rename_new(folder, self.home.ltm_dir / name):
                 raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")

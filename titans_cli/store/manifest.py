@@ -6,6 +6,7 @@ fields are ignored: a later release may add some without raising the format vers
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ ENTRY_FILE = "entry.json"
 SESSION_SCHEMA = "titans.session"
 ENTRY_SCHEMA = "titans.entry"
 STATES = ("open", "promoted")
+CHECKSUM = "checksum"  # of the other fields: most flipped bits leave JSON that is still JSON
 _LARGEST = 64 << 20  # bytes; an entry lists its sources, so it can be long, but not this long
 
 
@@ -41,7 +43,14 @@ def write_entry(folder: Path, info: EntryInfo) -> None:
 
 
 def _text(schema: str, fields: dict[str, Any]) -> str:
-    return json.dumps({"schema": schema, **fields}, ensure_ascii=False, indent=2, sort_keys=True, default=dict) + "\n"
+    whole = {"schema": schema, **fields}
+    whole[CHECKSUM] = _checksum(whole)
+    return json.dumps(whole, ensure_ascii=False, indent=2, sort_keys=True, default=dict) + "\n"
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    others = {key: value for key, value in data.items() if key != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True, default=dict).encode()).hexdigest()
 
 
 def read_session(folder: Path, text: str | None = None) -> SessionInfo:
@@ -91,6 +100,10 @@ def read_entry(folder: Path) -> EntryInfo:
         position=fields.number("position"),
         memory_sha256=fields.text("memory_sha256"),
         episodes_sha256=fields.text("episodes_sha256"),
+        promoted_by=fields.optional("promoted_by"),
+        forced=fields.data.get("forced") is True,
+        probes=fields.mappings("probes") if "probes" in fields.data else (),
+        suspicions=fields.mappings("suspicions") if "suspicions" in fields.data else (),
     )
 
 
@@ -120,6 +133,8 @@ class _Fields:
                 subject=str(path),
                 hint=newer if found > FORMAT else older,
             )
+        if CHECKSUM in self.data and self.data[CHECKSUM] != _checksum(self.data):
+            raise self.damaged("its fields do not have the checksum that was written with them")
 
     def _load(self, text: str | None) -> dict[str, Any]:
         try:

@@ -21,6 +21,8 @@ SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, bloc
 BLOCK = "id, source_id, ordinal, page, start_char, end_char, text, tokens, position, surprise"
 SNAPSHOT = "number, source_id, cell, blocks_done, sha256, size, created"
 UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still be in the file
+DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retained of it, as it was written
+EVENT_DIGEST = "digest:event:"
 EVENT = "id, at, kind, text, data"
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
@@ -163,6 +165,38 @@ class Queries:
         if size == 0 or size % 4 or any(len(vector) != size for _, vector in rows):
             raise DamagedError("damaged: its landmarks differ in length", subject=str(self.path))
         return [int(i) for i, _ in rows], size // 4, b"".join(vector for _, vector in rows)
+
+    def digest_of(self, source_id: int) -> str:
+        """Of all that is retained of a source and never changes: SQLite itself notices no bit that flips in a value."""
+        return self._digest(
+            source_id,
+            "SELECT uri, display, sha256, size, kind, title, pages, blocks_total, tokens, read_at FROM sources"
+            " WHERE id = ?",
+            "SELECT number, text FROM pages WHERE source_id = ? ORDER BY number",
+            "SELECT ordinal, page, start_char, end_char, text, tokens, surprise, vector FROM blocks"
+            " LEFT JOIN landmarks ON block_id = id WHERE source_id = ? ORDER BY ordinal",
+        )
+
+    def damaged_events(self) -> list[int]:
+        """The ids of those that are not what was written."""
+        length = len(EVENT_DIGEST)
+        written = dict(
+            self._rows(f"SELECT substr(key, {length + 1}), value FROM meta WHERE key GLOB '{EVENT_DIGEST}*'")
+        )
+        ids = [int(row[0]) for row in self._rows("SELECT id FROM events ORDER BY id")]
+        return [i for i in ids if str(i) in written and written[str(i)] != self._event_digest(i)]
+
+    def _event_digest(self, event_id: int) -> str:
+        return self._digest(event_id, "SELECT at, kind, text, data FROM events WHERE id = ?")
+
+    def _digest(self, row_id: int, *queries: str) -> str:
+        digest = hashlib.sha256()
+        for sql in queries:
+            for row in self._rows(sql, (row_id,)):
+                for value in row:
+                    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+                    digest.update(b"%d:" % len(data) + data)
+        return digest.hexdigest()
 
     # ------------------------------------------------------------ snapshots
 
