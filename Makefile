@@ -38,6 +38,7 @@ bench: $(VENV)/installed-dev ## every benchmark, short form
 	$(BIN)/python -m benchmarks.ingest --quick
 	$(BIN)/python -m benchmarks.recall --quick
 	$(BIN)/python -m benchmarks.answers --quick
+	$(BIN)/python -m benchmarks.chaos --quick
 
 $(VENV)/torch:
 	$(PYTHON) -m venv $(VENV)

@@ -223,6 +223,13 @@ def test_a_database_that_cannot_be_read_is_found_and_not_repaired(
     assert "titans session discard papers" in str(caught.value)
 
 
+def test_tables_that_are_not_ours_are_found_and_not_repaired(home: Home, store: SessionStore) -> None:
+    sql("DROP INDEX sources_sha256")(store.folder)
+    assert [f.kind for f in check_session(home, "papers").findings] == ["database"]
+    with pytest.raises(DamagedError, match="tables"):
+        repair_session(home, "papers")
+
+
 def test_a_writer_that_goes_on_while_we_check_is_no_damage(
     home: Home, store: SessionStore, tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,8 +129,8 @@ def repair_session(
 ) -> Repaired:
     """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
 
-    Raises DamagedError when the database cannot be read, or nothing says what session.json said; LockedError,
-    IncompatibleError, StorageError.
+    Raises DamagedError when the database cannot be read or has other tables, or when nothing says what session.json
+    said; LockedError, IncompatibleError, StorageError.
     """
     name = home.find_session(selector)
     session_file = restore_session_file(home, name, dry_run=dry_run, timeout=retry_lock)
@@ -140,6 +140,7 @@ def repair_session(
     if store.info.state == "promoted":
         return Repaired(name, session_file, False, (), (), not dry_run)
     with store.writer(timeout=retry_lock, command="repair") as episodes:
+        episodes.check_schema()  # tables that are not ours cannot be mended
         found = list(findings_of(name, store.folder / SNAPSHOTS, episodes, read_data=True))
         indexes = _index_is_damaged(episodes) or any(f.kind == "database" for f in found)
         if indexes and not dry_run:
