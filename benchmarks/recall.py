@@ -5,7 +5,8 @@ Facts and phrasings come from `titans_cli.train.tasks` in evaluation mode: names
 statement's nor the question's wording was trained on (`--wording trained` uses those, with other names and values).
 Controls, on the same session: the memory off, an untrained memory (initial weights, updates on), questions about facts
 that were never planted or are planted only in a later session, and one memory for the whole session instead of cells.
-`rightcell` asks the paper's own cells only: what routing costs.
+Switches, thrown in the trained model without training it again (`benchmarks.ablation` does): a linear memory, no
+forgetting, and momentum (the shipped model has none). `rightcell` asks the paper's own cells only: what routing costs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens, threads
+from benchmarks.variants import network_of
 from titans_cli.model.engine import Cell, Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.records import Page
@@ -67,6 +69,16 @@ def share(found: Sequence[bool]) -> float:
     return sum(found) / max(1, len(found))
 
 
+def controls(engine: Engine) -> Iterator[tuple[str, Engine]]:
+    """The same model with its memory untrained, or with one thing about it switched."""
+    torch.manual_seed(0)
+    blank = TitansNetwork(engine.spec)
+    blank.know_sentences(engine.tokenizer)
+    yield "untrained", Engine(blank, engine.tokenizer, "untrained", "untrained")
+    for name in ("linear", "no-forgetting", "momentum"):
+        yield name, Engine(network_of(name, engine, learned=True), engine.tokenizer, name, name)
+
+
 def main() -> None:
     args = parser(__doc__)
     args.add_argument("--data", type=Path, help="data folder; its held-out text is the prose (default: sample_corpora)")
@@ -74,6 +86,7 @@ def main() -> None:
     args.add_argument("--tokens", type=int, default=2000, help="of a paper")
     args.add_argument("--facts", type=int, default=1, help="a paper")
     args.add_argument("--wording", choices=("heldout", "trained"), default="heldout")
+    args.add_argument("--brief", action="store_true", help="no controls that read the session again")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
     torch.set_num_threads(threads())
@@ -109,12 +122,11 @@ def main() -> None:
     later = papers(engine, 10, options.tokens, options.facts, options.data, seed=2, held_out=wording)
     report.add(f"later.{label}", share(hits(engine, cells, [fact for _, planted in later for fact in planted])))
     report.add(f"off.{label}", share(hits(engine, [], everything)))
-    one = read_into_one(engine, [text for text, _ in made])
-    report.add(f"onememory.{label}", share(hits(engine, [one], everything)))
-    torch.manual_seed(0)
-    blank = Engine(TitansNetwork(engine.spec), engine.tokenizer, "untrained", "untrained")
-    blank.network.know_sentences(engine.tokenizer)
-    report.add(f"untrained.{label}", share(hits(blank, read_all(blank, [t for t, _ in made]), everything)))
+    if not options.brief:
+        texts = [text for text, _ in made]
+        report.add(f"onememory.{label}", share(hits(engine, [read_into_one(engine, texts)], everything)))
+        for name, other in controls(engine):
+            report.add(f"{name}.{label}", share(hits(other, read_all(other, texts), everything)))
     report.print(as_json=options.json)
 
 

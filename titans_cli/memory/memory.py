@@ -83,7 +83,8 @@ class NeuralMemory(nn.Module):
     def reset_parameters(self) -> None:
         nn.init.orthogonal_(self.w_key.weight)
         self.w_query.weight.copy_(self.w_key.weight)
-        self.w_next.weight.zero_()
+        # small, but not zero: where dropout hides the local part, a key of nothing has a gradient of 1e12
+        nn.init.normal_(self.w_next.weight, std=0.01)
         self.w_topic.weight.zero_()
         nn.init.orthogonal_(self.w_topic.weight[:, self.w_topic.in_features // 2 :])
         nn.init.zeros_(self.salience.weight)

@@ -72,10 +72,15 @@ class Plan:
 
 
 class Trainer:
-    """`work` holds what `corpus.prepare` wrote and, after a first save, checkpoint.safetensors."""
+    """`work` holds what `corpus.prepare` wrote; checkpoint.safetensors is kept in `run`, or else there too.
 
-    def __init__(self, work: Path, spec: TitansSpec, plan: Plan) -> None:
-        self.work, self.plan = work, plan
+    `network`, if given, is trained instead of a new one of shape `spec`.
+    """
+
+    def __init__(
+        self, work: Path, spec: TitansSpec, plan: Plan, *, network: TitansNetwork | None = None, run: Path | None = None
+    ) -> None:
+        self.checkpoint, self.plan = (run or work) / "checkpoint.safetensors", plan
         self.tokenizer = TitansTokenizer.load(work / "tokenizer.json")
         self.corpus = Corpus.load(work / "sentences.npz")
         pairs = np.load(work / "pairs.npz")
@@ -83,7 +88,7 @@ class Trainer:
         self.words = Words(self.tokenizer)
         self.pairs = (pairs["questions"].astype(np.int64), pairs["passages"].astype(np.int64))
         torch.manual_seed(plan.seed)
-        self.network = TitansNetwork(spec).to(plan.device)
+        self.network = (network or TitansNetwork(spec)).to(plan.device)
         self.network.memory.features.width = plan.width
         self.network.know_sentences(self.tokenizer)
         decay = [p for n, p in self.network.named_parameters() if p.ndim >= 2]
@@ -102,20 +107,19 @@ class Trainer:
         for i, state in self.optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer.{i}.{key}"] = value.detach().cpu().clone()
-        temporary = self.work / "checkpoint.safetensors.tmp"
+        temporary = self.checkpoint.with_suffix(".tmp")
         meta = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
         save_file(tensors, temporary, metadata={"run": json.dumps(meta)})
-        temporary.replace(self.work / "checkpoint.safetensors")
+        temporary.replace(self.checkpoint)
 
     def resume(self) -> bool:
         """Continue from the last checkpoint, if there is one."""
-        path = self.work / "checkpoint.safetensors"
-        if not path.exists():
+        if not self.checkpoint.exists():
             return False
-        tensors = load_file(path)
+        tensors = load_file(self.checkpoint)
         trained = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
         # the kernel does not depend on which frequencies were drawn, so a run may go on with more features
-        trained["memory.features.omega_KF"] = self.network.memory.features.omega_KF
+        trained |= dict(self.network.memory.features.named_buffers(prefix="memory.features"))
         self.network.load_state_dict(trained)
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -124,7 +128,7 @@ class Trainer:
                 state.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        meta = checkpoint_meta(path)
+        meta = checkpoint_meta(self.checkpoint)
         self.step, self.tokens, self.seconds = int(meta["step"]), int(meta["tokens"]), float(meta["seconds"])
         return True
 
