@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from tests.tiny import SPEC, make_sentences, write_folder
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.model.engine import BATCH, Cell, Engine, nearness
+from titans_cli.model.network import TitansNetwork
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.records import Page, Segment
 
@@ -79,10 +80,17 @@ def test_a_state_that_went_through_the_store_reads_on_to_the_same_bits(
     assert same_bits(again, read_in(tiny_engine, segments, [BATCH, 20 - BATCH])[0])
 
 
+def without_rehearsal(engine: Engine) -> Engine:
+    network = TitansNetwork(replace(engine.spec, rehearsals=0))
+    network.load_state_dict(engine.network.state_dict())
+    return Engine(network, engine.tokenizer, engine.fingerprint, engine.name)
+
+
 def test_reading_cut_elsewhere_gives_nearly_the_same_state(tiny_engine: Engine, segments: list[Segment]) -> None:
-    one, first = read_in(tiny_engine, segments, [16, 4])
+    engine = without_rehearsal(tiny_engine)
+    one, first = read_in(engine, segments, [16, 4])
     for cuts in ([8, 12], [1] * 20, [20]):
-        two, second = read_in(tiny_engine, segments, cuts)
+        two, second = read_in(engine, segments, cuts)
         assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(one, two, strict=True))
         assert first == pytest.approx(second, abs=1e-4)
 
@@ -90,12 +98,24 @@ def test_reading_cut_elsewhere_gives_nearly_the_same_state(tiny_engine: Engine, 
 def test_reading_is_the_forward_pass_of_the_network_over_the_same_stream(
     tiny_engine: Engine, segments: list[Segment]
 ) -> None:
-    network = tiny_engine.network
-    tokens, mask = tiny_engine._pad([s.tokens for s in segments[:6]])
+    engine = without_rehearsal(tiny_engine)
+    tokens, mask = engine._pad([s.tokens for s in segments[:6]])
     with torch.inference_mode():
-        expected = network(tokens[None], mask[None]).state
-    read = tiny_engine.read(tiny_engine.initial_state(), segments[:6])
+        expected = engine.network(tokens[None], mask[None]).state
+    read = engine.read(engine.initial_state(), segments[:6])
     assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(read.state.memory, expected, strict=True))
+
+
+def test_rehearsing_is_writing_the_same_segments_again(tiny_engine: Engine, segments: list[Segment]) -> None:
+    """And the first segment, which the later ones wore off, is known better for it."""
+    engine = without_rehearsal(tiny_engine)
+    once = engine.read(engine.initial_state(), segments[:8])
+    twice = engine.read(once.state, segments[:8]).state
+    rehearsed = tiny_engine.read(tiny_engine.initial_state(), segments[:8])
+    assert torch.equal(rehearsed.state.weights, twice.weights)
+    assert torch.equal(rehearsed.state.topics, once.state.topics)
+    assert rehearsed.surprise == once.surprise
+    assert tiny_engine.surprise(rehearsed.state, segments[:1]) < tiny_engine.surprise(once.state, segments[:1])
 
 
 def test_of_many_cells_the_ones_that_hold_a_question_s_topic_are_read(

@@ -185,7 +185,7 @@ class Engine:
                 x = self.network.trunk(tokens)
                 inputs = self.network.memory_inputs(x, tokens, mask)
                 marks = self.network.landmarks(x, tokens, mask)
-            memory, surprise, no = self.network.absorb(state.memory, inputs)
+            memory, surprise, no = self.network.absorb(state.memory, inputs, self.spec.rehearsals)
             sound = torch.tensor([i not in no for i in range(len(tokens))])
             topics = self.network.memory.noted_topics(inputs, mask & sound[:, None])
             state = Cell(*memory, torch.cat([state.topics, topics.half()]))

@@ -225,8 +225,13 @@ class TitansNetwork(nn.Module):
 
     # ---- the memory and what is above it
 
-    def absorb(self, state: MemoryState, inputs: SegmentInputs) -> Absorbed:
-        """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out."""
+    def absorb(self, state: MemoryState, inputs: SegmentInputs, rehearsals: int = 0) -> Absorbed:
+        """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out.
+
+        Then all are gone through again, `rehearsals` times: a later segment wears off some of what an earlier one
+        wrote, and going through them in turn leads to a memory that holds all of them at once (block Gauss-Seidel).
+        Surprise is that of the first time.
+        """
         surprise, refused = [], dict[int, str]()
         for i in range(inputs.keys.shape[0]):
             after, s = self.memory.write(state, inputs.slice(i, i + 1))
@@ -236,6 +241,9 @@ class TitansNetwork(nn.Module):
             else:
                 state = after
             surprise.append(s)
+        for i in (i for _ in range(rehearsals) for i in range(len(surprise)) if i not in refused):
+            after, _ = self.memory.write(state, inputs.slice(i, i + 1))
+            state = state if objection(state, after) else after
         return Absorbed(state, torch.cat(surprise), refused)
 
     def read(self, state: MemoryState, x_NCD: Tensor, tokens_NC: Tensor) -> Tensor:

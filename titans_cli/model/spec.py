@@ -17,6 +17,8 @@ class TitansSpec:
     A memory cell takes `cell_segments` segments of one document, then the next one begins: so capacity grows with what
     is read, and what one document wrote no other can overwrite.
 
+    The up to eight segments that are read at a time are rehearsed `rehearsals` times: written again, in the same order.
+
     `segment_length` is part of the model: the memory is written once per segment, and in MAC attention never looks past
     one, so serving with another length than the one trained with degrades it.
 
@@ -42,6 +44,7 @@ class TitansSpec:
     variant: str = "mac"
     window: int = 256
     cell_segments: int = 8
+    rehearsals: int = 1
     memory_depth: int = 2
     memory_expansion: float = 2.0
 
