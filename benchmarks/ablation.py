@@ -3,7 +3,8 @@
 Everything but the memory starts as shipped (so that minutes are enough), and is trained on with it. Every variant sees
 the same batches in the same order for the same number of steps, and is then asked what the shipped model is asked:
 facts in 16 segments, 8 cells at once, whole answers with every token right (teacher-forced); and a session of 40 papers
-of 2,000 tokens, closed-book, as in `benchmarks.recall`. A run is resumable: its folder is `WORK/ablation/NAME-STEPS`.
+of 2,000 tokens with five facts each, closed-book, as in `benchmarks.recall`. A run is resumable: its folder is
+`WORK/ablation/NAME-STEPS`.
 
     python -m benchmarks.ablation --data DATA --work runs/mini --steps 200            # all of them, one by one
     python -m benchmarks.ablation --data DATA --work runs/mini --only shipped linear  # some
@@ -23,7 +24,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.train.loop import Plan, Trainer
 from titans_cli.train.streams import Recipe
 
-PAPERS, TOKENS = 40, 2000
+PAPERS, TOKENS, FACTS = 40, 2000, 5
 
 
 def measure(trainer: Trainer, engine: Engine, data: Path | None) -> dict[str, float]:
@@ -35,7 +36,7 @@ def measure(trainer: Trainer, engine: Engine, data: Path | None) -> dict[str, fl
     trainer.network.memory.features.width = width
     made = Engine(trainer.network, engine.tokenizer, "ablation", "ablation")
     for label, held_out in (("heldout", True), ("trained", False)):
-        session = list(papers(made, PAPERS, TOKENS, 1, data, seed=3, held_out=held_out))
+        session = list(papers(made, PAPERS, TOKENS, FACTS, data, seed=3, held_out=held_out))
         cells = read_all(made, [text for text, _ in session])
         figures[f"session.{label}"] = round(share(hits(made, cells, [f for _, fs in session for f in fs])), 4)
     return figures

@@ -140,6 +140,7 @@ VARIANTS: dict[str, tuple[type[NeuralMemory], dict[str, float]]] = {
     "shipped": (NeuralMemory, {}),
     "momentum": (NeuralMemory, {"momentum": 0.9}),
     "no-forgetting": (NoForgetting, {}),
+    "no-rehearsal": (NeuralMemory, {"rehearsals": 0}),
     "linear": (Linear, {}),
     "deep": (Deep, {"momentum": 0.9}),
     "explicit": (Explicit, {}),

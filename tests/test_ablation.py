@@ -28,7 +28,8 @@ def test_every_variant_trains_from_its_initial_values(name: str, engine: Engine)
 
 
 def test_only_the_unchanged_variant_is_the_shipped_model(engine: Engine) -> None:
-    others = set(VARIANTS) - {"no-forgetting"}  # what the shipped alpha forgets is lost in rounding here
+    # what the shipped alpha forgets is lost in rounding here, and rehearsing is the engine's, not the network's
+    others = set(VARIANTS) - {"no-forgetting", "no-rehearsal"}
     with torch.no_grad():
         shipped = engine.network(TOKENS, TOKENS != 0, asking=1).hidden
         for name in others:
