@@ -96,8 +96,8 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
         if source.id in known:
             continue
         cells = episodes.cells_of(source.id)
-        made = _learn(engine, source, episodes, [c.blocks_done for c in cells])
-        if made is None:
+        made = _learn(engine, source, episodes)
+        if made is None or [c.blocks_done for c in made] != [c.blocks_done for c in cells]:
             hint = f"titans session repair {info.name} forgets the document; then read it again: titans ingest"
             yield Finding(
                 "text", source.display, "its text is not cut into the segments it was read in", hint, source.id
@@ -110,18 +110,15 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
                 yield Finding("cell", source.display, what, hint, source.id)
 
 
-def _learn(engine: Engine, source: SourceRecord, episodes: Episodes, ends: list[int]) -> list[Cell] | None:
+def _learn(engine: Engine, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
     """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
+    from titans_cli.sessions.learning import learn
+
     segments = engine.segments(episodes.pages(source.id))
     blocks = episodes.blocks_of(source.id)
     if len(segments) != source.blocks_total or [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
         return None
-    cells, begun = [], 0
-    for index, end in enumerate(ends):
-        state = engine.read(engine.initial_state(), segments[begun:end]).state
-        cells.append(Cell(index, end, engine.to_tensors(state)))
-        begun = end
-    return cells
+    return list({part.cell.index: part.cell for part in learn(engine, segments[: source.blocks_done])}.values())
 
 
 def repair_session(
@@ -155,7 +152,7 @@ def repair_session(
                 from titans_cli.sessions.engines import engine_of
 
                 engine = engine or engine_of(store.info)
-                made = _learn(engine, source, episodes, _ends(source.blocks_done, engine.cell_segments))
+                made = _learn(engine, source, episodes)
                 if made is None:
                     lost.append(source)
                     continue
@@ -165,11 +162,6 @@ def repair_session(
                 store.forget([s.id for s in lost], events_about(episodes, lost))
         kept = tuple(s for s in relearned if s not in lost)
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
-
-
-def _ends(blocks: int, size: int) -> list[int]:
-    """Where the cells of a document end of which so many blocks were read."""
-    return [*range(size, blocks, size), blocks]
 
 
 def _index_is_damaged(episodes: Episodes) -> bool:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from titans_cli.errors import Interrupted, ReadError, UsageError
-from titans_cli.model.engine import BATCH, Engine
+from titans_cli.model.engine import Engine
 from titans_cli.readers import Discovery, Limits, discover, read
 from titans_cli.records import (
     Block,
@@ -39,11 +38,9 @@ from titans_cli.records import (
     SourceRecord,
 )
 from titans_cli.sessions.engines import default_threads, engine_of, load_engine, new_engine
+from titans_cli.sessions.learning import Begun, Learned, learn
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 STDIN = "-"
 _REPLACING = "forgetting the old version, reading the new one at the end"
@@ -236,10 +233,12 @@ class _Ingest:
         warnings: tuple[str, ...],
         segments: Sequence[Segment] | None = None,
         replaces: SourceRecord | None = None,
+        learned: Iterable[Learned] | None = None,
     ) -> Iterator[IngestEvent]:
         """Read a document from its first block that is not committed, and commit it.
 
         The document it `replaces` is forgotten in the same transaction that begins it: a kill leaves one of them.
+        `learned`: what reading it came to, if it was read elsewhere.
         """
         segments = self.engine.segments(pages) if segments is None else segments
         tokens = sum(len(s.tokens) for s in segments)
@@ -248,28 +247,24 @@ class _Ingest:
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
-        done, read_tokens = record.blocks_done, record.tokens
-        cell, begun, tensors = self._open_cell(record)
-        state = self.engine.from_tensors(tensors)
-        while done < len(segments):
-            if done - begun >= self.engine.cell_segments:
-                cell, begun, state = cell + 1, done, self.engine.initial_state()
-            some = segments[done : done + BATCH]
-            result = self.engine.read(state, some)
-            state = result.state
-            surprises += result.surprise
-            for segment, surprise, vector in zip(some, result.surprise, result.landmarks, strict=True):
+        read_tokens = record.tokens
+        if learned is None:
+            learned = learn(self.engine, segments, self._begun(record))
+        for part in learned:
+            surprises += part.surprise
+            for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):
                 batch.blocks.append(_block(segment, position, surprise))
-                batch.landmarks.append(vector.contiguous().numpy().tobytes())
+                batch.landmarks.append(vector)
                 position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
-            for offset, reason in result.refused.items():
-                batch.refused.append(f"segment {done + offset} (page {some[offset].page}): {reason}")
-                yield BlockRefused(record.display, done + offset, some[offset].page, reason)
-            done += len(some)
-            batch.cells[cell] = Cell(cell, done, self.engine.to_tensors(state))
-            yield self._progress(record.display, done, len(segments), sum(result.surprise) / len(some))
+            for offset, reason in part.refused.items():
+                segment = part.segments[offset]
+                batch.refused.append(f"segment {segment.index} (page {segment.page}): {reason}")
+                yield BlockRefused(record.display, segment.index, segment.page, reason)
+            done = part.cell.blocks_done
+            batch.cells[part.cell.index] = part.cell
+            yield self._progress(record.display, done, len(segments), sum(part.surprise) / len(part.surprise))
             finished, stopping = done == len(segments), self.how.stop()
             if finished or stopping or time.monotonic() - committed_at >= self.how.commit_seconds:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
@@ -285,13 +280,12 @@ class _Ingest:
         newest = self.episodes.newest_snapshot()
         yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings)
 
-    def _open_cell(self, record: SourceRecord) -> tuple[int, int, dict[str, Tensor]]:
-        """The cell to go on with: its index, the block it began at, and its state."""
+    def _begun(self, record: SourceRecord) -> Begun | None:
+        """Where a document that was begun is to be gone on with."""
         if not record.blocks_done:
-            return 0, 0, self.engine.to_tensors(self.engine.initial_state())
+            return None
         *before, last = self.episodes.cells_of(record.id)
-        begun = before[-1].blocks_done if before else 0
-        return last.cell, begun, self.store.load(last)
+        return Begun(last.cell, before[-1].blocks_done if before else 0, record.blocks_done, self.store.load(last))
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)

@@ -1,0 +1,59 @@
+"""From a document's segments to its cells: the part of reading that needs the model, and nothing of any session.
+
+A document's cells depend on its text alone. So they can be learned anywhere, in any order, before or after other
+documents, and are the same bytes; who commits them decides where they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from titans_cli.model.engine import BATCH, Engine
+from titans_cli.records import Segment
+from titans_cli.store import Cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What reading the next (up to `BATCH`) segments of a document came to."""
+
+    cell: Cell  # as it then stands
+    segments: tuple[Segment, ...]
+    surprise: tuple[float, ...]  # of each of them, before it was written
+    landmarks: tuple[bytes, ...]  # fp32
+    refused: Mapping[int, str]  # which of them (from 0) were not learned, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where to go on: after `done` segments, in the cell `index` that began at segment `begun`."""
+
+    index: int
+    begun: int
+    done: int
+    tensors: Mapping[str, Tensor]
+
+
+def learn(engine: Engine, segments: Sequence[Segment], begun: Begun | None = None) -> Iterator[Learned]:
+    """Learn a document's segments, `BATCH` at a time, from its first one or from where it was left."""
+    index, start, done = (begun.index, begun.begun, begun.done) if begun else (0, 0, 0)
+    state = engine.from_tensors(dict(begun.tensors)) if begun else engine.initial_state()
+    while done < len(segments):
+        if done - start >= engine.cell_segments:
+            index, start, state = index + 1, done, engine.initial_state()
+        some = tuple(segments[done : done + BATCH])
+        result = engine.read(state, some)
+        state = result.state
+        done += len(some)
+        yield Learned(
+            Cell(index, done, engine.to_tensors(state)),
+            some,
+            tuple(result.surprise),
+            tuple(vector.contiguous().numpy().tobytes() for vector in result.landmarks),
+            result.refused,
+        )
