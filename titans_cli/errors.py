@@ -16,6 +16,7 @@ TitansError                     1   something failed
 ├── PromotionRefused           20   the gate said no
 ├── StorageError                1   the disk or a permission got in the way
 ├── ModelError                  1   a model could not be loaded or run
+├── ClusterError                1   the workers of --engine ray gave up
 └── Interrupted               130   stopped by the user; what was committed stays
 
 Foreign errors are translated at one boundary each (readers, store, model); `cli.main` turns a TitansError
@@ -117,6 +118,10 @@ class StorageError(TitansError):
 
 class ModelError(TitansError):
     kind = "model"
+
+
+class ClusterError(TitansError):
+    kind = "cluster"
 
 
 class Interrupted(TitansError):

@@ -60,6 +60,9 @@ def ingest(
     files_from: options.FilesFrom = None,
     model: options.Model = None,
     append: options.Append = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    session_per: options.SessionPer = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -70,10 +73,11 @@ def ingest(
     where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it
     before (with --append it is read beside it). Exit code 3: some inputs failed, the rest is committed.
     """
+    from titans_cli.cli.engines import ingesting
     from titans_cli.sessions.ingest import How, What
-    from titans_cli.sessions.ingest import ingest as use_case
 
     output, wait = Output(json, quiet), seconds(retry_lock)
+    use_case = ingesting(engine, address, session_per, session)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         for event in use_case(_home(), session, what, How(model=model, append=append, retry_lock=wait, stop=stop)):

@@ -63,6 +63,28 @@ FilesFrom = Annotated[
         "--files-from", help="Read paths from this file, one a line; - for stdin.", metavar="FILE", show_default=False
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", metavar="local|ray", help="Where documents are read and learned; ray: on its workers."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Of a Ray cluster. Default: one made here for the run.",
+        show_default=False,
+    ),
+]
+SessionPer = Annotated[
+    str | None,
+    typer.Option(
+        "--session-per",
+        metavar="folder",
+        help="folder: each folder inside PATH into a session that bears its name.",
+        show_default=False,
+    ),
+]
 Sentences = Annotated[
     int, typer.Option("--sentences", min=1, max=20, help="At most this many sentences in the answer.")
 ]

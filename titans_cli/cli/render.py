@@ -131,7 +131,7 @@ class IngestView:
 
     def show(self, event: IngestEvent) -> None:
         if isinstance(event, IngestFinished):
-            self.failed = event.files_failed
+            self.failed += event.files_failed
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)

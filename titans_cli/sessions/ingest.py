@@ -38,7 +38,7 @@ from titans_cli.records import (
     SourceRecord,
 )
 from titans_cli.sessions.engines import default_threads, engine_of, load_engine, new_engine
-from titans_cli.sessions.learning import Begun, Learned, learn
+from titans_cli.sessions.learning import Begun, Learned, Prepared, learn
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
 
@@ -107,57 +107,70 @@ def ingest(
     """
     how = how or How()
     discovery = discover(what.paths, include=what.include, exclude=what.exclude, files_from=what.files_from)
-    existing = session is not None or home.current() is not None
-    if not existing and not discovery.sources:  # no session for nothing
-        yield from (_failed(display, error) for display, error in discovery.failures)
+    if session is None and home.current() is None and not discovery.sources:  # no session for nothing
+        yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
         return
-    if existing:
-        store = SessionStore.open(home, session)
-        store.require_open()
-        engine = engine or engine_of(store.info)
-        if how.model is not None and load_engine(how.model, store.info.threads).fingerprint != engine.fingerprint:
-            hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {how.model}"
-            raise UsageError(f"the session was made with {store.info.model}", subject=store.info.name, hint=hint)
-    else:
+    store, engine = session_to_read_into(home, session, how, engine)
+    with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
+        yield from Ingestion(store, episodes, engine, how).run(discovery)
+
+
+def session_to_read_into(
+    home: Home, session: str | None, how: How, engine: Engine | None = None
+) -> tuple[SessionStore, Engine]:
+    """The session named, the current one or a new one that becomes current; and its engine. Raises as `ingest`."""
+    if session is None and home.current() is None:
         engine = new_engine(how.model)
         store = create_session(home, None, engine=engine)
         home.set_current(store.info.name)
-    with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
-        yield from _Ingest(store, episodes, engine, how).run(discovery)
+        return store, engine
+    store = SessionStore.open(home, session)
+    store.require_open()
+    engine = engine or engine_of(store.info)
+    if how.model is not None and load_engine(how.model, store.info.threads).fingerprint != engine.fingerprint:
+        hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {how.model}"
+        raise UsageError(f"the session was made with {store.info.model}", subject=store.info.name, hint=hint)
+    return store, engine
 
 
-def _failed(display: str, error: ReadError) -> FileFailed:
+def size_of(source: Source) -> int:
+    path = Path(source.uri)
+    return path.stat().st_size if path.is_file() else 0
+
+
+def failed(display: str, error: ReadError) -> FileFailed:
     return FileFailed(display, error.kind, error.what, error.hint)
 
 
-class _Ingest:
-    """One run: what it reads, the counters, the commits."""
+class Ingestion:
+    """One run: what it reads, the counters, the commits.
 
-    def __init__(self, store: SessionStore, episodes: Episodes, engine: Engine, how: How) -> None:
+    Without an engine it can only commit what was read elsewhere.
+    """
+
+    def __init__(self, store: SessionStore, episodes: Episodes, engine: Engine | None, how: How) -> None:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.bytes_done = self.bytes_total = self.files = self.files_done = 0
 
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
-        sizes = {s.uri: Path(s.uri).stat().st_size for s in discovery.sources if Path(s.uri).is_file()}
+        sizes = {s.uri: size_of(s) for s in discovery.sources}
         self.bytes_total, self.files = sum(sizes.values()), len(discovery.sources)
         yield IngestStarted(self.store.info.name, self.files, self.bytes_total)
         for display, error in discovery.failures:
             self.failed += 1
-            yield _failed(display, error)
-        for record in self.episodes.sources():
-            if not record.complete:
-                yield from self._learn(record, self.episodes.pages(record.id), ())
+            yield failed(display, error)
+        yield from self.finish_begun()
         for source in discovery.sources:
             try:
                 yield from self._source(source)
             except ReadError as error:
                 self.failed += 1
-                yield _failed(source.display, error)
+                yield failed(source.display, error)
             self.files_done += 1
-            self.bytes_done += sizes.get(source.uri, 0)
+            self.bytes_done += sizes[source.uri]
         yield IngestFinished(
             self.store.info.name,
             self.read,
@@ -168,32 +181,53 @@ class _Ingest:
             self.episodes.newest_snapshot(),
         )
 
+    def finish_begun(self) -> Iterator[IngestEvent]:
+        """Read on what an earlier run began."""
+        for record in self.episodes.sources():
+            if not record.complete:
+                yield from self._learn(record, self.episodes.pages(record.id), ())
+
     def _source(self, source: Source) -> Iterator[IngestEvent]:
         """Skip what is known, read the rest; a changed file takes the place of what was read of it before."""
-        if source.uri != STDIN:
-            try:
-                with Path(source.uri).open("rb") as handle:
-                    digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            except OSError:
-                digest = ""  # the reader says what is wrong with it
-            if digest and (known := self._known(source, digest)):
-                yield known
-                return
-        before = self.episodes.source_by_uri(source.uri)
+        if known := self.already_read(source):
+            yield known
+            return
         try:
             document = read(source, self.how.limits)
         except ReadError as error:
-            if before is not None:
-                kept = f"{error.what}; the session keeps the version it read before"
-                raise type(error)(kept, subject=error.subject, hint=error.hint) from error
-            raise
+            raise self.unreadable(source, error) from error
+        assert self.engine is not None
+        yield from self.take(Prepared(document, self.engine.segments(document.pages)))
+
+    def already_read(self, source: Source) -> FileSkipped | None:
+        """Whether a file needs no reading, by its bytes alone."""
         if source.uri == STDIN:
-            named = Source(f"stdin:{document.sha256[:12]}", source.display)
+            return None
+        try:
+            with Path(source.uri).open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError:
+            return None  # the reader says what is wrong with it
+        return self._known(source, digest)
+
+    def unreadable(self, source: Source, error: ReadError) -> ReadError:
+        """The error, which says so if an older version of the source was read."""
+        if self.episodes.source_by_uri(source.uri) is None:
+            return error
+        kept = f"{error.what}; the session keeps the version it read before"
+        return type(error)(kept, subject=error.subject, hint=error.hint)
+
+    def take(self, prepared: Prepared) -> Iterator[IngestEvent]:
+        """Learn a document that was read, unless that was done elsewhere, and commit it."""
+        document, segments = prepared.document, prepared.segments
+        if document.source.uri == STDIN:
+            named = Source(f"stdin:{document.sha256[:12]}", document.source.display)
             document = replace(document, source=named)
-        if known := self._known(document.source, document.sha256):
+        source = document.source
+        if known := self._known(source, document.sha256):
             yield known
             return
-        segments = self.engine.segments(document.pages)
+        before = self.episodes.source_by_uri(source.uri)
         record = SourceRecord(
             id=0,
             uri=document.source.uri,
@@ -213,7 +247,7 @@ class _Ingest:
             what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
             yield FileChanged(source.display, self.how.append, f"changed since this session read it: {what}")
         replaces = None if self.how.append else before
-        yield from self._learn(record, document.pages, document.warnings, segments, replaces)
+        yield from self._learn(record, document.pages, document.warnings, segments, replaces, prepared.learned)
 
     def _known(self, source: Source, digest: str) -> FileSkipped | None:
         """Whether this very content needs no reading. A file that now says what another one says is a changed one."""
@@ -240,7 +274,10 @@ class _Ingest:
         The document it `replaces` is forgotten in the same transaction that begins it: a kill leaves one of them.
         `learned`: what reading it came to, if it was read elsewhere.
         """
-        segments = self.engine.segments(pages) if segments is None else segments
+        if segments is None or learned is None:
+            assert self.engine is not None
+            segments = self.engine.segments(pages) if segments is None else segments
+            learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
         batch = _Uncommitted(replaces)
@@ -248,8 +285,6 @@ class _Ingest:
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
         read_tokens = record.tokens
-        if learned is None:
-            learned = learn(self.engine, segments, self._begun(record))
         for part in learned:
             surprises += part.surprise
             for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from titans_cli.model.engine import BATCH, Engine
-from titans_cli.records import Segment
+from titans_cli.records import Document, Segment
 from titans_cli.store import Cell
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ class Learned:
     surprise: tuple[float, ...]  # of each of them, before it was written
     landmarks: tuple[bytes, ...]  # fp32
     refused: Mapping[int, str]  # which of them (from 0) were not learned, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that was read, and, if that was done already, what learning it came to."""
+
+    document: Document
+    segments: Sequence[Segment]
+    learned: Sequence[Learned] | None = None
 
 
 @dataclass(frozen=True, slots=True)

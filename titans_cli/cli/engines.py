@@ -1,0 +1,41 @@
+"""Which use-case `titans ingest` runs: here or on Ray, into one session or into one a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from titans_cli.errors import UsageError
+from titans_cli.records import IngestEvent
+from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.store import Home
+
+TOGETHER = 8  # sessions at a time, on a cluster
+Ingesting = Callable[[Home, str | None, What, How], Iterator[IngestEvent]]
+
+
+def ingesting(engine: str, address: str | None, session_per: str | None, session: str | None) -> Ingesting:
+    """Raises UsageError when the options do not go together."""
+    if engine not in ("local", "ray"):
+        raise UsageError(f"no such engine: {engine}", hint="Choose local or ray")
+    if address is not None and engine != "ray":
+        raise UsageError("--address is for --engine ray", hint="Add --engine ray, or leave --address out")
+    one: Ingesting = ingest
+    if engine == "ray":
+        from titans_cli.sessions.cluster import Cluster, ingest_on_ray
+
+        def one(home: Home, session: str | None, what: What, how: How) -> Iterator[IngestEvent]:
+            return ingest_on_ray(home, session, what, how, Cluster(address))
+
+    if session_per is None:
+        return one
+    if session_per != "folder":
+        raise UsageError(f"no such unit: {session_per}", hint="Write --session-per folder")
+    if session is not None:
+        raise UsageError("--session-per folder names the sessions itself", hint="Leave --session out")
+
+    def each(home: Home, _: str | None, what: What, how: How) -> Iterator[IngestEvent]:
+        from titans_cli.sessions.several import ingest_each
+
+        return ingest_each(home, what, how, one, together=TOGETHER if engine == "ray" else 1, model=how.model)
+
+    return each
