@@ -12,9 +12,11 @@ Everything at d = 384, a fast network of 2 layers, expansion 4, batch 1, a strea
                       in millionths of how far they moved
     speedup_fp32.cN   the same with our products in fp32, as theirs
     speedup_default.cN  ours in bf16 over theirs as it comes (its own model with norm and residual, batch_size unset)
+    ceiling.cN        what speedup.cN would be if our products ran at the measured bf16 peak and all else took no time
     speedup.per_token the paper's rule with gates per token, gradients at the weights of every 64th token, and each
                       token reading the memory of that very token, fp32, both: theirs is chunk_size 1 and batch_size
-                      64, ours the causal read at chunk 64; `apart_ppm.per_token` as above, of the outputs too
+                      64, ours the causal read at chunk 64; `apart_ppm.per_token` as above, of the outputs too;
+                      `speedup_bf16.per_token` with our products in bf16
     speedup.c1        a gradient step per token, chunk 1, fp32, both; both rows: theirs on few tokens, as it is slow
     tokens_per_s.X.cN, gflops.X.cN, gemm_fraction.X.cN
                       the rule alone (q, k, v and gates given): X is `chunk` (gates per chunk, 7 P operations a token
@@ -23,8 +25,9 @@ Everything at d = 384, a fast network of 2 layers, expansion 4, batch 1, a strea
     gemm_fraction.cN  of `chunk.bf16`; the peak is the best bf16 product of any of three sizes, during this run
     peak_mb.L         peak memory of a process of its own that streams L tokens through a `MemoryLayer`
 
-titans-pytorch comes with the extra `bench`; without it the ratios are left out. Threads are torch's; on a shared
-machine run with OMP_WAIT_POLICY=passive.
+titans-pytorch comes with the extra `bench`; without it the ratios are left out. Threads are torch's. With one thread
+(OMP_NUM_THREADS=1) the clock is the process's own CPU time, which does not see what else the machine is busy with;
+with more it is the wall's, and wants a quiet machine.
 """
 
 from __future__ import annotations
@@ -54,6 +57,10 @@ CHUNKS = (64, 256, 1024)
 WEIGHTS = 2 * EXPANSION * WIDTH * WIDTH
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
 Turn = Callable[[], float]  # one measurement; tokens/s or GFLOP/s
+
+
+def seconds() -> float:
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 class SiluMLP(nn.Module):
@@ -143,9 +150,9 @@ def tokens_per_s(step: Callable[..., tuple[Tensor, Any]], tokens: int, piece: in
     x = torch.randn(1, tokens, WIDTH)
 
     def turn() -> float:
-        begun = time.perf_counter()
+        begun = seconds()
         streamed(step, x, piece)
-        return tokens / (time.perf_counter() - begun)
+        return tokens / (seconds() - begun)
 
     return turn
 
@@ -158,10 +165,10 @@ def alone(rule: GradientRule, tokens: int) -> Turn:
 
     def turn() -> float:
         state = rule.initial_state()
-        begun = time.perf_counter()
+        begun = seconds()
         for start in range(0, tokens, PIECE):
             _, state = rule(q[:, start : start + PIECE], given.cut(start, start + PIECE), state)
-        return tokens / (time.perf_counter() - begun)
+        return tokens / (seconds() - begun)
 
     return turn
 
@@ -174,11 +181,11 @@ def gemm(dtype: torch.dtype) -> Turn:
     def turn() -> float:
         best = 0.0
         for (m, k, n), (a, b) in zip(sizes, pairs, strict=True):
-            until = time.perf_counter() + 0.15
-            while time.perf_counter() < until:
-                begun = time.perf_counter()
+            until = seconds() + 0.15
+            while seconds() < until:
+                begun = seconds()
                 a @ b
-                best = max(best, 2 * m * k * n / (time.perf_counter() - begun) / 1e9)
+                best = max(best, 2 * m * k * n / (seconds() - begun) / 1e9)
         return best
 
     return turn
@@ -229,10 +236,10 @@ def stream_layer(tokens: int) -> None:
     torch.manual_seed(0)
     layer = MemoryLayer(WIDTH, GradientRule(WIDTH, 256, expansion=EXPANSION, gemm_dtype=torch.bfloat16))
     with torch.no_grad():
-        state, begun = layer.initial_state(), time.perf_counter()
+        state, begun = layer.initial_state(), seconds()
         for start in range(0, tokens, PIECE):
             _, state = layer(torch.randn(1, min(PIECE, tokens - start), WIDTH), state)
-    taken = time.perf_counter() - begun
+    taken = seconds() - begun
     # not getrusage, which carries over what the parent had before it became this process
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) / 1024, tokens / taken)
@@ -244,6 +251,7 @@ def main() -> None:
     compared = importlib.util.find_spec("titans_pytorch") is not None
     settings: dict[str, Any] = {"width": WIDTH, "depth": 2, "expansion": EXPANSION, "turns": turns, "tokens": tokens}
     settings |= {"threads": torch.get_num_threads(), "wait": os.environ.get("OMP_WAIT_POLICY", "default")}
+    settings |= {"clock": "cpu" if torch.get_num_threads() == 1 else "wall"}
     settings |= {"torch": str(torch.__version__), "load": os.getloadavg()[0], "titans_pytorch": compared}
     report = Report("core", settings)
     torch.manual_seed(0)
@@ -266,7 +274,8 @@ def main() -> None:
             report.add("apart_ppm.c1", apart(memory, Same(memory, 1), 8))
             memory = theirs(1, 64)
             contenders["theirs.per_token"] = tokens_per_s(memory, 64, 64)
-            contenders["same.fp32.per_token"] = tokens_per_s(Same(memory, 64, per_token=True), tokens)
+            for name, dtype in DTYPES.items():
+                contenders[f"same.{name}.per_token"] = tokens_per_s(Same(memory, 64, dtype, per_token=True), tokens)
             report.add("apart_ppm.per_token", apart(memory, Same(memory, 64, per_token=True), 64))
         taken: dict[str, list[float]] = {name: [] for name in contenders}
         for turn in range(turns + 1):
@@ -292,6 +301,8 @@ def main() -> None:
                 report.add(f"tokens_per_s.{name}", speeds[name])
             ours, its = speeds[f"same.bf16.c{chunk}"], speeds[f"theirs.c{chunk}"]
             report.add(f"speedup.c{chunk}", ours / its)
+            most = peaks["bf16"] * 1e9 / (operations("chunk", chunk) + 6 * WIDTH**2)  # and its three projections
+            report.add(f"ceiling.c{chunk}", most / its)
             report.add(f"speedup_fp32.c{chunk}", speeds[f"same.fp32.c{chunk}"] / its)
             report.add(f"speedup_default.c{chunk}", ours / speeds[f"theirs_default.c{chunk}"])
     if compared:
@@ -299,6 +310,7 @@ def main() -> None:
             report.add(f"tokens_per_s.theirs.{row}", speeds[f"theirs.{row}"])
             report.add(f"tokens_per_s.same.fp32.{row}", speeds[f"same.fp32.{row}"])
             report.add(f"speedup.{row}", speeds[f"same.fp32.{row}"] / speeds[f"theirs.{row}"])
+        report.add("speedup_bf16.per_token", speeds["same.bf16.per_token"] / speeds["theirs.per_token"])
     for label, length in (("10k", 10_000), ("100k", 100_000)):
         megabytes, speed = peak(length)
         report.add(f"peak_mb.{label}", megabytes)

@@ -216,7 +216,8 @@ def plus_scaled(y: Tensor, factor_B: Tensor, x: Tensor, *, into: Tensor) -> Tens
 def accumulated(factor_B: Tensor, x: Tensor, left_BCI: Tensor, right_BCO: Tensor, room: Room) -> Tensor:
     """factor x + left^T right, in place of x; a product of another precision is rounded before it is added."""
     if left_BCI.dtype != x.dtype:
-        return plus_scaled(product(left_BCI.mT, right_BCO, room, "change"), factor_B, x, into=x)
+        change = room.cast("wide", product(left_BCI.mT, right_BCO, room, "change"), x.dtype)
+        return plus_scaled(change, factor_B, x, into=x)
     factor = factor_B[:, None, None]
     return plus_product(x * factor if torch.is_grad_enabled() else x.mul_(factor), left_BCI.mT, right_BCO)
 
