@@ -33,5 +33,4 @@ class FourierFeatures(nn.Module):
         """Unit keys [..., C, K] to unit features [..., C, F]."""
         half = self.width // 2
         angle = (k_BCK * self.log_scale.exp()) @ self.omega_KF[:, :half].to(k_BCK.dtype)
-        features: Tensor = torch.cat([angle.cos(), angle.sin()], dim=-1) * half**-0.5
-        return features
+        return torch.cat([angle.cos(), angle.sin()], dim=-1).mul_(half**-0.5)

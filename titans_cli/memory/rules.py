@@ -63,10 +63,11 @@ def implicit_step(
     # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
     root_BC1 = roots(theta_BC)
     gram_BCC = root_BC1 * (features_BCF @ features_BCF.mT) * root_BC1.mT
-    gram_BCC = gram_BCC + torch.eye(gram_BCC.shape[1], dtype=gram_BCC.dtype, device=gram_BCC.device)
+    gram_BCC.diagonal(dim1=-2, dim2=-1).add_(1)
     # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
     factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
     factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
     solved_BCV = root_BC1 * torch.cholesky_solve(error_BCV * root_BC1, factor_BCC)
-    after_BFV = torch.baddbmm(base_BFV, features_BCF.mT, solved_BCV)
+    spare = None if torch.is_grad_enabled() else base_BFV  # a fresh tensor, which nothing else has
+    after_BFV = torch.baddbmm(base_BFV, features_BCF.mT, solved_BCV, out=spare)
     return Written(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))
