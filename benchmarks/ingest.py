@@ -187,13 +187,13 @@ def overhead(report: Report, precision: str, turns: int) -> None:
             x = network.trunk(tokens)
             inputs = network.memory_inputs(x, tokens, mask)
             network.landmarks(x, tokens, mask)
-        network.absorb(state, inputs)
+        network.absorb(state, inputs, engine.spec.rehearsals)
 
     with torch.inference_mode():
         taken = medians(turns, trunk=trunk, both=both, product=lambda: square @ square)
-    # per token: the features, then what the memory says, the kernel of all pairs, and the write
-    width = config.features
-    operations = (config.d_key + config.d_topic) * width + 2 * width * (2 * config.d_value + count)
+    # per token: the features, the kernel of all pairs; then, each time, what the memory says and the write
+    width, times = config.features, 1 + engine.spec.rehearsals
+    operations = (config.d_key + config.d_topic) * width + 2 * width * (count + times * 2 * config.d_value)
     products = tokens.numel() * operations * taken["product"] / (2 * 1024**3)
     report.add(f"model_tokens_per_s.{precision}", tokens.numel() / taken["both"])
     report.add(f"memory_overhead.{precision}", taken["both"] / taken["trunk"])

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from titans_cli.memory.config import MemoryConfig
 from titans_cli.memory.features import FourierFeatures
-from titans_cli.memory.rules import implicit_step
+from titans_cli.memory.rules import Prepared, prepared
 
 LOG_THETA_LIMIT = 4.0  # a lone token is written to at most 98%; beyond that only the solve's conditioning changes
 
@@ -162,19 +162,20 @@ class NeuralMemory(nn.Module):
             alpha=(alpha.sigmoid() * weight).sum(-1),
         )
 
-    def write(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
+    def prepare(self, inputs: SegmentInputs, dtype: torch.dtype = torch.float32) -> Prepared:
+        """All of a write that does not depend on the memory, for every segment of `inputs`."""
+        with torch.autocast(inputs.keys.device.type, enabled=False):
+            return prepared(self.features(inputs.keys.to(dtype)), *(t.to(dtype) for t in inputs[1:]))
+
+    def write(self, state: MemoryState, segment: SegmentInputs | Prepared) -> tuple[MemoryState, Tensor]:
         """Learn one segment, in the state's own precision.
 
         Returns the new state and every token's surprise [B, C] (1.0 for a memory of zeros).
         """
-        dtype = state.weights.dtype
+        if isinstance(segment, SegmentInputs):
+            segment = self.prepare(segment, state.weights.dtype)
         with torch.autocast(state.weights.device.type, enabled=False):
-            written = implicit_step(
-                state.weights,
-                state.momentum,
-                self.features(inputs.keys.to(dtype)),
-                *(t.to(dtype) for t in inputs[1:]),
-            )
+            written = segment.step(*state)
         return MemoryState(written.weights_BFV, written.momentum_BFV), written.surprise_BC
 
     def recalled(self, weights: Iterable[Tensor], q_BCK: Tensor) -> Tensor:

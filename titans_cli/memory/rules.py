@@ -37,6 +37,43 @@ def roots(theta_BC: Tensor) -> Tensor:
     return (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
 
 
+class Prepared(NamedTuple):
+    """Steps of B segments, with all done that does not depend on the memory: for who takes one more than once."""
+
+    features_BCF: Tensor
+    values_BCV: Tensor
+    root_BC1: Tensor  # R = diag(sqrt theta)
+    factor_BCC: Tensor  # L of L L^T = R A A^T R + I
+    eta_B: Tensor
+    alpha_B: Tensor
+
+    def slice(self, start: int, stop: int) -> Prepared:
+        return Prepared(*(t[start:stop] for t in self))
+
+    def step(self, weights_BFV: Tensor, momentum_BFV: Tensor) -> Written:
+        """`implicit_step`. Cost per token: 2 F V + C V multiply-adds. Nothing per token is materialised."""
+        decayed_BFV = weights_BFV * (1 - self.alpha_B)[:, None, None]
+        still = momentum_BFV.shape != weights_BFV.shape  # a memory without momentum carries a zero in its place
+        base_BFV = decayed_BFV if still else decayed_BFV + momentum_BFV * self.eta_B[:, None, None]
+        error_BCV = self.values_BCV - self.features_BCF @ base_BFV
+        solved_BCV = self.root_BC1 * torch.cholesky_solve(error_BCV * self.root_BC1, self.factor_BCC)
+        spare = None if torch.is_grad_enabled() else base_BFV  # a fresh tensor, which nothing else has
+        after_BFV = torch.baddbmm(base_BFV, self.features_BCF.mT, solved_BCV, out=spare)
+        return Written(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))
+
+
+def prepared(features_BCF: Tensor, values_BCV: Tensor, theta_BC: Tensor, eta_B: Tensor, alpha_B: Tensor) -> Prepared:
+    """Arguments as of `implicit_step`. Cost per token: C F multiply-adds, and C^2 / 6 for the factorisation."""
+    # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
+    root_BC1 = roots(theta_BC)
+    gram_BCC = root_BC1 * (features_BCF @ features_BCF.mT) * root_BC1.mT
+    gram_BCC.diagonal(dim1=-2, dim2=-1).add_(1)
+    # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
+    factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
+    factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
+    return Prepared(features_BCF, values_BCV, root_BC1, factor_BCC, eta_B, alpha_B)
+
+
 def implicit_step(
     weights_BFV: Tensor,
     momentum_BFV: Tensor,
@@ -53,21 +90,5 @@ def implicit_step(
         features_BCF: one unit row per token.  values_BCV: what each token is to be bound to.
         theta_BC: step sizes >= 0; a token with theta 0 writes nothing (padding).
         eta_B, alpha_B: momentum and forgetting of this step, in [0, 1].
-
-    Cost per token: 4 F V + 2 C F multiply-adds, plus C^2/3 for the factorisation. Nothing per token is materialised.
     """
-    decayed_BFV = weights_BFV * (1 - alpha_B)[:, None, None]
-    still = momentum_BFV.shape != weights_BFV.shape  # a memory without momentum carries a zero in its place
-    base_BFV = decayed_BFV if still else decayed_BFV + momentum_BFV * eta_B[:, None, None]
-    error_BCV = values_BCV - features_BCF @ base_BFV
-    # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
-    root_BC1 = roots(theta_BC)
-    gram_BCC = root_BC1 * (features_BCF @ features_BCF.mT) * root_BC1.mT
-    gram_BCC.diagonal(dim1=-2, dim2=-1).add_(1)
-    # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
-    factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
-    factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
-    solved_BCV = root_BC1 * torch.cholesky_solve(error_BCV * root_BC1, factor_BCC)
-    spare = None if torch.is_grad_enabled() else base_BFV  # a fresh tensor, which nothing else has
-    after_BFV = torch.baddbmm(base_BFV, features_BCF.mT, solved_BCV, out=spare)
-    return Written(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))
+    return prepared(features_BCF, values_BCV, theta_BC, eta_B, alpha_B).step(weights_BFV, momentum_BFV)

@@ -233,8 +233,9 @@ class TitansNetwork(nn.Module):
         Surprise is that of the first time.
         """
         surprise, refused = [], dict[int, str]()
+        segments = self.memory.prepare(inputs, state.weights.dtype)
         for i in range(inputs.keys.shape[0]):
-            after, s = self.memory.write(state, inputs.slice(i, i + 1))
+            after, s = self.memory.write(state, segments.slice(i, i + 1))
             if reason := objection(state, after):
                 refused[i] = reason
                 s = torch.zeros_like(s)
@@ -242,7 +243,7 @@ class TitansNetwork(nn.Module):
                 state = after
             surprise.append(s)
         for i in (i for _ in range(rehearsals) for i in range(len(surprise)) if i not in refused):
-            after, _ = self.memory.write(state, inputs.slice(i, i + 1))
+            after, _ = self.memory.write(state, segments.slice(i, i + 1))
             state = state if objection(state, after) else after
         return Absorbed(state, torch.cat(surprise), refused)
 
