@@ -73,10 +73,17 @@ class Linear(NeuralMemory):
         self.features = Identity(config.d_key + config.d_topic)  # type: ignore[assignment]
 
 
-class Explicit(NeuralMemory):
+class Unprepared(NeuralMemory):
+    """Of a write that is not the implicit one nothing can be done beforehand."""
+
+    def prepare(self, inputs: SegmentInputs, dtype: torch.dtype = torch.float32) -> Any:
+        return inputs
+
+
+class Explicit(Unprepared):
     """The paper's explicit step, summed over the segment, in place of the implicit one; clipped only by its gates."""
 
-    def write(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
+    def write(self, state: MemoryState, inputs: Any) -> tuple[MemoryState, Tensor]:
         with torch.autocast(state.weights.device.type, enabled=False):
             features = self.features(inputs.keys.float())
             base = state.weights * (1 - inputs.alpha.float())[:, None, None]
@@ -85,7 +92,7 @@ class Explicit(NeuralMemory):
             return MemoryState(base + features.mT @ step, state.momentum), error.square().sum(-1)
 
 
-class Deep(NeuralMemory):
+class Deep(Unprepared):
     """Both layers of the network learn at test time, by `GradientRule`; as many fast weights as the shipped memory."""
 
     def __init__(self, d_model: int, config: MemoryConfig) -> None:
@@ -111,7 +118,7 @@ class Deep(NeuralMemory):
 
         return RuleState(apart(state.weights), apart(state.momentum), blank.pending)
 
-    def write(self, state: MemoryState, inputs: SegmentInputs) -> tuple[MemoryState, Tensor]:
+    def write(self, state: MemoryState, inputs: Any) -> tuple[MemoryState, Tensor]:
         keys = F.normalize(inputs.keys.float(), dim=-1)
         values = F.pad(inputs.values.float(), (0, keys.shape[-1] - inputs.values.shape[-1]))
         gain = (inputs.theta / (1 + inputs.theta)).float()

@@ -8,6 +8,7 @@ from benchmarks.variants import VARIANTS, Deep, network_of
 from titans_cli.memory import MemoryState
 from titans_cli.memory.rule import Tokens
 from titans_cli.model.engine import Engine
+from titans_cli.records import Page
 
 TOKENS = torch.arange(2 * 5 * 128).reshape(2, 5, 128) % 500 + 5
 
@@ -25,6 +26,16 @@ def test_every_variant_trains_from_its_initial_values(name: str, engine: Engine)
     assert gradients
     assert all(bool(g.isfinite().all()) for g in gradients)
     assert max(float(g.abs().max()) for g in gradients) < 1e4  # a key of nothing once had one of 1e12
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_reads_and_answers(name: str, engine: Engine) -> None:
+    made = Engine(network_of(name, engine), engine.tokenizer, name, name)
+    segments = made.segments([Page(1, "The capital of Velmora is Astrin. " * 40)])
+    read = made.read(made.initial_state(), segments)
+    assert not read.refused
+    assert read.state.weights.abs().max() > 0
+    assert made.recall([read.state], "What is the capital of Velmora?").text
 
 
 def test_only_the_unchanged_variant_is_the_shipped_model(engine: Engine) -> None:
