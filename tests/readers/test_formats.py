@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from titans_cli.errors import CorruptError, LimitError, NoTextError, ReadError, UnsupportedFormatError
 from titans_cli.readers import Limits, read
+from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.markdown import parse_markdown
 from titans_cli.readers.text import parse_text
 from titans_cli.records import Document, Page, Source
@@ -266,3 +267,11 @@ def test_an_html_page_called_pdf_is_a_download_that_went_wrong(tmp_path: Path) -
         read_as(tmp_path, "paper.pdf", HTML)
     with pytest.raises(CorruptError, match="does not look like one"):
         read_as(tmp_path, "paper.pdf", "only words")
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "raw-unicode-escape", "undefined"])
+def test_a_codec_that_no_page_is_in_is_not_believed(charset: str) -> None:
+    """Some of them take time that grows with the square of the text."""
+    page = f'<html><meta charset="{charset}">'.encode() + "<p>caf\u00e9 - a\\nb".encode()
+    assert declared_charset(page) is None
+    assert decode(page, "a.html", declared=declared_charset(page))[0].endswith("caf\u00e9 - a\\nb")

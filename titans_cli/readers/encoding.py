@@ -14,6 +14,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Codecs that Python knows and no page is in. The time of some grows with the square of the text: a few megabytes of
+# "punycode" take hours.
+_NOT_OF_PAGES = frozenset(("punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"))
 _SAMPLE = 1 << 16  # a guess from this much is as good as from all of it, and does not take minutes
 _META_CHARSET = re.compile(
     rb"""<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I
@@ -53,10 +56,10 @@ def declared_charset(data: bytes) -> str | None:
     if name in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"):
         return "cp1252"  # likewise
     try:
-        codecs.lookup(name)
+        found_name = codecs.lookup(name).name
     except LookupError:
         return None
-    return name
+    return None if found_name in _NOT_OF_PAGES else name
 
 
 def _try(data: bytes, name: str) -> str | None:
