@@ -15,6 +15,7 @@ from titans_cli.records import Page, Segment
 from titans_cli.sentences import sentence_spans
 
 LONGEST_PIECE = 1200  # characters; bounds what one call to the tokenizer sees, whatever the document
+AT_ONCE = 512  # pieces in one call: an encoding takes a hundred times the room of its ids
 
 
 def segment_pages(pages: Sequence[Page], tokenizer: TitansTokenizer, length: int) -> list[Segment]:
@@ -40,9 +41,11 @@ def _segment(index: int, page: Page, start: int, end: int, ids: list[int]) -> Se
 
 def _pieces(text: str, tokenizer: TitansTokenizer, length: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
     spans = [piece for span in sentence_spans(text) for piece in _cut(text, span)]
-    encoded = tokenizer.encode_many([_plain(text, span) for span in spans])
-    for span, ids in zip(spans, encoded, strict=True):
-        yield from _fit(text, span, ids, tokenizer, length)
+    for start in range(0, len(spans), AT_ONCE):
+        some = spans[start : start + AT_ONCE]
+        encoded = tokenizer.encode_many([_plain(text, span) for span in some])
+        for span, ids in zip(some, encoded, strict=True):
+            yield from _fit(text, span, ids, tokenizer, length)
 
 
 def _plain(text: str, span: tuple[int, int]) -> str:
