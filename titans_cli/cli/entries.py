@@ -40,7 +40,7 @@ def _number(figure: Any) -> str:
     """Counts and surprises: 3, 0.28."""
     if not isinstance(figure, int | float):
         return str(figure)
-    return f"{figure:.0f}" if figure == int(figure) else f"{figure:.2f}"
+    return f"{figure:.0f}" if float(figure).is_integer() else f"{figure:.2f}"
 
 
 def _suspicion(suspicion: Mapping[str, Any]) -> str:

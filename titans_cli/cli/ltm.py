@@ -39,6 +39,13 @@ def diff(
     entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json))
 
 
+@app.command(epilog="Example: titans ltm verify survey-2026 && echo sound")
+def verify(name: Name, json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Read an entry whole. Exit code 13 unless every byte is as it was promoted."""
+    info = lifecycle.verify_entry(Home.locate(), name)
+    render.named("ltm-verified", info, f"{info.name} is as it was promoted on {info.created}", Output(json, quiet))
+
+
 @app.command(epilog="Example: titans ltm rm survey-2025 --dry-run")
 def rm(
     name: Name,
@@ -49,9 +56,10 @@ def rm(
 ) -> None:
     """Remove an entry. Sessions already started from it keep what they have."""
     home = Home.locate()
-    info = lifecycle.show_entry(home, name)
+    info = lifecycle.remove_entry(home, name, dry_run=True)
     if not dry_run:
-        confirm(f"Remove LTM entry {info.name} ({render.plural(len(info.sources), 'source')})?", yes)
-        lifecycle.remove_entry(home, info.name)
+        what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else render.plural(len(info.sources), "source")
+        confirm(f"Remove LTM entry {info.name} ({what})?", yes)
+        info = lifecycle.remove_entry(home, info.name)
     verb = "would remove" if dry_run else "removed"
     render.named("ltm-removed", info, f"{verb} {info.name}", Output(json, quiet))

@@ -29,7 +29,7 @@ from titans_cli.records import (
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from titans_cli.sessions.lifecycle import Discarded, SessionDetails
+    from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
 
 def out(text: str = "") -> None:
@@ -247,7 +247,7 @@ def session_details(d: SessionDetails, output: Output) -> None:
         table(lines)
 
 
-def named(schema: str, info: SessionInfo | EntryInfo, sentence: str, output: Output) -> None:
+def named(schema: str, info: SessionInfo | EntryInfo | DamagedEntry, sentence: str, output: Output) -> None:
     """What a command made or chose: JSON, the bare name, or a sentence."""
     if output.json:
         document(schema, info)

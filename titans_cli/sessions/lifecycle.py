@@ -64,6 +64,14 @@ class EntryDiff:
     both: tuple[str, ...]  # as named in a
 
 
+@dataclass(frozen=True, slots=True)
+class DamagedEntry:
+    """An LTM entry that cannot be read, and why: all that can still be done with it is to remove it."""
+
+    name: str
+    damaged: str
+
+
 def new_session(
     home: Home,
     name: str | None,
@@ -277,5 +285,19 @@ def diff_entries(home: Home, one: str, other: str) -> EntryDiff:
     )
 
 
-def remove_entry(home: Home, selector: str) -> None:
-    LongTermMemory(home).remove(selector)
+def verify_entry(home: Home, selector: str) -> EntryInfo:
+    """Read an entry whole. Raises DamagedError unless every byte is as it was promoted."""
+    return LongTermMemory(home).verify(selector)
+
+
+def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:
+    """Remove an entry, even one that is too damaged to be read. Raises NotFoundError, UsageError, StorageError."""
+    name = home.find_entry(selector)
+    entry: EntryInfo | DamagedEntry
+    try:
+        entry = LongTermMemory(home).show(name)
+    except (DamagedError, IncompatibleError) as error:
+        entry = DamagedEntry(name, error.what)
+    if not dry_run:
+        LongTermMemory(home).remove(name)
+    return entry
