@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from titans_cli.errors import StorageError
+from titans_cli.errors import DamagedError, StorageError
 from titans_cli.store import files
+from titans_cli.store.database import connect
+from titans_cli.store.files import NotAFileError, open_plain
+from titans_cli.store.manifest import read_session
+from titans_cli.store.snapshots import read_snapshot
 
 
 def test_a_write_is_private_whole_and_leaves_no_temporary_file(tmp_path: Path) -> None:
@@ -93,3 +97,23 @@ def test_a_copy_reports_the_hash_of_what_it_copied(tmp_path: Path) -> None:
     assert files.copy_durably(tmp_path / "a", tmp_path / "b") == files.sha256_of(tmp_path / "b")
     with pytest.raises(StorageError):
         files.sha256_of(tmp_path / "none")
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_neither_waited_for_nor_read(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x"
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(NotAFileError):
+        open_plain(path)
+    with pytest.raises(DamagedError, match="not a regular file"):
+        connect(path, readonly=True)
+    with pytest.raises(DamagedError, match="not a regular file"):
+        read_snapshot(path, None)
+    (tmp_path / "session.json").symlink_to(path)
+    with pytest.raises(DamagedError, match="not a regular file"):
+        read_session(tmp_path)

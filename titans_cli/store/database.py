@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +123,10 @@ def connect(path: Path, *, readonly: bool, check: bool = False) -> sqlite3.Conne
     IncompatibleError (a newer release wrote it), StorageError, LockedError.
     """
     try:
-        if path.stat().st_size == 0:  # SQLite would take this for a new database
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # SQLite would wait for a pipe for ever
+            raise _damaged(path, "it is not a regular file")
+        if status.st_size == 0:  # SQLite would take this for a new database
             raise _damaged(path, "it is empty")
     except FileNotFoundError as error:
         raise _damaged(path, "the file is missing") from error

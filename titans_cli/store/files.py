@@ -12,9 +12,11 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from titans_cli.errors import StorageError
 
@@ -133,9 +135,23 @@ def write_all(descriptor: int, chunk: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+class NotAFileError(OSError):
+    """A folder, pipe or device stands where a file should be."""
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a regular file for reading: nothing that blocks or has no end. Raises OSError, NotAFileError."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFileError(errno.EINVAL, "it is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def read_chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, a megabyte at a time. Raises OSError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 

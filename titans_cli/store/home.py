@@ -21,6 +21,7 @@ from titans_cli.store.files import (
     clear_leftovers,
     delete_folder,
     leftovers,
+    open_plain,
     private_mkdir,
     remove_file,
     remove_temporaries,
@@ -115,10 +116,14 @@ class Home:
     def _pointer(self) -> Path:
         return self.root / "current"
 
+    def _pointed(self) -> str:
+        with open_plain(self._pointer) as file:
+            return file.read(256).decode("utf-8", "replace").strip()
+
     def current(self) -> str | None:
         """The name of the current session, or None: never set, cleared, or since discarded."""
         try:
-            name = self._pointer.read_bytes()[:256].decode("utf-8", "replace").strip()
+            name = self._pointed()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -135,7 +140,7 @@ class Home:
         """Forget the current session; with `only`, only if that is the one. Raises StorageError."""
         with storage_errors(self._pointer):
             try:
-                name = self._pointer.read_bytes()[:256].decode("utf-8", "replace").strip()
+                name = self._pointed()
             except FileNotFoundError:
                 return
             if only is None or name == only:

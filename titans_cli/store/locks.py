@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from titans_cli.errors import LockedError, StorageError
-from titans_cli.store.files import atomic_write, storage_errors
+from titans_cli.store.files import atomic_write, open_plain, storage_errors
 
 LOCK_FILE = "lock"
 LOCK_NOTE = "lock.json"
@@ -70,7 +70,7 @@ class WriterLock:
                 yield
             finally:
                 with suppress(OSError):  # the session may just have been discarded, its folder with it
-                    if self.note.read_bytes() == mine:
+                    if self._noted() == mine:
                         self.note.unlink()
 
     @contextmanager
@@ -89,10 +89,14 @@ class WriterLock:
                 hint="Wait for it, add `--retry-lock 5m` to wait up to five minutes, or use another session",
             ) from error
 
+    def _noted(self) -> bytes:
+        with open_plain(self.note) as file:
+            return file.read(65536)
+
     def holder(self) -> str:
         """Who holds the lock, in words, from the note. A note that is missing or torn only makes the words vaguer."""
         try:
-            note = json.loads(self.note.read_bytes()[:65536])
+            note = json.loads(self._noted())
             words = f"held by pid {int(note['pid'])} on {note['host']} since {note['since']}"
             return f"{words}: {note['command']}" if note.get("command") else words
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

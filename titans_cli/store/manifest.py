@@ -15,7 +15,7 @@ from typing import Any
 
 from titans_cli.errors import DamagedError, IncompatibleError
 from titans_cli.records import EntryInfo, SessionInfo
-from titans_cli.store.files import atomic_write, storage_error
+from titans_cli.store.files import NotAFileError, atomic_write, open_plain, storage_error
 
 FORMAT = 2
 SESSION_FILE = "session.json"
@@ -138,17 +138,24 @@ class _Fields:
 
     def _load(self, text: str | None) -> dict[str, Any]:
         try:
-            if text is None and self.path.stat().st_size > _LARGEST:
-                raise self.damaged("it is far larger than such a file can be")
-            data = json.loads(self.path.read_bytes() if text is None else text)
+            data = json.loads(self._bytes() if text is None else text)
         except FileNotFoundError as error:
             raise self.damaged("the file is missing") from error
+        except NotAFileError as error:
+            raise self.damaged("it is not a regular file") from error
         except OSError as error:
             raise storage_error(error, self.path) from error
         except (ValueError, RecursionError) as error:
             raise self.damaged("it is not valid JSON") from error
         if not isinstance(data, dict):
             raise self.damaged("it is not a JSON object")
+        return data
+
+    def _bytes(self) -> bytes:
+        with open_plain(self.path) as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise self.damaged("it is far larger than such a file can be")
         return data
 
     def damaged(self, what: str) -> DamagedError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from titans_cli.errors import DamagedError, IncompatibleError
-from titans_cli.store.files import FILE_MODE, atomic_write, storage_error
+from titans_cli.store.files import FILE_MODE, NotAFileError, atomic_write, open_plain, storage_error
 from titans_cli.store.manifest import FORMAT
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def split_snapshots(path: Path) -> Iterator[list[bytes]]:
     Raises DamagedError, StorageError; whoever knows the cells' checksums compares them.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             described, metadata, base = _open_header(path, file)
             cells: dict[str, dict[str, Any]] = {}
             for name, description in described.items():
@@ -168,6 +168,8 @@ def split_snapshots(path: Path) -> Iterator[list[bytes]]:
                     "payload_sha256": hashlib.sha256(payload).hexdigest(),
                 }
                 yield [_header({name: _moved(d, -begin) for name, d in cells[place].items()}, own), payload]
+    except NotAFileError as error:
+        raise _damaged(path, "it is not a regular file") from error
     except OSError as error:
         raise storage_error(error, path) from error
 
@@ -205,13 +207,15 @@ def _open_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, 
 def _read(path: Path, expected_sha256: str | None) -> bytes:
     """The whole file."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             size = os.fstat(file.fileno()).st_size
             _open_header(path, file)
             file.seek(0)
             data = file.read(size + 1)
     except FileNotFoundError:
         raise
+    except NotAFileError as error:
+        raise _damaged(path, "it is not a regular file") from error
     except OSError as error:
         raise storage_error(error, path) from error
     if len(data) != size:
