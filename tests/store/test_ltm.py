@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,3 +187,22 @@ def test_an_entry_is_removed_even_when_it_is_damaged(tmp_path: Path) -> None:
     assert list((tmp_path / "ltm").iterdir()) == []
     with pytest.raises(NotFoundError):
         memories.show("chem")
+
+
+def test_an_entry_whose_rows_refer_to_nothing_starts_no_session(tmp_path: Path) -> None:
+    """Even if somebody made its checksums fit."""
+    LongTermMemory(Home(tmp_path)).promote(learned(tmp_path), "chem")
+    kept = tmp_path / "ltm" / "chem"
+    database = kept / "episodes.sqlite"
+    database.chmod(0o600)
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("DELETE FROM sources")
+        db.commit()
+    entry = json.loads((kept / "entry.json").read_text())
+    entry["episodes_sha256"] = hashlib.sha256(database.read_bytes()).hexdigest()
+    del entry["checksum"]
+    (kept / "entry.json").chmod(0o600)
+    (kept / "entry.json").write_text(json.dumps(entry))
+    with pytest.raises(DamagedError, match="refers to one that is missing"):
+        LongTermMemory(Home(tmp_path)).start_session("chem", "fresh")
+    assert Home(tmp_path).session_names() == ["papers"]

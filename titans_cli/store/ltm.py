@@ -228,7 +228,9 @@ class LongTermMemory:
             _copy_checked(kept / DATABASE, folder / DATABASE, entry.episodes_sha256)
             text = f"started from the LTM entry {entry.name}"
             started = Episode(0, utc_now(), "started", text, {"entry": entry.name, "entry_id": entry.id})
-            with Episodes.open(folder / DATABASE, readonly=False) as episodes:
+            with Episodes.open(folder / DATABASE, readonly=False, check=True) as episodes:
+                episodes.check_schema()
+                episodes.check()  # rows that refer to nothing would fail only later, as if they were our own mistake
                 episodes.begin([started, *events], origin=f"ltm:{entry.name}", numbered=True)
                 for snapshot, parts in _cells(kept, episodes):
                     atomic_write(snapshot_path(folder / SNAPSHOTS, snapshot.number), parts)
