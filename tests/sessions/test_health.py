@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.pdfmaker import build_pdf, garbled_page, text_page
 from tests.sessions.samples import (
     LONG,
     file_hashes,
@@ -22,7 +23,7 @@ from tests.sessions.samples import (
     write_document,
     write_documents,
 )
-from titans_cli.errors import DamagedError, LockedError
+from titans_cli.errors import DamagedError, Interrupted, LockedError
 from titans_cli.model.engine import Engine
 from titans_cli.sessions import health
 from titans_cli.sessions.health import check_session, repair_session
@@ -82,11 +83,20 @@ CELLS: dict[str, Damage] = {
 TEXTS: dict[str, Damage] = {
     "page": sql("UPDATE pages SET text = replace(text, 'a', 'b') WHERE source_id = 2"),
     "no page": sql("DELETE FROM pages WHERE source_id = 2"),
+    "title": sql("UPDATE sources SET title = 'Another' WHERE id = 2"),
+}
+# What is damaged follows from the pages, which are sound.
+FOLLOWING: dict[str, Damage] = {
     "block": sql("UPDATE blocks SET text = 'something else' WHERE source_id = 2 AND ordinal = 3"),
     "no block": sql("DELETE FROM blocks WHERE source_id = 2 AND ordinal = 3"),
     "vector": sql("UPDATE landmarks SET vector = zeroblob(64) WHERE block_id = (SELECT max(id) - 9 FROM blocks)"),
-    "title": sql("UPDATE sources SET title = 'Another' WHERE id = 2"),
+    "shorter vector": sql("UPDATE landmarks SET vector = x'00' WHERE block_id = (SELECT max(id) - 9 FROM blocks)"),
     "landmark": sql("DELETE FROM landmarks WHERE block_id IN (SELECT id FROM blocks WHERE source_id = 2 LIMIT 1)"),
+    "surprise": sql("UPDATE blocks SET surprise = 7.5 WHERE source_id = 2 AND ordinal = 3"),
+    "block and cell": sql(
+        "UPDATE blocks SET text = 'something else' WHERE source_id = 2 AND ordinal = 3",
+        "UPDATE snapshots SET sha256 = 'x' WHERE source_id = 2 AND cell = 0",
+    ),
 }
 
 
@@ -142,6 +152,49 @@ def test_a_document_whose_text_is_damaged_is_found_and_forgotten_and_said_to_be_
     assert check_session(home, "papers", replay=True).findings == ()
     with store.episodes() as episodes:
         assert len(episodes.sources()) == 3
+
+
+@pytest.mark.parametrize("damage", FOLLOWING.values(), ids=FOLLOWING)
+def test_what_follows_from_a_documents_pages_is_made_anew_and_the_document_stays(
+    home: Home, store: SessionStore, damage: Damage
+) -> None:
+    before = memory_of(store), retained(store)
+    damage(store.folder)
+    findings = check_session(home, "papers").findings
+    assert "text" in {f.kind for f in findings}
+    preview = repair_session(home, "papers", dry_run=True)
+    assert check_session(home, "papers").findings == findings
+    done = repair_session(home, "papers")
+    assert (preview.relearned, preview.lost, done.lost) == (done.relearned, (), ())
+    assert len(done.relearned) == 1
+    assert (memory_of(store), retained(store)) == before
+    assert check_session(home, "papers", replay=True).findings == ()
+
+
+def test_a_document_that_is_not_fully_read_has_a_checksum_too(home: Home, store: SessionStore, tmp_path: Path) -> None:
+    path = write_document(tmp_path / "unfinished.txt", sentences=LONG, seed=9)
+    with pytest.raises(Interrupted):
+        read_into(home, "papers", [path], stop=lambda: True)
+    assert check_session(home, "papers", read_data=True).findings == ()
+    sql("UPDATE sources SET title = 'Another' WHERE id = 4")(store.folder)
+    (finding,) = check_session(home, "papers").findings
+    assert (finding.kind, finding.subject) == ("text", str(path))
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE meta SET value = '{}' WHERE key = 'session'", "DELETE FROM meta WHERE key = 'session'"]
+)
+def test_the_databases_copy_of_session_json_is_looked_at_and_made_anew(
+    home: Home, store: SessionStore, change: str
+) -> None:
+    sql(change)(store.folder)
+    (finding,) = check_session(home, "papers").findings
+    assert (finding.kind, "titans session repair papers" in finding.hint) == ("session", True)
+    assert repair_session(home, "papers").session_file
+    assert check_session(home, "papers").findings == ()
+    (store.folder / "session.json").unlink()
+    assert repair_session(home, "papers").session_file
+    assert open_session(home, "papers").info == store.info
 
 
 def test_a_replay_finds_a_cell_that_is_whole_and_wrong(home: Home, store: SessionStore, tiny_engine: Engine) -> None:
@@ -276,3 +329,17 @@ def test_a_fork_reads_on_like_the_session_it_came_from(home: Home, store: Sessio
     pairs = zip(open_session(home, "papers").cells(), open_session(home, "fork").cells(), strict=True)
     assert all(torch.equal(a[name], b[name]) for (_, a), (_, b) in pairs for name in a)
     assert check_session(home, "fork", replay=True).findings == ()
+
+
+def test_a_document_with_a_page_that_could_not_be_read_is_sound(
+    home: Home, tmp_path: Path, store: SessionStore
+) -> None:
+    """Its other pages keep their numbers; repair must not forget it."""
+    path = tmp_path / "gap.pdf"
+    path.write_bytes(build_pdf([garbled_page(), text_page("What the second page says.")]))
+    read_into(home, "papers", [path])
+    with open_session(home, "papers").episodes() as episodes:
+        assert [(s.display, s.pages) for s in episodes.sources()][-1] == (str(path), 1)
+        assert [page.number for page in episodes.pages(4)] == [2]
+    assert check_session(home, "papers", read_data=True, replay=True).findings == ()
+    assert repair_session(home, "papers").lost == ()

@@ -72,9 +72,9 @@ def repaired(r: Repaired, output: Output) -> None:
         document("repaired", r)
         return
     would = "" if r.done else "would be "
-    lines = [f"session.json {would}restored"] if r.session_file else []
+    lines = [f"session.json or its copy in the database {would}restored"] if r.session_file else []
     lines += [f"word indexes and positions {would}made anew"] if r.indexes else []
-    lines += [f"{s.display}: {would}learned anew from the retained text, nothing lost" for s in r.relearned]
+    lines += [f"{s.display}: {would}made anew from the retained text, nothing lost" for s in r.relearned]
     lines += [f"{s.display}: {would}forgotten, its text is damaged; then: titans ingest {s.display}" for s in r.lost]
     for line in [] if output.quiet else lines or [f"session {r.session} needs no repair"]:
         out(line)

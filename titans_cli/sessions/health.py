@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError
-from titans_cli.records import SessionInfo, SourceRecord
+from titans_cli.records import Block, SessionInfo, SourceRecord
 from titans_cli.sessions.traces import events_about
-from titans_cli.store import Cell, Episodes, Finding, Home, SessionStore, findings_of, restore_session_file
+from titans_cli.store import (
+    Cell,
+    Episodes,
+    Finding,
+    Home,
+    SessionStore,
+    copy_is_sound,
+    findings_of,
+    keep_copy,
+    restore_session_file,
+)
 
 if TYPE_CHECKING:
     from titans_cli.model.engine import Engine
@@ -34,7 +44,7 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Repaired:
     session: str
-    session_file: bool  # session.json was restored from the copy in the database
+    session_file: bool  # session.json was restored from its copy in the database, or the copy from it
     indexes: bool  # word indexes and positions were made anew; rows that referred to nothing, damaged events dropped
     relearned: tuple[SourceRecord, ...]  # documents whose cells were learned anew: nothing is lost
     lost: tuple[SourceRecord, ...]  # documents whose text was damaged: forgotten
@@ -60,6 +70,9 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
     try:
         found += _look(home, name, read_data=read_data or replay)
         with Episodes.open(folder / DATABASE) as episodes, episodes.frozen():
+            if info is not None and not copy_is_sound(info, episodes):
+                what = "its copy in the database is not what session.json says"
+                found.append(Finding("session", name, what, f"Copy it anew: titans session repair {name}"))
             documents, cells = len(episodes.sources()), len(episodes.snapshots())
             if replay and info is not None:
                 found += _replay(info, episodes, {f.source_id for f in found})
@@ -138,20 +151,28 @@ def repair_session(
         return Repaired(name, session_file, False, (), (), not dry_run)
     with store.writer(timeout=retry_lock, command="repair") as episodes:
         episodes.check_schema()  # tables that are not ours cannot be mended
+        if not copy_is_sound(store.info, episodes):
+            session_file = True
+            if not dry_run:
+                keep_copy(store.info, episodes)
         found = list(findings_of(name, store.folder / SNAPSHOTS, episodes, read_data=True))
         indexes = _index_is_damaged(episodes) or any(f.kind == "database" for f in found)
         if indexes and not dry_run:
             episodes.mend()
             episodes.check()
-        lost_ids = {f.source_id for f in found if f.kind == "text"}
-        cell_ids = {f.source_id for f in found if f.kind == "cell"} - lost_ids
-        lost = [s for s in episodes.sources() if s.id in lost_ids]
-        relearned = [s for s in episodes.sources() if s.id in cell_ids]
+        text_ids = {f.source_id for f in found if f.kind == "text"}
+        cell_ids = {f.source_id for f in found if f.kind == "cell"}
+        unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids]
+        if not unsound:
+            return Repaired(name, session_file, indexes, (), (), not dry_run)
+        if engine is None:
+            from titans_cli.sessions.engines import engine_of
+
+            engine = engine_of(store.info)
+        lost = [s for s in unsound if s.id in text_ids and not _restore(engine, s, episodes, dry_run)]
+        relearned = [s for s in unsound if s not in lost and s.id in cell_ids]
         if not dry_run:
             for source in relearned:
-                from titans_cli.sessions.engines import engine_of
-
-                engine = engine or engine_of(store.info)
                 made = _learn(engine, source, episodes)
                 if made is None:
                     lost.append(source)
@@ -160,8 +181,20 @@ def repair_session(
                 store.commit(source, cells=made)
             if lost:
                 store.forget([s.id for s in lost], events_about(episodes, lost))
-        kept = tuple(s for s in relearned if s not in lost)
+        kept = tuple(s for s in unsound if s not in lost)
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
+
+
+def _restore(engine: Engine, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
+    """Make blocks, surprises and landmarks of a document anew from its pages; whether it then is what was written."""
+    from titans_cli.sessions.ingest import block_of
+    from titans_cli.sessions.learning import learn
+
+    blocks, landmarks = list[Block](), list[bytes]()
+    for part in learn(engine, engine.segments(episodes.pages(source.id))[: source.blocks_done]):
+        blocks += [block_of(segment, 0, s) for segment, s in zip(part.segments, part.surprise, strict=True)]
+        landmarks += part.landmarks
+    return episodes.restore_blocks(source.id, blocks, landmarks, dry_run=dry_run)
 
 
 def _index_is_damaged(episodes: Episodes) -> bool:

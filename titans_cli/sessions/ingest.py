@@ -288,7 +288,7 @@ class Ingestion:
         for part in learned:
             surprises += part.surprise
             for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):
-                batch.blocks.append(_block(segment, position, surprise))
+                batch.blocks.append(block_of(segment, position, surprise))
                 batch.landmarks.append(vector)
                 position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
@@ -362,7 +362,7 @@ class _Uncommitted:
     refused: list[str] = field(default_factory=list)
 
 
-def _block(segment: Segment, position: int, surprise: float) -> Block:
+def block_of(segment: Segment, position: int, surprise: float) -> Block:
     return Block(
         0,
         0,

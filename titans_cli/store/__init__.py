@@ -4,7 +4,7 @@ Everything on disk is owned here; tensors are opaque. Importing this imports no 
 """
 
 from titans_cli.store.archive import Export, export_session, fork_session, import_session
-from titans_cli.store.check import Finding, findings_of, restore_session_file
+from titans_cli.store.check import Finding, copy_is_sound, findings_of, keep_copy, restore_session_file
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import WriterLock, utc_now
@@ -24,11 +24,13 @@ __all__ = [
     "SessionList",
     "SessionStore",
     "WriterLock",
+    "copy_is_sound",
     "discard",
     "export_session",
     "findings_of",
     "fork_session",
     "import_session",
+    "keep_copy",
     "restore_session_file",
     "utc_now",
     "validate_name",

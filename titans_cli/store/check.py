@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from titans_cli.errors import DamagedError, StorageError
-from titans_cli.records import SourceRecord
+from titans_cli.errors import DamagedError, IncompatibleError, StorageError
+from titans_cli.records import SessionInfo, SourceRecord
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import sha256_of, storage_errors
 from titans_cli.store.home import Home
 from titans_cli.store.locks import WriterLock
-from titans_cli.store.manifest import read_session, write_session
+from titans_cli.store.manifest import read_session, session_text, write_session
 from titans_cli.store.queries import DIGEST
 from titans_cli.store.session import DATABASE, SESSION_META
 from titans_cli.store.snapshots import snapshot_path
@@ -25,7 +25,7 @@ CELL, TEXT, ROWS = "cell", "text", "database"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`kind`: "session", "database", "cell" (all can be put right), or "text" (its document is lost)."""
+    """`kind`: "session", "database", "cell" (all can be put right), or "text" (lost if its pages are)."""
 
     kind: str
     subject: str
@@ -55,6 +55,20 @@ def restore_session_file(home: Home, name: str, *, dry_run: bool = False, timeou
     return False
 
 
+def copy_is_sound(info: SessionInfo, episodes: Episodes) -> bool:
+    """Whether the database's copy of `session.json` says what the file says: it may be needed one day."""
+    kept = episodes.meta(SESSION_META)
+    try:
+        return kept is not None and read_session(episodes.path.parent, kept) == info
+    except (DamagedError, IncompatibleError):
+        return False
+
+
+def keep_copy(info: SessionInfo, episodes: Episodes) -> None:
+    """Copy what `session.json` says into the database."""
+    episodes.set_meta(SESSION_META, session_text(info))
+
+
 def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data: bool) -> Iterator[Finding]:
     """All that does not fit, document by document. `read_data`: read the cells' files, not only look at their sizes."""
     for event in episodes.damaged_events():
@@ -63,7 +77,10 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
     position = 0
     for source in episodes.sources():
         for what in _text_problems(source, episodes):
-            hint = f"titans session repair {session} forgets the document; then read it again: titans ingest"
+            hint = (
+                f"titans session repair {session} makes anew what its pages tell; if they are damaged, it forgets the"
+                " document: then read it again, titans ingest"
+            )
             yield Finding(TEXT, source.display, what, hint, source.id)
         for block in episodes.blocks_of(source.id):
             if block.position != position:
@@ -87,7 +104,7 @@ def _text_problems(source: SourceRecord, episodes: Episodes) -> list[str]:
 def _text_misfits(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
     pages = {page.number: page.text for page in episodes.pages(source.id)}
     blocks = episodes.blocks_of(source.id)
-    if sorted(pages) != list(range(1, source.pages + 1)):
+    if len(pages) != source.pages:  # numbers may be missing: pages that could not be read were left out
         yield f"{len(pages)} of its {source.pages} pages are there"
     if [b.index for b in blocks] != list(range(source.blocks_done)) or source.blocks_done > source.blocks_total:
         yield f"{len(blocks)} segments are there, and {source.blocks_done} should be"
@@ -96,8 +113,7 @@ def _text_misfits(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
     for block in blocks:
         if pages.get(block.page, "")[block.start : block.end] != block.text:
             yield f"segment {block.index} is not what stands on page {block.page}"
-    marked = set(episodes.landmarks()[0])
-    if any(b.id in marked for b in blocks) and not all(b.id in marked for b in blocks):
+    if episodes.landmarks_of(source.id) not in (0, len(blocks)):
         yield "some of its segments have no landmark"
 
 

@@ -7,6 +7,7 @@ after the other, so that a run that was killed and repeated gets the same ones.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,10 @@ from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
 from titans_cli.store.queries import BLOCK, DIGEST, EVENT_DIGEST, SNAPSHOT, SOURCE, UNCLEAN, Queries, marks
+
+
+class _UndoneError(Exception):
+    """Leaves a transaction so that nothing of it happened."""
 
 
 class Episodes(Queries):
@@ -67,8 +72,7 @@ class Episodes(Queries):
             self._put_blocks(source.id, blocks, landmarks)
             self._put_events(events)
             self._put_snapshots(source.id, snapshots)
-            if source.complete:
-                self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
+            self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
         return source
 
     def _put_source(self, source: SourceRecord) -> int:
@@ -82,15 +86,18 @@ class Episodes(Queries):
             raise ValueError(f"there is no source {source.id}")
         return source.id
 
-    def _put_blocks(self, source_id: int, blocks: Sequence[Block], landmarks: Sequence[bytes]) -> None:
+    def _put_blocks(
+        self, source_id: int, blocks: Sequence[Block], landmarks: Sequence[bytes], first: int | None = None
+    ) -> None:
+        """`first`: the id of the document's first block, if ids are not to be handed out anew."""
         known = self._one("SELECT length(vector) FROM landmarks LIMIT 1")
         sizes = {len(vector) for vector in landmarks} | ({known} if known is not None and landmarks else set())
         if len(sizes) > 1 or any(size == 0 or size % 4 for size in sizes):
             raise ValueError(f"landmark vectors of {sorted(sizes)} bytes: all must be float32 and equally long")
         for index, b in enumerate(blocks):
-            names = BLOCK.removeprefix("id, ")
-            values = (source_id, b.index, b.page, b.start, b.end, b.text, b.tokens, b.position, b.surprise)
-            block_id = self._db.execute(f"INSERT INTO blocks ({names}) VALUES ({marks(9)})", values).lastrowid
+            known_id = None if first is None else first + b.index
+            values = (known_id, source_id, b.index, b.page, b.start, b.end, b.text, b.tokens, b.position, b.surprise)
+            block_id = self._db.execute(f"INSERT INTO blocks ({BLOCK}) VALUES ({marks(10)})", values).lastrowid
             if landmarks:
                 vector = bytes(landmarks[index])
                 self._db.execute("INSERT INTO landmarks (block_id, vector) VALUES (?, ?)", (block_id, vector))
@@ -178,6 +185,30 @@ class Episodes(Queries):
         """Be rid of a document's cells and keep its text: they are about to be learned anew."""
         with self._transaction():
             self._db.execute("DELETE FROM snapshots WHERE source_id = ?", (source_id,))
+
+    def restore_blocks(
+        self, source_id: int, blocks: Sequence[Block], landmarks: Sequence[bytes], *, dry_run: bool = False
+    ) -> bool:
+        """Put a document's blocks as its pages make them in the place of damaged ones; True if with them all that is
+        retained of it is, bit for bit, what was written. Otherwise, and in a dry run, nothing changes."""
+        firsts = {block_id - ordinal for block_id, ordinal in self._block_ids(source_id)}
+        if len(firsts) != 1:
+            return False  # nothing says which ids they had
+        try:
+            with self._transaction():
+                self._rebuild_index()  # before any block goes: its words, as they stand, must be what the index has
+                self._db.execute("DELETE FROM blocks WHERE source_id = ?", (source_id,))
+                self._db.execute("DELETE FROM landmarks WHERE block_id NOT IN (SELECT id FROM blocks)")
+                self._put_blocks(source_id, blocks, landmarks, firsts.pop())
+                self._move_up()
+                fits = self.digest_of(source_id) == self.meta(f"{DIGEST}{source_id}")
+                if dry_run or not fits:
+                    raise _UndoneError
+        except _UndoneError:
+            return fits
+        except (ValueError, sqlite3.IntegrityError):  # other landmarks have another length; an id is another block's
+            return False
+        return True
 
     def mend(self) -> None:
         """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words.

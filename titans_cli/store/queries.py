@@ -156,6 +156,16 @@ class Queries:
         sql = f"SELECT rowid, -bm25({table}) AS score FROM {table} WHERE {table} MATCH ? ORDER BY score DESC, rowid"
         return [(int(i), float(score)) for i, score in self._rows(f"{sql} LIMIT ?", (query, limit))]
 
+    def _block_ids(self, source_id: int) -> list[tuple[int, int]]:
+        """Id and place in the document."""
+        rows = self._rows("SELECT id, ordinal FROM blocks WHERE source_id = ?", (source_id,))
+        return [(int(i), int(ordinal)) for i, ordinal in rows]
+
+    def landmarks_of(self, source_id: int) -> int:
+        """How many blocks of a document have a landmark."""
+        sql = "SELECT count(*) FROM blocks JOIN landmarks ON block_id = id WHERE source_id = ?"
+        return int(self._one(sql, (source_id,)))
+
     def landmarks(self) -> tuple[list[int], int, bytes]:
         """Block ids, the dimension, and the vectors one after the other: little-endian float32, row by row."""
         rows = self._rows("SELECT block_id, vector FROM landmarks ORDER BY block_id")
