@@ -14,7 +14,7 @@ import threading  # noqa: F401 - imported before any fork, as filelock does
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -164,6 +164,7 @@ def entry_state(home: Path) -> State:
     return {
         "memory": entry.memory_sha256,
         "sources": [dict(source) for source in entry.sources],
+        "probes": [[probe.get("name"), probe.get("passed"), probe.get("figure")] for probe in entry.probes],
         **{f"kept {name}": rows for name, rows in tables(home / "ltm" / ENTRY / DATABASE).items()},
         "session": [store.info.state, store.info.promoted_to],
         "files": sorted(p.name for p in store.folder.iterdir() if not p.name.startswith("lock")),
@@ -273,7 +274,7 @@ class World:
         run_or_fail(lambda: self.start(base, paths=paths))
 
         def run_(home: Path) -> None:
-            LongTermMemory(Home(home)).promote(SessionStore.open(Home(home), SESSION), ENTRY)
+            titans(home, "session", "promote", SESSION, "--as", ENTRY, "--yes")  # with its gate
 
         return Operation("promote", base, run_, entry_state)
 
@@ -298,6 +299,17 @@ class World:
 
             run_or_fail(make)
         return file
+
+
+def titans(home: Path, *argv: str) -> None:
+    """A command line, in this process, without a word; its errors are raised, not told. Only for a child."""
+    import typer
+
+    from titans_cli.cli.app import app
+
+    os.environ["TITANS_HOME"] = str(home)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):  # noqa: PTH123
+        typer.main.get_command(app).main(args=list(argv), prog_name="titans", standalone_mode=False)
 
 
 def copy_home(base: Path, home: Path) -> Path:

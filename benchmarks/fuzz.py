@@ -38,7 +38,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # before they are imported: threads and forks do not mix
 
@@ -52,10 +52,11 @@ from titans_cli.readers import Limits
 from titans_cli.sessions import ingest
 from titans_cli.store import Home, LongTermMemory, SessionStore, export_session
 
-LIMITS = Limits(seconds_per_page=4, seconds=20, memory_bytes=512 << 20, max_text_chars=40_000_000)
+LIMITS = Limits(seconds_per_page=4, seconds=20, memory_bytes=512 << 20, max_text_chars=10_000_000)
 STOP_S = 10.0  # of reading; then SIGTERM, as an impatient person would
 HUNG_S = 150.0  # for one command
 BOUND_MB = 1200
+RUNAWAY = 8 << 30  # bytes of address space; a process that wants more is stopped before the machine suffers
 CODES = {0, 130, 143, *(error.exit_code for error in vars(errors).values() if isinstance(error, type))}
 REASONS = {error.kind for error in (errors.ReadError, *errors.ReadError.__subclasses__())}
 BAD = ("crashed", "unsound", "hung", "memory")
@@ -117,6 +118,7 @@ def _be_child(folder: Path, told: Path, commands: Sequence[tuple[str, ...]], std
         os.setsid()  # with its parsers, so that none outlives it
         os.chdir(folder)
         os.environ["TITANS_HOME"] = str(folder / "home")
+        resource.setrlimit(resource.RLIMIT_AS, (RUNAWAY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but where a command wants it
         ingest.How = partial(ingest.How, limits=LIMITS)  # type: ignore[assignment,misc]
         with told.open("a") as file:
@@ -291,22 +293,22 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     names = [f"file-{n}" for n in range(options.files)] + [f"home-{n}" for n in range(options.homes)]
+    random.Random(options.seed).shuffle(names)  # a run that is cut short has met a bit of everything
     report = Report("fuzz", {"seed": options.seed, "bound_mb": BOUND_MB, "hung_s": HUNG_S, "limits": asdict(LIMITS)})
     counts: Counter[str] = Counter()
     begun, peak = time.monotonic(), 0.0
     with tempfile.TemporaryDirectory(prefix="titans-fuzz-") as folder:
         bench = Bench.make(Path(folder))
-        for name in [options.only] if options.only else names:
+        for done, name in enumerate([options.only] if options.only else names, start=1):
             kind = name.partition("-")[0]
-            started = time.monotonic()
             one = try_file if kind == "file" else try_home
             how, verdict, ended, why = one(bench, random.Random(f"{options.seed} {name}"))
             counts.update((f"{kind}s", f"{kind}s.{verdict}"))
             peak = max(peak, ended.peak_mb)
             if verdict in BAD or options.only:
                 print(f"{name}: {verdict}: {how}: {why}", file=sys.stderr, flush=True)
-            if os.environ.get("FUZZ_SLOW") and time.monotonic() - started > float(os.environ["FUZZ_SLOW"]):
-                print(f"{name}: {time.monotonic() - started:.1f} s {ended.peak_mb:.0f} MB: {how}", file=sys.stderr, flush=True)
+            if done % 100 == 0:
+                print(f"{done} trials: {dict(counts)}, peak {peak:.0f} MB", file=sys.stderr, flush=True)
             if options.only:
                 tell(ended.said)
         make_removable(Path(folder))
@@ -321,7 +323,9 @@ def main() -> int:
 
 def tell(said: Sequence[Said]) -> None:
     for one in said:
-        print(f"$ titans {' '.join(one.argv)}\n{one.out[:3000]}{one.err[:3000]}{one.crash}[{one.code}]", file=sys.stderr)
+        print(
+            f"$ titans {' '.join(one.argv)}\n{one.out[:3000]}{one.err[:3000]}{one.crash}[{one.code}]", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

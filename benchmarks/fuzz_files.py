@@ -25,7 +25,7 @@ ENCODINGS += ("shift_jis", "gb18030", "big5", "utf-7", "cp037", "iso2022_jp", "h
 SUFFIXES = (".pdf", ".html", ".md", ".txt", ".htm", ".log", ".PDF", ".text")
 CHARSETS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined", "rot13", "hex", "zlib")
 CHARSETS += ("utf_8_sig", "utf-16", "mbcs", "cp437", "base64", "hz", "x" * 39, "../../etc/passwd")
-BIG = 100_000_000  # bytes
+BIG, FULL = 100_000_000, 9_900_000  # bytes: more than the limits allow, and just as much
 
 
 @cache
@@ -199,12 +199,43 @@ def text_trouble(rng: random.Random) -> Made:
     n = rng.choice((1000, 30_000, 300_000))
     piece = rng.choice(
         (
-            *("*", "_", "**a", "[", "[a](", "![", "`", "``a", "> ", "# ", "- ", "|a", "~~", "<a ", "\\", "[^1]: ", "---\n"),
+            *(
+                "*",
+                "_",
+                "**a",
+                "[",
+                "[a](",
+                "![",
+                "`",
+                "``a",
+                "> ",
+                "# ",
+                "- ",
+                "|a",
+                "~~",
+                "<a ",
+                "\\",
+                "[^1]: ",
+                "---\n",
+            ),
             *("1. ", "    ", "\n", "\n ", ". ", "...", "?!", "a.b.", "J. ", "A-\n", "a ", "1", "é", "´e", "\u0301"),
-            *("A B C D E F ", "\u200d", "\ufdfa", "\u202e", "😀", "<!--", "a\n\n", "- \n", "|-|-\n", "=\n", "Fig. ", "''"),
+            *(
+                "A B C D E F ",
+                "\u200d",
+                "\ufdfa",
+                "\u202e",
+                "😀",
+                "<!--",
+                "a\n\n",
+                "- \n",
+                "|-|-\n",
+                "=\n",
+                "Fig. ",
+                "''",
+            ),
         )
     )
-    data = (piece * n)[: 3_000_000].encode()
+    data = (piece * n)[:3_000_000].encode()
     wrapped = rng.choice((data, b"A line of words.\n\n" + data + b"\n\nThe end of it.", data + b"\n" + data))
     return f"{piece!r} x {n}", rng.choice(("a.md", "a.txt")), wrapped
 
@@ -232,7 +263,9 @@ def stream(data: bytes, entries: bytes = b"") -> bytes:
 
 
 CATALOG, TREE = b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>"
-PAGE = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 842] /Resources << /Font << /F1 5 0 R >> %s >> /Contents 4 0 R >>"
+PAGE = (
+    b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 842] /Resources << /Font << /F1 5 0 R >> %s >> /Contents 4 0 R >>"
+)
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica %s >>"
 SHOWN = b"BT /F1 11 Tf 72 700 Td (A word and another.) Tj ET "
 
@@ -243,16 +276,23 @@ def pdf_trouble(rng: random.Random) -> Made:
     plain = stream(SHOWN)
     form = b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 6 0 R /Y 7 0 R >> >>"
     ranges = b"1 beginbfrange\n<0000> <%s> <0000>\nendbfrange\n" % rng.choice((b"FFFF", b"FFFFFFFF", b"FFFFFF"))
-    cid = b"/Encoding /Identity-H /ToUnicode 6 0 R /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /W [0 %s 500] >>]"
+    cid = b"/Encoding /Identity-H /ToUnicode 6 0 R"
+    cid += b" /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /W [0 %s 500] >>]"
     made: dict[str, Callable[[], bytes]] = {
         "kids loop": lambda: pdf_of(CATALOG, b"<< /Type /Pages /Count 9 /Kids [2 0 R 2 0 R 2 0 R] >>"),
         "kids ladder": lambda: pdf_of(
-            CATALOG, *(b"<< /Type /Pages /Count 2 /Kids [%d 0 R %d 0 R] >>" % (i + 3, i + 3) for i in range(40)), PAGE % b""
+            CATALOG,
+            *(b"<< /Type /Pages /Count 2 /Kids [%d 0 R %d 0 R] >>" % (i + 3, i + 3) for i in range(40)),
+            PAGE % b"",
         ),
-        "parent loop": lambda: pdf_of(CATALOG, b"<< /Type /Pages /Parent 2 0 R /Count 1 /Kids [3 0 R] >>", PAGE % b"", plain),
+        "parent loop": lambda: pdf_of(
+            CATALOG, b"<< /Type /Pages /Parent 2 0 R /Count 1 /Kids [3 0 R] >>", PAGE % b"", plain
+        ),
         "contents loop": lambda: pdf_of(CATALOG, TREE, PAGE % b"", b"[4 0 R 4 0 R]", FONT % b""),
         "object is itself": lambda: pdf_of(b"1 0 R", TREE, PAGE % b"", b"4 0 R", b"5 0 R"),
-        "count": lambda: pdf_of(CATALOG, b"<< /Type /Pages /Count %s /Kids [3 0 R] >>" % huge, PAGE % b"", plain, FONT % b""),
+        "count": lambda: pdf_of(
+            CATALOG, b"<< /Type /Pages /Count %s /Kids [3 0 R] >>" % huge, PAGE % b"", plain, FONT % b""
+        ),
         "length": lambda: pdf_of(
             CATALOG, TREE, PAGE % b"", b"<< /Length %s >>\nstream\n%s\nendstream" % (huge, SHOWN), FONT % b""
         ),
@@ -260,7 +300,9 @@ def pdf_trouble(rng: random.Random) -> Made:
             CATALOG, b"<< /Type /Pages /Count %d /Kids [%s] >>" % (n, b"3 0 R " * n), PAGE % b"", plain, FONT % b""
         ),
         "size": lambda: pdf_of(CATALOG, TREE, PAGE % b"", plain, FONT % b"", trailer=b"/Root 1 0 R /Size " + huge),
-        "prev": lambda: pdf_of(CATALOG, TREE, PAGE % b"", plain, FONT % b"", trailer=b"/Root 1 0 R /Prev 9 /Prev " + huge),
+        "prev": lambda: pdf_of(
+            CATALOG, TREE, PAGE % b"", plain, FONT % b"", trailer=b"/Root 1 0 R /Prev 9 /Prev " + huge
+        ),
         "bomb": lambda: pdf_of(CATALOG, TREE, PAGE % b"", packed(b" " * (90 << 20), rng.choice((1, 2, 3))), FONT % b""),
         "bomb of words": lambda: pdf_of(CATALOG, TREE, PAGE % b"", packed(SHOWN * n, 2), FONT % b""),
         "run lengths": lambda: pdf_of(
@@ -285,7 +327,11 @@ def pdf_trouble(rng: random.Random) -> Made:
         ),
         "deep objects": lambda: pdf_of(CATALOG, TREE, PAGE % b"", plain, FONT % b"", b"[" * n, b"<</A " * n),
         "numbers": lambda: pdf_of(
-            CATALOG, TREE, PAGE % b"", stream(b"BT /F1 %s Tf %s %s Td [(a) %s (b)] TJ ET" % (huge, huge, huge, huge)), FONT % b""
+            CATALOG,
+            TREE,
+            PAGE % b"",
+            stream(b"BT /F1 %s Tf %s %s Td [(a) %s (b)] TJ ET" % (huge, huge, huge, huge)),
+            FONT % b"",
         ),
         "widths": lambda: pdf_of(
             *(CATALOG, TREE, PAGE % b"", plain, FONT % (b"/FirstChar 0 /LastChar %s /Widths [%s]" % (huge, b"1 " * n))),
@@ -295,19 +341,30 @@ def pdf_trouble(rng: random.Random) -> Made:
             *(FONT.replace(b"Type1", b"Type0") % (cid % huge), stream(ranges * rng.choice((1, 30)))),
         ),
         "differences": lambda: pdf_of(
-            *(CATALOG, TREE, PAGE % b"", plain, FONT % (b"/Encoding << /Differences [%s %s] >>" % (huge, b"/uni0041 " * n))),
+            *(
+                CATALOG,
+                TREE,
+                PAGE % b"",
+                plain,
+                FONT % (b"/Encoding << /Differences [%s %s] >>" % (huge, b"/uni0041 " * n)),
+            ),
         ),
         "image": lambda: pdf_of(
-            CATALOG, TREE, PAGE % b"", stream(b"BI /W %s /H %s /BPC 8 ID %s" % (huge, huge, b"x" * n) + SHOWN), FONT % b""
+            CATALOG,
+            TREE,
+            PAGE % b"",
+            stream(b"BI /W %s /H %s /BPC 8 ID %s" % (huge, huge, b"x" * n) + SHOWN),
+            FONT % b"",
         ),
         "texts": lambda: pdf_of(CATALOG, TREE, PAGE % b"", stream(SHOWN * n), FONT % b""),
         "boxes": lambda: pdf_of(CATALOG, TREE, (PAGE % b"").replace(b"612", huge), plain, FONT % b""),
         "encrypted": lambda: pdf_of(
             *(CATALOG, TREE, PAGE % b"", plain, FONT % b""),
-            trailer=b"/Root 1 0 R /Encrypt << /Filter /Standard /V %s /R 3 /O (a) /U (b) /P -4 /Length %s >> /ID [(a) (b)]"
+            trailer=b"/Root 1 0 R /ID [(a) (b)]"
+            b" /Encrypt << /Filter /Standard /V %s /R 3 /O (a) /U (b) /P -4 /Length %s >>"
             % (rng.choice((b"1", b"2", b"4", b"5", huge)), huge),
         ),
-    }  # fmt: skip
+    }
     how = rng.choice(list(made))
     data = made[how]()
     if rng.random() < 0.2:
@@ -320,9 +377,15 @@ def vast(rng: random.Random) -> Made:
     suffix = rng.choice((".txt", ".txt", ".md", ".html"))
     piece, size = rng.choice(
         (
-            *((b"a", BIG), (b"word ", BIG), ("é".encode("latin-1"), BIG), ("wörter ".encode("utf-16-le"), BIG), (b"\0", BIG)),
-            *((b"a", BIG // 3), (b"word ", BIG // 3), (b"Some words. ", BIG // 3), ("記憶".encode(), BIG)),
-            *((b"[a](b) ", BIG // 3), (b"*a* ", BIG // 3), (b"<b>a", BIG // 10), (b"1", BIG // 4), (b"a\n", BIG // 3)),
+            *(
+                (b"a", BIG),
+                (b"word ", BIG),
+                ("é".encode("latin-1"), BIG),
+                ("wörter ".encode("utf-16-le"), BIG),
+                (b"\0", BIG),
+            ),
+            *((b"a", FULL), (b"word ", FULL), (b"Some words. ", FULL), ("記憶".encode(), BIG)),
+            *((b"[a](b) ", FULL), (b"*a* ", FULL), (b"<b>a", FULL), (b"1", FULL), (b"a\n", FULL)),
         )
     )
     begin = b"\xff\xfe" if b"\0" in piece and len(piece) > 1 else b""

@@ -26,7 +26,22 @@ CANARY = "outside"  # a folder beside the home, which no command may change
 DATABASE = "episodes.sqlite"
 SCRAPS: tuple[Any, ...] = (None, True, -1, 0, 2**31, 2**63, 10**40, 1.5, float("inf"), float("nan"), "", "x" * 100_000)
 SCRAPS += ("../../../etc/passwd", "\ud800", "a\nb\x1b[31m", [], [[[]]], {}, {"a": {}}, [1], "\0", "/dev/zero", "é")
-VALUES: tuple[object, ...] = (None, -1, 0, 1, 2**63 - 1, -(2**63), 1.5, float("inf"), "", "x", "\0", "é" * 5000, b"", b"\xff\xfe")
+VALUES: tuple[object, ...] = (
+    None,
+    -1,
+    0,
+    1,
+    2**63 - 1,
+    -(2**63),
+    1.5,
+    float("inf"),
+    "",
+    "x",
+    "\0",
+    "é" * 5000,
+    b"",
+    b"\xff\xfe",
+)
 VALUES += ("2026-99-99T00:00:00Z", "{", "[" * 100_000, '{"a": 1e999}', b"\0" * 64, "../../x", "9" * 5000)
 
 # What can be spoilt, and which commands then meet it. Each may refuse; none may fall over.
@@ -47,7 +62,11 @@ ENTRY_COMMANDS = (
 )
 EXPORT_COMMANDS = (
     *(("session", "import", EXPORT, "--name", "fresh"), ("session", "list"), ("check", "fresh", "--read-data")),
-    *(("ask", "Which token is it?", "-s", "fresh"), ("check", "fresh", "--replay"), ("session", "repair", "fresh", "--yes")),
+    *(
+        ("ask", "Which token is it?", "-s", "fresh"),
+        ("check", "fresh", "--replay"),
+        ("session", "repair", "fresh", "--yes"),
+    ),
 )
 
 # ---------------------------------------------------------------- files
@@ -74,7 +93,9 @@ def put(path: Path, data: bytes) -> None:
 
 def misplace(path: Path, rng: random.Random) -> str:
     """Something else where the file was: nothing, another file, a folder, a link, a pipe."""
-    how = rng.choice(("gone", "empty", "other", "folder", "loop", "zero", "dangling", "outside", "pipe", "huge", "unreadable"))
+    how = rng.choice(
+        ("gone", "empty", "other", "folder", "loop", "zero", "dangling", "outside", "pipe", "huge", "unreadable")
+    )
     data = path.read_bytes()
     trial = trial_of(path)
     others = sorted(p for p in trial.rglob("*") if p.is_file() and not p.is_symlink() and p != path)
@@ -103,7 +124,12 @@ def clutter(folder: Path, rng: random.Random) -> str:
     name = rng.choice(
         (
             *(".tmp-x", ".new-x", ".gone-x", "lock", "lock.json", "session.json.bak", "current", "\udcff", "a\nb"),
-            *("99999999999999999999.safetensors", "00000001.safetensors", "00000000.safetensors", "episodes.sqlite-wal"),
+            *(
+                "99999999999999999999.safetensors",
+                "00000001.safetensors",
+                "00000000.safetensors",
+                "episodes.sqlite-wal",
+            ),
             *("episodes.sqlite-journal", "episodes.sqlite-shm", ".lock", "-n", "snapshots"),
         )
     )
@@ -167,14 +193,26 @@ def rows(path: Path, rng: random.Random) -> str:
         table = rng.choice(names)
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
         column = rng.choice(columns)
-        where = rng.choice(("", f" WHERE rowid = (SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {rng.randrange(3)})"))
+        where = rng.choice(
+            ("", f" WHERE rowid = (SELECT rowid FROM {table} ORDER BY rowid LIMIT 1 OFFSET {rng.randrange(3)})")
+        )
         changes = (
             *[f"UPDATE OR REPLACE {table} SET {column} = ?{where}"] * 6,
             *(f"DELETE FROM {table}{where}", f"INSERT INTO {table} SELECT * FROM {table} WHERE 0"),
             *(f"ALTER TABLE {table} RENAME COLUMN {column} TO other", f"DROP TABLE {table}"),
             f"CREATE TRIGGER t AFTER INSERT ON {table} BEGIN DELETE FROM pages; END",
-            *("PRAGMA user_version = 0", "PRAGMA user_version = 99", "PRAGMA user_version = -5", "PRAGMA page_size = 512"),
-            *("PRAGMA journal_mode = DELETE", "DROP TABLE blocks_fts", "DELETE FROM blocks_fts_data", "PRAGMA auto_vacuum = 1"),
+            *(
+                "PRAGMA user_version = 0",
+                "PRAGMA user_version = 99",
+                "PRAGMA user_version = -5",
+                "PRAGMA page_size = 512",
+            ),
+            *(
+                "PRAGMA journal_mode = DELETE",
+                "DROP TABLE blocks_fts",
+                "DELETE FROM blocks_fts_data",
+                "PRAGMA auto_vacuum = 1",
+            ),
             *("CREATE VIEW v AS SELECT * FROM pages", "INSERT INTO blocks_fts (rowid, text) VALUES (999, 'ghost')"),
             "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE pages (x)' WHERE name = 'pages'",
         )
@@ -215,7 +253,9 @@ def header(path: Path, rng: random.Random) -> str:
     if how == "deep":
         text = "[" * 300_000
     elif how == "many":
-        text = json.dumps(head | {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_000)})
+        text = json.dumps(
+            head | {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(20_000)}
+        )
     elif isinstance(head.get("__metadata__"), dict):
         head["__metadata__"]["payload_sha256"] = hashlib.sha256(payload).hexdigest()
         text = json.dumps(head)
@@ -241,7 +281,11 @@ def fit_rows(session: Path) -> None:
 
 def change(path: Path, rng: random.Random) -> str:
     """A change of a kind that fits the file."""
-    deeper: dict[str, Callable[[Path, random.Random], str]] = {".json": json_fields, ".sqlite": rows, ".safetensors": header}
+    deeper: dict[str, Callable[[Path, random.Random], str]] = {
+        ".json": json_fields,
+        ".sqlite": rows,
+        ".safetensors": header,
+    }
     ways = [tear, misplace, *([deeper[path.suffix]] * 3 if path.suffix in deeper else [])]
     return rng.choice(ways)(path, rng)
 
@@ -303,7 +347,9 @@ def spoil_export(home: Path, rng: random.Random) -> str:
     if how == "member":
         path = unpacked / name
         path.write_bytes(data)
-        kind = {"session.json": json_fields, DATABASE: rows}.get(name, header if name.endswith("tensors") else json_fields)
+        kind = {"session.json": json_fields, DATABASE: rows}.get(
+            name, header if name.endswith("tensors") else json_fields
+        )
         how = f"export: {kind(path, rng)}"
         members[at] = (name, path.read_bytes())
         if name == DATABASE and rng.random() < 0.5:
@@ -329,7 +375,9 @@ def spoil_export(home: Path, rng: random.Random) -> str:
     whole = bytearray(out.getvalue())
     if how == "size":
         block = 512 * rng.randrange(len(whole) // 512)
-        whole[block + 124 : block + 136] = rng.choice((b"77777777777\0", b"\x80" + b"\xff" * 11, b"-0000000001\0", b"zzz"))
+        whole[block + 124 : block + 136] = rng.choice(
+            (b"77777777777\0", b"\x80" + b"\xff" * 11, b"-0000000001\0", b"zzz")
+        )
     put(file, bytes(whole))
     return f"export: {how}"
 
@@ -338,6 +386,7 @@ KINDS = ((spoil_session, SESSION_COMMANDS), (spoil_entry, ENTRY_COMMANDS), (spoi
 
 
 def spoil(home: Path, rng: random.Random) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """Spoil something in `home`; how, and the commands that meet it."""
+    """Spoil something in `home`; how, and the commands that meet it: every other one, in their order."""
     chosen, commands = rng.choices(KINDS, (5, 2, 2))[0]
-    return chosen(home, rng), commands
+    kept = sorted(rng.sample(range(len(commands)), (len(commands) + 1) // 2))
+    return chosen(home, rng), tuple(commands[i] for i in kept)
