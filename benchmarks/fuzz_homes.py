@@ -267,11 +267,11 @@ def header(path: Path, rng: random.Random) -> str:
 
 def fit_rows(session: Path) -> None:
     """Make the database say what the cells' files now are, as far as it can still be written."""
-    with suppress(sqlite3.Error, OSError):
+    with suppress(sqlite3.Error, OSError, ValueError, TypeError):
         db = sqlite3.connect(session / DATABASE, isolation_level=None)
         try:
             for (number,) in db.execute("SELECT number FROM snapshots").fetchall():
-                data = (session / "snapshots" / f"{number:08d}.safetensors").read_bytes()
+                data = _small(session / "snapshots" / f"{number:08d}.safetensors")
                 fitting = (hashlib.sha256(data).hexdigest(), len(data), number)
                 db.execute("UPDATE snapshots SET sha256 = ?, size = ? WHERE number = ?", fitting)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
