@@ -131,7 +131,7 @@ def test_check_is_13_when_something_is_damaged_and_repair_puts_it_right(
     assert "titans session repair papers" in finding["hint"]
     assert titans("session", "repair", "--dry-run").code == 0
     assert titans("check").code == 13
-    assert "learned anew" in titans("session", "repair").out
+    assert "made anew" in titans("session", "repair").out
     assert titans("check", "--replay", "-q").out == ""
     assert memory() == before
 
