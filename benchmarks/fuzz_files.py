@@ -20,10 +20,30 @@ from tests.tiny import make_sentences
 
 Made = tuple[str, str, bytes]  # how, file name, content
 HUGE = (b"2147483648", b"-1", b"4294967295", b"9223372036854775808", b"9" * 30, b"0", b"1e309", b"99999999")
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "koi8-r")
+ENCODINGS: tuple[str, ...] = (
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "latin-1",
+    "cp1252",
+    "koi8-r",
+)
 ENCODINGS += ("shift_jis", "gb18030", "big5", "utf-7", "cp037", "iso2022_jp", "hz")
 SUFFIXES = (".pdf", ".html", ".md", ".txt", ".htm", ".log", ".PDF", ".text")
-CHARSETS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined", "rot13", "hex", "zlib")
+CHARSETS: tuple[str, ...] = (
+    "punycode",
+    "idna",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "utf-7",
+    "undefined",
+    "rot13",
+    "hex",
+    "zlib",
+)
 CHARSETS += ("utf_8_sig", "utf-16", "mbcs", "cp437", "base64", "hz", "x" * 39, "../../etc/passwd")
 BIG, FULL = 100_000_000, 9_900_000  # bytes: more than the limits allow, and just as much
 
@@ -51,7 +71,7 @@ def packed_pdf(texts: list[str]) -> bytes:
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdfmaker.make_pdf(texts))))
     for page in writer.pages:
         page.compress_content_streams()
-    writer.add_outline_item("a chapter", 0)
+    writer.add_outline_item("a chapter", page_number=0)
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import sqlite3
 import tarfile
 from collections.abc import Callable
@@ -244,3 +245,17 @@ def test_a_fork_holds_the_same_and_goes_its_own_way(store: SessionStore, tmp_pat
     assert (store.memory_sha256(), cells(store)) == before
     store.discard()
     check_whole(SessionStore.open(Home(tmp_path), "fork"))
+
+
+def test_a_cell_that_has_grown_without_bound_is_neither_copied_nor_read(tmp_path: Path) -> None:
+    """A hole of a terabyte takes no room where it is, and all of it in a copy."""
+    store = new_session(tmp_path, "grown")
+    with store.writer():
+        read_paper(store, 1)
+    cell = next((store.folder / "snapshots").iterdir())
+    os.truncate(cell, 1 << 40)
+    with pytest.raises(DamagedError):
+        fork_session(store, "copy")
+    with pytest.raises(DamagedError, match="another size"):
+        export_session(store, tmp_path / "out.tar")
+    assert Home(tmp_path).session_names() == ["grown"]

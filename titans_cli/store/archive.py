@@ -51,7 +51,8 @@ def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0) -
         def fill(folder: Path) -> None:
             for row in episodes.snapshots():
                 source = snapshot_path(store.folder / SNAPSHOTS, row.number)
-                if not source.exists() or copy_durably(source, folder / SNAPSHOTS / source.name) != row.sha256:
+                whole = _size(source) == row.size  # else it may be any size, and fill the disk
+                if not whole or copy_durably(source, folder / SNAPSHOTS / source.name) != row.sha256:
                     raise _damaged(source, "it is missing or its bytes are not those that were committed")
             episodes.copy(folder / DATABASE)
             with Episodes.open(folder / DATABASE, readonly=False) as copied:
@@ -83,6 +84,8 @@ def export_session(
                 sizes = {SESSION_FILE: len(text), **{name: path.stat().st_size for name, path in paths.items()}}
             digests = {SESSION_FILE: hashlib.sha256(text).hexdigest()}
             for name, path in paths.items():
+                if name in cells and sizes[name] != cells[name].size:
+                    raise _damaged(path, "it has another size than was recorded for it")
                 digests[name] = sha256_of(path)
                 if name in cells and digests[name] != cells[name].sha256:
                     raise _damaged(path, "its bytes do not have the checksum that was recorded for them")
@@ -95,6 +98,12 @@ def export_session(
                 remove_file(copied)
     with storage_errors(file):
         return Export(store.info.name, str(file), len(members), file.stat().st_size)
+
+
+def _size(path: Path) -> int | None:
+    """None if there is no such file."""
+    with storage_errors(path):
+        return path.stat().st_size if path.exists() else None
 
 
 def _tar(texts: Mapping[str, bytes], paths: Mapping[str, Path]) -> Iterator[bytes]:
