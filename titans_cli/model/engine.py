@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory import MemoryState
+from titans_cli.memory import MemoryState, SegmentInputs
 from titans_cli.model.network import TitansNetwork, has_successor
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
@@ -203,16 +203,36 @@ class Engine:
         direction and not by |v - M(k)|^2 as `read`: what is recalled is evened out before it is used, and a full cell
         hums at every key, which says how full it is and not what it knows.
         """
-        known = list[float]()
+        found = list[float]()
         for start in range(0, len(segments), BATCH):
-            tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
-            with self.arithmetic():
-                inputs = self.network.memory_inputs(self.network.trunk(tokens), tokens, mask)
-            recalled = self.network.memory.recalled([state.weights[0]], inputs.keys)[0]
-            gain = inputs.theta.float() / (1 + inputs.theta.float())
-            alike = torch.cosine_similarity(recalled, inputs.values.float(), dim=-1)
-            known += ((alike.nan_to_num(0.0) * gain).sum(1) / gain.sum(1).clamp(min=1e-9)).tolist()
-        return [1 - share for share in known]
+            found += self._unknown(state.memory, self._memory_inputs(segments[start : start + BATCH]))
+        return found
+
+    @torch.inference_mode()
+    def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
+        """The `surprise` of each segment to its cell just before the cell learned it.
+
+        The segments are those of one cell, in order, from its beginning; what it knew in between is computed anew.
+        """
+        memory, found = self.initial_state().memory, list[float]()
+        for start in range(0, len(segments), BATCH):
+            inputs = self._memory_inputs(segments[start : start + BATCH])
+            for i in range(inputs.keys.shape[0]):
+                found += self._unknown(memory, inputs.slice(i, i + 1))
+                memory = self.network.absorb(memory, inputs.slice(i, i + 1)).state
+        return found
+
+    def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
+        tokens, mask = self._pad([s.tokens for s in segments])
+        with self.arithmetic():
+            return self.network.memory_inputs(self.network.trunk(tokens), tokens, mask)
+
+    def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
+        recalled = self.network.memory.recalled([memory.weights[0]], inputs.keys)[0]
+        gain = inputs.theta.float() / (1 + inputs.theta.float())
+        alike = torch.cosine_similarity(recalled, inputs.values.float(), dim=-1)
+        known = (alike.nan_to_num(0.0) * gain).sum(1) / gain.sum(1).clamp(min=1e-9)
+        return [1 - share for share in known.tolist()]
 
     # ---- asking
 

@@ -58,7 +58,9 @@ def ask(
             how=how,
         )
     if log:
-        cited = [{"source": c.source, "page": c.page} for c in result.citations]
+        cited = [
+            {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
+        ]
         store.log(
             [
                 Episode(0, utc_now(), "asked", f"I was asked: {question}"),

@@ -157,26 +157,12 @@ class _Measured:
         watched = {c.number for c in draw.sample(self.cells, min(WATCHED, len(self.cells)))}
         entry, unread = _parent(home, self.store, self.episodes)
         then = self._promoted_with(entry)
-        segments = self._segments({*drawn, *then})
+        segments = segments_at(self.episodes, self.engine, {*drawn, *then})
         self._measure(segments, watched)
         probes = [self._finite(), self._recall(drawn, segments), self._unseen()]
         if self.store.info.origin is not None:
             probes.append(unread or self._inherited(home, entry, then))
         return probes
-
-    def _segments(self, places: Iterable[Place]) -> dict[Place, Segment]:
-        """The segments as they were read, from the retained text. Segments never cross a page, so a page is enough."""
-        wanted = defaultdict[int, set[int]](set)
-        for source, index in places:
-            wanted[source].add(index)
-        found: dict[Place, Segment] = {}
-        for source, indexes in wanted.items():
-            blocks = [b for b in self.episodes.blocks_of(source) if b.index in indexes]
-            pages = {b.page for b in blocks}
-            made = self.engine.segments([Page(n, self.episodes.page(source, n)) for n in sorted(pages)])
-            at = {(s.page, s.start, s.end): s for s in made}
-            found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
-        return found
 
     def _measure(self, segments: Mapping[Place, Segment], watched: set[int]) -> None:
         new = [s for text in UNSEEN for s in self.engine.segments([Page(1, text)])]
@@ -253,6 +239,21 @@ class _Measured:
         worse = [self.known.get(place, 1.0) - before for place, before in then.items()]
         said = f"{len(due)} cells from {entry.name} are the same bytes; {len(worse)} of its passages recalled worse by"
         return Probe("inherited", max(worse, default=0.0) <= DRIFT, said, max(worse, default=0.0), DRIFT)
+
+
+def segments_at(episodes: Episodes, engine: Engine, places: Iterable[Place]) -> dict[Place, Segment]:
+    """The segments as they were read, from the retained text. Segments never cross a page, so a page is enough."""
+    wanted = defaultdict[int, set[int]](set)
+    for source, index in places:
+        wanted[source].add(index)
+    found: dict[Place, Segment] = {}
+    for source, indexes in wanted.items():
+        blocks = [b for b in episodes.blocks_of(source) if b.index in indexes]
+        pages = {b.page for b in blocks}
+        made = engine.segments([Page(n, episodes.page(source, n)) for n in sorted(pages)])
+        at = {(s.page, s.start, s.end): s for s in made}
+        found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
+    return found
 
 
 def _parent(home: Home, store: SessionStore, episodes: Episodes) -> tuple[EntryInfo | None, Probe | None]:

@@ -138,6 +138,10 @@ class Queries:
             yield from (Block(*row) for row in rows)
             after = (rows[-1][8], rows[-1][0])
 
+    def surprises(self) -> list[tuple[int, int, int, float]]:
+        """Source, page, tokens and surprise of every block, in the order of reading."""
+        return self._rows("SELECT source_id, page, tokens, surprise FROM blocks ORDER BY source_id, ordinal")
+
     def position(self) -> int:
         """How many tokens the session has read."""
         return int(self._one("SELECT coalesce(sum(tokens), 0) FROM blocks"))
@@ -245,6 +249,10 @@ class Queries:
         sql = f"SELECT {EVENT} FROM events WHERE {condition} ORDER BY id DESC LIMIT :limit"
         values = {"since": since, "until": until, "kind": kind, "limit": -1 if limit is None else limit}
         return [self._event(row) for row in reversed(self._rows(sql, values))]
+
+    def event_counts(self) -> dict[str, int]:
+        """How many events of each kind there are, the commonest first."""
+        return dict(self._rows("SELECT kind, count(*) AS n FROM events GROUP BY kind ORDER BY n DESC, kind"))
 
     def search_events(self, match: str, limit: int) -> list[tuple[Episode, float]]:
         """Events that share a word with `match`, best first, each with its score, as `search_blocks`."""

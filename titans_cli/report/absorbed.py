@@ -1,0 +1,64 @@
+"""What was absorbed: passages put to their own cells, as these were just before learning them and as they are now.
+
+Both figures are `Engine.surprise`, so they can be compared: 1.0 knows nothing, 0.0 knows it by heart. The cell of
+before is computed anew from the retained text, as a cell depends on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from titans_cli.records import Block, SnapshotInfo, SourceRecord
+from titans_cli.report.facts import Passage
+from titans_cli.sessions.gate import segments_at
+from titans_cli.store import Episodes, SessionStore
+
+if TYPE_CHECKING:
+    from titans_cli.model.engine import Engine
+
+T = TypeVar("T")
+
+def measured(
+    store: SessionStore, episodes: Episodes, engine: Engine, sources: Sequence[SourceRecord], most: int
+) -> list[Passage]:
+    """Up to `most` passages, spread evenly over the documents and over each of them, in the order of reading."""
+    found: list[Passage] = []
+    for source, count in shares([s for s in sources if s.blocks_done], most):
+        chosen = spread(episodes.blocks_of(source.id), count)
+        start = 0
+        for cell in episodes.cells_of(source.id):
+            here = [block for block in chosen if start <= block.index < cell.blocks_done]
+            if here:
+                found += _measured(store, episodes, engine, cell, start, here)
+            start = cell.blocks_done
+    return found
+
+
+def shares(sources: Sequence[SourceRecord], most: int) -> Iterator[tuple[SourceRecord, int]]:
+    """How many passages of which document: all of them if they are few, else an equal share of `most` for each."""
+    chosen = spread(sources, most)
+    fit = sum(source.blocks_done for source in sources) <= most
+    for source in chosen:
+        yield source, source.blocks_done if fit else min(source.blocks_done, max(1, most // len(chosen)))
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """`count` of them (or all), each from the middle of an equal share."""
+    if count >= len(items):
+        return list(items)
+    return [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]
+
+
+def _measured(
+    store: SessionStore, episodes: Episodes, engine: Engine, row: SnapshotInfo, start: int, here: Sequence[Block]
+) -> Iterator[Passage]:
+    """`here`: blocks of the cell, which begins at the segment `start` of its document."""
+    places = [(row.source_id, index) for index in range(start, here[-1].index + 1)]
+    known = segments_at(episodes, engine, places)
+    learned = [known[place] for place in places]
+    first = engine.first_surprise(learned)
+    asked = [block.index - start for block in here]
+    now = engine.surprise(engine.from_tensors(store.load(row)), [learned[i] for i in asked])
+    for block, i, after in zip(here, asked, now, strict=True):
+        yield Passage(row.source_id, block.index, block.page, block.text, first[i], after)

@@ -1,0 +1,111 @@
+"""What a report tells of a session: plain values, gathered once, drawn without a second look at the session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from titans_cli.records import DisagreementTold, Episode, SessionInfo, SourceRecord, ThemeTold
+from titans_cli.sessions.gate import Probe
+from titans_cli.sessions.instructions import Suspicion
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A run of the stream: one segment, or as many as make the stream fit a chart. Surprise as the reading noted it."""
+
+    start: int  # tokens before it
+    end: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageTold:
+    number: int
+    surprise: float  # mean over its segments
+    begins: str  # its first words
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTold:
+    """A document and what became of it. `first` and `now` are None where none of its passages was measured."""
+
+    number: int  # as the session counts
+    name: str  # its title, or else its file's name
+    source: SourceRecord
+    start: int  # tokens read before it
+    end: int
+    surprise: float  # mean, as the reading noted it
+    line: tuple[float, ...]  # the same over its length
+    pages: tuple[PageTold, ...]  # empty once the report has listed as many as it may
+    passages: int  # measured
+    first: float | None  # mean surprise of those to their cell just before it learned them; 1.0 knows nothing
+    now: float | None  # and to the cell as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A segment put to its own cell, as the cell was just before learning it and as it is now."""
+
+    source: int
+    index: int
+    page: int
+    text: str
+    first: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A passage as it stands in the retained text, with some of what stands around it."""
+
+    number: int  # as the answer cites it
+    document: int  # of the report; 0 when it is not in the session any more
+    source: str  # as displayed
+    page: int
+    before: str
+    text: str  # empty when the words that were quoted are not known any more
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    at: str
+    text: str
+    answer: str
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The answer to "summarize trends", in parts."""
+
+    lead: str
+    themes: tuple[ThemeTold, ...]
+    disagreements: tuple[DisagreementTold, ...]
+    alone: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    session: SessionInfo
+    made: str
+    version: str
+    memory_sha256: str
+    tokens: int
+    pages: int
+    cells: int
+    segments: int
+    stream: tuple[Stretch, ...]
+    documents: tuple[DocumentTold, ...]
+    passages: tuple[Passage, ...]
+    probes: tuple[Probe, ...]
+    suspicions: tuple[Suspicion, ...]
+    whole: Whole
+    questions: tuple[Question, ...]  # the newest
+    asked: int  # all of them
+    episodes: tuple[Episode, ...]  # the newest, oldest first
+    kinds: Mapping[str, int]  # how many episodes of each kind there are
