@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"memory"} | LEAVES,
     "answers": {"model", "memory", "store"} | LEAVES,
     "sessions": {"readers", "store", "model", "answers"} | LEAVES,
-    "cli": {"sessions", "store"} | LEAVES,  # of the store only Home, to say where it is
+    "report": {"sessions", "store", "model", "answers"} | LEAVES,
+    "cli": {"sessions", "store", "report"} | LEAVES,  # of the store only Home, to say where it is
     "__main__": {"cli"},
     "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,
 }

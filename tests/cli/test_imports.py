@@ -24,6 +24,7 @@ HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "bs4", "
         ["session", "show", "--json"],
         ["session", "use", "papers"],
         ["session", "log"],
+        ["report", "--help"],
         ["session", "forget", "1", "--yes"],
         ["session", "rewind", "--to", "1", "--yes"],
         ["session", "fork", "copy"],

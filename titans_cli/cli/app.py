@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from titans_cli import __version__
-from titans_cli.cli import ltm, options, render, report, session, telling
+from titans_cli.cli import ltm, options, picture, render, report, session, telling
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(session.app, name="session")
 app.add_typer(ltm.app, name="ltm")
+app.command(epilog=picture.EXAMPLE)(picture.report)
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files and folders; - for stdin.", show_default=False)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
+_BARS = "▁▂▃▄▅▆▇█"
+
 
 def out(text: str = "") -> None:
     sys.stdout.write(text + "\n")
@@ -72,6 +74,13 @@ def table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         out("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+def bars(shares: Sequence[float | None]) -> str:
+    """A character for each share from 0 to 1, a blank for None; nothing at all where stdout has no such characters."""
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return ""
+    return "".join(" " if s is None else _BARS[round(s * (len(_BARS) - 1))] for s in shares)
 
 
 def color_wanted() -> bool:
@@ -237,6 +246,8 @@ def session_details(d: SessionDetails, output: Output) -> None:
             ["memory", f"{d.memory_sha256} after {plural(d.position, 'token')}"],
             ["cells", f"{d.cells}, {human_bytes(d.bytes_on_disk)} on disk"],
         ]
+    if line := surprise_line(d.surprise):
+        rows.append(["surprise", line])
     table(rows)
     if d.sources:
         out()
@@ -245,6 +256,13 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
+
+
+def surprise_line(values: Sequence[float]) -> str:
+    """A character for each stretch of what was read, from the least surprising to the most, which are told."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    drawn = bars([(v - low) / (high - low) if high > low else 0.5 for v in values])
+    return f"{drawn}  {low:.2f} to {high:.2f}, first read to last" if drawn else ""
 
 
 def named(schema: str, info: SessionInfo | EntryInfo | DamagedEntry, sentence: str, output: Output) -> None:

@@ -6,14 +6,12 @@ what is cited.
 
 from __future__ import annotations
 
-import sys
 import textwrap
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, dim, document, note, out
+from titans_cli.cli.render import bars, bold, dim, document, note, out
 from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold
 
-_BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 96  # of a line of prose
 
 
@@ -32,9 +30,7 @@ def answer(result: Answer, output: Output, *, verbose: bool = False) -> None:
 
 def spark(told: ThemeTold) -> str:
     """A character a year: how large a share of its documents has the theme; a blank where there are none."""
-    if "utf" not in (sys.stdout.encoding or "").lower():
-        return ""
-    return "".join(" " if not of else _BARS[round(has / of * (len(_BARS) - 1))] for _, has, of in told.series)
+    return bars([has / of if of else None for _, has, of in told.series])
 
 
 def _matter(result: Answer) -> None:

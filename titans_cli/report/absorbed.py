@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
 def measured(
     store: SessionStore, episodes: Episodes, engine: Engine, sources: Sequence[SourceRecord], most: int
 ) -> list[Passage]:

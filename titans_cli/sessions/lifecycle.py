@@ -4,7 +4,7 @@ Nothing here but `new_session` and `promote_session` needs the model, and so tor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from titans_cli.store import (
 if TYPE_CHECKING:
     from titans_cli.sessions.gate import Gate
 
+STRETCHES = 60  # of a session's surprise in its details
 CENTURY = 100 * 365 * 86400.0  # seconds; nothing here is older
 
 
@@ -42,6 +43,7 @@ class SessionDetails:
     cells: int
     memory_sha256: str | None  # of all cells: equal digests, equal memories; None once promoted
     bytes_on_disk: int
+    surprise: tuple[float, ...] = ()  # while reading, from first to last: means of at most `STRETCHES` equal runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,13 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             len(episodes.snapshots()),
             episodes.memory_sha256(),
             _bytes_in(store),
+            _stretches([surprise for *_, surprise in episodes.surprises()]),
         )
+
+
+def _stretches(values: Sequence[float]) -> tuple[float, ...]:
+    size = max(1, -(-len(values) // STRETCHES))
+    return tuple(sum(run) / len(run) for i in range(0, len(values), size) if (run := values[i : i + size]))
 
 
 def promote_session(

@@ -1,0 +1,62 @@
+"""titans report: a session as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from titans_cli.cli import options
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import document, human_bytes, out, plural
+from titans_cli.errors import UsageError
+from titans_cli.store import Home
+
+if TYPE_CHECKING:
+    from titans_cli.report.write import Written
+
+EXAMPLE = "Example: titans report -o survey.html"
+
+
+def report(
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file; - for stdout. Default: NAME-report.html.",
+            show_default=False,
+        ),
+    ] = None,
+    session: options.Session = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the session as one HTML page: what surprised, what was absorbed, themes, questions, sources.
+
+    The page needs no network and no other file. The session stays as it is.
+    """
+    from titans_cli.report.write import report_text, write_report
+
+    if output == "-":
+        if json:
+            raise UsageError("both the page and its JSON on stdout", hint="Give a file: -o report.html")
+        out(report_text(Home.locate(), session)[0].rstrip("\n"))
+        return
+    written = write_report(Home.locate(), session, None if output is None else Path(output), replace_file=yes)
+    tell(written, Output(json, quiet))
+
+
+def tell(w: Written, output: Output) -> None:
+    if output.json:
+        document("report", w)
+    elif output.quiet:
+        out(w.file)
+    else:
+        out(f"wrote {w.file}: session {w.session}, {plural(w.documents, 'document')}, {human_bytes(w.size)}")
+        if w.first is not None and w.now is not None:
+            what = f"surprise of {plural(w.passages, 'passage')}"
+            out(f"{what}: {w.first:.2f} when first read, {w.now:.2f} now (1 knows nothing, 0 knows by heart)")

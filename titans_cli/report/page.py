@@ -1,0 +1,119 @@
+"""The facts of a session as one HTML page that needs nothing else: no network, no font, no script of anybody's.
+
+Documents, questions and session names are hostile until shown otherwise. The template escapes everything that is not
+Markup, and the page's own policy lets a browser run the one style sheet and the one script that are in it, by their
+digests, and load nothing: were a tag ever to slip through, it would do nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import resources
+from statistics import mean, median
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from titans_cli.report import charts, gather
+from titans_cli.report.facts import Facts, Quote
+
+SOURCES = 2000  # rows of the table of sources
+ROWS = 100  # of the table of recall, the worst first when there are more
+WORST, BEST = 6, 3  # passages quoted
+SHOWN = 320  # characters of a passage or an episode
+_MARK = re.compile(r" ?\[(\d{1,4})\]")
+
+
+def page(facts: Facts) -> str:
+    """The whole page, as text."""
+    css, js = _part("page.css"), _part("page.js")
+    environment = Environment(
+        loader=FunctionLoader(_part), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"day": day, "moment": moment, "count": count, "clip": clip, "answered": answered}
+    environment.globals |= {"charts": charts, "limits": gather}
+    documents = [d for d in facts.documents if d.now is not None]
+    recalled = sorted(documents, key=lambda d: -(d.now or 0.0))[:ROWS] if len(documents) > ROWS else documents
+    by_now = sorted(facts.passages, key=lambda p: p.now)
+    lines = [value for d in facts.documents for value in d.line]
+    return environment.get_template("page.html").render(
+        f=facts,
+        css=Markup(css),
+        js=Markup(js),
+        policy=f"default-src 'none'; style-src '{_digest(css)}'; script-src '{_digest(js)}'; base-uri 'none'; "
+        "form-action 'none'",
+        number={d.source.id: d.number for d in facts.documents},
+        name={d.source.id: d.name for d in facts.documents},
+        first=median(p.first for p in facts.passages) if facts.passages else None,
+        now=median(p.now for p in facts.passages) if facts.passages else None,
+        bound=next((probe.bound for probe in facts.probes if probe.name == "recall"), None),
+        measured=len(documents),
+        recalled=recalled,
+        still=by_now[::-1][:WORST],
+        known=by_now[:BEST],
+        sources=facts.documents[:SOURCES],
+        floor=min(lines, default=0.0),
+        roof=max(lines, default=1.0),
+        average=mean(s.mean for s in facts.stream),
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """As a content security policy names what it lets run."""
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+# ---------------------------------------------------------------- filters
+
+
+def day(time: str) -> str:
+    """ISO 8601 to "23 November 2026"; what is no time stays as it is."""
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return f"{at.day} {at:%B %Y}"
+
+
+def moment(time: str) -> str:
+    return time[:16].replace("T", " ")
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def clip(text: str, most: int = SHOWN) -> str:
+    return gather.clipped(" ".join(text.split()), most)
+
+
+def answered(text: str, quotes: Sequence[Quote], prefix: str) -> Markup:
+    """An answer as paragraphs and lists; its [1] leads to the quote with the id `prefix` and the number."""
+    known = {quote.number for quote in quotes}
+
+    def linked(line: str) -> Markup:
+        def link(match: re.Match[str]) -> str:
+            if int(match[1]) not in known:
+                return match[0]
+            return f'<a class="ref" href="#{prefix}{match[1]}" aria-label="citation {match[1]}">{match[1]}</a>'
+
+        return Markup(_MARK.sub(link, str(escape(line))))  # the pattern has no letter that is ever escaped
+
+    made, items = Markup(""), Markup("")
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("- "):
+            items += Markup("<li>{}</li>").format(linked(line[2:]))
+            continue
+        if items:
+            made, items = made + Markup("<ul>{}</ul>").format(items), Markup("")
+        if line.strip():
+            made += Markup("<p>{}</p>").format(linked(line))
+    return made

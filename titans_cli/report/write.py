@@ -1,0 +1,73 @@
+"""The use-case: a session's report as one file, or as text for standard output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titans_cli.errors import UsageError
+from titans_cli.report.gather import gather
+from titans_cli.report.page import page
+from titans_cli.store import Home, SessionStore
+from titans_cli.store.files import atomic_write, storage_errors
+
+if TYPE_CHECKING:
+    from titans_cli.model.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the report is and what it found, for scripts."""
+
+    session: str
+    file: str  # "-" for standard output
+    size: int  # bytes
+    documents: int
+    tokens: int
+    passages: int  # put to their own cells
+    first: float | None  # their mean surprise to the cell just before it learned them; 1.0 knows nothing
+    now: float | None  # and to the cell as it is
+    themes: int
+    questions: int
+
+
+def write_report(
+    home: Home, selector: str | None, file: Path | None, *, replace_file: bool = False, engine: Engine | None = None
+) -> Written:
+    """Write the report to `file`, by default NAME-report.html here, whole or not at all; the session stays as it is.
+
+    Raises UsageError when the file exists, StorageError when there is no folder for it, and what `gather` raises.
+    """
+    name = SessionStore.open(home, selector).info.name
+    file = file or Path(f"{name}-report.html")
+    if file.is_dir():
+        raise UsageError("this is a folder", subject=str(file), hint="Give the name of a file: -o report.html")
+    if file.exists() and not replace_file:
+        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+    with storage_errors(file.parent):
+        file.parent.stat()  # before minutes of measuring
+    text, written = report_text(home, name, file=str(file), engine=engine)
+    atomic_write(file, [text.encode()])
+    return written
+
+
+def report_text(
+    home: Home, selector: str | None, *, file: str = "-", engine: Engine | None = None
+) -> tuple[str, Written]:
+    """The page and what it found. Raises as `gather`."""
+    facts = gather(home, selector, engine=engine)
+    text = page(facts)
+    measured = facts.passages
+    return text, Written(
+        facts.session.name,
+        file,
+        len(text.encode()),
+        len(facts.documents),
+        facts.tokens,
+        len(measured),
+        sum(p.first for p in measured) / len(measured) if measured else None,
+        sum(p.now for p in measured) / len(measured) if measured else None,
+        len(facts.whole.themes),
+        facts.asked,
+    )
