@@ -68,6 +68,6 @@ def test_show_draws_nothing_where_there_are_no_such_characters(titans: Titans, m
     monkeypatch.setattr(sys, "stdout", plain)
     assert titans("session", "show").code == 0
     plain.flush()
-    text = plain.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    text = plain.buffer.getvalue().decode("ascii")
     assert "memory" in text
     assert "\nsurprise" not in text

@@ -137,8 +137,8 @@ def _documents(
 
 def _pages(episodes: Episodes, source: SourceRecord, rows: Sequence[Row]) -> Iterator[PageTold]:
     of = defaultdict[int, list[float]](list)
-    for _, page, _, surprise in rows:
-        of[page].append(surprise)
+    for _, number, _, surprise in rows:
+        of[number].append(surprise)
     for page in episodes.pages(source.id):
         begins = " ".join(page.text[: 2 * BEGINS].split())
         yield PageTold(page.number, _mean(of[page.number]), clipped(begins, BEGINS))
