@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.report.conftest import Told
 from tests.sessions.samples import file_hashes, open_session, read_into, retained, start, write_document
 from tests.tiny import make_sentences
 from titans_cli.errors import DamagedError, UsageError
-from titans_cli.model.engine import Engine
+from titans_cli.model.engine import BATCH, Cell, Engine
 from titans_cli.records import Episode, Page
 from titans_cli.report import gather as gathering
 from titans_cli.report.absorbed import shares, spread
@@ -41,13 +42,24 @@ def test_passages_are_spread_evenly(told: Told) -> None:
     assert len(list(shares(sources, 2))) == 2
 
 
-def test_surprise_when_first_read_is_that_of_the_cell_just_before(tiny_engine: Engine) -> None:
-    segments = tiny_engine.segments([Page(1, " ".join(make_sentences(100)))])[:12]
-    first = tiny_engine.first_surprise(segments)
+@pytest.mark.parametrize("rehearsals", [0, 1])
+def test_surprise_when_first_read_is_that_of_the_cell_just_before(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, rehearsals: int
+) -> None:
+    engine = Engine.load(tiny_folder)
+    spec = replace(engine.spec, rehearsals=rehearsals)
+    monkeypatch.setattr(engine.network, "spec", spec)
+    segments = engine.segments([Page(1, " ".join(make_sentences(100)))])[: BATCH + 4]
+    first = engine.first_surprise(segments)
     assert first[0] == pytest.approx(1.0)  # a blank cell knows nothing
-    for i in (1, 7, 8, 11):
-        before = tiny_engine.read(tiny_engine.initial_state(), segments[:i]).state
-        assert first[i] == pytest.approx(tiny_engine.surprise(before, [segments[i]])[0], abs=1e-4)
+    before = engine.initial_state()
+    for begin in (0, BATCH):
+        during = before.memory
+        for i in range(begin, min(begin + BATCH, len(segments))):
+            cell = Cell(*during, before.topics)
+            assert first[i] == pytest.approx(engine.surprise(cell, [segments[i]])[0], abs=1e-4)
+            during = engine.network.absorb(during, engine._memory_inputs([segments[i]])).state
+        before = engine.read(before, segments[begin : begin + BATCH]).state
 
 
 def test_what_was_absorbed_is_measured_on_the_sessions_own_cells(told: Told, tiny_engine: Engine) -> None:

@@ -217,9 +217,11 @@ class Engine:
         memory, found = self.initial_state().memory, list[float]()
         for start in range(0, len(segments), BATCH):
             inputs = self._memory_inputs(segments[start : start + BATCH])
+            during = memory  # rehearsal comes when the whole batch was read
             for i in range(inputs.keys.shape[0]):
-                found += self._unknown(memory, inputs.slice(i, i + 1))
-                memory = self.network.absorb(memory, inputs.slice(i, i + 1)).state
+                found += self._unknown(during, inputs.slice(i, i + 1))
+                during = self.network.absorb(during, inputs.slice(i, i + 1)).state
+            memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
         return found
 
     def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
