@@ -57,7 +57,11 @@ STOP_S = 10.0  # of reading; then SIGTERM, as an impatient person would
 HUNG_S = 150.0  # for one command
 BOUND_MB = 1200
 RUNAWAY = 8 << 30  # bytes of address space; a process that wants more is stopped before the machine suffers
-TREE = [errors.TitansError, *errors.TitansError.__subclasses__(), *errors.ReadError.__subclasses__()]
+TREE: list[type[errors.TitansError]] = [
+    errors.TitansError,
+    *errors.TitansError.__subclasses__(),
+    *errors.ReadError.__subclasses__(),
+]
 CODES = {0, 130, 143, *(error.exit_code for error in TREE)}
 REASONS = {error.kind for error in TREE if issubclass(error, errors.ReadError)}
 BAD = ("crashed", "unsound", "hung", "memory")

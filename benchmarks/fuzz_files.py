@@ -65,13 +65,13 @@ def samples() -> dict[str, list[bytes]]:
 
 
 def packed_pdf(texts: list[str]) -> bytes:
-    """With object streams, a cross-reference stream and outlines, as newer programs write them."""
+    """With compressed content and metadata, as programs write them."""
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdfmaker.make_pdf(texts))))
     for page in writer.pages:
         page.compress_content_streams()
-    writer.add_outline_item("a chapter", page_number=0)
+    writer.add_metadata({"/Title": "A packed title"})
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
