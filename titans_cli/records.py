@@ -15,7 +15,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a document. `text` is clean and is what is retained: quotes are verbatim in it."""
+    """One page of a document. `text` is clean and is what is retained: quotes are verbatim in it.
+
+    What a page is depends on the kind: a row of a table, a cell of a notebook, a message of a mailbox
+    (`places.place`). What is blank or cannot be read has a number and no page.
+    """
 
     number: int  # counted from 1; formats without pages have one page, number 1
     text: str
@@ -36,10 +40,11 @@ class Document:
     source: Source
     sha256: str  # of the raw bytes
     size: int  # raw bytes
-    kind: str  # "pdf", "txt", "md", "html"
+    kind: str  # "pdf", "txt", "docx", ...: `readers.sniff` knows them all
     title: str | None
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
+    year: int | None = None  # in which it was published or sent, if the file says so about itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class SourceRecord:
     tokens: int
     read_at: str  # ISO 8601, UTC
     origin: str  # "read", or "ltm:<entry>" for what a session inherited
+    year: int | None = None  # as the file states it about itself
 
     @property
     def complete(self) -> bool:
@@ -184,6 +190,7 @@ class Citation:
     quote: str
     surprise: float
     score: float
+    place: str = ""  # where that is, in words a reader can look it up by: "page 3", "row 12", "cell 4", "line 70"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,7 @@ class Evidence:
     start: int  # offsets into the page's text
     end: int
     score: float
+    place: str = ""  # as a citation's
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +323,7 @@ class BlockRefused:
     block: int
     page: int
     reason: str  # "not finite", "exploding"
+    unit: str = "page"  # what the document's pages are
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +335,7 @@ class FileFinished:
     surprise: float
     snapshot: int  # the number of the newest
     warnings: tuple[str, ...]
+    unit: str = "page"  # what the document's pages are
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
 from titans_cli.model.engine import Engine, Recollection
+from titans_cli.places import place
 from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord
 from titans_cli.store import Episodes
 
@@ -199,7 +200,9 @@ class Answerer:
 
     def _evidence(self, found: Found) -> Evidence:
         b = found.block
-        return Evidence(b.id, self.sources[b.source_id].display, b.page, b.start, b.end, found.score)
+        source = self.sources[b.source_id]
+        where = place(source.kind, b.page, self.episodes.page(b.source_id, b.page), b.start)
+        return Evidence(b.id, source.display, b.page, b.start, b.end, found.score, where)
 
     def _cite(self, number: int, chosen: Candidate) -> Citation:
         return _cite(number, chosen, self.sources, self.episodes)
@@ -249,5 +252,6 @@ def _cite(number: int, chosen: Candidate, sources: dict[int, SourceRecord], epis
             f"block {block.id} does not match its page", subject=str(episodes.path), hint="Ingest the source anew."
         )
     source = sources[block.source_id]
-    place = (source.display, source.uri, block.page, chosen.start, chosen.end)
-    return Citation(number, *place, chosen.text, block.surprise, chosen.score)
+    where = place(source.kind, block.page, page, chosen.start)
+    span = (source.display, source.uri, block.page, chosen.start, chosen.end)
+    return Citation(number, *span, chosen.text, block.surprise, chosen.score, where)

@@ -29,12 +29,17 @@ class Text(NamedTuple):
 
 
 def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
-    """From the file's name, or else its title, or else the first year on its first page."""
+    """From the file's name, its title, what the file states of itself, or else the first year on its first page.
+
+    What a word processor states is when a file was made, perhaps from an older one: the last thing to go by.
+    """
     name = _IN_NAME.search(source.display.rsplit("/", 1)[-1]) or _YEAR.search(source.title or "")
     if name:
         return int(name.group())
+    if source.year is not None and source.kind != "docx":
+        return source.year
     head = _YEAR.search(blocks[0].text[:HEAD]) if blocks else None
-    return int(head.group()) if head else None
+    return int(head.group()) if head else source.year
 
 
 def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:

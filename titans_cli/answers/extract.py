@@ -41,6 +41,14 @@ def is_prose(text: str) -> bool:
     return low <= len(text) <= high and letters > 0.7 * len(text) and len(words(text)) >= 5 and text[-1] in ".!?\"”')"
 
 
+_RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
+
+
+def is_record(text: str) -> bool:
+    """Whether this is a row of a table or a record as the readers write one: "name: Spire; height: 62 m"."""
+    return len(text) <= SENTENCE_CHARS[1] and _RECORD.match(text) is not None
+
+
 def candidates(
     question: Question, evidence: Sequence[Block], titles: dict[int, str], recalled: str | None
 ) -> list[Candidate]:
@@ -51,7 +59,7 @@ def candidates(
         context = question.covered(around)
         for a, b in sentence_spans(block.text):
             text = block.text[a:b]
-            if not is_prose(text):
+            if not (is_prose(text) or is_record(text)):
                 continue
             covers = question.covered(set(stems(text)))
             score = SENTENCE_SHARE * covers + (1 - SENTENCE_SHARE) * context - 0.002 * rank

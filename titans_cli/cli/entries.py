@@ -44,7 +44,7 @@ def _number(figure: Any) -> str:
 
 
 def _suspicion(suspicion: Mapping[str, Any]) -> str:
-    where = f"{suspicion.get('source')}, page {suspicion.get('page')}"
+    where = f"{suspicion.get('source')}, {suspicion.get('unit', 'page')} {suspicion.get('page')}"
     return f'warning: {where} {suspicion.get("why")}: "{suspicion.get("quote")}"'
 
 

@@ -179,10 +179,10 @@ def describe(event: IngestEvent) -> str | None:
             return f"{source}: {message}"
         case FileStarted(source, _, blocks, _, resumed) if resumed:
             return f"continuing {source} at segment {resumed} of {blocks}"
-        case BlockRefused(source, block, page, reason):
-            return f"warning: {source}: segment {block} (page {page}) was not learned: its update is {reason}"
-        case FileFinished(source, pages, _, tokens, surprise, _, warnings):
-            line = f"read {source}: {plural(pages, 'page')}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
+        case BlockRefused(source, block, page, reason, unit):
+            return f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"
+        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit):
+            line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
             return "\n".join([line, *(f"  warning: {w}" for w in warnings)])
         case IngestFinished(session, read, skipped, failed, tokens, seconds, _):
             parts = [f"{plural(read, 'file')} read"]

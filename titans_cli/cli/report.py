@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import discarded, document, human_bytes, minute, note, out, plural, table
 from titans_cli.errors import TitansError
+from titans_cli.places import unit_of
 from titans_cli.records import SessionInfo
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def forgotten(f: Forgotten, output: Output) -> None:
     elif not output.quiet:
         verb = "forgot" if f.done else "would forget"
         for source in f.sources:
-            out(f"{verb} {source.display}: {plural(source.pages, 'page')}, {plural(source.tokens, 'token')}")
+            pages = plural(source.pages, unit_of(source.kind))
+            out(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
         left = f"{plural(f.left, 'document')} left in session {f.session}"
         out(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
     if f.done and not f.clean:

@@ -91,11 +91,11 @@ def _workings(result: Answer) -> None:
     for step in result.steps:
         note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
     for e in result.evidence:
-        note(f"  {e.score:.3f} {e.source}, page {e.page}")
+        note(f"  {e.score:.3f} {e.source}, {e.place or f'page {e.page}'}")
 
 
 def _cited(c: Citation) -> None:
-    out(f"{bold(f'[{c.number}]')} {c.source}, page {c.page}")
+    out(f"{bold(f'[{c.number}]')} {c.source}, {c.place or f'page {c.page}'}")
 
 
 def _indented(text: str) -> None:

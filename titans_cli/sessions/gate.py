@@ -27,6 +27,7 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError, NotFoundError, PromotionRefused, TitansError, UsageError
+from titans_cli.places import unit_of
 from titans_cli.records import Block, EntryInfo, Page, Segment, SnapshotInfo, SourceRecord, Vetting
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.instructions import MOST, Suspicion, suspicions
@@ -136,7 +137,8 @@ def probe_session(home: Home, selector: str | None, *, engine: Engine | None = N
     with store.episodes() as episodes, episodes.frozen():
         measured = _Measured(store, episodes, engine)
         probes = (whole, *measured.probes(home))
-        found = chain.from_iterable(suspicions(s.display, episodes.pages(s.id)) for s in episodes.sources())
+        sources = episodes.sources()
+        found = chain.from_iterable(suspicions(s.display, episodes.pages(s.id), unit_of(s.kind)) for s in sources)
         return Gate(store.info.name, episodes.memory_sha256(), probes, tuple(islice(found, MOST)))
 
 

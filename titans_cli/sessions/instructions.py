@@ -52,15 +52,16 @@ class Suspicion:
     page: int
     why: str
     quote: str  # the sentence, shortened, on one line; what cannot be seen in it is shown as its code point
+    unit: str = "page"  # what `page` counts
 
 
-def suspicions(source: str, pages: list[Page]) -> Iterator[Suspicion]:
+def suspicions(source: str, pages: list[Page], unit: str = "page") -> Iterator[Suspicion]:
     """The suspicious sentences of a document, each once, in their order."""
     for page in pages:
         for start, end in sentence_spans(page.text):
             sentence = " ".join(page.text[start:end].split())
             if why := _objection(sentence):
-                yield Suspicion(source, page.number, why, _shown(sentence))
+                yield Suspicion(source, page.number, why, _shown(sentence), unit)
 
 
 def _objection(sentence: str) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
-from titans_cli.store.queries import BLOCK, DIGEST, EVENT_DIGEST, SNAPSHOT, SOURCE, UNCLEAN, Queries, marks
+from titans_cli.store.queries import BLOCK, DIGEST, EVENT_DIGEST, SNAPSHOT, SOURCE, UNCLEAN, YEAR, Queries, marks
 
 
 class _UndoneError(Exception):
@@ -65,6 +65,8 @@ class Episodes(Queries):
         with self._transaction():
             self._forget(forget, forget_events)
             source = replace(source, id=self._put_source(source))
+            if source.year is not None:
+                self._set_meta(f"{YEAR}{source.id}", str(source.year))
             self._db.executemany(
                 "INSERT INTO pages (source_id, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 [(source.id, page.number, page.text) for page in pages],
@@ -148,7 +150,7 @@ class Episodes(Queries):
         for source_id in sources:
             if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
                 raise ValueError(f"there is no source {source_id}")
-            self._db.execute("DELETE FROM meta WHERE key = ?", (f"{DIGEST}{source_id}",))
+            self._db.execute("DELETE FROM meta WHERE key IN (?, ?)", (f"{DIGEST}{source_id}", f"{YEAR}{source_id}"))
         self._move_up()
         self._drop_events(events)
         self._set_meta(UNCLEAN, "1")
@@ -235,13 +237,14 @@ class Episodes(Queries):
     def copy(self, path: Path) -> None:
         """Write a consistent copy, the last commit whole: one durable file, no write-ahead log.
 
-        Of its meta only the digests go with it: the rest is about this session."""
+        Of its meta only what is about sources goes with it: the rest is about this session."""
         database.copy(self._db, self.path, path)
         with database_errors(path):
             db = database.connect(path, readonly=False)
             try:
                 with database.transaction(db):
-                    db.execute("DELETE FROM meta WHERE key NOT GLOB ?", (f"{DIGEST}*",))
+                    kept = (f"{DIGEST}*", f"{YEAR}*")
+                    db.execute("DELETE FROM meta WHERE key NOT GLOB ? AND key NOT GLOB ?", kept)
             finally:
                 db.close()
 

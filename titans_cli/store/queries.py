@@ -23,7 +23,9 @@ SNAPSHOT = "number, source_id, cell, blocks_done, sha256, size, created"
 UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still be in the file
 DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retained of it, as it was written
 EVENT_DIGEST = "digest:event:"
+YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 EVENT = "id, at, kind, text, data"
+_STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
 
@@ -87,7 +89,7 @@ class Queries:
 
     def sources(self) -> list[SourceRecord]:
         """In the order in which they were first committed."""
-        return [SourceRecord(*row) for row in self._rows(f"SELECT {SOURCE} FROM sources ORDER BY id")]
+        return [SourceRecord(*row) for row in self._rows(f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id")]
 
     def source(self, source_id: int) -> SourceRecord | None:
         return self._source_where("id = ?", source_id)
@@ -100,7 +102,9 @@ class Queries:
         return self._source_where("sha256 = ?", sha256)
 
     def _source_where(self, condition: str, value: object) -> SourceRecord | None:
-        rows = self._rows(f"SELECT {SOURCE} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1", (value,))
+        rows = self._rows(
+            f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1", (value,)
+        )
         return SourceRecord(*rows[0]) if rows else None
 
     def page(self, source_id: int, number: int) -> str:
