@@ -23,7 +23,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "papers/B.md",
         "papers/sub/c.HTML",
         "papers/sub/deep/d.log",
-        "papers/data.csv",
+        "papers/data.dat",
         "papers/README",
         "papers/.hidden.txt",
         "papers/.git/e.txt",
@@ -72,7 +72,7 @@ def test_circles_of_symbolic_links_end(tree: Path) -> None:
 
 
 def test_include_narrows_folders_and_can_name_what_has_no_known_suffix(tree: Path) -> None:
-    assert shown("papers", include=["*.csv", "sub/*.html", "sub/*.HTML"]) == ["papers/data.csv", "papers/sub/c.HTML"]
+    assert shown("papers", include=["*.dat", "sub/*.html", "sub/*.HTML"]) == ["papers/data.dat", "papers/sub/c.HTML"]
 
 
 def test_exclude_leaves_out_files_and_whole_folders(tree: Path) -> None:
@@ -102,17 +102,17 @@ def test_a_dash_is_standard_input(tree: Path) -> None:
 
 def test_what_cannot_be_read_is_reported_beside_the_rest(tree: Path) -> None:
     (tree / "papers/gone.pdf").symlink_to("nowhere")
-    found = discover(["missing.pdf", "papers/data.csv", "papers"])
+    found = discover(["missing.pdf", "papers/data.dat", "papers"])
     assert len(found.sources) == 5
     reasons = dict(found.failures)
-    assert set(reasons) == {"missing.pdf", "papers/data.csv", "papers/gone.pdf"}
-    assert isinstance(reasons["papers/data.csv"], UnsupportedFormatError)
+    assert set(reasons) == {"missing.pdf", "papers/data.dat", "papers/gone.pdf"}
+    assert isinstance(reasons["papers/data.dat"], UnsupportedFormatError)
     for display, error in reasons.items():
         assert isinstance(error, ReadError)
         assert error.subject == display
         assert error.hint
     assert "no such file" in str(reasons["missing.pdf"])
-    assert "--include" in str(reasons["papers/data.csv"])
+    assert "--include" in str(reasons["papers/data.dat"])
 
 
 def test_a_pipe_is_refused_with_the_way_to_read_it(tree: Path) -> None:

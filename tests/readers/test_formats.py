@@ -35,7 +35,7 @@ def read_as(folder: Path, name: str, data: bytes | str, limits: Limits | None = 
 # ---------------------------------------------------------------- plain text
 
 
-@pytest.mark.parametrize("suffix", ["txt", "text", "log", "rst", "TXT"])
+@pytest.mark.parametrize("suffix", ["txt", "text", "log", "TXT"])
 def test_hard_wrapped_text_becomes_paragraphs(tmp_path: Path, suffix: str) -> None:
     document = read_as(tmp_path, f"notes.{suffix}", WRAPPED)
     assert document.pages == (

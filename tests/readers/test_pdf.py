@@ -127,7 +127,10 @@ def test_a_file_with_a_broken_table_of_contents_is_still_read(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("page", [garbled_page(), nested_page()], ids=["garbled", "nested"])
-def test_a_page_that_cannot_be_parsed_loses_only_itself(tmp_path: Path, page: PageSpec) -> None:
+def test_a_page_that_cannot_be_parsed_loses_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: PageSpec
+) -> None:
+    monkeypatch.setenv("TITANS_PDF", "pypdf")  # PDFium makes out what was packed in the unknown way
     document = read_bytes(tmp_path, build_pdf([text_page("First. " + PROSE), page, text_page("Third. " + PROSE)]))
     assert [page.number for page in document.pages if page.text] == [1, 3]
 
@@ -187,7 +190,7 @@ def test_the_worker_ends_when_its_parent_does(tmp_path: Path) -> None:
         assert worker.stdout is not None
         worker.stdin.write(json.dumps(job).encode() + b"\n" + data)
         worker.stdin.flush()
-        assert json.loads(worker.stdout.readline()) == {"started": True}
+        assert json.loads(worker.stdout.readline())["started"] is True
         time.sleep(0.2)
         assert worker.poll() is None
         worker.stdin.close()  # what the operating system does when the parent dies

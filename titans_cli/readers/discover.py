@@ -16,8 +16,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from titans_cli.errors import ReadError, UnsupportedFormatError, UsageError
+from titans_cli.readers import archive
+from titans_cli.readers.address import is_address
 from titans_cli.readers.read import STDIN, not_a_file, os_error
-from titans_cli.readers.sniff import SUFFIXES, kind_of_name
+from titans_cli.readers.sniff import GZIP, SUFFIXES, ZIP, is_zip_name, kind_of_name
 from titans_cli.records import Source
 
 
@@ -35,12 +37,14 @@ def discover(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     files_from: str | None = None,
+    network: bool = False,
 ) -> Discovery:
     """Find the sources.
 
     Folders are read recursively, without hidden files and folders and without files of unknown suffix (unless
     `include` names them). `include` and `exclude` filter what folders and `files_from` bring; a file named in
-    `paths` wins over `include` but not over `exclude`. The same file named twice is read once.
+    `paths` wins over `include` but not over `exclude`. The same file named twice is read once. Raises UsageError, also
+    for an address on the network unless `network` allows to fetch it.
     """
     if not paths and files_from is None:
         raise UsageError("nothing to read was named", hint="Name files or folders, e.g. titans ingest ./papers")
@@ -49,7 +53,7 @@ def discover(
             "standard input cannot be both a document and the list of files",
             hint="Put the list into a file and name it with --files-from",
         )
-    search = _Search(tuple(include), tuple(exclude))
+    search = _Search(tuple(include), tuple(exclude), network)
     for path in paths:
         search.named(path, listed=False)
     for path in _listed(files_from) if files_from is not None else ():
@@ -60,7 +64,8 @@ def discover(
 class _Search:
     """Collects sources by resolved path, so that each file is kept once, the first time it is met."""
 
-    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...], network: bool) -> None:
+        self.network = network
         self.include = include
         self.exclude = exclude
         self.sources: dict[str, Source] = {}
@@ -71,10 +76,18 @@ class _Search:
         if path == STDIN and not listed:
             self.sources.setdefault(STDIN, Source(STDIN, STDIN))
             return
+        if is_address(path):
+            self.address(path)
+            return
         display = _displayable(path)
         try:
             mode = os.stat(path).st_mode  # noqa: PTH116 - a path may hold a NUL; os says so with ValueError
         except (OSError, ValueError) as error:
+            if isinstance(error, NotADirectoryError) and not self.excluded(_posix(path)):
+                inside = archive.split(path)
+                if inside is not None:
+                    self.archive(inside[0], only=inside[1])
+                    return
             self.fail(display, os_error(error, display))
             return
         if stat.S_ISDIR(mode):
@@ -83,6 +96,8 @@ class _Search:
             return
         elif not stat.S_ISREG(mode):
             self.fail(display, not_a_file(display))
+        elif is_zip_name(path):
+            self.zip_file(path, _posix(path))
         elif listed and self.include and not _matches(_posix(path), self.include):
             return
         elif kind_of_name(path) is None and not _matches(_posix(path), self.include):
@@ -90,12 +105,66 @@ class _Search:
         else:
             self.add(path)
 
+    def address(self, url: str) -> None:
+        if not self.network:
+            what = "it is an address on the network, and nothing is fetched unless you say so"
+            raise UsageError(what, subject=url, hint="Add --allow-network, or download it and name the file")
+        if not self.excluded(url):
+            self.sources.setdefault(url, Source(url, _displayable(url)))
+
     def folder(self, root: str) -> None:
         found = sorted(self.walk(root), key=lambda entry: os.fsencode(entry[0]))
         for relative, path in found:
+            if is_zip_name(relative):
+                self.zip_file(path, relative)
+                continue
             wanted = _matches(relative, self.include) if self.include else kind_of_name(relative) is not None
             if wanted and not self.excluded(relative):
                 self.add(path)
+
+    def zip_file(self, path: str, relative: str) -> None:
+        """A zip archive is a folder, unless it is a document under a wrong name: then the reader will find out."""
+        if self.excluded(relative):
+            return
+        try:
+            plain = archive.is_plain_zip(path)
+        except ReadError as error:
+            display = _displayable(path)
+            self.fail(display, type(error)(error.what, subject=display, hint=error.hint))
+            return
+        if plain:
+            self.archive(path, relative)
+        elif not self.include or _matches(relative, self.include):
+            self.add(path)
+
+    def archive(self, path: str, relative: str = "", only: str | None = None) -> None:
+        """The members of a zip archive that a folder's rules let through; with `only`, that one."""
+        display = _displayable(path)
+        try:
+            found = archive.members(path, display)
+        except ReadError as error:
+            self.fail(display, error)
+            return
+        if only is not None and only not in dict(found):
+            shown = f"{display}/{_displayable(only)}"
+            hint = f"See what is in it: unzip -l {display}"
+            self.fail(shown, ReadError("the archive has no such member", subject=shown, hint=hint))
+        include = self.include if not _matches(relative, self.include) else ()
+        for name, problem in found:
+            below = f"{relative}/{name}"
+            if only is not None:
+                wanted = name == only
+            elif any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
+                wanted = False
+            else:
+                known = kind_of_name(name) is not None or is_zip_name(name)
+                wanted = _matches(below, include) if include else known
+            if not wanted or self.excluded(below):
+                continue
+            if problem is not None:
+                self.fail(problem.subject or display, problem)
+            else:
+                self.add(path, name)
 
     def walk(self, root: str) -> Iterator[tuple[str, str]]:
         """Every regular file below root: (path relative to root with slashes, path). A stack, not recursion."""
@@ -125,18 +194,21 @@ class _Search:
                     stack.append((below, entry.path))
                 elif kind == "file":
                     yield below, entry.path
-                elif kind == "dangling" and kind_of_name(entry.name) is not None:
+                elif kind == "dangling" and (kind_of_name(entry.name) is not None or is_zip_name(entry.name)):
                     display = _displayable(entry.path)
                     hint = "Remove or mend the link"
                     self.fail(display, ReadError("it is a symbolic link to nothing", subject=display, hint=hint))
 
-    def add(self, path: str) -> None:
+    def add(self, path: str, member: str | None = None) -> None:
+        """A file, or a member of an archive."""
         display = _displayable(path)
         if display != path:
             hint = "Rename it, then ingest it again"
             self.fail(display, ReadError("its name is not valid Unicode", subject=display, hint=hint))
             return
         uri = os.path.realpath(path)
+        if member is not None:
+            uri, display = f"{uri}/{member}", f"{display}/{member}"
         self.sources.setdefault(uri, Source(uri, display))
 
     def fail(self, display: str, error: ReadError) -> None:
@@ -176,7 +248,7 @@ def _unknown_suffix(display: str) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         "no reader for this kind of file",
         subject=display,
-        hint=f"Readable are {' '.join(SUFFIXES)}; to read it as text, name it with --include",
+        hint=f"Readable are {' '.join(SUFFIXES)}, also in {ZIP} or {GZIP}; to read it as text, name it with --include",
     )
 
 

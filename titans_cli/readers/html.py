@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PreformattedString, Tag
+
+from titans_cli.readers.dates import year_in
 
 _DROPPED = frozenset(
     (
@@ -20,12 +24,31 @@ _BLOCKS = frozenset(
     )
 )
 _LINES = frozenset(("br", "tr"))
+# What publishers, libraries and the open graph call the date of a page, the most telling first.
+_DATES = (
+    *("citation_publication_date", "citation_date", "citation_year", "article:published_time", "dc.date.issued"),
+    *("dcterms.issued", "dc.date", "dcterms.date", "prism.publicationdate", "datepublished", "date"),
+)
 
 
-def extract_html(text: str) -> tuple[str | None, str]:
-    """The page's title and its text. Walks with a stack: nesting a million deep must not matter."""
+class Html(NamedTuple):
+    title: str | None
+    text: str
+    year: int | None  # of publication, if the page states it
+
+
+def extract_html(text: str) -> Html:
+    """What a page says. Walks with a stack: nesting a million deep must not matter."""
     soup = BeautifulSoup(text, "html.parser")
-    return _title(soup), "".join(_walk(soup))
+    return Html(_title(soup), "".join(_walk(soup)), _year(soup))
+
+
+def _year(soup: BeautifulSoup) -> int | None:
+    stated: dict[str, str] = {}
+    for tag in soup.find_all("meta", limit=500):
+        name = tag.get("name") or tag.get("property") or tag.get("itemprop")
+        stated.setdefault(str(name).lower(), str(tag.get("content", "")))
+    return next((year for name in _DATES if (year := year_in(stated.get(name)))), None)
 
 
 def _title(soup: BeautifulSoup) -> str | None:
@@ -50,6 +73,7 @@ def _walk(soup: BeautifulSoup) -> list[str]:
             out.append(node)
         elif node.name not in _DROPPED and "hidden" not in node.attrs:
             around = "\n\n" if node.name in _BLOCKS else "\n" if node.name in _LINES else ""
+            around = "" if _fills_cell(node) else around
             out.append(around + ("- " if node.name == "li" else ""))
             stack.append((" | " if node.name in ("td", "th") and node.find_next_sibling() else around, False))
             inner = verbatim or node.name in ("pre", "textarea")
@@ -57,6 +81,16 @@ def _walk(soup: BeautifulSoup) -> list[str]:
                 (child, inner) for child in reversed(node.contents) if isinstance(child, Tag | NavigableString)
             )
     return out
+
+
+def _fills_cell(node: Tag) -> bool:
+    """The one paragraph of a cell: a table made by a word processor has one in every cell."""
+    return (
+        node.name in ("p", "div")
+        and node.parent is not None
+        and node.parent.name in ("td", "th")
+        and (len(node.parent.find_all(True, recursive=False)) == 1)
+    )
 
 
 def _collapse(text: str) -> str:

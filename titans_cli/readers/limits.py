@@ -14,3 +14,5 @@ class Limits:
     memory_bytes: int = 2 << 30  # what the worker may allocate beyond its own start-up size and the file itself
     max_bytes: int = 512 << 20  # size of the raw file
     max_text_chars: int = 50_000_000  # length of the text it yields
+    max_pages: int = 10_000  # each is learned on its own, and a table has as many as it has rows
+    network: bool = False  # whether addresses may be fetched

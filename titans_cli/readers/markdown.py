@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
+from titans_cli.readers.dates import year_in
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
@@ -16,6 +17,8 @@ _QUOTE = re.compile(r" {0,3}(?:>[ \t]?)+")
 _DEFINITION = re.compile(r" {0,3}\[[^\]\n]{1,300}\]:[ \t]*\S")
 _FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\n]{1,100}\]:[ \t]*")
 _FRONT_TITLE = re.compile(r"title[ \t]*:[ \t]*(.+)", re.I)
+_LONGEST_FRONT = 20_000  # characters
+_FRONT_DATE = re.compile(r"(?:date|year|published|created)[ \t]*:[ \t]*(.+)", re.I)
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _INLINE = (
@@ -47,6 +50,13 @@ def parse_markdown(text: str) -> tuple[str | None, str]:
         blocks.take(line)
     blocks.end()
     return title or blocks.title, tidy_prose("\n\n".join(blocks.done))
+
+
+def year_of_front_matter(text: str) -> int | None:
+    """The year that a leading block of data about the page states."""
+    text = mend_characters(text[:_LONGEST_FRONT])
+    head = text[4:].partition("\n---\n")[0].split("\n") if text.startswith("---\n") and "\n---\n" in text else []
+    return next((year for line in head if (found := _FRONT_DATE.match(line)) and (year := year_in(found[1]))), None)
 
 
 def _front_matter(text: str) -> tuple[str | None, str]:

@@ -12,3 +12,14 @@ class Parsed:
     title: str | None
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
+    year: int | None = None  # as the file states it about itself
+
+
+def one_page(title: str | None, text: str, *warnings: str, year: int | None = None) -> Parsed:
+    """For formats without pages."""
+    return Parsed(title, (Page(1, text),), warnings, year)
+
+
+def short(text: str | None, longest: int = 300) -> str | None:
+    """A title: one line, not too long, or None."""
+    return " ".join((text or "").split())[:longest] or None

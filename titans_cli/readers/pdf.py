@@ -1,17 +1,22 @@
-"""PDF to raw page texts with pypdf, inside the worker."""
+"""PDF to raw page texts, inside the worker: with pypdfium2 where it is installed, and else with pypdf."""
 
 from __future__ import annotations
 
 import io
 import logging
+import os
 import re
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from pypdf import PasswordType, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError
 from pypdf.generic import ArrayObject, FloatObject
 
 from titans_cli.errors import EncryptedError
+
+if TYPE_CHECKING:
+    from titans_cli.readers.pdfium import Pdfium
 
 _WORD_GAP = -145.0  # thousandths of the font size: TeX squeezes word spaces to 150, kerning seldom passes 120
 _SURE_GAP = -1000.0  # what pypdf takes for a word gap in any font
@@ -30,6 +35,24 @@ class Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if "fontTools" not in str(record.msg):  # that one is about the installation, not about the file
             self.count += 1
+
+
+def open_pdf(data: bytes) -> Pdf | Pdfium:
+    """With pypdfium2 if that is installed and TITANS_PDF is not "pypdf"; pypdf also mends files that PDFium refuses.
+
+    Both have the same pages. Their texts differ in a word here and there, so a session has the same bytes only where
+    the same one reads.
+    """
+    if find_spec("pypdfium2") is None or os.environ.get("TITANS_PDF") == "pypdf":
+        return Pdf(data)
+    from pypdfium2 import PdfiumError
+
+    from titans_cli.readers.pdfium import Pdfium
+
+    try:
+        return Pdfium(data)
+    except PdfiumError:
+        return Pdf(data)
 
 
 class Pdf:
@@ -56,8 +79,7 @@ class Pdf:
     def title(self) -> str | None:
         """The title in the metadata, unless a program put its own idea of one there."""
         metadata = self.reader.metadata
-        title = " ".join(str(metadata.title or "").split()) if metadata is not None else ""
-        return title[:300] if len(title) >= 4 and not _NO_TITLE.search(title) else None
+        return told_title(metadata.title) if metadata is not None else None
 
     def text(self, index: int) -> str:
         return self.reader.pages[index].extract_text(visitor_operand_before=_widen_word_gaps)
@@ -65,6 +87,11 @@ class Pdf:
     def has_images(self) -> bool:
         """Whether any of the first pages shows an image: without text, that is a scan."""
         return any(_shows_image(self.reader.pages[i]) for i in range(min(self.count, 20)))
+
+
+def told_title(stated: Any) -> str | None:
+    title = " ".join(str(stated or "").split())
+    return title[:300] if len(title) >= 4 and not _NO_TITLE.search(title) else None
 
 
 def _widen_word_gaps(operator: bytes, operands: list[Any], _cm: Any, _tm: Any) -> None:

@@ -9,22 +9,30 @@ import stat
 import sys
 
 from titans_cli.errors import LimitError, NoTextError, ReadError
+from titans_cli.readers.address import is_address
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed
-from titans_cli.readers.sniff import kind_of
-from titans_cli.records import Document, Page, Source
+from titans_cli.readers.sniff import kind_of, nested
+from titans_cli.records import Document, Source
 
 STDIN = "-"
+# Parsed in this process while they are small, since starting another takes longer than reading them.
+_SIMPLE = frozenset(("txt", "md", "code"))
+_SMALL = 1 << 20
 
 
 def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 - frozen, so sharing it is harmless
     """Read one source. Raises a ReadError whose subject is the source and whose hint says what to do next."""
     display = source.display
-    data = _read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)
+    data, name = _bytes_of(source, limits)
     if not data or data.isspace():
         raise NoTextError("the file is empty", subject=display, hint="Leave it out")
-    kind = kind_of(data, source.uri, display)
-    parsed = _parse(kind, data, display, limits)
+    member = _is_member(source.uri)
+    content = _unwrapped(data, display, limits, member)
+    if not content or content.isspace():
+        raise NoTextError("the file is empty", subject=display, hint="Leave it out")
+    kind = kind_of(content, name, display, member=member or content is not data)
+    parsed = _parse(kind, content, display, limits)
     if sum(len(page.text) for page in parsed.pages) > limits.max_text_chars:
         raise too_much_text(display, limits)
     if not any(page.text for page in parsed.pages):
@@ -37,6 +45,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         title=parsed.title,
         pages=parsed.pages,
         warnings=parsed.warnings,
+        year=parsed.year,
     )
 
 
@@ -46,6 +55,30 @@ def too_much_text(display: str, limits: Limits) -> LimitError:
         subject=display,
         hint="Split it into smaller files",
     )
+
+
+_GZIP = b"\x1f\x8b"
+
+
+def _is_member(uri: str) -> bool:
+    """Whether this names something inside an archive, such as /papers.zip/notes.txt."""
+    if uri == STDIN or is_address(uri) or os.path.exists(uri):  # noqa: PTH110 - a path may hold a NUL
+        return False
+    from titans_cli.readers.archive import split
+
+    return split(uri) is not None
+
+
+def _unwrapped(data: bytes, display: str, limits: Limits, member: bool) -> bytes:
+    """What a gzip file holds; other files as they are. Archives are looked into one level deep."""
+    if not data.startswith(_GZIP):
+        return data
+    from titans_cli.readers.archive import gunzip
+
+    content = b"" if member else gunzip(data, display, limits)
+    if member or content.startswith(_GZIP):
+        raise nested(display)
+    return content
 
 
 def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
@@ -59,20 +92,32 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
 
         return parse_html(data, display, limits)
 
-    from titans_cli.readers.encoding import decode
+    from titans_cli.readers.extract import AS_TEXT, extract
 
-    text, warnings = decode(data, display)
-    if len(text) > limits.max_text_chars:
-        raise too_much_text(display, limits)
-    if kind == "md":
-        from titans_cli.readers.markdown import parse_markdown
+    warnings: tuple[str, ...] = ()
+    if kind in AS_TEXT:
+        from titans_cli.readers.encoding import decode
 
-        title, clean = parse_markdown(text)
+        text, warnings = decode(data, display)
+        if len(text) > limits.max_text_chars:
+            raise too_much_text(display, limits)
+        data = text.encode("utf-8", "replace")
+    if kind in _SIMPLE and len(data) <= _SMALL:
+        parsed = extract(kind, data)
     else:
-        from titans_cli.readers.text import parse_text
+        from titans_cli.readers.isolate import parse_whole
 
-        title, clean = parse_text(text)
-    return Parsed(title, (Page(1, clean),), warnings)
+        parsed = parse_whole(kind, data, display, limits)
+    return Parsed(parsed.title, parsed.pages, (*warnings, *parsed.warnings), parsed.year)
+
+
+def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
+    """The bytes, and the name whose suffix counts."""
+    if is_address(source.uri):
+        from titans_cli.readers.fetch import fetch
+
+        return fetch(source.uri, limits)
+    return (_read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)), source.uri
 
 
 def _read_file(source: Source, limits: Limits) -> bytes:
@@ -81,6 +126,12 @@ def _read_file(source: Source, limits: Limits) -> bytes:
     try:
         descriptor = os.open(source.uri, flags)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOTDIR:
+            from titans_cli.readers.archive import read_member, split
+
+            inside = split(source.uri)
+            if inside is not None:
+                return read_member(*inside, source.display, limits)
         raise os_error(error, source.display) from error
     try:
         with os.fdopen(descriptor, "rb") as file:

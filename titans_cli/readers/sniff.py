@@ -6,33 +6,48 @@ A wrong name must never make noise enter a memory.
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import PurePath
 
-from titans_cli.errors import CorruptError, UnsupportedFormatError
+from titans_cli.errors import CorruptError, EncryptedError, LimitError, UnsupportedFormatError
 
+_CODE = (
+    "py pyi js mjs cjs jsx ts tsx go rs java kt scala c h cc cpp cxx hh hpp cs swift rb php pl lua r jl sql sh bash zsh"
+).split()
 SUFFIXES = {
     ".pdf": "pdf",
+    ".docx": "docx",
+    ".epub": "epub",
     ".txt": "txt",
     ".text": "txt",
     ".log": "txt",
-    ".rst": "txt",
     ".md": "md",
     ".markdown": "md",
+    ".rst": "rst",
+    ".tex": "tex",
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".ipynb": "ipynb",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".eml": "eml",
+    ".mbox": "mbox",
+    **{f".{suffix}": "code" for suffix in _CODE},
 }
+ZIP, GZIP = ".zip", ".gz"  # of any of these; what they hold is read as if it lay in a folder
+_STRUCTURED = frozenset(("ipynb", "csv", "jsonl", "eml", "mbox", "tex"))  # text in which an HTML page is a mistake
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # UTF-8, UTF-16/32 LE, UTF-16 BE, UTF-32 BE
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BINARY = (
-    (b"PK\x03\x04", "a zip archive or an office document"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document"),
+    (_OLE, "an old office document"),
     (b"{\\rtf", "a rich-text document"),
     (b"%!PS", "a PostScript file"),
-    (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -50,13 +65,53 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1b\x08"))
 _CONVERT = "Convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or libreoffice --convert-to pdf IN"
 
 
+UNPACK = "Unpack it yourself, and ingest what you need of it"
+_PLAIN_ZIP = "a zip archive"
+
+
 def kind_of_name(name: str) -> str | None:
-    """The kind a file's suffix stands for, or None for a suffix no reader claims."""
+    """The kind a file's suffix stands for, or None for one no reader claims; `a.txt.gz` is what `a.txt` is."""
+    if name.lower().endswith(GZIP):
+        name = name[: -len(GZIP)]
     return SUFFIXES.get(PurePath(name).suffix.lower())
 
 
-def kind_of(data: bytes, name: str, display: str) -> str:
-    """The kind of reader for these bytes; raises for what no reader should touch."""
+def is_zip_name(name: str) -> bool:
+    return name.lower().endswith(ZIP)
+
+
+def _kind_of_package(data: bytes, named: str | None, display: str, member: bool) -> str:
+    """docx or epub: both are zip archives, and which of them shows inside."""
+    from titans_cli.readers.package import kind_of_zip
+
+    try:
+        kind, what = kind_of_zip(io.BytesIO(data))
+    except Exception as error:
+        if isinstance(error, LimitError):
+            raise LimitError(error.what, subject=display, hint="Unpack it, and ingest what you need of it") from error
+        if named in ("docx", "epub"):
+            words = " ".join(str(error).split())[:160] or type(error).__name__
+            hint = "Download it again, or open it in its program and save it again"
+            raise CorruptError(f"it is damaged: {words}", subject=display, hint=hint) from error
+        what = "a damaged zip archive or office document"
+        if member:
+            raise CorruptError(f"this is {what}", subject=display, hint=UNPACK) from error
+        raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=_CONVERT) from error
+    if kind is not None:
+        return kind
+    if member and what == _PLAIN_ZIP:
+        raise nested(display)
+    hint = f"Give it a name that ends in {ZIP}: then its members are read" if what == _PLAIN_ZIP else _CONVERT
+    raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=hint)
+
+
+def nested(display: str) -> UnsupportedFormatError:
+    """Archives are looked into one level deep: what is packed twice is seldom papers, and often a trap."""
+    return UnsupportedFormatError("this is an archive in an archive", subject=display, hint=UNPACK)
+
+
+def kind_of(data: bytes, name: str, display: str, *, member: bool = False) -> str:
+    """The kind of reader for these bytes; raises for what no reader should touch. `member`: of an archive."""
     named = kind_of_name(name)
     if b"%PDF-" in data[:1024]:
         return "pdf"
@@ -74,14 +129,30 @@ def kind_of(data: bytes, name: str, display: str) -> str:
                 hint="Download it again, or give it the suffix that fits its content",
             )
         return "pdf"
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _kind_of_package(data, named, display, member)
+    if data.startswith(_OLE) and "EncryptedPackage".encode("utf-16-le") in data:
+        hint = "Open it with its password and save a copy without one"
+        raise EncryptedError("it is encrypted and needs a password", subject=display, hint=hint)
     refuse_binary(data, display)
-    if named is None and _HTML_START.match(data[:4096]):
+    if named in ("docx", "epub"):
+        what = f"it is called .{named} but does not look like one"
+        hint = "Download it again, or give it the suffix that fits its content"
+        raise CorruptError(what, subject=display, hint=hint)
+    is_html = _HTML_START.match(data[:4096]) is not None
+    if is_html and named in _STRUCTURED:
+        what = f"it is called {PurePath(name).suffix} but is an HTML page, often a download that went wrong"
+        raise CorruptError(what, subject=display, hint="Download it again, or rename it to .html to read it as it is")
+    if named is None and is_html:
         return "html"
     return named or "txt"
 
 
 def refuse_binary(data: bytes, display: str) -> None:
     """Raise UnsupportedFormatError for what is not text, whatever it is called."""
+    if data[257:262] == b"ustar":
+        what = "this is a tar archive, not text"
+        raise UnsupportedFormatError(what, subject=display, hint="Unpack it, and ingest the folder")
     for magic, what in _BINARY:
         if data.startswith(magic):
             raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=_CONVERT)

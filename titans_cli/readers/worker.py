@@ -3,12 +3,12 @@
 In, on standard input: one JSON line (the job), then the file's bytes. Out, on standard output: JSON lines,
 each flushed as soon as it is true, so that whatever happens next, what is out is safe:
 
-    {"started": true}                        imports are done; from here on time is the file's own
-    {"pages": 12, "title": "..."}            the file is open
+    {"started": true, "ceiling": 9}          imports are done; time is the file's own, memory ends at the ceiling
+    {"pages": 12, "title": "...", "year": 2021}  the file is open; null for what it does not state
     {"page": 1, "text": "..."}               one page
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "images": true}  done
+    {"end": true, "odd": 3, "images": true, "notes": []}  done
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -17,18 +17,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from titans_cli.errors import EncryptedError
+from titans_cli.errors import ReadError
 
 OUT_OF_MEMORY = 7  # exit code
 
 
 def main() -> NoReturn:
     """Serve one job and end without ceremony: nothing here is worth an orderly shutdown."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is our parent's to answer
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that prints must not break the protocol
     code = 0
@@ -60,34 +62,43 @@ class Worker:
         self.stdout.flush()
 
     def run(self, data: bytes) -> None:
-        work = self.html if self.job["kind"] == "html" else self.pdf
+        work = {"html": self.html, "pdf": self.pdf}.get(self.job["kind"], self.whole)
         try:
             work(data)
         except BrokenPipeError:
             raise
-        except EncryptedError as error:
-            self.send(error=error.what, kind="encrypted")
+        except ReadError as error:
+            self.send(error=error.what, kind=error.kind)
         except Exception as error:  # noqa: BLE001 - the boundary: parsers raise anything at all on hostile input
             what, kind = _explain(error)
             self.send(error=what, kind=kind)
 
+    def whole(self, data: bytes) -> None:
+        """The other kinds: parsed in one go, since none of them has pages that fail one by one."""
+        from titans_cli.readers.extract import extract
+
+        self.send(started=True, ceiling=limit_resources(self.job))
+        found = extract(self.job["kind"], data)
+        self.send(pages=len(found.pages), title=found.title, year=found.year)
+        for page in found.pages:
+            self.send_text(page.number, page.text)
+        self.send(end=True, odd=0, images=False, notes=list(found.warnings))
+
     def html(self, data: bytes) -> None:
         from titans_cli.readers.html import extract_html
 
-        limit_resources(self.job)
-        self.send(started=True)
-        title, text = extract_html(data.decode("utf-8"))
-        self.send(pages=1, title=title)
-        self.send_text(1, text)
+        self.send(started=True, ceiling=limit_resources(self.job))
+        page = extract_html(data.decode("utf-8"))
+        self.send(pages=1, title=page.title, year=page.year)
+        self.send_text(1, page.text)
         self.send(end=True, odd=0, images=False)
 
     def pdf(self, data: bytes) -> None:
-        from titans_cli.readers.pdf import Pdf
+        from titans_cli.readers.pdf import open_pdf
 
-        limit_resources(self.job)
-        self.send(started=True)
-        pdf = Pdf(data)
-        self.send(pages=pdf.count, title=self.quietly(pdf.title, None))
+        self.send(started=True, ceiling=limit_resources(self.job))
+        pdf = open_pdf(data)
+        self.send(pages=pdf.count, title=self.quietly(pdf.title, None), year=None)
         first, silent = self.job["first"], True
         for number in range(first, pdf.count + 1):
             try:
@@ -129,13 +140,13 @@ def _explain(error: Exception) -> tuple[str, str]:
     return f"malformed ({words or type(error).__name__})", "corrupt"
 
 
-def limit_resources(job: dict[str, Any]) -> None:
+def limit_resources(job: dict[str, Any]) -> int | None:
     """Cap memory at what is mapped now (interpreter, libraries, the file) plus the allowance; and processor time,
-    so that not even a worker whose parent was killed runs on."""
+    so that not even a worker whose parent was killed runs on. Returns the cap in bytes, if there is one."""
     try:
         import resource
     except ImportError:  # not on Windows
-        return
+        return None
     wanted = [
         (resource.RLIMIT_AS, _mapped_bytes() + job["memory_bytes"]),
         (resource.RLIMIT_CPU, int(job["seconds"]) + 5),
@@ -148,6 +159,8 @@ def limit_resources(job: dict[str, Any]) -> None:
             resource.setrlimit(which, (soft, hard))
         except (OSError, ValueError):  # macOS knows the name of RLIMIT_AS and not the thing; the clock still holds
             continue
+    cap = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if cap == resource.RLIM_INFINITY else int(cap)
 
 
 def _lift_memory_limit() -> None:

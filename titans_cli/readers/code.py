@@ -1,0 +1,31 @@
+"""Source code as text. Every line stays where it was, since a quote is cited by its line."""
+
+from __future__ import annotations
+
+from titans_cli.readers.clean import mend_characters
+
+_WIDEST_INDENT = 200
+
+
+def tidy_code(text: str) -> str:
+    """Lines with their indentation, tabs as four spaces, nothing at their ends; never more than one blank line."""
+    out: list[str] = []
+    for line in _lines(text):
+        if line or (out and out[-1]):
+            out.append(line)
+    return "\n".join(out).rstrip()
+
+
+def parse_code(text: str) -> tuple[str | None, str]:
+    """As many lines as the file has. No title: what the first lines say is a licence more often than a name."""
+    return None, "\n".join(_lines(text)).rstrip()
+
+
+def _lines(text: str) -> list[str]:
+    return [_tidy(line) for line in mend_characters(text.replace("\x0c", " ")).split("\n")]
+
+
+def _tidy(line: str) -> str:
+    words = line.lstrip()
+    indent = line[: len(line) - len(words)][:_WIDEST_INDENT].replace("\t", "    ")
+    return (indent + words.replace("\t", " ")).rstrip()

@@ -1,0 +1,14 @@
+"""The year a file states about itself, out of the many ways of writing a date."""
+
+from __future__ import annotations
+
+import re
+
+_YEAR = re.compile(r"(?<!\d)(1[0-9]{3}|20[0-9]{2})(?!\d)")
+_LONGEST = 200  # characters of a date; what is longer is none
+
+
+def year_in(date: str | None) -> int | None:
+    """ "2021-04-05", "5 April 2021" and "Mon, 05 Apr 2021 10:00:00 +0000" are 2021; None for what names no year."""
+    found = _YEAR.search((date or "")[:_LONGEST])
+    return int(found[1]) if found else None

@@ -1,0 +1,99 @@
+"""Zip archives, opened with bounds: as documents made of parts (docx, epub) and as folders of files.
+
+A zip file can claim millions of members, unpack to a thousand times its size, and do so in every part. So nothing is
+unpacked before its claim was looked at, and nothing ever reaches the disk.
+"""
+
+from __future__ import annotations
+
+from typing import IO
+from zipfile import ZipFile, ZipInfo
+
+from titans_cli.errors import CorruptError, EncryptedError, LimitError
+
+MOST_MEMBERS = 5_000
+_MOST_AT_ONCE = MOST_MEMBERS * 400  # bytes: an entry is 46 bytes and its name
+_LARGEST_PART = 128 << 20
+_CHUNK = 1 << 20
+
+_KINDS = {"word/document.xml": "docx", "META-INF/container.xml": "epub"}
+_FOREIGN = {
+    "xl/workbook.xml": "a spreadsheet",
+    "xl/workbook.bin": "a spreadsheet",
+    "ppt/presentation.xml": "a slide show",
+    "content.xml": "an OpenDocument file",
+    "META-INF/MANIFEST.MF": "a Java archive",
+}
+
+
+class _Bounded:
+    """A file of which no more is read at once than a sane table of contents needs: zipfile reads that in one go."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self.file.read(min(size, _MOST_AT_ONCE + 1) if size >= 0 else _MOST_AT_ONCE + 1)
+        if len(data) > _MOST_AT_ONCE:
+            raise LimitError(f"the archive has more than {MOST_MEMBERS:,} members")
+        return data
+
+
+def open_zip(file: IO[bytes]) -> ZipFile:
+    """Raises LimitError for too many members, and whatever zipfile raises on a file that is no sound zip archive."""
+    archive = ZipFile(_Bounded(file))
+    if len(archive.infolist()) > MOST_MEMBERS:
+        archive.close()
+        raise LimitError(f"the archive has more than {MOST_MEMBERS:,} members")
+    return archive
+
+
+def unpack(archive: ZipFile, member: ZipInfo, most: int) -> bytes:
+    """One member's bytes. Raises EncryptedError, LimitError, and whatever zipfile raises."""
+    if member.flag_bits & 1:
+        raise EncryptedError("it is encrypted and needs a password")
+    if member.file_size > most:
+        raise LimitError(f"it unpacks to more than {most / (1 << 20):,.0f} MiB")
+    with archive.open(member) as packed:
+        return b"".join(iter(lambda: packed.read(_CHUNK), b""))
+
+
+def kind_of_zip(file: IO[bytes]) -> tuple[str | None, str]:
+    """(the kind of document it is or None, what it is in words). Raises as `open_zip`."""
+    with open_zip(file) as archive:
+        names = set(archive.namelist())
+    for name, kind in _KINDS.items():
+        if name in names:
+            return kind, kind
+    for name, what in _FOREIGN.items():
+        if name in names and ("mimetype" in names or name != "content.xml"):
+            return None, what
+    return None, "a zip archive"
+
+
+class Package:
+    """A document that is a zip archive of parts."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.archive = open_zip(file)
+        self.names = {info.filename: info for info in self.archive.infolist()}
+
+    def part(self, name: str) -> bytes | None:
+        """The part's bytes, or None if there is no such part."""
+        info = self.names.get(name)
+        return None if info is None else unpack(self.archive, info, _LARGEST_PART)
+
+    def needed(self, name: str) -> bytes:
+        data = self.part(name)
+        if data is None:
+            raise CorruptError(f"its part {name[:100]} is missing")
+        return data
