@@ -30,7 +30,7 @@ app.add_typer(ltm.app, name="ltm")
 app.command(epilog=picture.EXAMPLE)(picture.report)
 
 Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Files and folders; - for stdin.", show_default=False)
+    list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)
 ]
 
 
@@ -61,6 +61,7 @@ def ingest(
     files_from: options.FilesFrom = None,
     model: options.Model = None,
     append: options.Append = False,
+    allow_network: options.AllowNetwork = False,
     engine: options.Engine = "local",
     address: options.Address = None,
     session_per: options.SessionPer = None,
@@ -68,7 +69,10 @@ def ingest(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read documents (pdf, txt, md, html) into a session; the memory learns while it reads.
+    """Read documents into a session; the memory learns while it reads.
+
+    What can be read: pdf, html, txt, md, rst, tex, docx, epub, ipynb, csv, jsonl, eml, mbox and source code, also
+    packed in zip and gz.
 
     Without a session one is created and becomes the current one. Run it again after an interruption and it continues
     where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it
@@ -81,7 +85,8 @@ def ingest(
     use_case = ingesting(engine, address, session_per, session)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        for event in use_case(_home(), session, what, How(model=model, append=append, retry_lock=wait, stop=stop)):
+        how = How(model=model, append=append, network=allow_network, retry_lock=wait, stop=stop)
+        for event in use_case(_home(), session, what, how):
             view.show(event)
     _fail_on(view.failed)
 
@@ -123,6 +128,7 @@ def run(
     include: options.Include = [],  # noqa: B006
     exclude: options.Exclude = [],  # noqa: B006
     files_from: options.FilesFrom = None,
+    allow_network: options.AllowNetwork = False,
     model: options.Model = None,
     sentences: options.Sentences = 3,
     json: options.Json = False,
@@ -137,7 +143,8 @@ def run(
     output = Output(json, quiet)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        for event in run_once(what, questions, How(model=model, stop=stop), sentences=sentences):
+        how = How(model=model, network=allow_network, stop=stop)
+        for event in run_once(what, questions, how, sentences=sentences):
             if isinstance(event, Answer):
                 telling.answer(event, output)
             else:

@@ -85,6 +85,7 @@ SessionPer = Annotated[
         show_default=False,
     ),
 ]
+AllowNetwork = Annotated[bool, typer.Option("--allow-network", help="Fetch http and https addresses named as PATH.")]
 Sentences = Annotated[
     int, typer.Option("--sentences", min=1, max=20, help="At most this many sentences in the answer.")
 ]

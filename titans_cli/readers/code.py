@@ -5,6 +5,8 @@ from __future__ import annotations
 from titans_cli.readers.clean import mend_characters
 
 _WIDEST_INDENT = 200
+# What prose takes for the end of a line, and an editor that numbers lines does not.
+_NO_LINE_ENDS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
 
 def tidy_code(text: str) -> str:
@@ -22,7 +24,7 @@ def parse_code(text: str) -> tuple[str | None, str]:
 
 
 def _lines(text: str) -> list[str]:
-    return [_tidy(line) for line in mend_characters(text.replace("\x0c", " ")).split("\n")]
+    return [_tidy(line) for line in mend_characters(text.translate(_NO_LINE_ENDS)).split("\n")]
 
 
 def _tidy(line: str) -> str:

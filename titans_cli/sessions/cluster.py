@@ -25,7 +25,8 @@ from typing import Any
 
 from titans_cli.errors import ClusterError, IncompatibleError, Interrupted, ReadError, TitansError, UsageError
 from titans_cli.model.engine import Engine
-from titans_cli.readers import discover, read
+from titans_cli.places import unit_of
+from titans_cli.readers import read
 from titans_cli.records import (
     BlocksRead,
     FileFailed,
@@ -38,7 +39,7 @@ from titans_cli.records import (
     Source,
 )
 from titans_cli.sessions.engines import load_engine
-from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, failed, session_to_read_into, size_of
+from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, discovered, failed, session_to_read_into, size_of
 from titans_cli.sessions.learning import Prepared, learn
 from titans_cli.store import Home, SessionStore
 
@@ -58,7 +59,7 @@ def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError
     """Read and learn one document for a session, without the session. What is wrong with the document is a value."""
     engine = _engine(info.model, info.threads, str(info.memory.get("precision", "fp32")), info.fingerprint)
     try:
-        document = read(source, how.limits)
+        document = read(source, how.reading)
     except ReadError as error:
         return error
     segments = engine.segments(document.pages)
@@ -106,8 +107,8 @@ class Writer:
                 surprises = [b.surprise for b in self._run.episodes.blocks_of(record.id)]
                 mean = sum(surprises) / max(1, len(surprises))
                 newest, warnings = self._run.episodes.newest_snapshot(), prepared.document.warnings
-                blocks, tokens = record.blocks_total, record.tokens
-                return FileFinished(record.display, record.pages, blocks, tokens, mean, newest, warnings)
+                blocks, tokens, unit = record.blocks_total, record.tokens, unit_of(record.kind)
+                return FileFinished(record.display, record.pages, blocks, tokens, mean, newest, warnings, unit)
         return None
 
     def close(self) -> int:
@@ -126,7 +127,7 @@ def ingest_on_ray(
 ) -> Iterator[IngestEvent]:
     """As `ingest`, with the same bytes, on a Ray cluster. Raises besides: UsageError without Ray, ClusterError."""
     ray = connected(cluster)
-    discovery = discover(what.paths, include=what.include, exclude=what.exclude, files_from=what.files_from)
+    discovery = discovered(what, how)
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)

@@ -10,15 +10,16 @@ after a kill ends with the same bytes as if it had never been interrupted.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from titans_cli.errors import Interrupted, ReadError, UsageError
 from titans_cli.model.engine import Engine
-from titans_cli.readers import Discovery, Limits, discover, read
+from titans_cli.places import unit_of
+from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import (
     Block,
     BlockRefused,
@@ -60,15 +61,22 @@ class What:
 class How:
     """`commit_seconds`: commit inside a long document after so long. `stop`: asked after every batch.
 
+    `ahead`: so many documents are parsed before their turn, which changes no byte of the session; 0 for none.
     `append`: a file that has changed is read as one more source; otherwise the new version takes the old one's place.
     """
 
     model: str | None = None
     append: bool = False
     limits: Limits = field(default_factory=Limits)
+    ahead: int = field(default_factory=default_ahead)
+    network: bool = False  # whether addresses may be fetched
     commit_seconds: float = 20.0
     retry_lock: float = 0.0
     stop: Callable[[], bool] = lambda: False
+
+    @property
+    def reading(self) -> Limits:
+        return replace(self.limits, network=self.network)
 
 
 def create_session(
@@ -106,7 +114,7 @@ def ingest(
     commit when `how.stop` says so.
     """
     how = how or How()
-    discovery = discover(what.paths, include=what.include, exclude=what.exclude, files_from=what.files_from)
+    discovery = discovered(what, how)
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
@@ -114,6 +122,12 @@ def ingest(
     store, engine = session_to_read_into(home, session, how, engine)
     with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
         yield from Ingestion(store, episodes, engine, how).run(discovery)
+
+
+def discovered(what: What, how: How) -> Discovery:
+    """Raises UsageError."""
+    filters = {"include": what.include, "exclude": what.exclude}
+    return discover(what.paths, files_from=what.files_from, network=how.network, **filters)
 
 
 def session_to_read_into(
@@ -163,14 +177,16 @@ class Ingestion:
             self.failed += 1
             yield failed(display, error)
         yield from self.finish_begun()
-        for source in discovery.sources:
-            try:
-                yield from self._source(source)
-            except ReadError as error:
-                self.failed += 1
-                yield failed(source.display, error)
-            self.files_done += 1
-            self.bytes_done += sizes[source.uri]
+        known = {source.sha256 for source in self.episodes.sources()}
+        with closing(read_ahead(discovery.sources, self.how.reading, known, self.how.ahead)) as ready_ones:
+            for ready in ready_ones:
+                try:
+                    yield from self._source(ready)
+                except ReadError as error:
+                    self.failed += 1
+                    yield failed(ready.source.display, error)
+                self.files_done += 1
+                self.bytes_done += sizes[ready.source.uri]
         yield IngestFinished(
             self.store.info.name,
             self.read,
@@ -187,13 +203,16 @@ class Ingestion:
             if not record.complete:
                 yield from self._learn(record, self.episodes.pages(record.id), ())
 
-    def _source(self, source: Source) -> Iterator[IngestEvent]:
-        """Skip what is known, read the rest; a changed file takes the place of what was read of it before."""
-        if known := self.already_read(source):
+    def _source(self, ready: Ready) -> Iterator[IngestEvent]:
+        """Skip what is known, learn the rest; a changed file takes the place of what was read of it before."""
+        source = ready.source
+        if ready.sha256 and (known := self._known(source, ready.sha256)):
             yield known
             return
+        if ready.error is not None:
+            raise self.unreadable(source, ready.error) from ready.error
         try:
-            document = read(source, self.how.limits)
+            document = ready.document or read(source, self.how.reading)
         except ReadError as error:
             raise self.unreadable(source, error) from error
         assert self.engine is not None
@@ -201,14 +220,8 @@ class Ingestion:
 
     def already_read(self, source: Source) -> FileSkipped | None:
         """Whether a file needs no reading, by its bytes alone."""
-        if source.uri == STDIN:
-            return None
-        try:
-            with Path(source.uri).open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError:
-            return None  # the reader says what is wrong with it
-        return self._known(source, digest)
+        digest = digest_of(source)
+        return self._known(source, digest) if digest else None
 
     def unreadable(self, source: Source, error: ReadError) -> ReadError:
         """The error, which says so if an older version of the source was read."""
@@ -242,6 +255,7 @@ class Ingestion:
             tokens=0,
             read_at=utc_now(),
             origin="read",
+            year=document.year,
         )
         if before is not None:
             what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
@@ -295,8 +309,9 @@ class Ingestion:
                 self.tokens += len(segment.tokens)
             for offset, reason in part.refused.items():
                 segment = part.segments[offset]
-                batch.refused.append(f"segment {segment.index} (page {segment.page}): {reason}")
-                yield BlockRefused(record.display, segment.index, segment.page, reason)
+                unit = unit_of(record.kind)
+                batch.refused.append(f"segment {segment.index} ({unit} {segment.page}): {reason}")
+                yield BlockRefused(record.display, segment.index, segment.page, reason, unit)
             done = part.cell.blocks_done
             batch.cells[part.cell.index] = part.cell
             yield self._progress(record.display, done, len(segments), sum(part.surprise) / len(part.surprise))
@@ -313,7 +328,8 @@ class Ingestion:
         self.read += 1
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
-        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings)
+        unit = unit_of(record.kind)
+        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit)
 
     def _begun(self, record: SourceRecord) -> Begun | None:
         """Where a document that was begun is to be gone on with."""
@@ -336,7 +352,8 @@ class Ingestion:
         events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in batch.refused]
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
-            text = f"I read {record.display}: {record.pages} pages, {record.tokens} tokens, surprise {mean:.2f}."
+            size = f"{record.pages} {unit_of(record.kind)}s, {record.tokens} tokens"
+            text = f"I read {record.display}: {size}, surprise {mean:.2f}."
             events.append(Episode(0, utc_now(), "read", text, {"sha256": record.sha256, "surprise": round(mean, 4)}))
         gone = batch.replaces
         return self.store.commit(

@@ -1,0 +1,98 @@
+"""Reading ahead: while one document is learned, worker processes parse the next ones. The order stays.
+
+Each thread here only waits for the worker process of its file (small texts are read in the thread itself). Threads are
+daemons: whoever stops early does not wait for a file that nobody will ask for, and a worker ends with its parent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Collection, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from titans_cli.errors import ReadError
+from titans_cli.readers.limits import Limits
+from titans_cli.readers.read import STDIN, read
+from titans_cli.records import Document, Source
+
+_MOST = 4  # documents read ahead; parsing is seldom slower than learning, and each is held in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A source that was looked at. Neither `document` nor `error`: its content was known and nobody read it."""
+
+    source: Source
+    sha256: str  # of its bytes, or "" for what is no file
+    document: Document | None = None
+    error: ReadError | None = None
+
+
+def default_ahead() -> int:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST, usable)
+
+
+def read_ahead(
+    sources: Sequence[Source], limits: Limits, known: Collection[str], ahead: int
+) -> Generator[Ready, None, None]:
+    """The sources in their order, up to `ahead` of them read before they are asked for; with 0, each when it is.
+
+    What has one of the `known` sha256 is not read. Nothing is raised for a source that cannot be read.
+    """
+    if ahead < 1:
+        yield from (_look(source, limits, known) for source in sources)
+        return
+    tasks: queue.SimpleQueue[tuple[Source, Future[Ready]] | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def work() -> None:
+        while (task := tasks.get()) is not None and not stopped.is_set():
+            source, future = task
+            try:
+                future.set_result(_look(source, limits, known))
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever asks for it
+                future.set_exception(error)
+
+    for _ in range(min(ahead, len(sources))):
+        threading.Thread(target=work, name="read-ahead", daemon=True).start()
+    waiting: deque[Future[Ready]] = deque()
+    try:
+        for source in sources:
+            future: Future[Ready] = Future()
+            waiting.append(future)
+            tasks.put((source, future))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        stopped.set()
+        for _ in range(ahead):
+            tasks.put(None)
+
+
+def _look(source: Source, limits: Limits, known: Collection[str]) -> Ready:
+    digest = digest_of(source)
+    if digest in known:
+        return Ready(source, digest)
+    try:
+        return Ready(source, digest, document=read(source, limits))
+    except ReadError as error:
+        return Ready(source, digest, error=error)
+
+
+def digest_of(source: Source) -> str:
+    """The sha256 of a file, or "" for what is none or cannot be read."""
+    if source.uri == STDIN:
+        return ""
+    try:
+        with open(source.uri, "rb") as file:  # noqa: PTH123 - an address, or a member of an archive, is no path
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""  # the reader says what is wrong with it
