@@ -1,6 +1,6 @@
 """Jupyter notebooks: a page for every cell, prose or code, with its short plain-text outputs below it.
 
-Plain JSON on purpose: nbformat would check the notebook against a schema that hand-edited ones often fail.
+Plain JSON on purpose: nbformat is for those who write notebooks and check them against a schema.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Process:
         """The next message, or None when the worker is gone.
 
         Raises TimeoutError when it keeps silent, and MemoryError when it is silent and out of memory: without any
-        left, CPython can spin for good in the handling of its own MemoryError.
+        left, CPython 3.11 was seen spinning for good in the handling of its own MemoryError.
         """
         line = self._next_line(time.monotonic() + patience)
         if line is None or not line.endswith(b"\n"):
