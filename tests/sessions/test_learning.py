@@ -20,6 +20,7 @@ from tests.sessions.samples import (
     write_documents,
 )
 from titans_cli.errors import UsageError
+from titans_cli.model import engine as engine_module
 from titans_cli.model.engine import Engine
 from titans_cli.sessions import ask as ask_module
 from titans_cli.sessions import ingest as ingest_module
@@ -119,8 +120,13 @@ def test_asking_does_not_change_the_state_in_hand_either(
     monkeypatch.setattr(ask_module, "engine_of", lambda made: engine)
     before = tensor_bytes(open_session(home, "papers"))
     ask(home, "papers", "What does the kernel hold?")
-    assert [state.weights.numpy().tobytes() for state in states] == [cell["memory.weights"] for cell in before]
+    assert {state.weights.numpy().tobytes() for state in states} == {cell["memory.weights"] for cell in before}
     assert network_hashes(engine) == weights
+    assert len(states) == 2 * len(before)  # for their topics, and for their weights
+    states.clear()
+    monkeypatch.setattr(engine_module, "NEAREST", 1)
+    ask(home, "papers", "What does the kernel hold?")
+    assert len(states) == len(before) + 1
 
 
 def test_an_answer_becomes_episodes_unless_told_otherwise(home: Home, tmp_path: Path, tiny_folder: Path) -> None:

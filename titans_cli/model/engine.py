@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -47,6 +47,18 @@ class Cell(NamedTuple):
     @property
     def memory(self) -> MemoryState:
         return MemoryState(self.weights, self.momentum)
+
+    def opened(self) -> Cell:
+        return self
+
+
+class Shelved(Protocol):
+    """A cell that can be found by its topics, and whose weights may have to be fetched."""
+
+    @property
+    def topics(self) -> Tensor: ...
+
+    def opened(self) -> Cell: ...
 
 
 class ReadResult(NamedTuple):
@@ -247,18 +259,18 @@ class Engine:
             return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
-    def recall(self, cells: Sequence[Cell], question: str) -> Recollection:
+    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
         """What the memory alone answers, greedily decoded, with no retained text in sight.
 
         The question's topic is compared with those of every cell (landmarks of the memory's own making); the `NEAREST`
-        are then read, each weighted by how near it is and how loud it answers.
+        are then opened and read, each weighted by how near it is and how loud it answers.
         """
         prompt = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
         tokens = [QUESTION, *prompt, ANSWER]
         answer: list[int] = []
         memory, cells = self.network.memory, cells or [self.initial_state()]
         near = torch.zeros(len(cells))
-        reads: list[Tensor] = []
+        reads, weights = list[Tensor](), list[Tensor]()
         log_probability = 0.0
         for _ in range(LONGEST_ANSWER):
             row = torch.tensor([tokens + answer])
@@ -268,9 +280,9 @@ class Engine:
             if not answer:
                 near = nearness(memory.topic_of(queries[0, -1]), cells)
                 chosen = near.topk(min(NEAREST, len(cells))).indices
-                near, cells = near[chosen], [cells[i] for i in chosen.tolist()]
+                near, weights = near[chosen], [cells[i].opened().weights[0] for i in chosen.tolist()]
             known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens
-            recalled = memory.recalled([cell.weights[0] for cell in cells], queries[:, known:])
+            recalled = memory.recalled(weights, queries[:, known:])
             with self.arithmetic():
                 reads.append(memory.spoken(memory.route(recalled, FOCUS * near)))
                 hidden = self.network.head(x, torch.cat(reads, dim=1))
@@ -284,6 +296,6 @@ class Engine:
         return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
 
 
-def nearness(topic_T: Tensor, cells: Sequence[Cell]) -> Tensor:
+def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
     return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

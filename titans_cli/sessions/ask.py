@@ -6,13 +6,16 @@ The memory's bytes stay as they are; the question and the answer become episodes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
+
+from torch import Tensor
 
 from titans_cli.answers.compose import Asking, answer
 from titans_cli.errors import UsageError
-from titans_cli.model.engine import Engine
-from titans_cli.records import Answer, Episode
+from titans_cli.model.engine import Cell, Engine
+from titans_cli.records import Answer, Episode, SnapshotInfo
 from titans_cli.sessions.engines import engine_of
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
@@ -45,14 +48,18 @@ def ask(
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
-    cells = [engine.from_tensors(tensors) for _, tensors in store.cells()]
+
+    @cache
+    def shelf() -> list[_Shelved]:
+        return [_Shelved(store, engine, i, engine.from_tensors(tensors).topics) for i, tensors in store.cells()]
+
     with store.episodes() as episodes, episodes.frozen():
         how = replace(how, only=_matching(episodes, sources))
         result = answer(
             question,
             episodes=episodes,
             engine=engine,
-            recall=lambda asked: engine.recall(cells, asked),
+            recall=lambda asked: engine.recall(shelf(), asked),
             session=store.info.name,
             snapshot=episodes.newest_snapshot(),
             how=how,
@@ -68,6 +75,20 @@ def ask(
             ]
         )
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelved:
+    """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each."""
+
+    store: SessionStore
+    engine: Engine
+    info: SnapshotInfo
+    topics: Tensor
+
+    def opened(self) -> Cell:
+        found = self.store.as_it_stands(self.info)
+        return self.engine.from_tensors(found[1]) if found else self.engine.initial_state()
 
 
 def _matching(episodes: Episodes, globs: Sequence[str]) -> frozenset[int] | None:

@@ -180,17 +180,16 @@ class SessionStore:
         """
         with self.episodes() as episodes:
             listed = episodes.snapshots()
-        for info in listed:
-            found: SnapshotInfo | None = info
-            while found is not None:
-                try:
-                    tensors = self.load(found)
-                except NotFoundError:
-                    with self.episodes() as episodes:
-                        found = next((s for s in episodes.cells_of(info.source_id) if s.cell == info.cell), None)
-                else:
-                    yield found, tensors
-                    break
+        yield from filter(None, map(self.as_it_stands, listed))
+
+    def as_it_stands(self, info: SnapshotInfo) -> tuple[SnapshotInfo, dict[str, Tensor]] | None:
+        """A committed cell, or what a writer has made of it since; None if it was forgotten. Raises as `cells`."""
+        try:
+            return info, self.load(info)
+        except NotFoundError:
+            with self.episodes() as episodes:
+                newer = next((s for s in episodes.cells_of(info.source_id) if s.cell == info.cell), None)
+        return self.as_it_stands(newer) if newer else None
 
     def load(self, info: SnapshotInfo) -> dict[str, Tensor]:
         """The tensors of a committed cell.

@@ -92,15 +92,18 @@ def read_snapshot(path: Path, expected_sha256: str | None) -> dict[str, Tensor]:
     import safetensors.torch
 
     data = _read(path, expected_sha256)
-    _take_apart(path, data)
+    _take_apart(path, data, checked=expected_sha256 is not None)
     try:
         return safetensors.torch.load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise _damaged(path, "its tensors cannot be read") from error
 
 
-def _take_apart(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, str], memoryview]:
-    """What the header describes, its metadata, and the tensors' bytes, which have the checksum written beside them."""
+def _take_apart(path: Path, data: bytes, *, checked: bool) -> tuple[dict[str, Any], dict[str, str], memoryview]:
+    """What the header describes, its metadata, and the tensors' bytes.
+
+    Unless the whole file was `checked` already, these have the checksum written beside them.
+    """
     (length,) = struct.unpack_from("<Q", data)
     described = json.loads(data[8 : 8 + length])
     metadata: dict[str, str] = described.pop("__metadata__")
@@ -111,7 +114,7 @@ def _take_apart(path: Path, data: bytes) -> tuple[dict[str, Any], dict[str, str]
             hint="Upgrade: pip install --upgrade titans-cli",
         )
     payload = memoryview(data)[8 + length :]
-    if metadata.get("payload_sha256") != hashlib.sha256(payload).hexdigest():
+    if not checked and metadata.get("payload_sha256") != hashlib.sha256(payload).hexdigest():
         raise _damaged(path, "its tensors do not have the checksum written beside them")
     return described, metadata, payload
 
@@ -127,7 +130,7 @@ def join_snapshots(target: Path, parts: Sequence[tuple[Path, str]], *, fingerpri
     described: dict[str, Any] = {}
     payloads, begin = hashlib.sha256(), 0
     for place, (part, sha256) in enumerate(parts):
-        tensors, _, payload = _take_apart(part, _read_part(part, sha256))
+        tensors, _, payload = _take_apart(part, _read_part(part, sha256), checked=True)
         described |= {f"{place:06d}/{name}": _moved(d, begin) for name, d in tensors.items()}
         payloads.update(payload)
         begin += len(payload)
@@ -138,7 +141,7 @@ def join_snapshots(target: Path, parts: Sequence[tuple[Path, str]], *, fingerpri
         digest.update(header)
         yield header
         for part, sha256 in parts:
-            payload = _take_apart(part, _read_part(part, sha256))[2]
+            payload = _take_apart(part, _read_part(part, sha256), checked=True)[2]
             digest.update(payload)
             yield payload
 
