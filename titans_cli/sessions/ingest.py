@@ -44,6 +44,7 @@ from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
+MOST_UNCOMMITTED = 32  # cells, of a megabyte each
 _REPLACING = "forgetting the old version, reading the new one at the end"
 
 
@@ -316,7 +317,8 @@ class Ingestion:
             batch.cells[part.cell.index] = part.cell
             yield self._progress(record.display, done, len(segments), sum(part.surprise) / len(part.surprise))
             finished, stopping = done == len(segments), self.how.stop()
-            if finished or stopping or time.monotonic() - committed_at >= self.how.commit_seconds:
+            due = time.monotonic() - committed_at >= self.how.commit_seconds or len(batch.cells) >= MOST_UNCOMMITTED
+            if finished or stopping or due:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
                 record = self._commit(advanced, pages, batch, surprises if finished else None)
                 batch, committed_at = _Uncommitted(), time.monotonic()
