@@ -87,7 +87,7 @@ def latency(arguments: list[str], env: dict[str, str], runs: int) -> tuple[float
 def written(path: Path, tokens: int) -> Path:
     """A file of about so many tokens by the model's own count."""
     sentences = prose(None, random.Random(1))
-    path.write_text(" ".join(take_tokens(((s, round(len(s) / 4.1)) for s in sentences), tokens)), encoding="utf-8")
+    path.write_text(" ".join(take_tokens(((s, round(len(s) / 3.2)) for s in sentences), tokens)), encoding="utf-8")
     return path
 
 
