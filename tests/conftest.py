@@ -5,6 +5,7 @@ torch is imported inside the fixtures only, so that the tests of readers and sto
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ import pytest
 if TYPE_CHECKING:
     from titans_cli.model.engine import Engine
     from titans_cli.model.tokenizer import TitansTokenizer
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the suite may have settings of their own."""
+    monkeypatch.setenv("TITANS_CONFIG", os.devnull)
 
 
 @pytest.fixture(scope="session")

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 
+from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
 from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
 from titans_cli.records import EntryInfo, SessionInfo
-
-
-def default_threads() -> int:
-    """TITANS_THREADS, or the processors this process may use, at most 4: the model is small."""
-    asked = os.environ.get("TITANS_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, available))
+from titans_cli.sessions.machine import default_threads
 
 
 def load_engine(model: str | None, threads: int, precision: str = "fp32") -> Engine:
@@ -36,9 +28,8 @@ def load_engine(model: str | None, threads: int, precision: str = "fp32") -> Eng
 
 
 def new_engine(model: str | None, precision: str | None = None) -> Engine:
-    """The engine of a session to be made: with the threads and the precision (argument, TITANS_PRECISION, fp32) that
-    it will keep."""
-    return load_engine(model, default_threads(), precision or os.environ.get("TITANS_PRECISION") or "fp32")
+    """The engine of a session to be made: with the threads and the precision (argument or setting) that it keeps."""
+    return load_engine(model, default_threads(), precision or str(settings.value("precision")))
 
 
 def engine_of(made: SessionInfo | EntryInfo) -> Engine:

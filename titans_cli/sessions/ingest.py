@@ -38,8 +38,9 @@ from titans_cli.records import (
     Source,
     SourceRecord,
 )
-from titans_cli.sessions.engines import default_threads, engine_of, load_engine, new_engine
+from titans_cli.sessions.engines import engine_of, load_engine, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, learn
+from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
 

@@ -1,8 +1,9 @@
 """Where everything lives, what things may be called, and how they are found again.
 
-`TITANS_HOME` (or the platform's user state folder) holds `sessions/<name>/`, `ltm/<name>/` and `current`, the name of
-the session that commands use when none is named. One short-held lock per home covers building and removing folders,
-so whatever is half built while we hold it was left by a kill.
+The setting `home` (`TITANS_HOME`; by default the platform's user state folder) names the folder that holds
+`sessions/<name>/`, `ltm/<name>/` and `current`, the name of the session that commands use when none is named. One
+short-held lock per home covers building and removing folders, so whatever is half built while we hold it was left by
+a kill.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError, UsageError
+from titans_cli.settings import value
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
@@ -57,9 +59,12 @@ class Home:
 
     @classmethod
     def locate(cls, environ: Mapping[str, str] = os.environ) -> Home:
-        """The home that `TITANS_HOME` names, or the platform's user state folder."""
-        if chosen := environ.get("TITANS_HOME"):
-            return cls(Path(chosen).expanduser().absolute())
+        """The home that the setting `home` names (`TITANS_HOME`), or the platform's user state folder.
+
+        Raises UsageError for a settings file that makes no sense.
+        """
+        if chosen := value("home", environ):
+            return cls(Path(str(chosen)).absolute())
         import platformdirs
 
         return cls(Path(platformdirs.user_state_dir("titans", appauthor=False)))
