@@ -1,4 +1,4 @@
-"""The commands: ingest, ask, run, check. The groups session and ltm are in modules of their own."""
+"""The commands: ingest, ask, run, check. The groups, doctor and help are in modules of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from typing import Annotated
 
 import typer
 
-from titans_cli import __version__
-from titans_cli.cli import ltm, options, picture, render, report, session, telling
+from titans_cli import __version__, settings
+from titans_cli.cli import (
+    complete,
+    config,
+    doctor,
+    look,
+    ltm,
+    manual,
+    options,
+    picture,
+    render,
+    report,
+    session,
+    telling,
+    tree,
+)
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
@@ -17,21 +31,25 @@ from titans_cli.store import Home
 
 app = typer.Typer(
     name="titans",
-    help="Long-document memorization sessions: read documents once, ask about all of them.\n\n"
-    "A language model with a neural memory reads; the memory learns while it reads. What it learned lives in a session "
-    "and goes with it, unless you promote it.",
-    epilog="Start with: titans ingest ./papers && titans ask 'summarize trends'",
+    cls=tree.Grouped,
+    help="Read documents once, ask about all of them.\n\n"
+    "A language model with a neural memory reads, and the memory learns while it reads. What it learned lives in a "
+    "session and goes with it, unless you promote it.",
+    epilog="Start with: titans ingest ./papers && titans ask 'summarize trends'\n\n"
+    "Every command has examples in its --help, --json for programs, and defaults of your own in titans config show.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(session.app, name="session")
 app.add_typer(ltm.app, name="ltm")
+app.add_typer(config.app, name="config")
 app.command(epilog=picture.EXAMPLE)(picture.report)
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)
 ]
+MENDERS = {"config", "doctor", "help"}  # they work when the settings make no sense, and say why not
 
 
 def _version(wanted: bool) -> None:
@@ -50,6 +68,16 @@ def root(
     """Without a command: the help."""
     if context.invoked_subcommand is None:
         render.out(context.get_help())
+        return
+    try:
+        found = settings.load()
+    except UsageError:
+        if look.current().asking_help or context.invoked_subcommand in MENDERS:
+            return
+        raise
+    in_file = {name: f.value for name, f in found.items() if f.origin == "file"}
+    context.default_map = tree.defaults(context.command, in_file)
+    options.apply(found)
 
 
 @app.command(epilog="Example: titans ingest ./papers --exclude '*draft*' && titans ingest - < notes.txt")
@@ -155,7 +183,10 @@ def run(
 @app.command(epilog="Example: titans check survey --replay --json | jq .findings")
 def check(
     name: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="By name or ID prefix.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SESSION", help="By name or ID prefix.", show_default=False, autocompletion=complete.sessions
+        ),
     ] = None,
     session: options.Session = None,
     read_data: Annotated[bool, typer.Option("--read-data", help="Read every byte, not only sizes.")] = False,
@@ -185,3 +216,7 @@ def _fail_on(failed: int) -> None:
     if failed:
         count = render.plural(failed, "input")
         raise SomeInputsFailed(f"{count} failed; the rest is committed", hint="The lines above say why, file by file")
+
+
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=manual.EXAMPLES)(manual.help)

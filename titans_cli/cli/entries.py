@@ -52,6 +52,9 @@ def details(i: EntryInfo, output: Output) -> None:
     if output.json:
         document("ltm-entry", i)
         return
+    if output.quiet:
+        out(i.name)
+        return
     table(
         [
             ["entry", i.name],
@@ -84,6 +87,11 @@ def _verdict(i: EntryInfo) -> str:
 def diff(d: EntryDiff, output: Output) -> None:
     if output.json:
         document("ltm-diff", d)
+        return
+    if output.quiet:  # as diff writes it
+        for mark, names in (("<", d.only_a), (">", d.only_b)):
+            for name in names:
+                out(f"{mark} {name}")
         return
     for label, names in ((f"only in {d.a.name}", d.only_a), (f"only in {d.b.name}", d.only_b), ("in both", d.both)):
         out(f"{label}: {plural(len(names), 'source')}")

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import entries, options, render
+from titans_cli.cli import complete, entries, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
+from titans_cli.cli.tree import Grouped
 from titans_cli.sessions import lifecycle
 from titans_cli.store import Home
 
-app = typer.Typer(help="Look at and remove long-term memory (LTM) entries.", rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.")]
+app = typer.Typer(cls=Grouped, help="Look at and remove long-term memory (LTM) entries.", rich_markup_mode=None)
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.", autocompletion=complete.entries)
+]
 
 
 @app.command("list", epilog="Example: titans ltm list -q")
@@ -24,19 +27,22 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
 
 
 @app.command(epilog="Example: titans ltm show survey-2026 --json | jq .sources")
-def show(name: Name, json: options.Json = False) -> None:
+def show(name: Name, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show an entry: where it came from, what the gate measured, what it read."""
-    entries.details(lifecycle.show_entry(Home.locate(), name), Output(json))
+    entries.details(lifecycle.show_entry(Home.locate(), name), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm diff survey-2025 survey-2026")
 def diff(
-    one: Annotated[str, typer.Argument(metavar="A", help="LTM entry, by name or ID prefix.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    one: Annotated[
+        str, typer.Argument(metavar="A", help="LTM entry, by name or ID prefix.", autocompletion=complete.entries)
+    ],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=complete.entries)],
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare two entries: which documents only one of them holds, and what the gate measured of each."""
-    entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json))
+    entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm verify survey-2026 && echo sound")

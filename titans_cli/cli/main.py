@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 
@@ -41,15 +42,15 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     import typer
 
-    from titans_cli.cli import render
-    from titans_cli.cli.app import app
+    from titans_cli.cli import look, render, tree
     from titans_cli.cli.options import Output
     from titans_cli.errors import Interrupted, TitansError, UsageError
 
     output = Output(json="--json" in argv)
-    command = typer.main.get_command(app)
+    look.begin(argv)
+    begun = time.monotonic()
     try:
-        code = command.main(args=list(argv), prog_name="titans", standalone_mode=False)
+        code = tree.whole().main(args=list(argv), prog_name="titans", standalone_mode=False)
         sys.stdout.flush()
         if code == Interrupted.exit_code:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
@@ -65,6 +66,10 @@ def _run(argv: Sequence[str]) -> int:
     except typer.exceptions.TyperException as error:
         render.error(UsageError(error.format_message().rstrip("."), hint=_help_for(error)), output)
         return UsageError.exit_code
+    finally:
+        for applied in look.current().applied:
+            render.verbose(f"setting {applied}")
+        render.verbose(f"took {time.monotonic() - begun:.2f} s")
     return code if isinstance(code, int) else 0
 
 

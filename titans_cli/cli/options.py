@@ -1,13 +1,20 @@
-"""The options that several commands share, each defined once."""
+"""The options that several commands share, each defined once.
+
+An option whose value can be set once (`titans_cli.settings`) names the setting's variable as its `envvar`; by that name
+the settings file finds it too (`cli.app.root`).
+"""
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
+from titans_cli import settings
+from titans_cli.cli import complete, look
 from titans_cli.errors import UsageError
 
 Session = Annotated[
@@ -16,8 +23,11 @@ Session = Annotated[
         "--session",
         "-s",
         envvar="TITANS_SESSION",
+        show_envvar=False,
+        metavar="NAME",
         help="Session, by name or ID prefix. Default: the current one.",
         show_default=False,
+        autocompletion=complete.sessions,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
@@ -29,6 +39,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         envvar="TITANS_MODEL",
+        show_envvar=False,
+        metavar="FOLDER",
         help="Folder of a titans model. Default: the embedded titans-mini.",
         show_default=False,
     ),
@@ -40,13 +52,21 @@ Precision = Annotated[
         metavar="fp32|bf16|auto",
         help="Of the trunk's products; auto measures. Fixed for the session. Default: TITANS_PRECISION, or fp32.",
         show_default=False,
+        autocompletion=complete.choices("fp32", "bf16", "auto"),
     ),
 ]
 Append = Annotated[
     bool, typer.Option("--append", help="Keep the old version of a changed file, and read the new one too.")
 ]
 RetryLock = Annotated[
-    str, typer.Option("--retry-lock", help="Wait this long for another writer, e.g. 30s or 5m.", metavar="TIME")
+    str,
+    typer.Option(
+        "--retry-lock",
+        envvar="TITANS_RETRY_LOCK",
+        show_envvar=False,
+        help="Wait this long for another writer, e.g. 30s or 5m.",
+        metavar="TIME",
+    ),
 ]
 Include = Annotated[
     list[str],
@@ -87,10 +107,22 @@ SessionPer = Annotated[
 ]
 AllowNetwork = Annotated[bool, typer.Option("--allow-network", help="Fetch http and https addresses named as PATH.")]
 Sentences = Annotated[
-    int, typer.Option("--sentences", min=1, max=20, help="At most this many sentences in the answer.")
+    int,
+    typer.Option(
+        "--sentences",
+        envvar="TITANS_SENTENCES",
+        show_envvar=False,
+        metavar="N",
+        min=1,
+        max=20,
+        help="At most this many sentences in the answer.",
+    ),
 ]
 
-TopK = Annotated[int, typer.Option("--top-k", min=1, max=200, help="Look at this many passages.")]
+TopK = Annotated[
+    int,
+    typer.Option("--top-k", envvar="TITANS_TOP_K", metavar="N", min=1, max=200, help="Look at this many passages."),
+]
 Sources = Annotated[
     list[str],
     typer.Option(
@@ -107,15 +139,117 @@ Route = Annotated[
     str,
     typer.Option(
         "--route",
+        envvar="TITANS_ROUTE",
+        show_envvar=False,
         metavar="auto|fast|deliberate",
         help="deliberate: part by part, every claim checked; auto: if it has parts.",
+        autocompletion=complete.choices("auto", "fast", "deliberate"),
     ),
 ]
 Budget = Annotated[
     str | None,
-    typer.Option("--budget", metavar="TIME", help="Time for a deliberate answer, e.g. 20s.", show_default=False),
+    typer.Option(
+        "--budget",
+        envvar="TITANS_BUDGET",
+        show_envvar=False,
+        metavar="TIME",
+        help="Time for a deliberate answer, e.g. 20s.",
+        show_default=False,
+    ),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show on stderr what was looked at and decided.")]
+
+
+def _verbose(value: bool) -> bool:
+    look.current().verbose |= value
+    return value
+
+
+def _plain(value: bool) -> None:
+    look.current().plain = look.current().plain or value
+
+
+def _color(value: str | None) -> None:
+    if value is not None:
+        if value not in settings.SETTINGS["color"].kind.split("|"):
+            raise typer.BadParameter(f"{value!r} is not auto, always or never")
+        look.current().color = value
+
+
+def _offline(value: bool) -> None:
+    if value:
+        go_offline()
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", callback=_verbose, help="Say on stderr what was looked at and decided, and why."),
+]
+
+
+# ---------------------------------------------------------------- of every command
+
+
+def everywhere(
+    color: Annotated[
+        str | None,
+        typer.Option(
+            "--color",
+            metavar="auto|always|never",
+            callback=_color,
+            expose_value=False,
+            autocompletion=complete.choices("auto", "always", "never"),
+            help="auto: on a terminal, unless NO_COLOR is set.",
+            show_default=False,
+        ),
+    ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            callback=_plain,
+            expose_value=False,
+            help="No colour, no bars, nothing that moves.",
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            callback=_verbose,
+            expose_value=False,
+            help="Say on stderr which settings apply, what an error came from, how long it took.",
+        ),
+    ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            callback=_offline,
+            expose_value=False,
+            help="Never use the network; so does HF_HUB_OFFLINE=1.",
+        ),
+    ] = False,
+) -> None:
+    """The options that `cli.tree` gives to every command that has none of the same name; no command, a template.
+
+    They name no variable: what the settings say of them is applied once, before the command (`cli.app.root`).
+    """
+
+
+def apply(found: Mapping[str, settings.Resolved]) -> None:
+    """What the settings say of these options, where the command line has said nothing."""
+    chosen = look.current()
+    chosen.color = chosen.color or str(found["color"].value)
+    chosen.plain = chosen.plain or bool(found["plain"].value)
+    chosen.applied = [f"{name} = {f.value} ({f.where})" for name, f in found.items() if f.origin != "default"]
+    if found["offline"].value:
+        go_offline()
+
+
+def go_offline() -> None:
+    """For this process and its children: what every library of Hugging Face's honours."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +260,7 @@ class Output:
 
 def seconds(text: str) -> float:
     """ "30", "30s", "5m", "1h", "30d" in seconds. Raises UsageError."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)", text.strip())
-    if not match:
-        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.")
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    try:
+        return settings.seconds(text)
+    except ValueError as error:
+        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from titans_cli.cli import look
 from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError
 from titans_cli.records import (
@@ -77,22 +77,23 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def bars(shares: Sequence[float | None]) -> str:
-    """A character for each share from 0 to 1, a blank for None; nothing at all where stdout has no such characters."""
-    if "utf" not in (sys.stdout.encoding or "").lower():
+    """A character for each share from 0 to 1, a blank for None; nothing at all where none can or may be drawn."""
+    if not look.drawings():
         return ""
     return "".join(" " if s is None else _BARS[round(s * (len(_BARS) - 1))] for s in shares)
 
 
-def color_wanted() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def bold(text: str) -> str:
-    return f"\x1b[1m{text}\x1b[0m" if color_wanted() else text
+    return f"\x1b[1m{text}\x1b[0m" if look.color_wanted() else text
 
 
 def dim(text: str) -> str:
-    return f"\x1b[2m{text}\x1b[0m" if color_wanted() else text
+    return f"\x1b[2m{text}\x1b[0m" if look.color_wanted() else text
+
+
+def verbose(text: str) -> None:
+    if look.current().verbose:
+        note(text)
 
 
 # ---------------------------------------------------------------- errors
@@ -103,6 +104,10 @@ def error(problem: TitansError, output: Output) -> None:
         fields = {"kind": problem.kind, "subject": problem.subject, "message": problem.what, "hint": problem.hint}
         document("error", {**fields, "exit_code": problem.exit_code})
     note(f"titans: {problem}")
+    cause = problem.__cause__
+    while cause is not None:
+        verbose(f"  because of {type(cause).__name__}: {cause}")
+        cause = cause.__cause__
 
 
 # ---------------------------------------------------------------- ingest
@@ -113,7 +118,7 @@ class IngestView:
 
     def __init__(self, output: Output) -> None:
         self.output = output
-        self.live = not output.json and not output.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.live = not output.json and not output.quiet and look.lively()
         self.progress: Progress | None = None
         self.failed = 0  # inputs, once the ingest has finished
 
@@ -122,8 +127,9 @@ class IngestView:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
+            console = Console(stderr=True, no_color=not look.color_wanted(sys.stderr))
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[status]}"))
-            self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
             self.progress.add_task("reading", total=None, status="")
         return self

@@ -44,6 +44,9 @@ def forgotten(f: Forgotten, output: Output) -> None:
 def log(found: Log, output: Output) -> None:
     if output.json:
         document("session-log", found)
+    elif output.quiet:
+        for e in found.events:
+            out(" ".join(e.text.split()))
     elif found.events:
         table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from titans_cli.cli import entries, options, render, report
+from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output, seconds
+from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
 from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
@@ -17,19 +18,29 @@ from titans_cli.store import Home
 if TYPE_CHECKING:
     from titans_cli.sessions.gate import Gate
 
-app = typer.Typer(help="Start, look at, change, copy, promote or discard sessions.", rich_markup_mode=None)
+app = typer.Typer(cls=Grouped, help="Start, look at, change, copy, promote or discard sessions.", rich_markup_mode=None)
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Session, by name or ID prefix.", show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="NAME", help="Session, by name or ID prefix.", show_default=False, autocompletion=complete.sessions
+    ),
 ]
 
 
 @app.command(epilog="Example: titans session new survey --from last-years-papers")
 def new(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Letters, digits, . _ -", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Letters, digits, . _ -", show_default=False)
     ] = None,
     entry: Annotated[
-        str | None, typer.Option("--from", metavar="LTM", help="Start from this LTM entry.", show_default=False)
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="LTM",
+            help="Start from this LTM entry.",
+            show_default=False,
+            autocompletion=complete.entries,
+        ),
     ] = None,
     model: options.Model = None,
     precision: options.Precision = None,
@@ -64,7 +75,10 @@ def show(
 
 @app.command(epilog="Example: titans session use survey")
 def use(
-    name: Annotated[str, typer.Argument(help="Session, by name or ID prefix.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Session, by name or ID prefix.", autocompletion=complete.sessions),
+    ],
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -136,14 +150,20 @@ def log(
         int | None, typer.Option("-n", "--limit", min=1, help="Only the newest so many.", show_default=False)
     ] = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show what the session went through: what it read, was asked and answered, oldest first."""
-    report.log(history.session_log(Home.locate(), session, limit), Output(json))
+    report.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session forget papers/retracted.pdf --yes")
 def forget(
-    document: Annotated[str, typer.Argument(metavar="SOURCE", help="Path, displayed name, hash prefix or number.")],
+    document: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="Path, displayed name, hash prefix or number.", autocompletion=complete.documents
+        ),
+    ],
     session: options.Session = None,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
@@ -166,7 +186,13 @@ def forget(
 @app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
 def rewind(
     to: Annotated[
-        str, typer.Option("--to", metavar="DOCUMENT", help="The last document to keep: path, name, hash or number.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="DOCUMENT",
+            help="The last document to keep: path, name, hash or number.",
+            autocompletion=complete.documents,
+        ),
     ],
     session: options.Session = None,
     retry_lock: options.RetryLock = "0s",
@@ -188,7 +214,7 @@ def rewind(
 @app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
 def fork(
     new: Annotated[
-        str | None, typer.Argument(metavar="[NEW]", help="Name of the new session.", show_default=False)
+        str | None, typer.Argument(metavar="NEW", help="Name of the new session.", show_default=False)
     ] = None,
     session: options.Session = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,

@@ -1,0 +1,183 @@
+"""titans doctor says what is wrong and what to change, and changes nothing unless told to."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Titans
+from titans_cli.sessions import doctor, machine
+from titans_cli.store import Home
+
+
+def examined(titans: Titans, *argv: str, code: int = 0) -> dict[str, dict[str, str]]:
+    """Findings by name; of several of one name the worst."""
+    done = titans("doctor", *argv, "--json")
+    assert done.code == code, done.out
+    document = done.document
+    assert document["healthy"] is (code == 0)
+    order = ["ok", "advice", "problem"]
+    return {f["name"]: f for f in sorted(document["findings"], key=lambda f: order.index(f["level"]))}
+
+
+def test_on_a_sound_machine_nothing_fails_and_nothing_is_left_behind(titans: Titans, home: Home) -> None:
+    found = examined(titans)
+    looked_at = {"titans", "packages", "settings", "terminal", "cores", "threads", "home", "locks", "disk", "device"}
+    assert looked_at | {"model", "speed"} <= set(found)
+    assert found["model"]["level"] == found["locks"]["level"] == found["home"]["level"] == "ok"
+    assert "tokens/s" in found["speed"]["said"]
+    assert all(f["todo"] for f in found.values() if f["level"] != "ok")
+    assert not home.root.exists()
+    assert not list(home.root.parent.glob(".titans-doctor-*"))
+
+
+def test_it_names_the_fingerprint_that_sessions_are_made_with(titans: Titans) -> None:
+    fingerprint = titans("session", "new", "--json").document["fingerprint"]
+    assert fingerprint[:12] in examined(titans)["model"]["said"]
+
+
+def test_quiet_shows_only_what_is_not_in_order(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TITANS_SESION", "papers")
+    done = titans("doctor", "-q")
+    assert done.code == 0
+    assert "TITANS_SESION" in done.out
+    assert "\nok " not in f"\n{done.out}"
+
+
+def test_a_model_that_does_not_load_is_a_problem(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITANS_MODEL", str(tmp_path / "nowhere"))
+    found = examined(titans, code=1)
+    assert found["model"]["level"] == "problem"
+    assert "nowhere" in found["model"]["said"]
+    assert found["model"]["todo"]
+
+
+def test_settings_that_make_no_sense_are_a_problem_and_no_crash(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("sesion = 'x'\n", encoding="utf-8")
+    monkeypatch.setenv("TITANS_CONFIG", str(file))
+    found = examined(titans, code=1)
+    assert found["settings"]["level"] == "problem"
+    assert f"{file}, line 1" in found["settings"]["said"]
+
+
+def test_a_home_that_others_can_read_is_told_and_with_fix_mended(titans: Titans, home: Home, papers: Any) -> None:
+    (home.sessions_dir / "papers").chmod(0o755)
+    (home.sessions_dir / "papers" / "session.json").chmod(0o644)
+    found = examined(titans)["permissions"]
+    assert (found["level"], found["todo"]) == ("advice", "Run: titans doctor --fix")
+    assert found["said"].startswith("2 files and folders")
+    assert (home.sessions_dir / "papers").stat().st_mode & 0o777 == 0o755
+    assert examined(titans, "--fix")["permissions"]["level"] == "ok"
+    assert (home.sessions_dir / "papers").stat().st_mode & 0o777 == 0o700
+    assert (home.sessions_dir / "papers" / "session.json").stat().st_mode & 0o777 == 0o600
+    assert examined(titans)["permissions"]["said"] == "readable by you alone"
+
+
+def test_a_home_that_cannot_be_written_is_a_problem(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without permission would be; but the suite may run as root, whom nothing is forbidden."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refused)
+    found = examined(titans, code=1)["home"]
+    assert "cannot be written (Permission denied)" in found["said"]
+    assert "titans config set home" in found["todo"]
+
+
+def test_locks_that_do_not_lock_are_a_problem(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import nullcontext
+
+    monkeypatch.setattr(doctor, "exclusive", lambda path, timeout: nullcontext())
+    assert examined(titans, code=1)["locks"]["said"] == "a lock does not keep a second writer out here"
+
+
+@pytest.mark.parametrize(("free", "level"), [(10_000_000, "problem"), (500_000_000, "advice"), (9_000_000_000, "ok")])
+def test_room_on_the_disk(titans: Titans, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert examined(titans, code=int(level == "problem"))["disk"]["level"] == level
+
+
+def test_more_threads_than_cores_are_told(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "cores", lambda: machine.Cores(8, 8, 0.5))
+    monkeypatch.setenv("TITANS_THREADS", "2")
+    found = examined(titans)
+    assert found["cores"]["said"] == "8 in the machine, 8 allowed, 0.5 by the control group"
+    assert found["threads"]["todo"].startswith("Set TITANS_THREADS=1")
+
+
+def test_a_package_that_is_missing_or_too_old_is_a_problem(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = ["typer>=99", "no-such-package>=1", "numpy; extra == 'dev'", "torch>=2"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: needs)
+    said = examined(titans, code=1)["packages"]["said"]
+    assert "no-such-package is missing" in said
+    assert "is not >=99" in said
+    assert "torch" not in said
+
+
+def test_a_terminal_without_utf_8_is_told() -> None:
+    assert doctor._terminal("ascii").todo
+    assert doctor._terminal("UTF-8").level == "ok"
+
+
+def test_a_cuda_build_without_a_gpu_is_told() -> None:
+    assert "CUDA 12.8" in doctor._device("2.13.0", "12.8", False).said
+    assert doctor._device("2.13.0+cpu", None, False).level == "ok"
+    assert doctor._device("2.13.0", "12.8", True).level == "ok"
+
+
+# ---------------------------------------------------------------- what a control group grants
+
+
+def group(folder: Path, **files: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("membership", "folder", "files", "quota"),
+    [
+        ("0::/box\n", "box", {"cpu_max": "150000 100000\n"}, 1.5),
+        ("0::/box\n", "box", {"cpu_max": "max 100000\n"}, None),
+        ("0::/box/inner\n", "box", {"cpu_max": "200000 100000\n"}, 2.0),
+        ("4:cpu,cpuacct:/box\n", "cpu,cpuacct/box", {"cpu_cfs_quota_us": "50000", "cpu_cfs_period_us": "100000"}, 0.5),
+        ("4:cpu:/box\n", "cpu/box", {"cpu_cfs_quota_us": "-1", "cpu_cfs_period_us": "100000"}, None),
+        ("4:memory:/box\n", "memory/box", {"cpu_max": "50000 100000"}, None),
+        ("nonsense\n", "box", {"cpu_max": "50000 100000"}, None),
+    ],
+)
+def test_the_quota_of_a_control_group_bounds_the_threads(
+    tmp_path: Path, membership: str, folder: str, files: dict[str, str], quota: float | None
+) -> None:
+    (tmp_path / "membership").write_text(membership, encoding="utf-8")
+    group(tmp_path / "cgroup" / folder, **files)
+    here = machine.cores(tmp_path / "cgroup", tmp_path / "membership")
+    assert here.quota == quota
+    assert 1 <= here.usable <= here.allowed
+    assert quota is None or here.usable <= max(1, round(quota + 0.49))
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
+    assert machine.cores(tmp_path, tmp_path / "none").quota is None
+
+
+def test_threads_are_those_set_or_the_usable_cores_at_most_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: machine.Cores(64, 64, None))
+    monkeypatch.delenv("TITANS_THREADS", raising=False)
+    assert machine.default_threads() == 4
+    monkeypatch.setattr(machine, "cores", lambda: machine.Cores(64, 64, 1.5))
+    assert machine.default_threads() == 2
+    monkeypatch.setenv("TITANS_THREADS", "7")
+    assert machine.default_threads() == 7

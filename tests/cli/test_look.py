@@ -1,0 +1,88 @@
+"""Colour, bars and what moves: wanted or not, said in one of four ways."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Titans
+from titans_cli.cli import look
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import IngestView
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TERM", "xterm")
+    look.begin()
+    yield
+    look.begin()
+
+
+@pytest.mark.parametrize(
+    ("argv", "variables", "terminal", "colored"),
+    [
+        ([], {}, True, True),
+        ([], {}, False, False),
+        ([], {"NO_COLOR": "1"}, True, False),
+        ([], {"TERM": "dumb"}, True, False),
+        ([], {"TITANS_COLOR": "never"}, True, False),
+        ([], {"TITANS_COLOR": "always", "NO_COLOR": "1"}, False, True),
+        (["--color", "always"], {"NO_COLOR": "1"}, False, True),
+        (["--color", "always"], {"TITANS_COLOR": "never"}, False, True),
+        (["--color", "never"], {"TITANS_COLOR": "always"}, True, False),
+        (["--color", "auto"], {"TITANS_COLOR": "always"}, False, False),
+        (["--plain"], {"TITANS_COLOR": "always"}, True, False),
+        ([], {"TITANS_PLAIN": "true"}, True, False),
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_who_decides_on_colour(
+    titans: Titans,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+    variables: dict[str, str],
+    terminal: bool,
+    colored: bool,
+    place: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    command = ["ltm", "list", "-q"]
+    done = titans(*argv, *command) if place == "before" else titans(*command, *argv)
+    assert done.code == 0
+    assert look.color_wanted(Terminal() if terminal else io.StringIO()) is colored
+
+
+def test_a_colour_that_is_none_is_2(titans: Titans) -> None:
+    for argv in (["--color", "pink", "ltm", "list"], ["ltm", "list", "--color", "pink"]):
+        done = titans(*argv)
+        assert done.code == 2
+        assert "auto, always or never" in done.err
+
+
+def test_plain_draws_nothing_and_moves_nothing(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    for argv, wanted in (([], True), (["--plain"], False)):
+        titans("ltm", "list", "-q", *argv)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Terminal())
+            patch.setattr(sys, "stderr", Terminal())
+            assert look.drawings() is wanted
+            assert look.lively() is wanted
+            assert IngestView(Output()).live is wanted
+
+
+def test_one_command_line_leaves_nothing_to_the_next(titans: Titans) -> None:
+    titans("--plain", "--color", "always", "-v", "ltm", "list")
+    assert titans("ltm", "list", "--json").err == ""
+    assert (look.current().color, look.current().plain, look.current().verbose) == ("auto", False, False)

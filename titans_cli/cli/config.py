@@ -1,0 +1,128 @@
+"""titans config ..."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from titans_cli import settings
+from titans_cli.cli import complete, options, render
+from titans_cli.cli.options import Output
+from titans_cli.cli.tree import Grouped
+from titans_cli.errors import UsageError
+from titans_cli.store.files import atomic_write, private_mkdir
+
+app = typer.Typer(cls=Grouped, help="Look at and change the settings.", rich_markup_mode=None)
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="A setting: titans config show.", autocompletion=complete.settings)
+]
+_BY_HAND = "Change it in an editor; it is TOML"
+
+
+@app.command(epilog="Example: titans config show --json | jq '.settings[] | select(.origin != \"default\")'")
+def show(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Show every setting, and where its value comes from: default, settings file, or environment variable.
+
+    A flag beats the variable, which beats the file. With -q only those that are set, as KEY=VALUE.
+    """
+    found = settings.load()
+    if json:
+        listed = [
+            {"name": name, "value": f.value, "origin": f.origin, "where": f.where, "variable": f.setting.variable}
+            | {"type": f.setting.kind, "default": f.setting.default, "flag": f.setting.flag, "help": f.setting.help}
+            for name, f in found.items()
+        ]
+        render.document("config", {"file": str(settings.config_file()), "settings": listed})
+    elif quiet:
+        for name, f in found.items():
+            if f.origin != "default":
+                render.out(f"{name}={f.value}")
+    else:
+        rows = [["SETTING", "VALUE", "FROM", "WHAT IT IS"]]
+        rows += [[n, _told(f.value), f.where or f.origin, f.setting.help] for n, f in found.items()]
+        render.table(rows)
+
+
+@app.command(epilog="Example: $EDITOR $(titans config path)")
+def path(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Print the path of the settings file, whether it is there or not."""
+    file = settings.config_file()
+    if json:
+        render.document("config-path", {"file": str(file), "exists": file.exists()})
+    else:
+        render.out(str(file))
+
+
+@app.command("set", epilog="Example: titans config set route deliberate")
+def set_(
+    key: Key,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="What it shall be.")],
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Set a setting in the settings file; the rest of the file stays as it is."""
+    if key not in settings.SETTINGS:
+        raise settings.unknown(key)
+    setting = settings.SETTINGS[key]
+    try:
+        parsed = setting.parse(value)
+    except ValueError as error:
+        what = f"{key} cannot be {value!r}: it has to be {setting.wanted}"
+        raise UsageError(what, hint="See: titans config show") from error
+    file = _change(key, f"{key} = {_toml(parsed)}")
+    _changed(key, parsed, file, f"{key} = {parsed} in {file}", Output(json, quiet))
+
+
+@app.command(epilog="Example: titans config unset route")
+def unset(key: Key, json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Take a setting out of the settings file; unknown ones too."""
+    file = _change(key, None)
+    _changed(key, None, file, f"{key} is not set in {file}", Output(json, quiet))
+
+
+def _change(key: str, line: str | None) -> Path:
+    """Replace, add or remove the line that sets `key`, provided that it changes nothing else. Raises UsageError."""
+    file = settings.config_file()
+    if file.exists() and not file.is_file():  # /dev/null, say: it would be replaced
+        raise UsageError("this is no file that could be changed", subject=str(file), hint="Set TITANS_CONFIG to one")
+    try:
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        before = tomllib.loads(text)
+        if found := settings.line_of(key).search(text):
+            rest = text[found.end() :].removeprefix("\n") if line is None else text[found.end() :]
+            changed = text[: found.start()] + (line or "") + rest
+        else:
+            top = text if not text or text.endswith("\n") else text + "\n"
+            changed = top if line is None else f"{top}{line}\n"
+        after = tomllib.loads(changed)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot be changed line by line ({error})", subject=str(file), hint=_BY_HAND) from error
+    if {**before, key: None} != {**after, key: None}:
+        raise UsageError(f"more than {key} would change", subject=str(file), hint=_BY_HAND)
+    if line is not None:
+        settings.parse_file(changed, file)
+    if changed != text:
+        private_mkdir(file.parent)
+        atomic_write(file.resolve(), [changed.encode()])
+    return file
+
+
+def _changed(key: str, value: settings.Value, file: Path, sentence: str, output: Output) -> None:
+    if output.json:
+        render.document("config-changed", {"name": key, "value": value, "file": str(file)})
+    elif not output.quiet:
+        render.out(sentence)
+
+
+def _told(value: settings.Value) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _toml(value: settings.Value) -> str:
+    """A basic TOML string has the escapes of JSON."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,251 @@
+"""Whether everything that titans needs is in order on this machine, and what to change where it is not.
+
+A check yields findings and changes nothing; the two that `fix` concerns mend the permissions of the home. What is
+looked for: versions, settings, terminal, processors, device, home (place, room, permissions, locks), model, speed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from titans_cli import __version__, settings
+from titans_cli.errors import TitansError
+from titans_cli.sessions.machine import Cores, cores, default_threads
+from titans_cli.store import Home
+from titans_cli.store.files import FILE_MODE, FOLDER_MODE, atomic_write
+from titans_cli.store.locks import exclusive
+
+DISTRIBUTION = "titans-cli"
+LITTLE_ROOM, NO_ROOM = 2_000_000_000, 100_000_000  # bytes; a paper of 2,000 tokens takes about 3 MB
+SLOW = 1_000  # tokens/s; two cores of an ordinary laptop do ten times as many
+_TEXT = "The lattice was grown for {n} tides at a salinity of {n}.5 g/kg, and its cover was measured every tide. "
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level`: "ok", "advice" (works, and could be better), "problem" (something will fail). `todo`: what to change."""
+
+    name: str
+    level: str
+    said: str
+    todo: str = ""
+
+
+def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
+    """Every finding, as it is found; the slow ones (model, speed) come last."""
+    yield from _versions()
+    yield from _settings()
+    yield _terminal(encoding)
+    here = cores()
+    yield from _processors(here)
+    try:
+        home = Home.locate()
+    except TitansError as error:
+        yield _problem("home", error)
+    else:
+        yield from _home(home, fix)
+    yield from _model()
+
+
+def _problem(name: str, error: TitansError) -> Finding:
+    said = f"{error.subject}: {error.what}" if error.subject else error.what
+    return Finding(name, "problem", said, error.hint or "")
+
+
+# ---------------------------------------------------------------- versions, settings, terminal
+
+
+def _versions() -> Iterator[Finding]:
+    system = f"{platform.system()} {platform.machine()}"
+    yield Finding("titans", "ok", f"{__version__}, Python {platform.python_version()}, {system}")
+    try:
+        wanted = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding("packages", "advice", "titans is not installed: it runs from its folder", "Run: pip install .")
+        return
+    from packaging.requirements import Requirement
+
+    had, wrong = [], []
+    for need in map(Requirement, wanted):
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = importlib.metadata.version(need.name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{need.name} is missing ({need.specifier})")
+            continue
+        had.append(f"{need.name} {version}")
+        if not need.specifier.contains(version, prereleases=True):
+            wrong.append(f"{need.name} {version} is not {need.specifier}")
+    if wrong:
+        yield Finding("packages", "problem", "; ".join(wrong), f"Run: {sys.executable} -m pip install {DISTRIBUTION}")
+    else:
+        told = [v for v in had if v.split()[0] in ("torch", "transformers", "tokenizers", "safetensors", "typer")]
+        yield Finding("packages", "ok", f"all {len(had)} fit: {', '.join(told)}, ...")
+    if sqlite3.connect(":memory:").execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone() != (1,):
+        todo = "Use a Python whose sqlite3 module has FTS5 (python.org, conda and all current distributions have it)"
+        yield Finding("sqlite", "problem", f"SQLite {sqlite3.sqlite_version} is built without FTS5", todo)
+
+
+def _settings() -> Iterator[Finding]:
+    try:
+        found = settings.load()
+    except TitansError as error:
+        yield _problem("settings", error)
+    else:
+        chosen = [f"{name} = {f.value} ({f.where})" for name, f in found.items() if f.origin != "default"]
+        yield Finding("settings", "ok", "; ".join(chosen) or "all as they come")
+    if strange := settings.strangers():
+        todo = f"Correct or unset it; there are: {', '.join(s.variable for s in settings.SETTINGS.values())}"
+        yield Finding("settings", "advice", f"titans does not know {', '.join(strange)}", todo)
+
+
+def _terminal(encoding: str) -> Finding:
+    if "utf" in encoding.lower():
+        return Finding("terminal", "ok", f"writes {encoding}")
+    todo = "Set PYTHONUTF8=1, or a UTF-8 locale: export LANG=C.UTF-8"
+    return Finding("terminal", "advice", f"writes {encoding}: letters it lacks are shown as escapes", todo)
+
+
+# ---------------------------------------------------------------- processors
+
+
+def _processors(here: Cores) -> Iterator[Finding]:
+    said = f"{here.machine} in the machine, {here.allowed} allowed"
+    said += f", {here.quota:g} by the control group" if here.quota else ""
+    yield Finding("cores", "ok", said)
+    try:
+        threads = default_threads()
+    except TitansError:
+        return  # told with the settings
+    if threads > here.usable:
+        todo = f"Set TITANS_THREADS={here.usable}, for sessions to be made"
+        yield Finding("threads", "advice", f"{threads}, more than the {here.usable} usable cores", todo)
+    else:
+        openmp = os.environ.get("OMP_NUM_THREADS")
+        aside = f"; OMP_NUM_THREADS={openmp} does not change that, TITANS_THREADS does" if openmp else ""
+        yield Finding("threads", "ok", f"{threads} in new sessions{aside}")
+    if os.environ.get("OMP_WAIT_POLICY", "passive").lower() != "passive":
+        todo = "Unset OMP_WAIT_POLICY: waiting threads that spin cost a factor of ten on a busy machine"
+        yield Finding("threads", "advice", f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}", todo)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > here.machine + 0.5:
+        todo = "Other programs compete for the processors; reading will be slower, with the same result"
+        yield Finding("load", "advice", f"{load:.1f} processes want the {here.machine} cores", todo)
+
+
+# ---------------------------------------------------------------- the home
+
+
+def _home(home: Home, fix: bool) -> Iterator[Finding]:
+    there = next(folder for folder in (home.root, *home.root.parents) if folder.is_dir())
+    made = "" if there == home.root else " (made by the first ingest)"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".titans-doctor-", dir=there) as scratch:
+            yield Finding("home", "ok", f"{home.root}, can be written{made}")
+            yield _locks(Path(scratch))
+    except OSError as error:
+        todo = f"Make {there} writable for you, or choose another folder: titans config set home FOLDER"
+        yield Finding("home", "problem", f"{home.root} cannot be written ({error.strerror})", todo)
+    yield _room(there)
+    if there == home.root:
+        yield _permissions(home.root, fix)
+
+
+def _locks(scratch: Path) -> Finding:
+    """Whether a lock that is held keeps another out, and a file can be put in place whole."""
+    todo = "Move the home to a local disk: titans config set home FOLDER"
+    try:
+        atomic_write(scratch / "file", [b"x"])
+        with exclusive(scratch / "lock", 0):
+            try:
+                with exclusive(scratch / "lock", 0):
+                    return Finding("locks", "problem", "a lock does not keep a second writer out here", todo)
+            except TimeoutError:
+                return Finding("locks", "ok", "one writer at a time, files are replaced whole")
+    except (TitansError, TimeoutError) as error:
+        return Finding("locks", "problem", f"locks do not work here ({error})", todo)
+
+
+def _room(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    said, todo = f"{free / 1e9:,.1f} GB free", "Free some space, or move the home: titans config set home FOLDER"
+    if free < NO_ROOM:
+        return Finding("disk", "problem", said, todo)
+    return Finding("disk", "advice", said, todo) if free < LITTLE_ROOM else Finding("disk", "ok", said)
+
+
+def _permissions(root: Path, fix: bool) -> Finding:
+    """What was read is nobody else's business: folders 0700, files 0600."""
+    if os.name == "nt":  # pragma: no cover
+        return Finding("permissions", "ok", "left to Windows")
+    others = stat.S_IRWXG | stat.S_IRWXO
+    open_to_others = [
+        path for path in (root, *root.rglob("*")) if not path.is_symlink() and path.stat().st_mode & others
+    ]
+    if not open_to_others:
+        return Finding("permissions", "ok", "readable by you alone")
+    many = f"{len(open_to_others)} files and folders"
+    if not fix:
+        todo = "Run: titans doctor --fix"
+        return Finding("permissions", "advice", f"{many} can be read by others, first {open_to_others[0]}", todo)
+    try:
+        for path in open_to_others:
+            path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+    except OSError as error:
+        return Finding("permissions", "problem", f"{path}: {error.strerror}", f"Run: sudo chown -R $USER {root}")
+    return Finding("permissions", "ok", f"{many} were readable by others, and are not any more")
+
+
+# ---------------------------------------------------------------- model and speed
+
+
+def _model() -> Iterator[Finding]:
+    try:
+        import torch
+
+        from titans_cli.sessions.engines import new_engine
+    except ImportError as error:
+        todo = f"Install it: {sys.executable} -m pip install torch (a CPU build is enough)"
+        yield Finding("torch", "problem", f"cannot be imported ({error})", todo)
+        return
+    yield _device(torch.__version__, torch.version.cuda, torch.cuda.is_available())
+    try:
+        chosen = settings.value("model")
+        engine = new_engine(None if chosen is None else str(chosen))
+    except TitansError as error:
+        yield _problem("model", error)
+        return
+    yield Finding("model", "ok", f"{engine.name} loads, fingerprint {engine.fingerprint[:12]}, {engine.precision}")
+    from titans_cli.records import Page
+
+    segments = engine.segments([Page(1, "".join(_TEXT.format(n=n) for n in range(100)))])
+    seconds = math.inf
+    for _ in range(3):  # the first round warms up
+        begun = time.perf_counter()
+        engine.read(engine.initial_state(), segments)
+        seconds = min(seconds, time.perf_counter() - begun)
+    rate = sum(len(s.tokens) for s in segments) / seconds
+    said = f"reads {rate:,.0f} tokens/s with {torch.get_num_threads()} threads: 100 pages in {50_000 / rate:,.0f} s"
+    todo = "Look at cores, threads and load above; titans config set precision auto may help too"
+    yield Finding("speed", "advice", said, todo) if rate < SLOW else Finding("speed", "ok", said)
+
+
+def _device(version: str, cuda: str | None, available: bool) -> Finding:
+    if cuda is None or available:
+        aside = "; the GPU is left alone, the model is small" if available else ""
+        return Finding("device", "ok", f"CPU, torch {version}{aside}")
+    todo = "A CPU build of torch saves gigabytes: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+    return Finding("device", "advice", f"CPU; torch {version} carries CUDA {cuda}, and there is no GPU", todo)
