@@ -13,7 +13,7 @@ HAS_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo yes)
 TORCH ?= $(if $(HAS_GPU),torch,torch==2.13.0)
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint fmt bench clean
+.PHONY: demo test lint fmt bench dist dist-check clean
 
 demo: $(VENV)/installed ## install, read sample_corpora with the embedded model, ask, print a cited answer
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" && \
@@ -39,6 +39,20 @@ bench: $(VENV)/installed-dev ## every benchmark, short form
 	$(BIN)/python -m benchmarks.recall --quick
 	$(BIN)/python -m benchmarks.answers --quick
 	$(BIN)/python -m benchmarks.chaos --quick
+
+dist: $(VENV)/installed-dev ## sdist and wheel, into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+
+dist-check: dist ## install the wheel in an environment of its own, as a user does, and use it there
+	@there=$$(mktemp -d) && trap 'rm -rf "$$there"' EXIT && \
+	$(PYTHON) -m venv "$$there/venv" && \
+	"$$there/venv/bin/python" -m pip install --quiet --disable-pip-version-check $(TORCH) && \
+	"$$there/venv/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl && \
+	cp -r sample_corpora/papers "$$there/papers" && cd "$$there" && \
+	export TITANS_HOME="$$there/home" PATH="$$there/venv/bin:$$PATH" && \
+	titans --version && titans ingest papers && \
+	titans ask "What is the true optimum salinity for Halotexa velans?" && titans doctor
 
 $(VENV)/torch:
 	$(PYTHON) -m venv $(VENV)
