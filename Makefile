@@ -21,6 +21,7 @@ demo: $(VENV)/installed ## install, read sample_corpora with the embedded model,
 	printf '\n$$ titans ask "summarize trends"\n' && $(BIN)/titans ask "summarize trends" && \
 	printf '\n$$ titans ask "What is the true optimum salinity for Halotexa velans?"\n' && \
 	$(BIN)/titans ask "What is the true optimum salinity for Halotexa velans?"
+	@printf '\nNow with documents of your own:  . $(BIN)/activate && titans ingest FOLDER && titans ask "summarize trends"\n'
 
 test: $(VENV)/installed-dev lint ## lint, types and the whole suite
 	$(BIN)/python -m pytest
@@ -55,6 +56,9 @@ dist-check: dist ## install the wheel in an environment of its own, as a user do
 	titans ask "What is the true optimum salinity for Halotexa velans?" && titans doctor
 
 $(VENV)/torch:
+	@echo "Installing into $(VENV): once, some minutes, most of them for PyTorch."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "titans needs Python 3.11 or newer, $(PYTHON) is older. Run: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	@touch $@

@@ -6,6 +6,7 @@ torch is imported inside the fixtures only, so that the tests of readers and sto
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from titans_cli.model.tokenizer import TitansTokenizer
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_settings() -> Iterator[None]:
     """Whoever runs the suite may have settings of their own."""
-    monkeypatch.setenv("TITANS_CONFIG", os.devnull)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TITANS_CONFIG", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")
