@@ -58,7 +58,8 @@ class TitansError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.subject}: {self.what}" if self.subject else self.what
-        return f"{head}. {self.hint}" if self.hint else head
+        stop = "" if head.endswith(("?", ".")) else "."
+        return f"{head}{stop} {self.hint}" if self.hint else head
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.subject, self.hint))

@@ -86,6 +86,15 @@ def test_help_of_no_command_is_2(titans: Titans) -> None:
         assert " ".join(words) in done.err
 
 
+def test_a_command_that_is_missing_or_misspelt_is_told_which_there_are(titans: Titans) -> None:
+    for argv in (["session"], ["session", "promte"], ["sumarize"]):
+        done = titans(*argv)
+        assert done.code == 2
+        assert "There are: " in done.err
+        assert ("promote" in done.err) is (argv[0] == "session")
+        assert "?." not in done.err
+
+
 def test_the_tree_as_json_has_every_command_option_setting_and_exit_code(titans: Titans) -> None:
     told = titans("help", "--json").document
 

@@ -86,5 +86,8 @@ def _without_reader() -> int:
 
 
 def _help_for(error: Exception) -> str:
+    """Where to read on; for a command that is missing or unknown, which ones there are."""
     context = getattr(error, "ctx", None)
-    return f"See {context.command_path if context else 'titans'} --help"
+    see = f"See {context.command_path if context else 'titans'} --help"
+    commands = getattr(context.command, "commands", {}) if context else {}
+    return f"There are: {', '.join(commands)}. {see}" if commands and "command" in str(error) else see
