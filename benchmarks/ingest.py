@@ -226,7 +226,7 @@ def against_embedding(source: Path, turns: int) -> float:
 def main() -> None:
     options = parser(__doc__).parse_args()
     from benchmarks.answers_evidence import Encoder
-    from titans_cli.sessions.engines import default_threads
+    from titans_cli.sessions.machine import default_threads
 
     runs, lengths = (5, ["10k"]) if options.quick else (15, list(LENGTHS))
     clock = "cpu" if os.environ.get("TITANS_THREADS") == "1" else "wall"
