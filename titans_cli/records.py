@@ -1,7 +1,7 @@
 """Frozen values that travel between the packages. No behaviour beyond what a value knows about itself.
 
 Reading:   Source -> Document(Page...) -> Segment -> Block (a segment once it is stored)
-Storing:   SourceRecord, Block, SnapshotInfo, Episode, SessionInfo, EntryInfo
+Storing:   SourceRecord, ItemRow, Item, Block, SnapshotInfo, Episode, SessionInfo, EntryInfo
 Answering: Citation, Statement, Answer
 Progress:  the *Event classes at the end; use-cases yield them, the command line renders them
 """
@@ -91,12 +91,42 @@ class SourceRecord:
     blocks_done: int
     tokens: int
     read_at: str  # ISO 8601, UTC
-    origin: str  # "read", or "ltm:<entry>" for what a session inherited
+    origin: str  # "read", "told", or "ltm:<entry>" for what a session inherited
     year: int | None = None  # as the file states it about itself
 
     @property
     def complete(self) -> bool:
         return self.blocks_done == self.blocks_total
+
+
+ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
+EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """What is kept of an item beside its text."""
+
+    key: str | None  # no two items of a session have the same
+    tags: tuple[str, ...]  # sorted
+    withheld: str | None = None  # EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something a session holds: an item that it was told, or a document that it read."""
+
+    id: str  # an item's ULID, which it keeps when it is updated; a document's number
+    source_id: int
+    label: str  # as cited
+    kind: str  # "item", or of a document "pdf", "txt", ...
+    key: str | None
+    tags: tuple[str, ...]
+    at: str  # when it was told or read
+    sha256: str
+    tokens: int
+    surprise: float  # mean of its blocks, when they were read
+    withheld: str | None  # EXCLUDED, SUPERSEDED, or None when it takes part in answers
 
 
 @dataclass(frozen=True, slots=True)

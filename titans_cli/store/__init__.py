@@ -6,6 +6,7 @@ Everything on disk is owned here; tensors are opaque. Importing this imports no 
 from titans_cli.store.archive import Export, export_session, fork_session, import_session
 from titans_cli.store.check import Finding, copy_is_sound, findings_of, keep_copy, restore_session_file
 from titans_cli.store.episodes import Episodes
+from titans_cli.store.files import unique_id
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import WriterLock, utc_now
 from titans_cli.store.ltm import EntryList, LongTermMemory
@@ -32,6 +33,7 @@ __all__ = [
     "import_session",
     "keep_copy",
     "restore_session_file",
+    "unique_id",
     "utc_now",
     "validate_name",
 ]

@@ -74,6 +74,10 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
     for event in episodes.damaged_events():
         hint = f"titans session repair {session} drops it"
         yield Finding(ROWS, session, f"event {event} does not have the checksum that was recorded for it", hint)
+    for source_id in episodes.damaged_items():
+        what = f"key, tags or exclusion of source {source_id} do not have the checksum that was recorded for them"
+        hint = f"titans session repair {session} drops key and tags, and keeps the text"
+        yield Finding(ROWS, session, what, hint, source_id)
     position = 0
     for source in episodes.sources():
         for what in _text_problems(source, episodes):

@@ -98,7 +98,21 @@ _MIGRATION_1 = (
     ),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1,)
+# Items: what the session was told, beside the documents it read. Withheld: what it holds and leaves out of its answers.
+_MIGRATION_2 = (
+    """CREATE TABLE items (
+        source_id INTEGER PRIMARY KEY REFERENCES sources (id) ON DELETE CASCADE,
+        key TEXT UNIQUE,
+        tags TEXT NOT NULL
+    )""",
+    """CREATE TABLE withheld (
+        source_id INTEGER PRIMARY KEY REFERENCES sources (id) ON DELETE CASCADE,
+        why TEXT NOT NULL,
+        at TEXT NOT NULL
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1, _MIGRATION_2)
 
 
 def create(path: Path) -> None:
@@ -170,9 +184,13 @@ def user_version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Apply the migrations that are missing, each wholly or not at all. Raises sqlite3.Error."""
-    while (version := user_version(db)) < len(MIGRATIONS):
+def migrate(db: sqlite3.Connection, version: int | None = None) -> None:
+    """Apply the migrations that are missing, or those up to `version`, each wholly or not at all.
+
+    Raises sqlite3.Error.
+    """
+    wanted = len(MIGRATIONS) if version is None else version
+    while (version := user_version(db)) < wanted:
         with transaction(db):
             if user_version(db) == version:  # no other process did it while we waited
                 for statement in MIGRATIONS[version]:
@@ -215,11 +233,11 @@ def check_all(db: sqlite3.Connection, path: Path) -> None:
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> None:
-    """Raise DamagedError unless the file has our tables and triggers and no others: a trigger is code."""
+    """Raise DamagedError unless it has the tables and triggers of its version and no others: a trigger is code."""
     everything = "SELECT type, name, tbl_name, sql FROM sqlite_master"
     ours = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        migrate(ours)
+        migrate(ours, user_version(db))
         if set(db.execute(everything)) != set(ours.execute(everything)):
             raise _damaged(path, "its tables are not those of a session")
     finally:

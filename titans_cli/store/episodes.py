@@ -12,15 +12,40 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
-from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
-from titans_cli.store.queries import BLOCK, DIGEST, EVENT_DIGEST, SNAPSHOT, SOURCE, UNCLEAN, YEAR, Queries, marks
+from titans_cli.store.queries import (
+    BLOCK,
+    DIGEST,
+    EVENT_DIGEST,
+    ITEM_DIGEST,
+    SNAPSHOT,
+    SOURCE,
+    UNCLEAN,
+    YEAR,
+    Queries,
+    marks,
+)
 
 
 class _UndoneError(Exception):
     """Leaves a transaction so that nothing of it happened."""
+
+
+class Retained(TypedDict, total=False):
+    """What a commit may hold beside a source and its cells; what each is, `Episodes.commit` says."""
+
+    pages: Iterable[Page]
+    blocks: Sequence[Block]
+    landmarks: Sequence[bytes]
+    events: Iterable[Episode]
+    forget: Collection[int]
+    forget_events: Collection[int]
+    item: ItemRow | None
+    supersede: Collection[int]
 
 
 class Episodes(Queries):
@@ -52,13 +77,16 @@ class Episodes(Queries):
         events: Iterable[Episode] = (),
         forget: Collection[int] = (),
         forget_events: Collection[int] = (),
+        item: ItemRow | None = None,
+        supersede: Collection[int] = (),
     ) -> SourceRecord:
         """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
         `source` with id 0 is new, otherwise its row is replaced; blocks and events get their ids here, blocks and
         snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
         stay as they are. `landmarks` has one vector (little-endian float32) for each block, or none at all. What is to
-        be forgotten is so first, as `forget` does. Raises ValueError for a mismatch of these.
+        be forgotten is so first, as `forget` does. `item`: the source is one. What it takes the place of, `supersede`,
+        stays, withheld and an item no more. Raises ValueError for a mismatch of these.
         """
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
@@ -73,7 +101,12 @@ class Episodes(Queries):
             )
             self._put_blocks(source.id, blocks, landmarks)
             self._put_events(events)
+            if blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
+                self._move_up()  # something was read between two stretches of this one
             self._put_snapshots(source.id, snapshots)
+            self._withhold(supersede, SUPERSEDED, source.read_at)
+            if item is not None:
+                self._put_item(source.id, item, source.read_at)
             self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
         return source
 
@@ -126,6 +159,45 @@ class Episodes(Queries):
         with self._transaction():
             return self._put_events(events)
 
+    def put_item(self, source_id: int, item: ItemRow, at: str, events: Iterable[Episode] = ()) -> None:
+        """Give an item another key or other tags, and log it."""
+        with self._transaction():
+            self._put_item(source_id, item, at)
+            self._put_events(events)
+
+    def exclude(self, sources: Collection[int], at: str, events: Iterable[Episode] = ()) -> None:
+        """Leave sources out of answers until `include`; those that are withheld already stay so."""
+        with self._transaction():
+            self._withhold([s for s in sources if s not in self.withheld()], EXCLUDED, at)
+            self._put_events(events)
+
+    def include(self, sources: Collection[int], events: Iterable[Episode] = ()) -> None:
+        """Let sources that were excluded take part in answers again. What is superseded stays so."""
+        with self._transaction():
+            for source_id in sources:
+                self._db.execute("DELETE FROM withheld WHERE source_id = ? AND why = ?", (source_id, EXCLUDED))
+                self._seal_item(source_id)
+            self._put_events(events)
+
+    def _put_item(self, source_id: int, item: ItemRow, at: str) -> None:
+        tags = json.dumps(sorted(item.tags), ensure_ascii=False)
+        self._db.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
+        self._db.execute("INSERT INTO items (source_id, key, tags) VALUES (?, ?, ?)", (source_id, item.key, tags))
+        if item.withheld is not None:
+            self._withhold([source_id], item.withheld, at)
+        self._seal_item(source_id)
+
+    def _withhold(self, sources: Iterable[int], why: str, at: str) -> None:
+        for source_id in sources:
+            if why == SUPERSEDED:  # its key goes to what takes its place
+                self._db.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
+            row = (source_id, why, at)
+            self._db.execute("INSERT OR REPLACE INTO withheld (source_id, why, at) VALUES (?, ?, ?)", row)
+            self._seal_item(source_id)
+
+    def _seal_item(self, source_id: int) -> None:
+        self._set_meta(f"{ITEM_DIGEST}{source_id}", self._item_digest(source_id))
+
     def set_meta(self, key: str, value: str) -> None:
         with self._transaction():
             self._set_meta(key, value)
@@ -150,7 +222,8 @@ class Episodes(Queries):
         for source_id in sources:
             if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
                 raise ValueError(f"there is no source {source_id}")
-            self._db.execute("DELETE FROM meta WHERE key IN (?, ?)", (f"{DIGEST}{source_id}", f"{YEAR}{source_id}"))
+            for name in (DIGEST, ITEM_DIGEST, YEAR):
+                self._db.execute("DELETE FROM meta WHERE key = ?", (f"{name}{source_id}",))
         self._move_up()
         self._drop_events(events)
         self._set_meta(UNCLEAN, "1")
@@ -215,7 +288,8 @@ class Episodes(Queries):
     def mend(self) -> None:
         """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words.
 
-        Events that are not what was written are dropped too: nothing says what they were.
+        Events, keys and tags that are not what was written are dropped too: nothing says what they were. What is
+        withheld stays so.
         """
         with self._transaction():
             for table, row, *_ in self._rows("PRAGMA foreign_key_check"):
@@ -223,6 +297,9 @@ class Episodes(Queries):
             self._move_up()
             self._rebuild_index()  # before any event goes: its words, as they stand, must be what the index has
             self._drop_events(self.damaged_events())
+            for source_id in self.damaged_items():
+                self._db.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
+                self._seal_item(source_id)
 
     def _rebuild_index(self) -> None:
         for table in ("blocks", "events"):

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from titans_cli.errors import DamagedError, NotFoundError
-from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import ITEM, Block, Episode, Item, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
 
@@ -24,6 +24,7 @@ UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still
 DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retained of it, as it was written
 EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
+ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
@@ -85,7 +86,7 @@ class Queries:
         rows = self._rows(sql, values)
         return rows[0][0] if rows else None
 
-    # ------------------------------------------------------------ sources, pages, blocks
+    # ------------------------------------------------------------ sources
 
     def sources(self) -> list[SourceRecord]:
         """In the order in which they were first committed."""
@@ -106,6 +107,56 @@ class Queries:
             f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1", (value,)
         )
         return SourceRecord(*rows[0]) if rows else None
+
+    # ------------------------------------------------------------ items
+
+    def items(self) -> list[Item]:
+        """Everything the session holds, told or read, in the order of reading."""
+        told, held = "items", "withheld"
+        if not self._has_items():
+            told, held = "(SELECT 0 AS source_id, NULL AS key, NULL AS tags)", "(SELECT 0 AS source_id, NULL AS why)"
+        rows = self._rows(
+            "SELECT s.id, s.uri, s.display, s.kind, told.key, told.tags, s.read_at, s.sha256, s.tokens,"
+            " coalesce((SELECT avg(surprise) FROM blocks WHERE source_id = s.id), 0.0), held.why"
+            f" FROM sources AS s LEFT JOIN {told} AS told ON told.source_id = s.id"
+            f" LEFT JOIN {held} AS held ON held.source_id = s.id ORDER BY s.id"
+        )
+        return [self._item(*row) for row in rows]
+
+    def _item(self, source_id: int, uri: str, label: str, kind: str, key: str | None, tags: str, *rest: Any) -> Item:
+        name = uri.removeprefix(ITEM) if uri.startswith(ITEM) else str(source_id)
+        return Item(name, source_id, label, kind, key, self._tags(source_id, tags), *rest)
+
+    def _tags(self, source_id: int, text: str | None) -> tuple[str, ...]:
+        try:
+            found = json.loads(text or "[]")
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DamagedError(f"damaged: the tags of item {source_id}", subject=str(self.path)) from error
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    def withheld(self, why: str | None = None) -> dict[int, str]:
+        """The sources that take no part in answers, or those of them for one reason, and since when."""
+        if not self._has_items():
+            return {}
+        condition, values = ("1", ()) if why is None else ("why = ?", (why,))
+        return dict(self._rows(f"SELECT source_id, at FROM withheld WHERE {condition} ORDER BY source_id", values))
+
+    def damaged_items(self) -> list[int]:
+        """The sources whose rows in `items` and `withheld` are not what was written."""
+        if not self._has_items():
+            return []
+        ids = self._rows("SELECT source_id FROM items UNION SELECT source_id FROM withheld ORDER BY source_id")
+        return [int(i) for (i,) in ids if self.meta(f"{ITEM_DIGEST}{i}") != self._item_digest(i)]
+
+    def _has_items(self) -> bool:
+        """A session of a release before items is read as it is: only a writer brings its tables up to date."""
+        return bool(self._one("PRAGMA user_version") >= 2)
+
+    def _item_digest(self, source_id: int) -> str:
+        rows = ("SELECT key, tags FROM items WHERE source_id = ?", "SELECT why, at FROM withheld WHERE source_id = ?")
+        return self._digest(source_id, *rows)
+
+    # ------------------------------------------------------------ pages and blocks
 
     def page(self, source_id: int, number: int) -> str:
         """The whole retained text of a page. Raises NotFoundError."""
@@ -153,16 +204,22 @@ class Queries:
     def search_blocks(self, match: str, limit: int) -> list[tuple[int, float]]:
         """Block ids that share a word (by its stem) with `match`, best first, each with its BM25 score: more is better.
 
-        `match` is plain words, never a query language. Ties are in the order of reading.
+        `match` is plain words, never a query language. Ties are in the order of reading. What is withheld is not found.
         """
-        return self._search("blocks_fts", match, limit)
-
-    def _search(self, table: str, match: str, limit: int) -> list[tuple[int, float]]:
         query = match_any(match)
         if not query or limit <= 0:
             return []
-        sql = f"SELECT rowid, -bm25({table}) AS score FROM {table} WHERE {table} MATCH ? ORDER BY score DESC, rowid"
-        return [(int(i), float(score)) for i, score in self._rows(f"{sql} LIMIT ?", (query, limit))]
+        sql = (
+            "SELECT rowid, -bm25(blocks_fts) AS score FROM blocks_fts"
+            f" WHERE blocks_fts MATCH ? AND {self._shown('rowid')} ORDER BY score DESC, rowid LIMIT ?"
+        )
+        return [(int(i), float(score)) for i, score in self._rows(sql, (query, limit))]
+
+    def _shown(self, block: str) -> str:
+        """The condition that a block's source is not withheld."""
+        if not self.withheld():
+            return "1"
+        return f"{block} NOT IN (SELECT id FROM blocks WHERE source_id IN (SELECT source_id FROM withheld))"
 
     def _block_ids(self, source_id: int) -> list[tuple[int, int]]:
         """Id and place in the document."""
@@ -175,8 +232,10 @@ class Queries:
         return int(self._one(sql, (source_id,)))
 
     def landmarks(self) -> tuple[list[int], int, bytes]:
-        """Block ids, the dimension, and the vectors one after the other: little-endian float32, row by row."""
-        rows = self._rows("SELECT block_id, vector FROM landmarks ORDER BY block_id")
+        """Block ids, the dimension, and the vectors one after the other: little-endian float32, row by row.
+
+        Without the blocks of what is withheld."""
+        rows = self._rows(f"SELECT block_id, vector FROM landmarks WHERE {self._shown('block_id')} ORDER BY block_id")
         if not rows:
             return [], 0, b""
         size = len(rows[0][1])
@@ -258,11 +317,21 @@ class Queries:
         """How many events of each kind there are, the commonest first."""
         return dict(self._rows("SELECT kind, count(*) AS n FROM events GROUP BY kind ORDER BY n DESC, kind"))
 
-    def search_events(self, match: str, limit: int) -> list[tuple[Episode, float]]:
+    def search_events(
+        self, match: str, limit: int = -1, *, kind: str | None = None, since: str = ""
+    ) -> list[tuple[Episode, float]]:
         """Events that share a word with `match`, best first, each with its score, as `search_blocks`."""
-        found = self._search("events_fts", match, limit)
-        rows = {i: self._rows(f"SELECT {EVENT} FROM events WHERE id = ?", (i,)) for i, _ in found}
-        return [(self._event(rows[i][0]), score) for i, score in found if rows[i]]
+        query = match_any(match)
+        if not query or limit == 0:
+            return []
+        sql = (
+            f"SELECT {', '.join(f'events.{name}' for name in EVENT.split(', '))}, -bm25(events_fts) AS score"
+            " FROM events_fts JOIN events ON events.id = events_fts.rowid"
+            " WHERE events_fts MATCH :query AND at >= :since AND (:kind IS NULL OR kind = :kind)"
+            " ORDER BY score DESC, events.id LIMIT :limit"
+        )
+        rows = self._rows(sql, {"query": query, "since": since, "kind": kind, "limit": limit})
+        return [(self._event(row), float(row[5])) for row in rows]
 
     def _event(self, row: tuple[Any, ...]) -> Episode:
         try:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, StorageError, TitansError, UsageError
-from titans_cli.records import Block, Episode, Page, SessionInfo, SnapshotInfo, SourceRecord
-from titans_cli.store.episodes import Episodes
+from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.store.episodes import Episodes, Retained
 from titans_cli.store.files import (
     UNFINISHED,
     delete_folder,
@@ -256,12 +256,7 @@ class SessionStore:
         source: SourceRecord,
         *,
         cells: Iterable[Cell] = (),
-        pages: Iterable[Page] = (),
-        blocks: Sequence[Block] = (),
-        landmarks: Sequence[bytes] = (),
-        events: Iterable[Episode] = (),
-        forget: Collection[int] = (),
-        forget_events: Collection[int] = (),
+        **retained: Unpack[Retained],
     ) -> SourceRecord:
         """Commit cells of a source with all that they learned; return the source as committed. Only inside `writer`.
 
@@ -279,16 +274,7 @@ class SessionStore:
                 replace_orphan=True,  # we hold the lock, and no row has a number as high as this
             )
             written.append(SnapshotInfo(number, 0, cell.index, cell.blocks_done, sha256, size, now))
-        committed = episodes.commit(
-            source,
-            snapshots=written,
-            pages=pages,
-            blocks=blocks,
-            landmarks=landmarks,
-            events=events,
-            forget=forget,
-            forget_events=forget_events,
-        )
+        committed = episodes.commit(source, snapshots=written, **retained)
         with suppress(StorageError):  # the commit stands; the next writer sweeps again
             self._sweep(episodes)
         return committed
