@@ -1,4 +1,4 @@
-"""What a session went through, and how parts of it are undone: log, forget, rewind.
+"""What a session went through, and how parts of it are undone: log, recall, forget, rewind.
 
 Every document has cells of its own, so forgetting one is exact: what stays is, bit for bit, what a session holds that
 never read it. Nothing here needs the model, and so torch.
@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from titans_cli.errors import NotFoundError, UsageError
-from titans_cli.records import Episode, SourceRecord
+from titans_cli.errors import UsageError
+from titans_cli.records import SUPERSEDED, Episode, SourceRecord
+from titans_cli.sessions.selection import find, moment
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore
 
-SHORTEST_PREFIX = 4  # of a document's hash
-Choose = Callable[[Sequence[SourceRecord]], list[SourceRecord]]
+Choose = Callable[[Episodes], Sequence[SourceRecord]]
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     session: str
     events: tuple[Episode, ...]  # oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    session: str
+    events: tuple[Episode, ...]  # best first
+    scores: tuple[float, ...]  # BM25 of each: more is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,40 @@ def session_log(home: Home, selector: str | None, limit: int | None = None) -> L
         return Log(store.info.name, tuple(episodes.events(limit=limit)))
 
 
+def recall(
+    home: Home,
+    selector: str | None,
+    words: str,
+    *,
+    since: str | None = None,
+    kind: str | None = None,
+    limit: int = 20,
+) -> Recalled:
+    """The events that share a word with `words`, best first; `since` as of `moment`. Events that speak of what a fast
+    update superseded are left out.
+
+    Raises UsageError for no words or no time, NotFoundError, DamagedError, StorageError.
+    """
+    if not words.strip():
+        raise UsageError("no words to look for", hint="Give some: titans recall 'tidal barrier' --since 2h")
+    store = SessionStore.open(home, selector)
+    with store.episodes() as episodes, episodes.frozen():
+        hidden = set(left_behind(episodes)[1])
+        found = episodes.search_events(words, kind=kind, since=moment(since) if since else "")
+    told = [(event, score) for event, score in found if event.id not in hidden][:limit]
+    return Recalled(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
+
+
 def forget(
     home: Home, selector: str | None, document: str, *, dry_run: bool = False, retry_lock: float = 0
 ) -> Forgotten:
-    """Forget a document, named by path, display name, hash prefix or id.
+    """Forget a document or an item, named by key, id, path, display name, hash prefix or number.
 
     Raises NotFoundError, UsageError (it means several), LockedError, StorageError.
     """
 
-    def choose(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
-        return [find_source(sources, document)]
+    def choose(episodes: Episodes) -> list[SourceRecord]:
+        return [find(episodes, document)]
 
     return _forget(home, selector, choose, dry_run, retry_lock)
 
@@ -62,9 +92,9 @@ def rewind(
 ) -> Forgotten:
     """Forget all that was read after a document. Raises as `forget`."""
 
-    def choose(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
-        last = find_source(sources, document)
-        return [s for s in sources if s.id > last.id]
+    def choose(episodes: Episodes) -> list[SourceRecord]:
+        last = find(episodes, document)
+        return [s for s in _live(episodes) if s.id > last.id]
 
     return _forget(home, selector, choose, dry_run, retry_lock)
 
@@ -77,37 +107,58 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
             return _chosen(store, episodes, choose)[0]
     with store.writer(timeout=retry_lock, command="forget") as episodes:
         preview, events = _chosen(store, episodes, choose)
-        if preview.sources:
-            store.forget([s.id for s in preview.sources], events)
+        gone, spoken = left_behind(episodes)
+        store.forget({s.id for s in preview.sources}.union(gone), {*events, *spoken})
     with store.episodes() as episodes:
         return replace(preview, memory_sha256=episodes.memory_sha256(), done=True, clean=episodes.is_clean())
 
 
 def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> tuple[Forgotten, list[int]]:
-    sources = episodes.sources()
-    gone = choose(sources)
+    gone = choose(episodes)
     events = events_about(episodes, gone)
-    left = len(sources) - len(gone)
+    left = len(_live(episodes)) - len(gone)
     digest, clean = episodes.memory_sha256(), episodes.is_clean()
     return Forgotten(store.info.name, tuple(gone), len(events), left, digest, False, clean), events
 
 
-def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
-    """The one document that `named` means. Raises NotFoundError, UsageError when it means several."""
-    path = str(Path(named).expanduser().resolve()) if named else ""
-    ways: list[Callable[[SourceRecord], bool]] = [
-        lambda s: named in (s.uri, s.display) or path == s.uri,
-        lambda s: named == str(s.id),
-        lambda s: named in (Path(s.uri).name, s.title),
-        lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
-    ]
-    for way in ways:
-        found = [s for s in sources if way(s)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            which = ", ".join(f"{s.id} ({s.sha256[:12]}, read {s.read_at})" for s in found)
-            raise UsageError(f"{named} means {len(found)} documents: {which}", hint="Name one by its number or hash")
-    raise NotFoundError(
-        "the session has read no such document", subject=named[:80], hint="See what it has read: titans session show"
-    )
+def _live(episodes: Episodes) -> list[SourceRecord]:
+    superseded = episodes.withheld(SUPERSEDED)
+    return [s for s in episodes.sources() if s.id not in superseded]
+
+
+def left_behind(episodes: Episodes) -> tuple[list[int], list[int]]:
+    """What fast updates left on disk: the superseded sources, and the events that speak of them.
+
+    An event that came later names what took their place, and only a quotation can be theirs."""
+    superseded = episodes.withheld(SUPERSEDED)
+    sources = [s for s in episodes.sources() if s.id in superseded]
+    events = {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
+    return [s.id for s in sources], sorted(events)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    session: str
+    versions: int  # that fast updates had left behind
+    done: bool  # False for a dry run
+
+
+def erase(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Erased:
+    """Forget for good what fast updates left behind. Raises LockedError, NotFoundError, StorageError."""
+    store = SessionStore.open(home, selector)
+    store.require_open()
+    if dry_run:
+        with store.episodes() as episodes:
+            return Erased(store.info.name, len(episodes.withheld(SUPERSEDED)), False)
+    return Erased(store.info.name, erase_superseded(store, timeout=retry_lock), True)
+
+
+def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:
+    """As `erase`; how many versions."""
+    with store.episodes() as episodes:
+        if not episodes.withheld(SUPERSEDED):
+            return 0
+    with store.writer(timeout=timeout, command="erase") as episodes:
+        sources, events = left_behind(episodes)
+        store.forget(sources, events)
+        return len(sources)

@@ -21,6 +21,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.places import unit_of
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import (
+    ITEM,
     Block,
     BlockRefused,
     BlocksRead,
@@ -267,7 +268,7 @@ class Ingestion:
 
     def _known(self, source: Source, digest: str) -> FileSkipped | None:
         """Whether this very content needs no reading. A file that now says what another one says is a changed one."""
-        same = [s for s in self.episodes.sources() if s.sha256 == digest]
+        same = [s for s in self.episodes.sources() if s.sha256 == digest and not s.uri.startswith(ITEM)]
         here = [s for s in same if s.uri == source.uri]
         changed = not here and self.episodes.source_by_uri(source.uri) is not None
         if not same or (changed and not self.how.append):
@@ -383,6 +384,7 @@ class _Uncommitted:
 
 
 def block_of(segment: Segment, position: int, surprise: float) -> Block:
+    """A segment as it is retained; its ids come with the commit."""
     return Block(
         0,
         0,

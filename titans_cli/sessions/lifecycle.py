@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
-from titans_cli.records import EntryInfo, Episode, SessionInfo, SourceRecord, Vetting
+from titans_cli.records import EXCLUDED, SUPERSEDED, EntryInfo, Episode, SessionInfo, SourceRecord, Vetting
+from titans_cli.sessions.history import erase_superseded
 from titans_cli.store import (
     EntryList,
     Export,
@@ -38,12 +39,14 @@ CENTURY = 100 * 365 * 86400.0  # seconds; nothing here is older
 class SessionDetails:
     info: SessionInfo
     current: bool
-    sources: tuple[SourceRecord, ...]
+    sources: tuple[SourceRecord, ...]  # items too; without those that a fast update superseded
     position: int  # tokens read
     cells: int
     memory_sha256: str | None  # of all cells: equal digests, equal memories; None once promoted
     bytes_on_disk: int
     surprise: tuple[float, ...] = ()  # while reading, from first to last: means of at most `STRETCHES` equal runs
+    excluded: int = 0  # sources that take no part in answers
+    superseded: int = 0  # old versions that are still on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +138,18 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
     if store.info.state == "promoted":
         return SessionDetails(store.info, current, (), 0, 0, None, _bytes_in(store))
     with store.episodes() as episodes:
+        superseded = episodes.withheld(SUPERSEDED)
         return SessionDetails(
             store.info,
             current,
-            tuple(episodes.sources()),
+            tuple(s for s in episodes.sources() if s.id not in superseded),
             episodes.position(),
             len(episodes.snapshots()),
             episodes.memory_sha256(),
             _bytes_in(store),
             _stretches([surprise for *_, surprise in episodes.surprises()]),
+            len(episodes.withheld(EXCLUDED)),
+            len(superseded),
         )
 
 
@@ -181,6 +187,7 @@ def promote_session(
         if store.info.state == "open":
             from titans_cli.sessions.gate import probe_session
 
+            erase_superseded(store)
             gate = probe_session(home, store.info.name)
             if approve is not None:
                 approve(gate)
@@ -242,7 +249,9 @@ def fork(home: Home, selector: str | None, name: str | None, *, use: bool = True
     """A new session that holds all a session holds, and goes its own way from there; it becomes the current one."""
     store = SessionStore.open(home, selector)
     store.require_open()
-    info = fork_session(store, name, timeout=retry_lock).info
+    with store.locked(timeout=retry_lock, command="fork"):
+        erase_superseded(store)
+        info = fork_session(store, name).info
     if use:
         home.set_current(info.name)
     return info
@@ -260,7 +269,10 @@ def export(
     """Write a session to one file. Raises UsageError when it exists, DamagedError when the session is not whole."""
     store = SessionStore.open(home, selector)
     store.require_open()
-    return export_session(store, file, replace_file=replace_file, dry_run=dry_run, timeout=retry_lock)
+    with store.locked(timeout=retry_lock, command="export"):
+        if not dry_run:
+            erase_superseded(store)
+        return export_session(store, file, replace_file=replace_file, dry_run=dry_run)
 
 
 def import_(home: Home, file: Path, name: str | None, *, use: bool = False) -> SessionInfo:

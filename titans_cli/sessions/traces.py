@@ -17,12 +17,12 @@ from titans_cli.store import Episodes
 
 RUN = 6  # so many words in a row are a quotation
 LEAST = 3  # and so is a whole sentence of at least so many
-OF_ONE = ("read", "refused")  # events that are about one document, and say its sha256
+OF_ONE = ("read", "refused", "told")  # events that are about one document, and say its sha256
 Run = tuple[str, ...]
 
 
-def events_about(episodes: Episodes, sources: Sequence[SourceRecord]) -> list[int]:
-    """The ids of the events that name or quote any of the sources, in order."""
+def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_until: str = "9999") -> list[int]:
+    """The ids of the events that name any of the sources, until a time, or quote any, in order."""
     if not sources:
         return []
     digests = {source.sha256 for source in sources}
@@ -30,9 +30,10 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord]) -> list[in
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
     found, spoken = set[int](), dict[int, set[Run]]()
     for event in episodes.events():
+        in_time = event.at <= named_until
         if event.kind in OF_ONE:  # two documents may have the same file name: here the digest says which it was
-            found |= {event.id} if event.data.get("sha256") in digests else set()
-        elif named.search(said := _said(event)):
+            found |= {event.id} if in_time and event.data.get("sha256") in digests else set()
+        elif named.search(said := _said(event)) and in_time:
             found.add(event.id)
         else:
             spoken[event.id] = {run for length in range(LEAST, RUN + 1) for run in _runs(said, length)}

@@ -1,0 +1,315 @@
+"""What a session is told: items, each a small source of its own with a label, tags and perhaps a key.
+
+An item is learned as a document is, into cells of its own; so dropping its cells unlearns it exactly. Whatever is done
+to one is one commit: its cells, text, tags and event come, and what it takes the place of goes, together or not at all.
+An item keeps its id when it is updated. `history.forget` deletes one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from titans_cli.errors import UsageError
+from titans_cli.records import EXCLUDED, ITEM, Block, Episode, Item, ItemRow, Page, SourceRecord
+from titans_cli.sessions.history import left_behind
+from titans_cli.sessions.selection import Filter, find, held, select
+from titans_cli.sessions.traces import events_about
+from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
+
+if TYPE_CHECKING:
+    from titans_cli.model.engine import Engine
+
+LONGEST_TEXT = 1_000_000  # characters of an item: it is learned in one commit
+LONGEST_NAME = 200  # characters of a label, a key or a tag
+EXCERPT = 300  # characters of an item that its event quotes
+_MOST_NAMED = 5  # items that the event of an exclusion names
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What telling did. `status`: "added", "updated", "retagged", or "unchanged" when nothing was to be learned."""
+
+    session: str
+    item: Item
+    status: str
+    snapshot: int  # the number of the newest
+    refused: tuple[str, ...] = ()  # segments retained but not learned, since they would have poisoned the memory
+    forgotten_events: int = 0  # that named or quoted what was there before
+    superseded: int = 0  # old versions that are withheld and still on disk, by `fast`
+    clean: bool = True  # no byte of what was forgotten is left; False while a reader is in the middle of a query
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    session: str
+    items: tuple[Item, ...]  # that the filter lets through, as they are now
+    changed: int  # of them: excluded or included by this
+
+
+def add(
+    home: Home,
+    session: str | None,
+    text: str,
+    *,
+    key: str | None = None,
+    label: str | None = None,
+    tags: Sequence[str] = (),
+    model: str | None = None,
+    retry_lock: float = 0,
+    engine: Engine | None = None,
+) -> Told:
+    """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
+
+    Nothing is learned twice: the same text under the same key, or without a key under the same label, is "unchanged".
+    `engine`: the session's, if the caller has it. Raises UsageError (no text, too much of it, a key that another text
+    has), LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError.
+    """
+    from titans_cli.sessions.ingest import How, session_to_read_into
+
+    wanted = _Wanted.of(text, key, label, tags)
+    store, engine = session_to_read_into(home, session, How(model=model), engine)
+    with store.writer(timeout=retry_lock, command="memory add") as episodes:
+        known = _known(episodes, wanted)
+        if known is not None:
+            return _told(store, episodes, known.id, "unchanged")
+        return _learn(store, episodes, engine, wanted, unique_id(), ItemRow(key, wanted.tags))
+
+
+def update(
+    home: Home,
+    session: str | None,
+    named: str,
+    text: str,
+    *,
+    label: str | None = None,
+    tags: Sequence[str] | None = None,
+    fast: bool = False,
+    retry_lock: float = 0,
+    engine: Engine | None = None,
+) -> Told:
+    """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
+
+    The old text is forgotten exactly in the commit that brings the new one: a kill leaves one of them. `fast`: the old
+    one is withheld instead, neither recalled nor cited from then on, and stays on disk until something is forgotten
+    exactly. That saves rewriting the session's database. What was excluded stays excluded.
+
+    Raises NotFoundError, UsageError (a document read from a file; an empty text), otherwise as `add`.
+    """
+    store = SessionStore.open(home, session)
+    store.require_open()
+    with store.writer(timeout=retry_lock, command="memory update") as episodes:
+        old = find(episodes, named)
+        was = next(item for item in episodes.items() if item.source_id == old.id)
+        if not old.uri.startswith(ITEM):
+            hint = f"Change the file and read it again: titans ingest {old.display}"
+            raise UsageError("this is a document read from a file, not an item", subject=old.display, hint=hint)
+        wanted = _Wanted.of(text, was.key, label or old.display, was.tags if tags is None else tags)
+        row = ItemRow(was.key, wanted.tags, was.withheld)
+        if (wanted.sha256, wanted.label) == (old.sha256, old.display):
+            if wanted.tags == was.tags:
+                return _told(store, episodes, was.id, "unchanged")
+            text = f"I tagged {wanted.label}: {', '.join(wanted.tags) or 'nothing'}."
+            event = Episode(0, utc_now(), "told", text, {"sha256": wanted.sha256, "item": was.id, "tags": wanted.tags})
+            episodes.put_item(old.id, row, utc_now(), [event])
+            return _told(store, episodes, was.id, "retagged")
+        if engine is None:
+            from titans_cli.sessions.engines import engine_of
+
+            engine = engine_of(store.info)
+        return _learn(store, episodes, engine, wanted, was.id, row, old, fast)
+
+
+def filter_items(
+    home: Home,
+    session: str | None,
+    what: Filter,
+    *,
+    exclude: bool = False,
+    include: bool = False,
+    excluded: bool = False,
+    retry_lock: float = 0,
+) -> Filtered:
+    """The items and documents that a filter lets through; `excluded`: of those that are excluded now.
+
+    `exclude` leaves them out of every later answer, summary and retrieval until `include` takes them back. That is kept
+    in the session; what is added later is not concerned. Raises UsageError (both at once, or excluding all without
+    a filter), LockedError, NotFoundError, StorageError.
+    """
+    if exclude and include:
+        raise UsageError("exclude and include at once", hint="Choose one of the two")
+    if exclude and what.empty:
+        raise UsageError("this would exclude everything", hint="Say what: --tag, --sources, --since, --most-surprise")
+    store = SessionStore.open(home, session)
+    store.require_open()
+    if not (exclude or include):
+        with store.episodes() as episodes, episodes.frozen():
+            found = [item for item in select(episodes, what) if item.withheld or not excluded]
+            return Filtered(store.info.name, tuple(found), 0)
+    with store.writer(timeout=retry_lock, command="memory filter") as episodes:
+        found = [item for item in select(episodes, what) if item.withheld or not excluded]
+        changing = [item for item in found if (item.withheld == EXCLUDED) is include]
+        ids = [item.source_id for item in changing]
+        if exclude and ids:
+            episodes.exclude(ids, utc_now(), [_of_several("excluded", "I leave out of my answers", changing)])
+        elif ids:
+            episodes.include(ids, [_of_several("included", "I take back into my answers", changing)])
+        chosen = {item.source_id for item in found}
+        now = tuple(item for item in held(episodes) if item.source_id in chosen)
+        return Filtered(store.info.name, now, len(ids))
+
+
+# ---------------------------------------------------------------- what is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A text to be told, clean, and how it is to be known."""
+
+    text: str
+    title: str | None
+    sha256: str
+    size: int
+    key: str | None
+    label: str | None
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, key: str | None, label: str | None, tags: Collection[str]) -> _Wanted:
+        """Raises UsageError for what cannot be told or cannot be a name."""
+        from titans_cli.readers.text import parse_text
+
+        if len(text) > LONGEST_TEXT:
+            what = f"the text is longer than {LONGEST_TEXT:,} characters"
+            raise UsageError(what, hint="Write it to a file and read that: titans ingest FILE")
+        title, clean = parse_text(text)
+        if not clean:
+            raise UsageError("there is no text to memorise", hint='Give some: titans memory add "..." --tag note')
+        for what, name in (("key", key), ("label", label), *(("tag", tag) for tag in tags)):
+            _validate(what, name)
+        raw = text.encode("utf-8", "replace")
+        digest = hashlib.sha256(raw).hexdigest()
+        return cls(clean, title, digest, len(raw), key, label, tuple(sorted(set(tags))))
+
+
+def _validate(what: str, name: str | None) -> None:
+    if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
+        rule = f"A {what} is 1 to {LONGEST_NAME} characters that can be seen"
+        raise UsageError(f"this cannot be a {what}: {name[:40]!r}", hint=rule)
+
+
+def _label_of(item_id: str) -> str:
+    """Of an item that was given none. The end of a ULID is its random part."""
+    return f"item {item_id[-8:]}"
+
+
+def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
+    """The item that is told again. Raises UsageError for a key whose item is another."""
+    for item in held(episodes):
+        if wanted.key is not None and item.key == wanted.key:
+            differs = [
+                name
+                for name, other in (
+                    ("text", item.sha256 != wanted.sha256),
+                    ("tags", wanted.tags not in ((), item.tags)),
+                    ("label", wanted.label not in (None, item.label)),
+                )
+                if other
+            ]
+            if differs:
+                what = f"the key {wanted.key} is that of an item with another {' and other '.join(differs)}"
+                hint = f"Put this in its place: titans memory update {wanted.key} TEXT; or choose another key"
+                raise UsageError(what, subject=item.label, hint=hint)
+            return item
+        same = item.kind == "item" and item.sha256 == wanted.sha256 and wanted.key is None and item.key is None
+        if same and item.label == (wanted.label or _label_of(item.id)) and wanted.tags in ((), item.tags):
+            return item
+    return None
+
+
+# ---------------------------------------------------------------- learning
+
+
+def _learn(
+    store: SessionStore,
+    episodes: Episodes,
+    engine: Engine,
+    wanted: _Wanted,
+    item_id: str,
+    row: ItemRow,
+    old: SourceRecord | None = None,
+    fast: bool = False,
+) -> Told:
+    """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
+    from titans_cli.sessions.ingest import block_of
+    from titans_cli.sessions.learning import learn
+
+    gone, events = list[int](), set[int]()
+    if old is not None and not fast:
+        gone, spoken = left_behind(episodes)
+        gone, events = [old.id, *gone], {*spoken, *events_about(episodes, [old])}
+    pages = (Page(1, wanted.text),)
+    parts = list(learn(engine, engine.segments(pages)))
+    position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
+    blocks = list[Block]()
+    for part in parts:
+        for segment, surprise in zip(part.segments, part.surprise, strict=True):
+            blocks.append(block_of(segment, position, surprise))
+            position += len(segment.tokens)
+    mean = sum(block.surprise for block in blocks) / len(blocks)
+    refused = [f"segment {part.segments[n].index}: {why}" for part in parts for n, why in part.refused.items()]
+    wanted = replace(wanted, label=wanted.label or _label_of(item_id))
+    record = SourceRecord(
+        id=0,
+        uri=f"{ITEM}{item_id}",
+        display=wanted.label or "",
+        sha256=wanted.sha256,
+        size=wanted.size,
+        kind="item",
+        title=wanted.title,
+        pages=1,
+        blocks_total=len(blocks),
+        blocks_done=len(blocks),
+        tokens=sum(block.tokens for block in blocks),
+        read_at=utc_now(),
+        origin="told",
+    )
+    said = "I was told" if old is None else "I was told anew"
+    told = _event(wanted, said, item_id, {"surprise": round(mean, 4)})
+    store.commit(
+        record,
+        cells={part.cell.index: part.cell for part in parts}.values(),
+        pages=pages,
+        blocks=blocks,
+        landmarks=[vector for part in parts for vector in part.landmarks],
+        events=[told],
+        forget=gone,
+        forget_events=events,
+        item=row,
+        supersede=[old.id] if old is not None and fast else (),
+    )
+    status = "added" if old is None else "updated"
+    done = _told(store, episodes, item_id, status)
+    episodes.clean()
+    return replace(done, refused=tuple(refused), forgotten_events=len(events), clean=episodes.is_clean())
+
+
+def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> Told:
+    (item,) = (item for item in held(episodes) if item.id == item_id)
+    superseded = len(episodes.items()) - len(held(episodes))
+    return Told(store.info.name, item, status, episodes.newest_snapshot(), superseded=superseded)
+
+
+def _event(wanted: _Wanted, said: str, item_id: str, more: dict[str, object]) -> Episode:
+    text = " ".join(wanted.text.split())
+    excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} ..."
+    data = {"sha256": wanted.sha256, "item": item_id, "key": wanted.key, "tags": list(wanted.tags), **more}
+    return Episode(0, utc_now(), "told", f"{said} ({wanted.label}): {excerpt}", data)
+
+
+def _of_several(kind: str, said: str, items: Sequence[Item]) -> Episode:
+    named = [item.label for item in items[:_MOST_NAMED]]
+    more = f" and {len(items) - len(named)} more" if len(items) > len(named) else ""
+    return Episode(0, utc_now(), kind, f"{said}: {', '.join(named)}{more}.", {"items": [item.id for item in items]})

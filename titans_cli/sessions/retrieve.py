@@ -1,0 +1,138 @@
+"""What a session knows of a matter: what the memory alone recalls, and the passages that may prove it. Changes nothing.
+
+`ask` makes an answer of the same; this is for those who make their own. `summary` answers about the whole of what a
+filter lets through.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from titans_cli.answers.compose import Asking, worth_telling
+from titans_cli.answers.evidence import gather
+from titans_cli.answers.question import Question
+from titans_cli.errors import DamagedError, UsageError
+from titans_cli.model.engine import Engine
+from titans_cli.places import place
+from titans_cli.records import Answer, Block, Item
+from titans_cli.sessions.ask import ask, plain
+from titans_cli.sessions.engines import engine_of
+from titans_cli.sessions.selection import Filter, allowed
+from titans_cli.sessions.shelf import Shelf
+from titans_cli.store import Episodes, Home, SessionStore
+
+KINDS = {
+    "trends": "Summarize trends.",
+    "themes": "What are the main themes?",
+    "disagreements": "What do the sources disagree on?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A block of what the session holds; its text stands at these offsets of the page."""
+
+    number: int
+    item: str  # id of the item, or number of the document
+    key: str | None
+    label: str
+    tags: tuple[str, ...]
+    at: str  # when it was told or read
+    place: str  # in words a reader can look it up by
+    page: int
+    start: int
+    end: int
+    text: str
+    score: float
+    surprise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    session: str
+    snapshot: int
+    query: str
+    recalled: str | None  # by the memory alone; never evidence
+    confidence: float  # of the recollection
+    agrees: bool | None  # whether what was recalled stands in a passage; None when nothing was
+    passages: tuple[Passage, ...]  # best first
+    seconds: float
+
+
+def retrieve(
+    home: Home,
+    session: str | None,
+    query: str,
+    *,
+    top_k: int = 8,
+    within: Filter | None = None,
+    engine: Engine | None = None,
+    shelf: Shelf | None = None,
+) -> Retrieved:
+    """What the memory alone recalls of `query`, and the `top_k` passages most likely to bear on it.
+
+    `within`: only what the filter lets through; what is excluded or superseded never takes part. `engine`, `shelf`: the
+    session's, if the caller keeps them. Raises UsageError (an empty query, a filter that nothing passes),
+    NotFoundError, IncompatibleError, DamagedError, StorageError.
+    """
+    begun = time.monotonic()
+    query = plain(query)
+    if not query:
+        raise UsageError("the query is empty", hint='Give one: titans memory retrieve "tidal barrier"')
+    if top_k < 1:
+        raise UsageError(f"cannot retrieve {top_k} passages", hint="Ask for one at least")
+    store = SessionStore.open(home, session)
+    store.require_open()
+    engine = engine or engine_of(store.info)
+    with store.episodes() as episodes, episodes.frozen():
+        only = allowed(episodes, within)
+        recollection = engine.recall((shelf or Shelf()).cells(store, engine, only), query)
+        recalled = worth_telling(recollection)
+        found = gather(
+            Question(query, episodes), episodes, engine, recalled, top_k, None if only is None else set(only)
+        )
+        items = {item.source_id: item for item in episodes.items()}
+        passages = tuple(
+            _passage(n, f.block, f.score, items[f.block.source_id], episodes) for n, f in enumerate(found, start=1)
+        )
+        snapshot = episodes.newest_snapshot()
+    agrees = None if recalled is None else any(plain(recalled).lower() in plain(p.text).lower() for p in passages)
+    seconds = time.monotonic() - begun
+    return Retrieved(
+        store.info.name, snapshot, query, recalled, round(recollection.confidence, 4), agrees, passages, seconds
+    )
+
+
+def _passage(number: int, block: Block, score: float, item: Item, episodes: Episodes) -> Passage:
+    """Raises DamagedError if the block is not, character for character, in the retained page."""
+    page = episodes.page(block.source_id, block.page)
+    if page[block.start : block.end] != block.text:
+        what, hint = f"block {block.id} does not match its page", "See what else is damaged: titans check"
+        raise DamagedError(what, subject=str(episodes.path), hint=hint)
+    where = place(item.kind, block.page, page, block.start)
+    about = (number, item.id, item.key, item.label, item.tags, item.at)
+    figures = (round(score, 4), round(block.surprise, 4))
+    return Passage(*about, where, block.page, block.start, block.end, block.text, *figures)
+
+
+def summary(
+    home: Home,
+    session: str | None,
+    *,
+    kind: str = "trends",
+    about: str | None = None,
+    within: Filter | None = None,
+    sentences: int = 8,
+    log: bool = True,
+    engine: Engine | None = None,
+    shelf: Shelf | None = None,
+) -> Answer:
+    """Trends, themes or disagreements of what a filter lets through, or of few documents their own sentences.
+
+    `about`: a question of one's own about it instead. Raises UsageError for another kind, otherwise as `ask`.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
+    how = Asking(sentences=sentences)
+    return ask(home, session, about or KINDS[kind], how=how, within=within, log=log, engine=engine, shelf=shelf)

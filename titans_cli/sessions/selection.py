@@ -1,0 +1,146 @@
+"""What of a session is meant: one item or document by its name, or several by a filter. Needs no model, so no torch.
+
+What is superseded is still on disk and is nobody any more: nothing here finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from re import fullmatch
+
+from titans_cli.errors import NotFoundError, UsageError
+from titans_cli.records import ITEM, SUPERSEDED, Item, SourceRecord
+from titans_cli.store import Episodes
+
+SHORTEST_PREFIX = 4  # of an item's id or a document's hash
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """All that are given must hold. `since` and `until`: ISO 8601, or how long ago ("2h", "7d")."""
+
+    tags: Sequence[str] = ()  # every one of them
+    sources: Sequence[str] = ()  # globs: key, label, path or file name matches any of them
+    since: str | None = None
+    until: str | None = None
+    least_surprise: float | None = None
+    most_surprise: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        bounds = (self.since, self.until, self.least_surprise, self.most_surprise)
+        return not self.tags and not self.sources and all(bound is None for bound in bounds)
+
+
+def select(episodes: Episodes, what: Filter) -> list[Item]:
+    """The items and documents that a filter lets through, excluded ones too, in the order of reading.
+
+    Raises UsageError for a time that is none."""
+    since, until = (None if at is None else moment(at) for at in (what.since, what.until))
+    paths = {source.id: source.uri for source in episodes.sources()}
+
+    def matches(item: Item) -> bool:
+        uri = paths[item.source_id]
+        names = (item.key or "", item.label, item.label.rsplit("/", 1)[-1], uri, item.id)
+        return (
+            set(what.tags) <= set(item.tags)
+            and (not what.sources or any(fnmatchcase(name, glob) for name in names for glob in what.sources))
+            and (since is None or item.at >= since)
+            and (until is None or item.at <= until)
+            and (what.least_surprise is None or item.surprise >= what.least_surprise)
+            and (what.most_surprise is None or item.surprise <= what.most_surprise)
+        )
+
+    return [item for item in held(episodes) if matches(item)]
+
+
+def held(episodes: Episodes) -> list[Item]:
+    """All items and documents but the superseded ones."""
+    return [item for item in episodes.items() if item.withheld != SUPERSEDED]
+
+
+def allowed(episodes: Episodes, what: Filter | None = None) -> frozenset[int] | None:
+    """The sources that may take part in an answer; None for all of them.
+
+    Raises UsageError when the filter lets nothing through."""
+    if what is None or what.empty:
+        hidden = episodes.withheld()
+        return frozenset(s.id for s in episodes.sources() if s.id not in hidden) if hidden else None
+    found = select(episodes, what)
+    if not found:
+        named = ", ".join([*what.sources, *(f"the tag {tag}" for tag in what.tags)]) or "these times and surprises"
+        hint = "See what it holds: titans memory filter"
+        raise UsageError(f"no document of this session matches {named}", hint=hint)
+    return frozenset(item.source_id for item in found if item.withheld is None)
+
+
+def moment(text: str, now: datetime | None = None) -> str:
+    """A time as the session writes it. `text`: "2h" for two hours ago (s, m, h, d, w), or ISO 8601. Raises UsageError.
+
+    A time without a zone is UTC."""
+    ago = fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*([smhdw])", text.strip())
+    try:
+        if ago:
+            at = (now or datetime.now(UTC)) - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
+        else:
+            at = datetime.fromisoformat(text.strip())
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        what = f"not a time: {text[:40]!r}"
+        raise UsageError(what, hint="Write it like 2h or 7d, or 2026-11-22 or 2026-11-22T12:00:00Z") from error
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def find(episodes: Episodes, named: str) -> SourceRecord:
+    """The one item or document that `named` means: an item's key or id, a document's path, name, number or hash.
+
+    Raises NotFoundError, UsageError when it means several."""
+    by_id = {source.id: source for source in episodes.sources()}
+    items = [item for item in held(episodes) if by_id[item.source_id].uri.startswith(ITEM)]
+    prefix = named.removeprefix(ITEM).upper()
+    ways: list[Callable[[Item], bool]] = [
+        lambda item: named == item.key,
+        lambda item: len(prefix) >= SHORTEST_PREFIX and item.id.startswith(prefix),
+    ]
+    for way in ways:
+        found = [by_id[item.source_id] for item in items if way(item)]
+        if found:
+            return _only(found, named)
+    return find_source([by_id[item.source_id] for item in held(episodes)], named)
+
+
+def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
+    """The one document that `named` means. Raises NotFoundError, UsageError when it means several."""
+    path = _path(named)
+    ways: list[Callable[[SourceRecord], bool]] = [
+        lambda s: named in (s.uri, s.display) or path == s.uri,
+        lambda s: named == str(s.id),
+        lambda s: named in (Path(s.uri).name, s.title),
+        lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
+    ]
+    for way in ways:
+        found = [s for s in sources if way(s)]
+        if found:
+            return _only(found, named)
+    raise NotFoundError(
+        "the session has read no such document", subject=named[:80], hint="See what it has read: titans session show"
+    )
+
+
+def _path(named: str) -> str:
+    try:
+        return str(Path(named).expanduser().resolve()) if named else ""
+    except (ValueError, OSError, RuntimeError):  # a NUL, a name too long, nobody's home: no path, and so no document's
+        return ""
+
+
+def _only(found: Sequence[SourceRecord], named: str) -> SourceRecord:
+    if len(found) > 1:
+        which = ", ".join(f"{s.id} ({s.sha256[:12]}, read {s.read_at})" for s in found)
+        raise UsageError(f"{named} means {len(found)} documents: {which}", hint="Name one by its number or hash")
+    return found[0]
