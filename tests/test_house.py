@@ -34,6 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sessions": {"readers", "store", "model", "answers"} | LEAVES,
     "report": {"sessions", "store", "model", "answers"} | LEAVES,
     "cli": {"sessions", "store", "report"} | LEAVES,  # of the store only Home, to say where it is
+    "api": {"sessions", "store", "model"} | LEAVES,  # the use-cases for programs; of the model only the type
+    "__init__": {"api"},  # when asked for, and no sooner
     "__main__": {"cli"},
     "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,
 }

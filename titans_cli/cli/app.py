@@ -1,4 +1,4 @@
-"""The commands: ingest, ask, run, check. The groups, doctor and help are in modules of their own."""
+"""The commands: ingest, ask, note, recall, run, check. The groups, doctor and help are in modules of their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from titans_cli.cli import (
     look,
     ltm,
     manual,
+    memory,
     options,
     picture,
     render,
@@ -42,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(session.app, name="session")
+app.add_typer(memory.app, name="memory")
 app.add_typer(ltm.app, name="ltm")
 app.add_typer(config.app, name="config")
 app.command(epilog=picture.EXAMPLE)(picture.report)
@@ -145,6 +147,38 @@ def ask(
     how = Asking(sentences, top_k, closed_book, route=route, budget=None if budget is None else seconds(budget))
     result = use_case(_home(), session, text, log=not no_log, sources=sources, how=how)
     telling.answer(result, Output(json, quiet), verbose=verbose)
+
+
+@app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")
+def note(
+    text: memory.Text,
+    session: options.Session = None,
+    key: memory.Key = None,
+    tag: memory.Tags = [],  # noqa: B006
+    model: options.Model = None,
+    retry_lock: options.RetryLock = "0s",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Tell the session something: memorised, logged, and tagged "note". The same as titans memory add --tag note."""
+    memory.tell(text, session, key, None, ["note", *tag], model, retry_lock, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans recall 'weir' --since 2h --kind told")
+def recall(
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="Words of what happened; - reads them from stdin.")],
+    session: options.Session = None,
+    since: memory.Since = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help="Only read, told, asked, answered, refused, ...", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 20,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Search what the session experienced (read, was told, was asked, answered) for words; the best come first."""
+    memory.recall(words, session, since, kind, limit, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans run papers/*.pdf --ask 'summarize trends' --json")

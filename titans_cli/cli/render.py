@@ -254,6 +254,12 @@ def session_details(d: SessionDetails, output: Output) -> None:
         ]
     if line := surprise_line(d.surprise):
         rows.append(["surprise", line])
+    if d.excluded:
+        rows.append(["excluded", f"{plural(d.excluded, 'source')}; see titans memory filter --excluded"])
+    if d.superseded:
+        rows.append(
+            ["superseded", f"{plural(d.superseded, 'old version')} still on disk; titans memory gc erases them"]
+        )
     table(rows)
     if d.sources:
         out()

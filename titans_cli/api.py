@@ -1,0 +1,265 @@
+"""The use-cases for programs: `from titans_cli import Session`.
+
+A `Session` is a handle and nothing more: what it learns is durable when a method returns, and the handle that another
+process opens by the same name or id goes on from there. It keeps what is slow to load (the model, the memory's cells)
+from one call to the next. Everything a method returns is a frozen record, everything it raises a `TitansError`
+(`titans_cli.errors`). Nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from titans_cli.errors import NotFoundError
+from titans_cli.records import Answer, EntryInfo, IngestEvent, IngestFinished, SessionInfo
+from titans_cli.sessions import history, items, lifecycle
+from titans_cli.sessions.selection import Filter
+from titans_cli.store import Home, SessionStore
+
+if TYPE_CHECKING:
+    from titans_cli.model.engine import Engine
+    from titans_cli.sessions.retrieve import Retrieved
+    from titans_cli.sessions.shelf import Shelf
+
+__all__ = ["Filter", "Session"]
+Where = Home | PathLike[str] | str | None  # a home's folder; None: TITANS_HOME, or the platform's
+
+
+class Session:
+    """One session, from `open`, `new` or `resume`. One writer at a time: `retry_lock` seconds are waited for another's
+    turn, then LockedError is raised."""
+
+    def __init__(self, home: Home, info: SessionInfo, *, retry_lock: float = 0, engine: Engine | None = None) -> None:
+        self.home, self.name, self.id = home, info.name, info.id
+        self.retry_lock = retry_lock
+        self._engine = engine
+        self._shelf: Shelf | None = None
+
+    # ---- getting one
+
+    @classmethod
+    def open(cls, name: str | None = None, *, home: Where = None, retry_lock: float = 0) -> Session:
+        """A session that is there, by name or the start of its id; None: the current one. Raises NotFoundError."""
+        at = _home(home)
+        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock)
+
+    @classmethod
+    def new(
+        cls,
+        name: str | None = None,
+        *,
+        home: Where = None,
+        entry: str | None = None,
+        model: str | None = None,
+        precision: str | None = None,
+        retry_lock: float = 0,
+    ) -> Session:
+        """A session that knows nothing, or what the LTM `entry` does. Raises UsageError when the name is taken.
+
+        It does not become the command line's current session."""
+        at = _home(home)
+        info = lifecycle.new_session(at, name, entry=entry, model=model, precision=precision, use=False)
+        return cls(at, info, retry_lock=retry_lock)
+
+    @classmethod
+    def resume(
+        cls,
+        name: str,
+        *,
+        home: Where = None,
+        entry: str | None = None,
+        model: str | None = None,
+        precision: str | None = None,
+        retry_lock: float = 0,
+    ) -> Session:
+        """The session of this name, or a `new` one: so that a program that was killed is simply run again."""
+        try:
+            return cls.open(name, home=home, retry_lock=retry_lock)
+        except NotFoundError:
+            return cls.new(name, home=home, entry=entry, model=model, precision=precision, retry_lock=retry_lock)
+
+    # ---- learning
+
+    def ingest(
+        self,
+        *paths: str | PathLike[str],
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        append: bool = False,
+        on_event: Callable[[IngestEvent], object] = lambda event: None,
+    ) -> IngestFinished:
+        """Read files and folders. What fails is counted, and told to `on_event` as FileFailed; the rest is read."""
+        from titans_cli.sessions.ingest import How, What, ingest
+
+        finished: IngestFinished | None = None
+        how = How(append=append, retry_lock=self.retry_lock)
+        for event in ingest(self.home, self.id, What([str(p) for p in paths], include, exclude), how, self.engine):
+            on_event(event)
+            if isinstance(event, IngestFinished):
+                finished = event
+        assert finished is not None  # the last event of every ingest
+        return finished
+
+    def add(
+        self, text: str, *, key: str | None = None, source: str | None = None, tags: Sequence[str] = ()
+    ) -> items.Told:
+        """Memorise a text. Told again under the same key it is "unchanged"; another text there raises UsageError."""
+        return items.add(
+            self.home,
+            self.id,
+            text,
+            key=key,
+            label=source,
+            tags=tags,
+            retry_lock=self.retry_lock,
+            engine=self.engine,
+        )
+
+    def update(
+        self,
+        item: str,
+        text: str,
+        *,
+        source: str | None = None,
+        tags: Sequence[str] | None = None,
+        fast: bool = False,
+    ) -> items.Told:
+        """Put a text in the place of an item's (by key or id), forgetting the old one exactly; `fast`: withhold it."""
+        return items.update(
+            self.home,
+            self.id,
+            item,
+            text,
+            label=source,
+            tags=tags,
+            fast=fast,
+            retry_lock=self.retry_lock,
+            engine=self.engine,
+        )
+
+    def delete(self, item: str, *, dry_run: bool = False) -> history.Forgotten:
+        """Unlearn an item or a document exactly. Raises NotFoundError, also when it is gone already."""
+        return history.forget(self.home, self.id, item, dry_run=dry_run, retry_lock=self.retry_lock)
+
+    def filter(
+        self,
+        what: Filter = Filter(),  # noqa: B008 - frozen, so sharing it is harmless
+        *,
+        exclude: bool = False,
+        include: bool = False,
+        excluded: bool = False,
+    ) -> items.Filtered:
+        """What a filter lets through; `exclude` it from later answers, or `include` it again."""
+        return items.filter_items(
+            self.home,
+            self.id,
+            what,
+            exclude=exclude,
+            include=include,
+            excluded=excluded,
+            retry_lock=self.retry_lock,
+        )
+
+    # ---- asking
+
+    def ask(
+        self,
+        question: str,
+        *,
+        within: Filter | None = None,
+        sentences: int = 3,
+        closed_book: bool = False,
+        route: str = "auto",
+        budget: float | None = None,
+        log: bool = True,
+    ) -> Answer:
+        """An answer with citations. `closed_book`: from the memory alone; `budget`: seconds for a deliberate one."""
+        from titans_cli.sessions.ask import Asking, ask
+
+        how = Asking(sentences, closed_book=closed_book, route=route, budget=budget)
+        return ask(self.home, self.id, question, how=how, within=within, log=log, engine=self.engine, shelf=self.shelf)
+
+    def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> Retrieved:
+        """What the memory alone recalls, and the passages that bear on it. Changes nothing."""
+        from titans_cli.sessions.retrieve import retrieve
+
+        return retrieve(self.home, self.id, query, top_k=top_k, within=within, engine=self.engine, shelf=self.shelf)
+
+    def summary(
+        self,
+        about: str | None = None,
+        *,
+        kind: str = "trends",
+        within: Filter | None = None,
+        sentences: int = 8,
+        log: bool = True,
+    ) -> Answer:
+        """Trends, themes or disagreements of what a filter lets through, or an answer `about` it."""
+        from titans_cli.sessions.retrieve import summary
+
+        return summary(
+            self.home,
+            self.id,
+            kind=kind,
+            about=about,
+            within=within,
+            sentences=sentences,
+            log=log,
+            engine=self.engine,
+            shelf=self.shelf,
+        )
+
+    def recall(
+        self, words: str, *, since: str | None = None, kind: str | None = None, limit: int = 20
+    ) -> history.Recalled:
+        """What the session experienced that shares a word, best first."""
+        return history.recall(self.home, self.id, words, since=since, kind=kind, limit=limit)
+
+    def status(self) -> lifecycle.SessionDetails:
+        """What it holds, its memory's digest, and documents that were begun and not finished."""
+        return lifecycle.show_session(self.home, self.id)
+
+    # ---- its end
+
+    def promote(self, entry: str | None = None, *, note: str | None = None, force: bool = False) -> EntryInfo:
+        """Make what it learned an immutable LTM entry, if the gate finds it sound. Raises PromotionRefused."""
+        return lifecycle.promote_session(self.home, self.id, entry, note=note, force=force, retry_lock=self.retry_lock)
+
+    def discard(self) -> lifecycle.Discarded:
+        """Remove it and all it learned."""
+        return lifecycle.discard_session(self.home, self.id, retry_lock=self.retry_lock)
+
+    # ---- what it keeps loaded
+
+    @property
+    def engine(self) -> Engine:
+        """The model it was made with. Raises IncompatibleError if that has changed."""
+        if self._engine is None:
+            from titans_cli.sessions.engines import engine_of
+
+            self._engine = engine_of(SessionStore.open(self.home, self.id).info)
+        return self._engine
+
+    @property
+    def shelf(self) -> Shelf:
+        """The memory's cells, as they are loaded: about a megabyte each. `del session` lets go of them."""
+        if self._shelf is None:
+            from titans_cli.sessions.shelf import Shelf
+
+            self._shelf = Shelf()
+        return self._shelf
+
+    def __repr__(self) -> str:
+        return f"Session({self.name!r}, id={self.id!r})"
+
+
+def _home(where: Where) -> Home:
+    if isinstance(where, Home):
+        return where
+    if where is None:
+        return Home.locate()
+    from pathlib import Path
+
+    return Home(Path(where))

@@ -1,0 +1,102 @@
+"""What a session was told and holds, to text: items, passages, events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import bold, dim, document, minute, note, out, plural, table
+from titans_cli.records import Item
+
+if TYPE_CHECKING:
+    from titans_cli.sessions.history import Erased, Recalled
+    from titans_cli.sessions.items import Filtered, Told
+    from titans_cli.sessions.retrieve import Retrieved
+
+
+def told(t: Told, output: Output) -> None:
+    if output.json:
+        document("memory-item", t)
+        return
+    if output.quiet:
+        out(t.item.id)
+    else:
+        out(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
+    for why in t.refused:
+        note(f"warning: a part was not learned, to keep the memory sound: {why}")
+    if t.item.withheld and not output.quiet:
+        note("it is excluded from answers; take it back: titans memory filter --include --sources ITEM")
+    if t.superseded and not output.quiet:
+        old = plural(t.superseded, "old version")
+        note(f"{old} withheld: never recalled or cited, and on disk until titans memory gc or anything is forgotten")
+    if not t.clean:
+        note("titans: another command is still reading; the last bytes go with the next command that writes")
+
+
+def _said(t: Told) -> str:
+    if t.status == "unchanged":
+        return "nothing to learn, known already"
+    if t.status == "retagged":
+        return f"tagged {', '.join(t.item.tags) or 'with nothing'}"
+    learned = f"learned {plural(t.item.tokens, 'token')}, surprise {t.item.surprise:.2f}"
+    if t.status == "updated" and t.forgotten_events:
+        return f"updated ({learned}; forgot the old text and {plural(t.forgotten_events, 'event')} that spoke of it)"
+    return f"{t.status} ({learned})"
+
+
+def _named(item: Item) -> str:
+    return f"{item.label} (key {item.key})" if item.key and item.key != item.label else item.label
+
+
+def filtered(f: Filtered, output: Output, *, did: str = "") -> None:
+    """`did`: "excluded" or "included", or nothing for a mere list."""
+    if output.json:
+        document("memory-filter", f)
+    elif output.quiet:
+        for item in f.items:
+            out(item.key or item.id)
+    elif f.items:
+        rows = [["ID", "KEY", "SOURCE", "TAGS", "TOLD OR READ", "TOKENS", "SURPRISE", ""]]
+        for i in f.items:
+            tags = ", ".join(i.tags)
+            figures = [minute(i.at), f"{i.tokens:,}", f"{i.surprise:.2f}", i.withheld or ""]
+            rows.append([i.id, i.key or "", i.label, tags, *figures])
+        table(rows)
+    if not output.json and not output.quiet and (did or not f.items):
+        note(f"{did} {f.changed} of the {len(f.items)} that match" if did else "nothing matches")
+
+
+def retrieved(r: Retrieved, output: Output) -> None:
+    if output.json:
+        document("memory-retrieved", r)
+        return
+    if output.quiet:
+        for p in r.passages:
+            out(" ".join(p.text.split()))
+        return
+    if r.recalled:
+        agrees = "a passage says so too" if r.agrees else "no passage says so"
+        out(f"From memory alone (not checked against any text): {bold(r.recalled)} ({agrees})")
+    else:
+        out("From memory alone: nothing with confidence")
+    for p in r.passages:
+        out()
+        figures = ", ".join([f"score {p.score:.2f}", f"surprise {p.surprise:.2f}", *p.tags])
+        out(f"{bold(f'[{p.number}]')} {p.label}, {p.place}  {dim(figures)}")
+        out(f"    {' '.join(p.text.split())}")
+
+
+def recalled(r: Recalled, output: Output) -> None:
+    if output.json:
+        document("recalled", r)
+    elif r.events:
+        table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in r.events])
+    elif not output.quiet:
+        note("nothing that was experienced speaks of that")
+
+
+def erased(e: Erased, output: Output) -> None:
+    if output.json:
+        document("memory-gc", e)
+    elif not output.quiet:
+        out(f"{'erased' if e.done else 'would erase'} {plural(e.versions, 'old version')} in session {e.session}")
