@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.common import Report, parser, threads
 from titans_cli import Session
-from titans_cli.model.engine import Cell, Engine, Recollection
+from titans_cli.model.engine import Engine, Recollection, Shelved
 from titans_cli.sessions.engines import new_engine
 from titans_cli.sessions.lifecycle import fork
 from titans_cli.store import Home
@@ -39,7 +39,7 @@ class Listening(Engine):
 
     said = ""
 
-    def recall(self, cells: Sequence[Cell], question: str) -> Recollection:
+    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
         recollection = super().recall(cells, question)
         self.said = recollection.text
         return recollection

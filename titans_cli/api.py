@@ -244,7 +244,7 @@ class Session:
 
     @property
     def shelf(self) -> Shelf:
-        """The memory's cells, as they are loaded: about a megabyte each. `del session` lets go of them."""
+        """The topics of the memory's cells, by which a question finds the near ones."""
         if self._shelf is None:
             from titans_cli.sessions.shelf import Shelf
 
