@@ -101,6 +101,7 @@ SETTINGS = {
         Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", "--top-k", most=200),
         Setting("route", "auto|fast|deliberate", "auto", "How a question is answered.", "--route"),
         Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
+        Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2 where it is installed, pypdf otherwise."),
         Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),
         Setting("plain", "yes/no", False, "No colour, no bars, nothing that moves.", "--plain"),
         Setting("offline", "yes/no", False, "Never use the network. HF_HUB_OFFLINE=1 does the same.", "--offline"),

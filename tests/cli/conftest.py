@@ -45,7 +45,7 @@ def home(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TITANS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TITANS_MODEL", str(tiny_folder))
     monkeypatch.setenv("TITANS_THREADS", "1")
-    for name in ("TITANS_SESSION", "TITANS_COLOR", "TITANS_PLAIN", "NO_COLOR"):
+    for name in ("TITANS_SESSION", "TITANS_COLOR", "TITANS_PLAIN", "NO_COLOR", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     return Home(tmp_path / "home")
 

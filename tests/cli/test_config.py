@@ -142,6 +142,14 @@ def test_offline_reaches_the_libraries(titans: Titans, file: Path, monkeypatch: 
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
+def test_offline_forbids_what_allow_network_allows(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    done = titans("ingest", "http://127.0.0.1:9/paper.pdf", "--allow-network", "--offline")
+    assert done.code == 2
+    assert "--offline" in done.err
+    assert "--allow-network" in done.err
+
+
 def test_verbose_says_which_settings_apply_and_what_an_error_came_from(titans: Titans, file: Path) -> None:
     file.write_text('route = "fast"\n', encoding="utf-8")
     for argv in (["-v", "session", "list"], ["session", "list", "-v"], ["session", "list", "--json", "--verbose"]):

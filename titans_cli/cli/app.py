@@ -115,7 +115,7 @@ def ingest(
     use_case = ingesting(engine, address, session_per, session)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        how = How(model=model, append=append, network=allow_network, retry_lock=wait, stop=stop)
+        how = How(model=model, append=append, network=options.network(allow_network), retry_lock=wait, stop=stop)
         for event in use_case(_home(), session, what, how):
             view.show(event)
     _fail_on(view.failed)
@@ -205,7 +205,7 @@ def run(
     output = Output(json, quiet)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        how = How(model=model, network=allow_network, stop=stop)
+        how = How(model=model, network=options.network(allow_network), stop=stop)
         for event in run_once(what, questions, how, sentences=sentences):
             if isinstance(event, Answer):
                 telling.answer(event, output)

@@ -258,6 +258,14 @@ class Output:
     quiet: bool = False
 
 
+def network(allowed: bool) -> bool:
+    """Whether addresses may be fetched. Raises UsageError when that is both allowed and forbidden."""
+    if allowed and os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        what = "the network is allowed by --allow-network, and forbidden by --offline, TITANS_OFFLINE or HF_HUB_OFFLINE"
+        raise UsageError(what, hint="Leave one of them out")
+    return allowed
+
+
 def seconds(text: str) -> float:
     """ "30", "30s", "5m", "1h", "30d" in seconds. Raises UsageError."""
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pypdf import PasswordType, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError
 from pypdf.generic import ArrayObject, FloatObject
 
+from titans_cli import settings
 from titans_cli.errors import EncryptedError
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class Complaints(logging.Handler):
 
 
 def open_pdf(data: bytes) -> Pdf | Pdfium:
-    """With pypdfium2 if that is installed and TITANS_PDF is not "pypdf"; pypdf also mends files that PDFium refuses.
+    """With pypdfium2 if it is installed and the setting `pdf` allows it; pypdf also mends files that PDFium refuses.
 
     Both have the same pages. Their texts differ in a word here and there, so a session has the same bytes only where
     the same one reads.
     """
-    if find_spec("pypdfium2") is None or os.environ.get("TITANS_PDF") == "pypdf":
+    if find_spec("pypdfium2") is None or settings.value("pdf") == "pypdf":
         return Pdf(data)
     from pypdfium2 import PdfiumError
 
