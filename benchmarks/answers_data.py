@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from titans_cli.answers.compose import Asking
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import engine_of
@@ -40,7 +40,7 @@ class Session:
 
     home: Home
     episodes: Episodes
-    engine: Engine
+    engine: SessionModel
 
     def ask(self, question: str, how: Asking | None = None, sources: Sequence[str] = ()) -> Answer:
         return ask(self.home, NAME, question, log=False, engine=self.engine, how=how, sources=sources)

@@ -168,10 +168,11 @@ def overhead(report: Report, precision: str, turns: int) -> None:
     """Trunk and memory against the trunk alone, on a full batch."""
     import torch
 
-    from titans_cli.model.engine import BATCH
+    from titans_cli.model.engine import BATCH, Engine
     from titans_cli.sessions.engines import new_engine
 
     engine = new_engine(None, precision)
+    assert isinstance(engine, Engine)
     network, state = engine.network, engine.network.memory.initial_state()
     count, config = engine.spec.segment_length, engine.spec.memory
     tokens = torch.randint(4, engine.spec.vocab_size, (BATCH, count))

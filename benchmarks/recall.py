@@ -19,14 +19,15 @@ import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens, threads
 from benchmarks.variants import network_of
-from titans_cli.model.engine import Cell, Engine
+from titans_cli.model.engine import Engine
+from titans_cli.model.interface import Cell, SessionModel
 from titans_cli.model.network import TitansNetwork
 from titans_cli.records import Page
 from titans_cli.train.tasks import Fact, Maker
 
 
 def papers(
-    engine: Engine, count: int, tokens: int, facts: int, data: Path | None, seed: int, *, held_out: bool = True
+    engine: SessionModel, count: int, tokens: int, facts: int, data: Path | None, seed: int, *, held_out: bool = True
 ) -> Iterator[tuple[str, list[Fact]]]:
     rng = random.Random(seed)
     maker = Maker(rng, evaluation=held_out)
@@ -39,7 +40,7 @@ def papers(
         yield " ".join(text), planted
 
 
-def cells_of(engine: Engine, text: str) -> list[Cell]:
+def cells_of(engine: SessionModel, text: str) -> list[Cell]:
     """What a session keeps of one document."""
     segments, size = engine.segments([Page(1, text)]), engine.cell_segments
     return [
@@ -48,12 +49,12 @@ def cells_of(engine: Engine, text: str) -> list[Cell]:
     ]
 
 
-def read_all(engine: Engine, texts: Iterable[str]) -> list[Cell]:
+def read_all(engine: SessionModel, texts: Iterable[str]) -> list[Cell]:
     """The cells of a session that read these documents."""
     return [cell for text in texts for cell in cells_of(engine, text)]
 
 
-def read_into_one(engine: Engine, texts: Iterable[str]) -> Cell:
+def read_into_one(engine: SessionModel, texts: Iterable[str]) -> Cell:
     """The control: one memory through the whole session."""
     state = engine.initial_state()
     for text in texts:
@@ -61,7 +62,7 @@ def read_into_one(engine: Engine, texts: Iterable[str]) -> Cell:
     return state
 
 
-def hits(engine: Engine, cells: Sequence[Cell], facts: Sequence[Fact]) -> list[bool]:
+def hits(engine: SessionModel, cells: Sequence[Cell], facts: Sequence[Fact]) -> list[bool]:
     return [engine.recall(cells, f.question).text == f.answer for f in facts]
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from benchmarks.common import Report, parser, threads
 from titans_cli import Session
-from titans_cli.model.engine import Engine, Recollection, Shelved
-from titans_cli.sessions.engines import new_engine
+from titans_cli.model.engine import Engine, Recollection
+from titans_cli.model.interface import Shelved
 from titans_cli.sessions.lifecycle import fork
 from titans_cli.store import Home
 from titans_cli.train.tasks import Fact, Maker
@@ -150,7 +150,7 @@ def main() -> None:
     options = args.parse_args()
     facts, updated, deleted, never = QUICK if options.quick else (FACTS, UPDATED, DELETED, NEVER)
     held_out = options.wording == "heldout"
-    loaded = new_engine(str(options.model) if options.model else None)
+    loaded = Engine.load(options.model)
     engine = Listening(loaded.network, loaded.tokenizer, loaded.fingerprint, loaded.name, loaded.precision)
     told = subjects(facts, updated, seed=1, held_out=held_out)
     settings = {

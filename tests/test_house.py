@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": LEAVES,
     "model": {"memory"} | LEAVES,
     "answers": {"model", "memory", "store"} | LEAVES,
-    "sessions": {"readers", "store", "model", "answers"} | LEAVES,
+    "sessions": {"readers", "store", "model", "answers", "train"} | LEAVES,  # train: to adapt a memory
     "report": {"sessions", "store", "model", "answers"} | LEAVES,
     "cli": {"sessions", "store", "report"} | LEAVES,  # of the store only Home, to say where it is
     "api": {"sessions", "store", "model"} | LEAVES,  # the use-cases for programs; of the model only the type

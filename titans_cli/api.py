@@ -19,7 +19,7 @@ from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home, SessionStore
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
     from titans_cli.sessions.retrieve import Retrieved
     from titans_cli.sessions.shelf import Shelf
 
@@ -31,7 +31,9 @@ class Session:
     """One session, from `open`, `new` or `resume`. One writer at a time: `retry_lock` seconds are waited for another's
     turn, then LockedError is raised."""
 
-    def __init__(self, home: Home, info: SessionInfo, *, retry_lock: float = 0, engine: Engine | None = None) -> None:
+    def __init__(
+        self, home: Home, info: SessionInfo, *, retry_lock: float = 0, engine: SessionModel | None = None
+    ) -> None:
         self.home, self.name, self.id = home, info.name, info.id
         self.retry_lock = retry_lock
         self._engine = engine
@@ -234,7 +236,7 @@ class Session:
     # ---- what it keeps loaded
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> SessionModel:
         """The model it was made with. Raises IncompatibleError if that has changed."""
         if self._engine is None:
             from titans_cli.sessions.engines import engine_of

@@ -10,12 +10,17 @@ TitansError                     1   something failed
 │   └── LimitError                  reading it took more time or memory than allowed
 ├── SomeInputsFailed            3   some inputs failed, the rest is committed
 ├── NotFoundError              10   no such session or LTM entry
+│   └── NoSuchModelError       10   no such model, here or on the hub; no such adapter
 ├── LockedError                11   another writer holds the session
 ├── IncompatibleError          12   made with another model or memory layout
 ├── DamagedError               13   damaged on disk
 ├── PromotionRefused           20   the gate said no
 ├── StorageError                1   the disk or a permission got in the way
 ├── ModelError                  1   a model could not be loaded or run
+│   ├── GatedModelError             its owner has to let you in
+│   ├── MemoryTooSmallError         it would not fit
+│   ├── WrongArchitectureError      no decoder-only language model
+│   └── NoSuchModelError       10   (above)
 ├── ClusterError                1   the workers of --engine ray gave up
 └── Interrupted               130   stopped by the user; what was committed stays
 
@@ -138,6 +143,22 @@ class ModelError(TitansError):
 
 class ClusterError(TitansError):
     kind = "cluster"
+
+
+class GatedModelError(ModelError):
+    kind = "gated-model"
+
+
+class MemoryTooSmallError(ModelError):
+    kind = "not-enough-memory"
+
+
+class WrongArchitectureError(ModelError):
+    kind = "wrong-architecture"
+
+
+class NoSuchModelError(NotFoundError, ModelError):
+    kind = "no-such-model"
 
 
 class Interrupted(TitansError):

@@ -154,6 +154,18 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """How somebody else's model is to be loaded; all but `offline` is kept by the session."""
+
+    device: str = "auto"  # "cpu", "cuda", "mps"
+    dtype: str = "auto"  # "fp32", "bf16", "fp16"
+    adapter: str | None = None  # of the memory: a file, the sha256 of one, "untrained"; None: the newest there is
+    revision: str | None = None  # of the hub: a commit
+    offline: bool = False
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionInfo:
     """What `session.json` says."""
 
@@ -291,6 +303,9 @@ class Answer:
     evidence: tuple[Evidence, ...] = ()
     route: str = "fast"  # "fast", "deliberate"
     steps: tuple[Step, ...] = ()
+    written_by: str | None = None  # the model that wrote the text; None: it is sentences of the documents
+    unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
+    caution: str | None = None  # what the user has to know of the model's memory
 
 
 # ---------------------------------------------------------------- progress
@@ -301,6 +316,7 @@ class IngestStarted:
     session: str
     files: int
     bytes: int
+    caution: str | None = None  # what the user has to know of the model's memory
 
 
 @dataclass(frozen=True, slots=True)

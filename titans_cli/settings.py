@@ -89,7 +89,11 @@ SETTINGS = {
     for s in (
         Setting("home", "path", None, "Where sessions and long-term memory live. Default: the user's state folder."),
         Setting("session", "text", None, "The session that commands use. Default: the current one.", "--session"),
-        Setting("model", "path", None, "Model folder. Default: the embedded titans-mini.", "--model"),
+        Setting("model", "text", None, "A model folder, or an id of the hub. Default: titans-mini.", "--model"),
+        Setting("device", "auto|cpu|cuda|mps", "auto", "Where somebody else's model runs.", "--device"),
+        Setting(
+            "answer_model", "text", None, "Who writes answers: a model or a URL. Default: nobody.", "--answer-model"
+        ),
         Setting(
             "precision", "fp32|bf16|auto", "fp32", "Of the trunk's products, in sessions to be made.", "--precision"
         ),

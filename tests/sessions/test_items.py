@@ -174,7 +174,7 @@ def test_a_fast_update_loads_no_cell_of_the_old(home: Home, store: SessionStore,
     update(home, "papers", "brunsite", NEW, fast=True)
     given = list[Any]()
     engine = _Watching(tiny_engine, given)
-    retrieve(home, "papers", "brunsite", engine=engine)  # type: ignore[arg-type]
+    retrieve(home, "papers", "brunsite", engine=engine)
     fresh = start(home, "fresh", Path(store.info.model))
     add(home, "fresh", NEW)
     (only,) = given

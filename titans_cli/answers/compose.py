@@ -19,7 +19,7 @@ from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
-from titans_cli.model.engine import Engine, Recollection
+from titans_cli.model.interface import Recollection, SessionModel
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord
 from titans_cli.store import Episodes
@@ -59,7 +59,13 @@ class Answerer:
     """Answers from one session's memory and retained text. Changes neither."""
 
     def __init__(
-        self, episodes: Episodes, engine: Engine, recall: Recall, session: str, snapshot: int, how: Asking | None = None
+        self,
+        episodes: Episodes,
+        engine: SessionModel,
+        recall: Recall,
+        session: str,
+        snapshot: int,
+        how: Asking | None = None,
     ) -> None:
         self.episodes, self.engine, self.recall = episodes, engine, recall
         self.session, self.snapshot = session, snapshot
@@ -212,7 +218,7 @@ def answer(
     question: str,
     *,
     episodes: Episodes,
-    engine: Engine,
+    engine: SessionModel,
     recall: Recall,
     session: str,
     snapshot: int,

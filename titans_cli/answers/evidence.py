@@ -14,7 +14,7 @@ import torch
 
 from titans_cli.answers.question import Question, content_words
 from titans_cli.answers.words import stems
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 from titans_cli.records import Block
 from titans_cli.store import Episodes
 
@@ -40,7 +40,7 @@ class Found(NamedTuple):
     score: float
 
 
-def landmark_scores(episodes: Episodes, engine: Engine, question: str) -> dict[int, float]:
+def landmark_scores(episodes: Episodes, engine: SessionModel, question: str) -> dict[int, float]:
     """The cosine of every block's landmark with the question's."""
     ids, dim, raw = episodes.landmarks()
     if not ids or dim != engine.landmark_width:
@@ -54,7 +54,7 @@ def best(scores: dict[int, float], limit: int) -> list[int]:
 
 
 def signals(
-    question: Question, episodes: Episodes, engine: Engine, recalled: str | None, only: set[int] | None = None
+    question: Question, episodes: Episodes, engine: SessionModel, recalled: str | None, only: set[int] | None = None
 ) -> list[tuple[Block, dict[str, float]]]:
     """The candidate blocks, each with its signals. `only`: the sources to look in."""
     marks = landmark_scores(episodes, engine, question.text)
@@ -104,7 +104,7 @@ def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
 def gather(
     question: Question,
     episodes: Episodes,
-    engine: Engine,
+    engine: SessionModel,
     recalled: str | None,
     limit: int,
     only: set[int] | None = None,

@@ -16,7 +16,7 @@ from titans_cli.answers.extract import Candidate
 from titans_cli.answers.phrases import RARER_PIECES as WHOLE_WORD
 from titans_cli.answers.phrases import Key, Phrase, Pieces, full_form, measured, phrases_in
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, words
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 
 LEAST_DOCUMENTS = 4  # below this, "rising" means nothing
 MOST = {"rising": 5, "falling": 3, "vanishing": 4, "steady": 2, "frequent": 0}  # themes of a kind that are named
@@ -91,7 +91,7 @@ def kind_of_whole(question: str) -> str | None:
 _PEOPLE = frozenset("authors author sources source researchers scientists experts people writers whom".split())
 
 
-def themes(texts: Sequence[Text], engine: Engine, kind: str = "trends") -> list[Theme]:
+def themes(texts: Sequence[Text], engine: SessionModel, kind: str = "trends") -> list[Theme]:
     """What comes first, then what goes, then what stays; for `kind` "themes", the strongest of any direction."""
     if len(texts) < LEAST_DOCUMENTS:
         return []

@@ -9,7 +9,7 @@ from titans_cli.answers.corpus import Text, texts_of
 from titans_cli.answers.disagree import LIKELY, Disagreement, disagreements
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.overview import Theme, themes
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 from titans_cli.records import Citation, DisagreementTold, ThemeTold
 from titans_cli.store import Episodes
 
@@ -30,7 +30,9 @@ class Synthesis(NamedTuple):
 Cite = Callable[[int, Candidate], Citation]
 
 
-def synthesis(episodes: Episodes, engine: Engine, kind: str, cite: Cite, only: set[int] | None = None) -> Synthesis:
+def synthesis(
+    episodes: Episodes, engine: SessionModel, kind: str, cite: Cite, only: set[int] | None = None
+) -> Synthesis:
     """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations."""
     texts = texts_of(episodes, only)
     found = themes(texts, engine, kind) if kind != "disagreements" else []

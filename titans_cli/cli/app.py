@@ -16,6 +16,7 @@ from titans_cli.cli import (
     ltm,
     manual,
     memory,
+    model,
     options,
     picture,
     render,
@@ -27,7 +28,7 @@ from titans_cli.cli import (
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
-from titans_cli.records import Answer
+from titans_cli.records import Answer, Loading
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.add_typer(session.app, name="session")
 app.add_typer(memory.app, name="memory")
 app.add_typer(ltm.app, name="ltm")
 app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
 app.command(epilog=picture.EXAMPLE)(picture.report)
 
 Paths = Annotated[
@@ -90,6 +92,11 @@ def ingest(
     exclude: options.Exclude = [],  # noqa: B006
     files_from: options.FilesFrom = None,
     model: options.Model = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    adapter: options.Adapter = None,
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
     append: options.Append = False,
     allow_network: options.AllowNetwork = False,
     engine: options.Engine = "local",
@@ -115,7 +122,8 @@ def ingest(
     use_case = ingesting(engine, address, session_per, session)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        how = How(model=model, append=append, network=options.network(allow_network), retry_lock=wait, stop=stop)
+        loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+        how = How(model, loading, append, network=options.network(allow_network), retry_lock=wait, stop=stop)
         for event in use_case(_home(), session, what, how):
             view.show(event)
     _fail_on(view.failed)
@@ -131,6 +139,12 @@ def ask(
     closed_book: options.ClosedBook = False,
     route: options.Route = "auto",
     budget: options.Budget = None,
+    answer_model: options.AnswerModel = None,
+    max_tokens: options.MaxTokens = 512,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -138,15 +152,19 @@ def ask(
 ) -> None:
     """Answer from what the session read, with citations found verbatim in the retained text.
 
-    Asking never changes the memory.
+    Asking never changes the memory. With --answer-model another model writes the answer from the same evidence, and
+    what it cites is checked: sentences that nothing cited bears out are marked.
     """
-    from titans_cli.sessions.ask import Asking
+    from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.ask import ask as use_case
 
     text = sys.stdin.read() if question == "-" else question
     how = Asking(sentences, top_k, closed_book, route=route, budget=None if budget is None else seconds(budget))
-    result = use_case(_home(), session, text, log=not no_log, sources=sources, how=how)
-    telling.answer(result, Output(json, quiet), verbose=verbose)
+    output = Output(json, quiet)
+    loading = Loading(device, dtype, offline=offline, trust_remote_code=trust_remote_code)
+    writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
+    result = use_case(_home(), session, text, log=not no_log, sources=sources, how=how, writing=writing)
+    telling.answer(result, output, verbose=verbose)
 
 
 @app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")
@@ -192,6 +210,11 @@ def run(
     files_from: options.FilesFrom = None,
     allow_network: options.AllowNetwork = False,
     model: options.Model = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    adapter: options.Adapter = None,
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
     sentences: options.Sentences = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -205,7 +228,8 @@ def run(
     output = Output(json, quiet)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        how = How(model=model, network=options.network(allow_network), stop=stop)
+        loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+        how = How(model, loading, network=options.network(allow_network), stop=stop)
         for event in run_once(what, questions, how, sentences=sentences):
             if isinstance(event, Answer):
                 telling.answer(event, output)

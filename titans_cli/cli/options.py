@@ -40,8 +40,8 @@ Model = Annotated[
         "--model",
         envvar="TITANS_MODEL",
         show_envvar=False,
-        metavar="FOLDER",
-        help="Folder of a titans model. Default: the embedded titans-mini.",
+        metavar="MODEL",
+        help="A model folder, or an id of the hub (Qwen/Qwen3-0.6B). Default: the embedded titans-mini.",
         show_default=False,
     ),
 ]
@@ -54,6 +54,51 @@ Precision = Annotated[
         show_default=False,
         autocompletion=complete.choices("fp32", "bf16", "auto"),
     ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        envvar="TITANS_DEVICE",
+        show_envvar=False,
+        metavar="auto|cpu|cuda|mps",
+        autocompletion=complete.choices("auto", "cpu", "cuda", "mps"),
+        help="Where the model runs.",
+    ),
+]
+Dtype = Annotated[
+    str,
+    typer.Option("--dtype", metavar="auto|fp32|bf16|fp16", help="Of its weights; auto: fp32 on cpu, else bf16."),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        metavar="FILE|untrained",
+        help="The memory's trained parts. Default: the newest made for this model, if there is one.",
+        show_default=False,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", envvar="TITANS_OFFLINE", show_envvar=False, help="Fetch nothing. Also HF_HUB_OFFLINE=1."),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Only if you know its author.")
+]
+AnswerModel = Annotated[
+    str | None,
+    typer.Option(
+        "--answer-model",
+        envvar="TITANS_ANSWER_MODEL",
+        show_envvar=False,
+        metavar="MODEL|URL",
+        help="Who writes the answer from the evidence: a model folder, an id of the hub, or an OpenAI-compatible URL.",
+        show_default=False,
+    ),
+]
+MaxTokens = Annotated[
+    int, typer.Option("--max-tokens", min=16, max=8192, help="At most this many tokens of a written answer.")
 ]
 Append = Annotated[
     bool, typer.Option("--append", help="Keep the old version of a changed file, and read the new one too.")

@@ -177,8 +177,9 @@ class IngestView:
 def describe(event: IngestEvent) -> str | None:
     """One plain line for an event, or None for those not worth one."""
     match event:
-        case IngestStarted(session, files, size):
-            return f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
+        case IngestStarted(session, files, size, caution):
+            line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
+            return f"{line}\nnote: {caution}" if caution else line
         case FileSkipped(source, _, message):
             return f"skipped {source}: {message}"
         case FileChanged(source, _, message):

@@ -12,6 +12,7 @@ from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
+from titans_cli.records import Loading
 from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
 
@@ -44,12 +45,20 @@ def new(
     ] = None,
     model: options.Model = None,
     precision: options.Precision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    adapter: options.Adapter = None,
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
-    info = lifecycle.new_session(Home.locate(), name, entry=entry, model=model, precision=precision, use=not no_use)
+    loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+    info = lifecycle.new_session(
+        Home.locate(), name, entry=entry, model=model, precision=precision, loading=loading, use=not no_use
+    )
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
 

@@ -6,7 +6,9 @@ what is cited.
 
 from __future__ import annotations
 
+import sys
 import textwrap
+from collections.abc import Callable
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, note, out
@@ -28,6 +30,18 @@ def answer(result: Answer, output: Output, *, verbose: bool = False) -> None:
         _matter(result)
 
 
+def piece(output: Output) -> Callable[[str], None]:
+    """Show what a writer writes as it comes, unchecked, where somebody watches; the checked answer goes to stdout."""
+    if output.json or output.quiet or not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(text: str) -> None:
+        sys.stderr.write(dim(text))
+        sys.stderr.flush()
+
+    return show
+
+
 def spark(told: ThemeTold) -> str:
     """A character a year: how large a share of its documents has the theme; a blank where there are none."""
     return bars([has / of if of else None for _, has, of in told.series])
@@ -43,6 +57,12 @@ def _matter(result: Answer) -> None:
         for c in result.citations:
             _cited(c)
             out(dim(f'    "{_one_line(c.quote)}"'))
+    if result.written_by:
+        doubt = f"; {len(result.unverified)} of its sentences stand in no passage" if result.unverified else ""
+        out()
+        out(dim(f"Written by {result.written_by}{doubt}."))
+    if result.caution and (result.recalled or result.support == "memory"):
+        note(f"note: {result.caution}")
     if result.recalled and result.support != "memory":
         agrees = {
             True: "the evidence says so too",

@@ -212,6 +212,11 @@ class NeuralMemory(nn.Module):
 
     def spoken(self, recalled: Tensor) -> Tensor:
         """What was recalled [..., V] in the trunk's terms [..., D], its loudness evened out above FAINT."""
-        heard = recalled / (recalled.norm(dim=-1, keepdim=True) + FAINT)
-        out: Tensor = self.w_out(heard.to(self.w_out.weight.dtype))
+        out: Tensor = self.w_out(self.heard(recalled).to(self.w_out.weight.dtype))
+        return out
+
+    @staticmethod
+    def heard(recalled: Tensor) -> Tensor:
+        """What was recalled [..., V], its loudness evened out above FAINT; nothing stays nothing."""
+        out: Tensor = recalled / (recalled.norm(dim=-1, keepdim=True) + FAINT)
         return out

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +20,18 @@ from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs
+from titans_cli.model.interface import (
+    BATCH,
+    FOCUS,
+    LONGEST_ANSWER,
+    NEAREST,
+    Cell,
+    ReadResult,
+    Recollection,
+    Shelved,
+    named_tensors,
+    nearness,
+)
 from titans_cli.model.network import TitansNetwork, has_successor
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
@@ -28,49 +40,20 @@ from titans_cli.records import Page, Segment
 
 EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
-BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 PRECISIONS = ("fp32", "bf16")
-NEAREST = 8  # cells that an answer is read from
-FOCUS = 50.0  # of the softmax over them, by the cosine of topics
-LONGEST_ANSWER = 40  # tokens generated from memory alone
+__all__ = [
+    "BATCH",
+    "EMBEDDED",
+    "EMBEDDED_PATH",
+    "PRECISIONS",
+    "Cell",
+    "Engine",
+    "ReadResult",
+    "Recollection",
+    "nearness",
+]
 _HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
 _HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
-
-
-class Cell(NamedTuple):
-    """What one cell has learned, and the topics of what it holds, to find it by among many."""
-
-    weights: Tensor  # [1, F, V], as of MemoryState
-    momentum: Tensor
-    topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
-
-    @property
-    def memory(self) -> MemoryState:
-        return MemoryState(self.weights, self.momentum)
-
-    def opened(self) -> Cell:
-        return self
-
-
-class Shelved(Protocol):
-    """A cell that can be found by its topics, and whose weights may have to be fetched."""
-
-    @property
-    def topics(self) -> Tensor: ...
-
-    def opened(self) -> Cell: ...
-
-
-class ReadResult(NamedTuple):
-    state: Cell
-    surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
-    landmarks: Tensor  # [N, L], unit rows
-    refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
-
-
-class Recollection(NamedTuple):
-    text: str
-    confidence: float  # geometric mean of the tokens' probabilities
 
 
 class Engine:
@@ -153,6 +136,13 @@ class Engine:
     def landmark_width(self) -> int:
         return self.spec.d_landmark
 
+    @property
+    def caution(self) -> str | None:
+        return None
+
+    def configuration(self) -> dict[str, Any]:
+        return self.spec.to_dict() | {"precision": self.precision}
+
     # ---- the memory's state, by name, for the store
 
     def initial_state(self) -> Cell:
@@ -160,7 +150,7 @@ class Engine:
 
     @staticmethod
     def to_tensors(state: Cell) -> dict[str, Tensor]:
-        return {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
+        return named_tensors(state)
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
         """Raises IncompatibleError for a state of another shape."""
@@ -294,8 +284,3 @@ class Engine:
                 break
         text = self.tokenizer.decode([t for t in answer if t != END])
         return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
-
-
-def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
-    """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
-    return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

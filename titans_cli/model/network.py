@@ -54,6 +54,29 @@ def has_successor(mask_NC: Tensor) -> Tensor:
     return torch.cat([mask_NC[:, 1:], torch.zeros_like(mask_NC[:, :1])], dim=1)
 
 
+def absorb(memory: NeuralMemory, state: MemoryState, inputs: SegmentInputs, rehearsals: int = 0) -> Absorbed:
+    """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out.
+
+    Then all are gone through again, `rehearsals` times: a later segment wears off some of what an earlier one
+    wrote, and going through them in turn leads to a memory that holds all of them at once (block Gauss-Seidel).
+    Surprise is that of the first time.
+    """
+    surprise, refused = [], dict[int, str]()
+    segments = memory.prepare(inputs, state.weights.dtype)
+    for i in range(inputs.keys.shape[0]):
+        after, s = memory.write(state, segments.slice(i, i + 1))
+        if reason := objection(state, after):
+            refused[i] = reason
+            s = torch.zeros_like(s)
+        else:
+            state = after
+        surprise.append(s)
+    for i in (i for _ in range(rehearsals) for i in range(len(surprise)) if i not in refused):
+        after, _ = memory.write(state, segments.slice(i, i + 1))
+        state = state if objection(state, after) else after
+    return Absorbed(state, torch.cat(surprise), refused)
+
+
 class RMSNorm(nn.RMSNorm):
     """In its weights' precision, also under autocast."""
 
@@ -226,26 +249,7 @@ class TitansNetwork(nn.Module):
     # ---- the memory and what is above it
 
     def absorb(self, state: MemoryState, inputs: SegmentInputs, rehearsals: int = 0) -> Absorbed:
-        """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out.
-
-        Then all are gone through again, `rehearsals` times: a later segment wears off some of what an earlier one
-        wrote, and going through them in turn leads to a memory that holds all of them at once (block Gauss-Seidel).
-        Surprise is that of the first time.
-        """
-        surprise, refused = [], dict[int, str]()
-        segments = self.memory.prepare(inputs, state.weights.dtype)
-        for i in range(inputs.keys.shape[0]):
-            after, s = self.memory.write(state, segments.slice(i, i + 1))
-            if reason := objection(state, after):
-                refused[i] = reason
-                s = torch.zeros_like(s)
-            else:
-                state = after
-            surprise.append(s)
-        for i in (i for _ in range(rehearsals) for i in range(len(surprise)) if i not in refused):
-            after, _ = self.memory.write(state, segments.slice(i, i + 1))
-            state = state if objection(state, after) else after
-        return Absorbed(state, torch.cat(surprise), refused)
+        return absorb(self.memory, state, inputs, rehearsals)
 
     def read(self, state: MemoryState, x_NCD: Tensor, tokens_NC: Tensor) -> Tensor:
         """What the memory says at each token [N, C, D]; the state's batch is 1 or N."""

@@ -21,6 +21,8 @@ PAD, END, QUESTION, ANSWER = range(4)
 class TitansTokenizer:
     """A thin, typed face of a `tokenizers.Tokenizer`."""
 
+    end = END
+
     def __init__(self, backend: Tokenizer) -> None:
         self.backend = backend
         if tuple(backend.id_to_token(i) for i in range(len(SPECIAL))) != SPECIAL:
@@ -57,8 +59,21 @@ class TitansTokenizer:
     def vocab_size(self) -> int:
         return int(self.backend.get_vocab_size())
 
+    def texts(self) -> list[str]:
+        """Every token as text, a leading space as Ġ."""
+        return [self.backend.id_to_token(i) or "" for i in range(self.vocab_size)]
+
+    @staticmethod
+    def question(question: Sequence[int]) -> list[int]:
+        """The tokens that put a question, itself in tokens, to the memory; the answer comes next, and then `end`."""
+        return [QUESTION, *question, ANSWER]
+
     def encode(self, sentence: str) -> list[int]:
         return list(self.backend.encode(_prepared(sentence), add_special_tokens=False).ids)
+
+    def encode_raw(self, text: str) -> list[int]:
+        """As it stands, without a leading space."""
+        return list(self.backend.encode(text, add_special_tokens=False).ids)
 
     def encode_many(self, sentences: Sequence[str]) -> Iterator[list[int]]:
         for encoding in self.backend.encode_batch_fast([_prepared(s) for s in sentences], add_special_tokens=False):

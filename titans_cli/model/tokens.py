@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.model.interface import Encoder
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import sentence_spans
 
@@ -18,7 +18,7 @@ LONGEST_PIECE = 1200  # characters; bounds what one call to the tokenizer sees, 
 AT_ONCE = 512  # pieces in one call: an encoding takes a hundred times the room of its ids
 
 
-def segment_pages(pages: Sequence[Page], tokenizer: TitansTokenizer, length: int) -> list[Segment]:
+def segment_pages(pages: Sequence[Page], tokenizer: Encoder, length: int) -> list[Segment]:
     """Segments of at most `length` tokens, in reading order."""
     segments: list[Segment] = []
     for page in pages:
@@ -39,7 +39,7 @@ def _segment(index: int, page: Page, start: int, end: int, ids: list[int]) -> Se
     return Segment(index, page.number, start, end, page.text[start:end], tuple(ids))
 
 
-def _pieces(text: str, tokenizer: TitansTokenizer, length: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
+def _pieces(text: str, tokenizer: Encoder, length: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
     spans = [piece for span in sentence_spans(text) for piece in _cut(text, span)]
     for start in range(0, len(spans), AT_ONCE):
         some = spans[start : start + AT_ONCE]
@@ -64,7 +64,7 @@ def _cut(text: str, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def _fit(
-    text: str, span: tuple[int, int], ids: list[int], tokenizer: TitansTokenizer, length: int
+    text: str, span: tuple[int, int], ids: list[int], tokenizer: Encoder, length: int
 ) -> Iterator[tuple[tuple[int, int], list[int]]]:
     """Halve what is longer than a segment, at a space where there is one."""
     if len(ids) <= length:

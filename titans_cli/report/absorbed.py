@@ -15,13 +15,13 @@ from titans_cli.sessions.gate import segments_at
 from titans_cli.store import Episodes, SessionStore
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 T = TypeVar("T")
 
 
 def measured(
-    store: SessionStore, episodes: Episodes, engine: Engine, sources: Sequence[SourceRecord], most: int
+    store: SessionStore, episodes: Episodes, engine: SessionModel, sources: Sequence[SourceRecord], most: int
 ) -> list[Passage]:
     """Up to `most` passages, spread evenly over the documents and over each of them, in the order of reading."""
     found: list[Passage] = []
@@ -52,7 +52,7 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 
 def _measured(
-    store: SessionStore, episodes: Episodes, engine: Engine, row: SnapshotInfo, start: int, here: Sequence[Block]
+    store: SessionStore, episodes: Episodes, engine: SessionModel, row: SnapshotInfo, start: int, here: Sequence[Block]
 ) -> Iterator[Passage]:
     """`here`: blocks of the cell, which begins at the segment `start` of its document."""
     places = [(row.source_id, index) for index in range(start, here[-1].index + 1)]

@@ -23,7 +23,7 @@ from titans_cli.sessions.gate import Gate, probe_session
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 PASSAGES = 240  # put to their own cells
 STRETCHES = 480  # of the stream
@@ -37,7 +37,7 @@ ASKED, ANSWERED = "I was asked: ", "I answered: "  # as `sessions.ask` logs them
 Row = tuple[int, int, int, float]  # source, page, tokens, surprise of a segment
 
 
-def gather(home: Home, selector: str | None, *, engine: Engine | None = None) -> Facts:
+def gather(home: Home, selector: str | None, *, engine: SessionModel | None = None) -> Facts:
     """Everything a report says. `engine`: the session's, if the caller has it.
 
     Raises UsageError (promoted, nothing read), LockedError (read on meanwhile), NotFoundError, IncompatibleError,
@@ -63,7 +63,7 @@ def gather(home: Home, selector: str | None, *, engine: Engine | None = None) ->
         return _facts(store, episodes, engine, gate)
 
 
-def _facts(store: SessionStore, episodes: Episodes, engine: Engine, gate: Gate) -> Facts:
+def _facts(store: SessionStore, episodes: Episodes, engine: SessionModel, gate: Gate) -> Facts:
     sources = episodes.sources()
     numbers = {source.id: n for n, source in enumerate(sources, start=1)}
     passages = measured(store, episodes, engine, sources, PASSAGES)
@@ -145,7 +145,11 @@ def _pages(episodes: Episodes, source: SourceRecord, rows: Sequence[Row]) -> Ite
 
 
 def _whole(
-    info: SessionInfo, episodes: Episodes, engine: Engine, sources: Sequence[SourceRecord], numbers: dict[int, int]
+    info: SessionInfo,
+    episodes: Episodes,
+    engine: SessionModel,
+    sources: Sequence[SourceRecord],
+    numbers: dict[int, int],
 ) -> Whole:
     """What `titans ask "summarize trends"` answers; nothing for a few documents, which have no trends."""
     told = answer(

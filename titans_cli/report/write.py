@@ -13,7 +13,7 @@ from titans_cli.store import Home, SessionStore
 from titans_cli.store.files import atomic_write, storage_errors
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,12 @@ class Written:
 
 
 def write_report(
-    home: Home, selector: str | None, file: Path | None, *, replace_file: bool = False, engine: Engine | None = None
+    home: Home,
+    selector: str | None,
+    file: Path | None,
+    *,
+    replace_file: bool = False,
+    engine: SessionModel | None = None,
 ) -> Written:
     """Write the report to `file`, by default NAME-report.html here, whole or not at all; the session stays as it is.
 
@@ -53,7 +58,7 @@ def write_report(
 
 
 def report_text(
-    home: Home, selector: str | None, *, file: str = "-", engine: Engine | None = None
+    home: Home, selector: str | None, *, file: str = "-", engine: SessionModel | None = None
 ) -> tuple[str, Written]:
     """The page and what it found. Raises as `gather`."""
     facts = gather(home, selector, engine=engine)

@@ -5,20 +5,31 @@ The memory's bytes stay as they are; the question and the answer become episodes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from titans_cli.answers.compose import Asking, answer
+from titans_cli.answers.written import written
 from titans_cli.errors import UsageError
-from titans_cli.model.engine import Engine
-from titans_cli.records import Answer, Episode
-from titans_cli.sessions.engines import engine_of
+from titans_cli.model.interface import SessionModel
+from titans_cli.records import Answer, Episode, Loading
+from titans_cli.sessions.engines import engine_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Home, SessionStore, utc_now
 
-__all__ = ["Asking", "ask"]
+__all__ = ["Asking", "Writing", "ask"]
 ROUTES = ("auto", "fast", "deliberate")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Who writes the answer: a model folder, an id of the hub, or the URL of an endpoint. `tell`: gets the pieces."""
+
+    model: str
+    loading: Loading = field(default_factory=Loading)
+    max_tokens: int = 512
+    tell: Callable[[str], None] = lambda _: None
 
 
 def ask(
@@ -28,17 +39,20 @@ def ask(
     *,
     sentences: int = 3,
     log: bool = True,
-    engine: Engine | None = None,
+    engine: SessionModel | None = None,
     sources: Sequence[str] = (),
     within: Filter | None = None,
     how: Asking | None = None,
     shelf: Shelf | None = None,
+    writing: Writing | None = None,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
 
+    `writing`: a model that writes the text from the evidence; what it cites is checked.
+
     Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
-    DamagedError, StorageError.
+    DamagedError, StorageError, ModelError (the writer).
     """
     question = plain(question)
     if not question:
@@ -61,6 +75,10 @@ def ask(
             snapshot=episodes.newest_snapshot(),
             how=how,
         )
+        if writing is not None and not how.closed_book:
+            writer = writer_of(writing.model, writing.loading)
+            result = written(result, episodes, writer, writing.max_tokens, writing.tell)
+    result = replace(result, caution=engine.caution)
     if log:
         cited = [
             {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations

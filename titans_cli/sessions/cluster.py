@@ -24,7 +24,7 @@ from itertools import chain, islice
 from typing import Any
 
 from titans_cli.errors import ClusterError, IncompatibleError, Interrupted, ReadError, TitansError, UsageError
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
 from titans_cli.readers import read
 from titans_cli.records import (
@@ -35,6 +35,7 @@ from titans_cli.records import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+    Loading,
     SessionInfo,
     Source,
 )
@@ -57,7 +58,9 @@ class Cluster:
 
 def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError:
     """Read and learn one document for a session, without the session. What is wrong with the document is a value."""
-    engine = _engine(info.model, info.threads, str(info.memory.get("precision", "fp32")), info.fingerprint)
+    kept = info.memory.get("attached")
+    loading = None if kept is None else Loading(**kept)
+    engine = _engine(info.model, info.threads, str(info.memory.get("precision", "fp32")), info.fingerprint, loading)
     try:
         document = read(source, how.reading)
     except ReadError as error:
@@ -67,9 +70,9 @@ def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError
 
 
 @lru_cache(maxsize=2)
-def _engine(model: str, threads: int, precision: str, fingerprint: str) -> Engine:
+def _engine(model: str, threads: int, precision: str, fingerprint: str, loading: Loading | None = None) -> SessionModel:
     """Loaded once a worker. Raises IncompatibleError if the worker has another version of the model."""
-    engine = load_engine(model, threads, precision)
+    engine = load_engine(model, threads, precision, loading)
     if engine.fingerprint != fingerprint:
         what = f"a worker has another version of the model {model} ({engine.fingerprint[:12]})"
         raise IncompatibleError(what, hint="Give every worker the same version of titans and the same model folder")
@@ -145,8 +148,8 @@ class _Driver:
         self.tally: Counter[type[IngestEvent]] = Counter()
         self.tokens = 0
 
-    def run(self, engine: Engine, failures: Sequence[tuple[str, ReadError]]) -> Iterator[IngestEvent]:
-        yield IngestStarted(self.store.info.name, len(self.sources), sum(map(size_of, self.sources)))
+    def run(self, engine: SessionModel, failures: Sequence[tuple[str, ReadError]]) -> Iterator[IngestEvent]:
+        yield IngestStarted(self.store.info.name, len(self.sources), sum(map(size_of, self.sources)), engine.caution)
         for event in chain((failed(*f) for f in failures), self._before(engine), self._distributed()):
             self.tally[type(event)] += 1
             self.tokens += event.tokens if isinstance(event, FileFinished) else 0
@@ -157,7 +160,7 @@ class _Driver:
         seconds = time.monotonic() - self.began
         yield IngestFinished(self.store.info.name, read, skipped, lost, self.tokens, seconds, newest)
 
-    def _before(self, engine: Engine) -> Iterator[IngestEvent]:
+    def _before(self, engine: SessionModel) -> Iterator[IngestEvent]:
         """What needs no cluster: a document that was begun, and those that were read already."""
         todo = []
         with self.store.writer(timeout=self.how.retry_lock, command="ingest") as episodes:

@@ -1,40 +1,110 @@
-"""The model behind a session: loaded on demand, checked against what the session was made with."""
+"""The model behind a session: loaded on demand, checked against what the session was made with.
+
+A model is the embedded one, the folder of a native titans model, or anybody's causal language model with a memory
+attached; the `model_type` in its configuration tells them apart.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
 from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
-from titans_cli.records import EntryInfo, SessionInfo
+from titans_cli.model.interface import SessionModel
+from titans_cli.records import EntryInfo, Loading, SessionInfo
 from titans_cli.sessions.machine import default_threads
+from titans_cli.store import Home
+
+if TYPE_CHECKING:
+    from titans_cli.model.assemble import Places
+    from titans_cli.model.writer import Writer
 
 
-def load_engine(model: str | None, threads: int, precision: str = "fp32") -> Engine:
-    """`model` is None or the embedded model's name, or the path of a model folder; `precision` may be "auto": measured.
+def places() -> Places:
+    """Where adapters and digests of models are kept."""
+    from titans_cli.model.assemble import Places
+
+    return Places(Home.locate().root / "models")
+
+
+def is_native(model: str | None) -> bool:
+    """Whether this is the embedded model, or a folder that a native model (or a broken one) lies in."""
+    if model in (None, "", EMBEDDED):
+        return True
+    folder = Path(model or "").expanduser()
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return folder.is_dir()
+    return not isinstance(config, dict) or config.get("model_type", "titans") == "titans"
+
+
+def load_engine(
+    model: str | None, threads: int, precision: str = "fp32", loading: Loading | None = None
+) -> SessionModel:
+    """`model`: None or the embedded model's name, a model folder, or an id of the hub. `precision` ("auto": measured)
+    is a native model's; the dtype of others is in `loading`.
 
     The number of threads is set for the process: it decides how sums are split, and so the last bits of every result.
     """
     torch.set_num_threads(threads)
+    if not is_native(model):
+        from titans_cli.model.assemble import assemble
+
+        return assemble(model or "", loading or Loading(), places())
+    if loading is not None:
+        where = loading.device if loading.device in ("auto", "cpu") else "auto"
+        if loading != Loading(device=where, offline=loading.offline):
+            what = (
+                "the embedded model and its kin take no --dtype, --adapter, --trust-remote-code, nor another --device"
+            )
+            raise UsageError(what, hint="They run on the processor; --precision chooses their arithmetic")
     if precision not in (*PRECISIONS, "auto"):
         raise UsageError(f"no such precision: {precision}", hint=f"Choose auto, {' or '.join(PRECISIONS)}")
-    engine = Engine.load(None if model in (None, EMBEDDED) else Path(model or ""), precision)
+    engine = Engine.load(None if model in (None, "", EMBEDDED) else Path(model or "").expanduser(), precision)
     if precision == "auto":
         engine.precision = engine.faster_precision()
     return engine
 
 
-def new_engine(model: str | None, precision: str | None = None) -> Engine:
+def new_engine(model: str | None, precision: str | None = None, loading: Loading | None = None) -> SessionModel:
     """The engine of a session to be made: with the threads and the precision (argument or setting) that it keeps."""
-    return load_engine(model, default_threads(), precision or str(settings.value("precision")))
+    if precision is not None and not is_native(model):
+        raise UsageError("--precision is for the embedded model and its kin", hint="Use --dtype with this one")
+    return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
 
 
-def engine_of(made: SessionInfo | EntryInfo) -> Engine:
+def writer_of(model: str, loading: Loading) -> Writer:
+    """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
+    from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
+
+    if is_endpoint(model):
+        if loading.offline:
+            raise UsageError("an endpoint, and --offline", subject=model, hint="Leave one of them out")
+        return EndpointWriter(model)
+    if is_native(model):
+        hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
+        raise UsageError("this model writes no prose of its own", subject=model, hint=hint)
+    from titans_cli.model import hub
+
+    device = hub.device_of(loading.device)
+    dtype, found = hub.dtype_of(loading.dtype, device), hub.find(model, local_only=loading.offline)
+    network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
+    return LocalWriter(network, tokenizer.backend, found.name)
+
+
+def engine_of(made: SessionInfo | EntryInfo) -> SessionModel:
     """The engine a session or LTM entry was made with. Raises IncompatibleError (exit 12) if the model has changed."""
-    engine = load_engine(made.model, made.threads, str(made.memory.get("precision", "fp32")))
+    kept = made.memory.get("attached")
+    if kept is None:
+        engine = load_engine(made.model, made.threads, str(made.memory.get("precision", "fp32")))
+    else:
+        engine = load_engine(made.model, made.threads, loading=Loading(**kept))
     if engine.fingerprint != made.fingerprint:
         differ = f"{made.fingerprint[:12]}, here {engine.fingerprint[:12]}"
         raise IncompatibleError(
@@ -43,3 +113,10 @@ def engine_of(made: SessionInfo | EntryInfo) -> Engine:
             hint="Start a new session and ingest the documents again, or go back to the version of titans that made it",
         )
     return engine
+
+
+def insist(model: str, loading: Loading | None, made: SessionInfo, engine: SessionModel) -> None:
+    """Raises UsageError when the model that was named is not the session's."""
+    if load_engine(model, made.threads, loading=loading).fingerprint != engine.fingerprint:
+        hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {model}"
+        raise UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)

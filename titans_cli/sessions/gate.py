@@ -36,7 +36,7 @@ from titans_cli.store import Episodes, Finding, Home, LongTermMemory, SessionSto
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 PASSAGES = 40  # drawn for recall, over as many documents as there are
 WATCHED = 40  # cells to which unseen text is put
@@ -112,7 +112,7 @@ def promoter() -> str | None:
         return None
 
 
-def probe_session(home: Home, selector: str | None, *, engine: Engine | None = None) -> Gate:
+def probe_session(home: Home, selector: str | None, *, engine: SessionModel | None = None) -> Gate:
     """Run every probe; changes nothing, and nothing is raised for what a probe finds.
 
     Raises UsageError (promoted, nothing read), NotFoundError, IncompatibleError, DamagedError, StorageError.
@@ -145,7 +145,7 @@ def probe_session(home: Home, selector: str | None, *, engine: Engine | None = N
 class _Measured:
     """One pass over the cells, each loaded once: what all the probes but the first need of them."""
 
-    def __init__(self, store: SessionStore, episodes: Episodes, engine: Engine) -> None:
+    def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel) -> None:
         self.store, self.episodes, self.engine = store, episodes, engine
         self.sources = {source.id: source for source in episodes.sources()}
         self.cells = episodes.snapshots()
@@ -243,7 +243,7 @@ class _Measured:
         return Probe("inherited", max(worse, default=0.0) <= DRIFT, said, max(worse, default=0.0), DRIFT)
 
 
-def segments_at(episodes: Episodes, engine: Engine, places: Iterable[Place]) -> dict[Place, Segment]:
+def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place]) -> dict[Place, Segment]:
     """The segments as they were read, from the retained text. Segments never cross a page, so a page is enough."""
     wanted = defaultdict[int, set[int]](set)
     for source, index in places:

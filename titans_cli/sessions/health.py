@@ -26,7 +26,7 @@ from titans_cli.store import (
 )
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 DATABASE, SNAPSHOTS = "episodes.sqlite", "snapshots"
 
@@ -123,7 +123,7 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
                 yield Finding("cell", source.display, what, hint, source.id)
 
 
-def _learn(engine: Engine, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
+def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
     """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
     from titans_cli.sessions.learning import learn
 
@@ -135,7 +135,12 @@ def _learn(engine: Engine, source: SourceRecord, episodes: Episodes) -> list[Cel
 
 
 def repair_session(
-    home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0, engine: Engine | None = None
+    home: Home,
+    selector: str | None,
+    *,
+    dry_run: bool = False,
+    retry_lock: float = 0,
+    engine: SessionModel | None = None,
 ) -> Repaired:
     """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
 
@@ -185,10 +190,9 @@ def repair_session(
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
 
 
-def _restore(engine: Engine, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
+def _restore(engine: SessionModel, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
     """Make blocks, surprises and landmarks of a document anew from its pages; whether it then is what was written."""
-    from titans_cli.sessions.ingest import block_of
-    from titans_cli.sessions.learning import learn
+    from titans_cli.sessions.learning import block_of, learn
 
     blocks, landmarks = list[Block](), list[bytes]()
     for part in learn(engine, engine.segments(episodes.pages(source.id))[: source.blocks_done]):

@@ -16,8 +16,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from titans_cli.errors import Interrupted, ReadError, UsageError
-from titans_cli.model.engine import Engine
+from titans_cli.errors import Interrupted, ReadError
+from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import (
@@ -34,13 +34,14 @@ from titans_cli.records import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+    Loading,
     Page,
     Segment,
     Source,
     SourceRecord,
 )
-from titans_cli.sessions.engines import engine_of, load_engine, new_engine
-from titans_cli.sessions.learning import Begun, Learned, Prepared, learn
+from titans_cli.sessions.engines import engine_of, insist, new_engine
+from titans_cli.sessions.learning import Begun, Learned, Prepared, block_of, learn
 from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
@@ -69,6 +70,7 @@ class How:
     """
 
     model: str | None = None
+    loading: Loading | None = None
     append: bool = False
     limits: Limits = field(default_factory=Limits)
     ahead: int = field(default_factory=default_ahead)
@@ -88,27 +90,28 @@ def create_session(
     *,
     model: str | None = None,
     precision: str | None = None,
-    engine: Engine | None = None,
+    loading: Loading | None = None,
+    engine: SessionModel | None = None,
 ) -> SessionStore:
     """A new session whose memory has read nothing. Raises UsageError when the name is taken.
 
     `engine`: as `new_engine` makes it, if the caller has it already. Its precision is kept with the memory's
     configuration: a session never changes its arithmetic.
     """
-    engine = engine or new_engine(model, precision)
+    engine = engine or new_engine(model, precision, loading)
     return SessionStore.create(
         home,
         name,
         fingerprint=engine.fingerprint,
         model=engine.name,
-        memory=engine.spec.to_dict() | {"precision": engine.precision},
+        memory=engine.configuration(),
         threads=default_threads(),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
     )
 
 
 def ingest(
-    home: Home, session: str | None, what: What, how: How | None = None, engine: Engine | None = None
+    home: Home, session: str | None, what: What, how: How | None = None, engine: SessionModel | None = None
 ) -> Iterator[IngestEvent]:
     """Read `what` into the session (by name or id; None: the current one, or a new one that becomes current).
 
@@ -134,20 +137,19 @@ def discovered(what: What, how: How) -> Discovery:
 
 
 def session_to_read_into(
-    home: Home, session: str | None, how: How, engine: Engine | None = None
-) -> tuple[SessionStore, Engine]:
+    home: Home, session: str | None, how: How, engine: SessionModel | None = None
+) -> tuple[SessionStore, SessionModel]:
     """The session named, the current one or a new one that becomes current; and its engine. Raises as `ingest`."""
     if session is None and home.current() is None:
-        engine = new_engine(how.model)
+        engine = new_engine(how.model, loading=how.loading)
         store = create_session(home, None, engine=engine)
         home.set_current(store.info.name)
         return store, engine
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
-    if how.model is not None and load_engine(how.model, store.info.threads).fingerprint != engine.fingerprint:
-        hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {how.model}"
-        raise UsageError(f"the session was made with {store.info.model}", subject=store.info.name, hint=hint)
+    if how.model is not None:
+        insist(how.model, how.loading, store.info, engine)
     return store, engine
 
 
@@ -166,7 +168,7 @@ class Ingestion:
     Without an engine it can only commit what was read elsewhere.
     """
 
-    def __init__(self, store: SessionStore, episodes: Episodes, engine: Engine | None, how: How) -> None:
+    def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel | None, how: How) -> None:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
@@ -175,7 +177,8 @@ class Ingestion:
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
         sizes = {s.uri: size_of(s) for s in discovery.sources}
         self.bytes_total, self.files = sum(sizes.values()), len(discovery.sources)
-        yield IngestStarted(self.store.info.name, self.files, self.bytes_total)
+        caution = self.engine.caution if self.engine else None
+        yield IngestStarted(self.store.info.name, self.files, self.bytes_total, caution)
         for display, error in discovery.failures:
             self.failed += 1
             yield failed(display, error)
@@ -381,19 +384,3 @@ class _Uncommitted:
     blocks: list[Block] = field(default_factory=list)
     landmarks: list[bytes] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-
-
-def block_of(segment: Segment, position: int, surprise: float) -> Block:
-    """A segment as it is retained; its ids come with the commit."""
-    return Block(
-        0,
-        0,
-        segment.index,
-        segment.page,
-        segment.start,
-        segment.end,
-        segment.text,
-        len(segment.tokens),
-        position,
-        surprise,
-    )

@@ -20,7 +20,7 @@ from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
 
 if TYPE_CHECKING:
-    from titans_cli.model.engine import Engine
+    from titans_cli.model.interface import SessionModel
 
 LONGEST_TEXT = 1_000_000  # characters of an item: it is learned in one commit
 LONGEST_NAME = 200  # characters of a label, a key or a tag
@@ -59,7 +59,7 @@ def add(
     tags: Sequence[str] = (),
     model: str | None = None,
     retry_lock: float = 0,
-    engine: Engine | None = None,
+    engine: SessionModel | None = None,
 ) -> Told:
     """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
 
@@ -88,7 +88,7 @@ def update(
     tags: Sequence[str] | None = None,
     fast: bool = False,
     retry_lock: float = 0,
-    engine: Engine | None = None,
+    engine: SessionModel | None = None,
 ) -> Told:
     """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
 
@@ -235,7 +235,7 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
 def _learn(
     store: SessionStore,
     episodes: Episodes,
-    engine: Engine,
+    engine: SessionModel,
     wanted: _Wanted,
     item_id: str,
     row: ItemRow,
@@ -243,8 +243,7 @@ def _learn(
     fast: bool = False,
 ) -> Told:
     """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
-    from titans_cli.sessions.ingest import block_of
-    from titans_cli.sessions.learning import learn
+    from titans_cli.sessions.learning import block_of, learn
 
     gone, events = list[int](), set[int]()
     if old is not None and not fast:

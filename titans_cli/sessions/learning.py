@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from titans_cli.model.engine import BATCH, Engine
-from titans_cli.records import Document, Segment
+from titans_cli.model.interface import BATCH, SessionModel
+from titans_cli.records import Block, Document, Segment
 from titans_cli.store import Cell
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Begun:
     tensors: Mapping[str, Tensor]
 
 
-def learn(engine: Engine, segments: Sequence[Segment], begun: Begun | None = None) -> Iterator[Learned]:
+def learn(engine: SessionModel, segments: Sequence[Segment], begun: Begun | None = None) -> Iterator[Learned]:
     """Learn a document's segments, `BATCH` at a time, from its first one or from where it was left."""
     index, start, done = (begun.index, begun.begun, begun.done) if begun else (0, 0, 0)
     state = engine.from_tensors(dict(begun.tensors)) if begun else engine.initial_state()
@@ -66,3 +66,19 @@ def learn(engine: Engine, segments: Sequence[Segment], begun: Begun | None = Non
             tuple(vector.contiguous().numpy().tobytes() for vector in result.landmarks),
             result.refused,
         )
+
+
+def block_of(segment: Segment, position: int, surprise: float) -> Block:
+    """A segment as it is retained; its ids come with the commit."""
+    return Block(
+        0,
+        0,
+        segment.index,
+        segment.page,
+        segment.start,
+        segment.end,
+        segment.text,
+        len(segment.tokens),
+        position,
+        surprise,
+    )

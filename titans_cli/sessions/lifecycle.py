@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
-from titans_cli.records import EXCLUDED, SUPERSEDED, EntryInfo, Episode, SessionInfo, SourceRecord, Vetting
+from titans_cli.records import EXCLUDED, SUPERSEDED, EntryInfo, Episode, Loading, SessionInfo, SourceRecord, Vetting
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.store import (
     EntryList,
@@ -84,6 +84,7 @@ def new_session(
     entry: str | None = None,
     model: str | None = None,
     precision: str | None = None,
+    loading: Loading | None = None,
     use: bool = True,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
@@ -99,7 +100,7 @@ def new_session(
         memory = LongTermMemory(home)
         kept = memory.show(entry)
         engine = engine_of(kept)  # refuses before anything is made
-        if model is not None and load_engine(model, kept.threads).fingerprint != engine.fingerprint:
+        if model is not None and load_engine(model, kept.threads, loading=loading).fingerprint != engine.fingerprint:
             what = f"the LTM entry was made with {kept.model}, and brings it"
             raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
@@ -107,7 +108,7 @@ def new_session(
     else:
         from titans_cli.sessions.ingest import create_session
 
-        info = create_session(home, name, model=model, precision=precision).info
+        info = create_session(home, name, model=model, precision=precision, loading=loading).info
     if use:
         home.set_current(info.name)
     return info

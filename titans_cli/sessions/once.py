@@ -25,7 +25,7 @@ def run_once(what: What, questions: Sequence[str], how: How, *, sentences: int =
     try:
         home = Home(root)
         home.ensure()
-        engine = new_engine(how.model)  # loaded once, for reading and for every question
+        engine = new_engine(how.model, loading=how.loading)  # loaded once, for reading and for every question
         home.set_current(create_session(home, "run", engine=engine).info.name)
         anything = False
         for event in ingest(home, None, what, replace(how, model=None), engine):

@@ -13,7 +13,7 @@ from titans_cli.answers.compose import Asking, worth_telling
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.question import Question
 from titans_cli.errors import DamagedError, UsageError
-from titans_cli.model.engine import Engine
+from titans_cli.model.interface import SessionModel
 from titans_cli.places import place
 from titans_cli.records import Answer, Block, Item
 from titans_cli.sessions.ask import ask, plain
@@ -67,7 +67,7 @@ def retrieve(
     *,
     top_k: int = 8,
     within: Filter | None = None,
-    engine: Engine | None = None,
+    engine: SessionModel | None = None,
     shelf: Shelf | None = None,
 ) -> Retrieved:
     """What the memory alone recalls of `query`, and the `top_k` passages most likely to bear on it.
@@ -125,7 +125,7 @@ def summary(
     within: Filter | None = None,
     sentences: int = 8,
     log: bool = True,
-    engine: Engine | None = None,
+    engine: SessionModel | None = None,
     shelf: Shelf | None = None,
 ) -> Answer:
     """Trends, themes or disagreements of what a filter lets through, or of few documents their own sentences.

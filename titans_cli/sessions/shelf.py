@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from titans_cli.model.engine import Cell, Engine
+from titans_cli.model.interface import Cell, SessionModel
 from titans_cli.records import SnapshotInfo
 from titans_cli.store import SessionStore
 
@@ -16,7 +16,7 @@ class Shelved:
     """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each."""
 
     store: SessionStore
-    engine: Engine
+    engine: SessionModel
     info: SnapshotInfo
     topics: Tensor
 
@@ -32,7 +32,7 @@ class Shelf:
     def __init__(self) -> None:
         self._known: dict[SnapshotInfo, Shelved] = {}
 
-    def cells(self, store: SessionStore, engine: Engine, only: frozenset[int] | None = None) -> list[Shelved]:
+    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[Shelved]:
         """The committed cells of the sources `only`, or of all, in the order of reading. Raises as `store.cells`."""
         with store.episodes() as episodes:
             committed = episodes.snapshots()

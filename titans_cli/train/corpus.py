@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.sentences import sentence_spans
@@ -43,7 +42,7 @@ PAIR_LENGTH = (40, 128)  # tokens of a question, of a passage
 class Corpus:
     """Tokenised sentences: sentence i is tokens[starts[i]:starts[i+1]]; document j is sentences docs[j]:docs[j+1]."""
 
-    tokens: npt.NDArray[np.uint16]
+    tokens: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
     starts: npt.NDArray[np.int64]
     docs: npt.NDArray[np.int64]
 
@@ -58,6 +57,8 @@ class Corpus:
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     if path.suffix == ".zst":
+        import zstandard  # of the extra `train`; the rest of this module needs it not
+
         with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as plain:
             for line in io.TextIOWrapper(plain, encoding="utf-8"):
                 yield json.loads(line)
@@ -131,6 +132,14 @@ def _save_spans(data: Path, tokenizer: TitansTokenizer, path: Path) -> None:
     flat = [part for row in rows for part in row]
     starts = np.concatenate([[0], np.cumsum([len(p) for p in flat])]).astype(np.int64)
     np.savez(path, tokens=np.concatenate([np.asarray(p, dtype=np.uint16) for p in flat]), starts=starts)
+
+
+def load_rows(path: Path) -> list[tuple[list[int], list[int], list[int]]]:
+    """What `_save_spans` wrote."""
+    data = np.load(path)
+    parts = np.split(data["tokens"].astype(np.int64), data["starts"][1:-1])
+    flat = [p.tolist() for p in parts]
+    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
 
 def _pair_texts(data: Path, texts: list[str], rng: random.Random) -> Iterator[tuple[str, str]]:

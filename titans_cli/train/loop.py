@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
-from titans_cli.train.corpus import Corpus
+from titans_cli.train.corpus import Corpus, load_rows
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
 TEXT_WEIGHT = 0.3
@@ -84,7 +84,7 @@ class Trainer:
         self.tokenizer = TitansTokenizer.load(work / "tokenizer.json")
         self.corpus = Corpus.load(work / "sentences.npz")
         pairs = np.load(work / "pairs.npz")
-        self.spans = load_spans(work / "spans.npz")
+        self.spans = load_rows(work / "spans.npz")
         self.words = Words(self.tokenizer)
         self.pairs = (pairs["questions"].astype(np.int64), pairs["passages"].astype(np.int64))
         torch.manual_seed(plan.seed)
@@ -236,13 +236,6 @@ class Trainer:
         network.train()
         features.width = before
         return figures
-
-
-def load_spans(path: Path) -> list[tuple[list[int], list[int], list[int]]]:
-    data = np.load(path)
-    parts = np.split(data["tokens"].astype(np.int64), data["starts"][1:-1])
-    flat = [p.tolist() for p in parts]
-    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
 
 def checkpoint_meta(path: Path) -> dict[str, Any]:

@@ -11,13 +11,28 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
+from titans_cli.model.tokenizer import PAD
 from titans_cli.train.corpus import Corpus
 from titans_cli.train.tasks import Fact, Maker, Relation
+
+
+class Tokenizer(Protocol):
+    """What tasks need of a tokenizer: `TitansTokenizer`, or that of somebody else's model."""
+
+    @property
+    def end(self) -> int: ...
+
+    def encode(self, sentence: str) -> list[int]: ...
+
+    def question(self, question: Sequence[int]) -> list[int]: ...
+
+    def texts(self) -> list[str]: ...
+
 
 UNKNOWN = "unknown"
 SALAD = 0.35  # share of the facts that are said in no sentence at all
@@ -70,8 +85,8 @@ class Packer:
 class Words:
     """Which tokens begin a word, and which words are worth asking for: names and numbers."""
 
-    def __init__(self, tokenizer: TitansTokenizer) -> None:
-        texts = [tokenizer.backend.id_to_token(i) or "" for i in range(tokenizer.vocab_size)]
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        texts = tokenizer.texts()
         self.begins = [t.startswith("Ġ") for t in texts]
         self.rare = [t[1:2].isupper() or t == "Ġ" for t in texts]
         self.solid = [any(c.isalnum() for c in t.removeprefix("Ġ")) for t in texts]
@@ -115,14 +130,16 @@ class Streams:
     def __init__(
         self,
         corpus: Corpus,
-        tokenizer: TitansTokenizer,
+        tokenizer: Tokenizer,
         length: int,
         seed: int,
         *,
         spans: Sequence[tuple[list[int], list[int], list[int]]] = (),
         words: Words | None = None,
         evaluation: bool = False,
+        pad: int = PAD,
     ) -> None:
+        self.pad = pad
         self.corpus, self.tokenizer, self.length = corpus, tokenizer, length
         self.rng = random.Random(seed)
         self.maker = Maker(self.rng, evaluation=evaluation)
@@ -206,7 +223,7 @@ class Streams:
         tail = Packer(self.length)
         rng.shuffle(asked)
         for number, (question, answer) in enumerate(asked, start=1):
-            q, a = [QUESTION, *question, ANSWER], [*answer, END]
+            q, a = self.tokenizer.question(question), [*answer, self.tokenizer.end]
             if tail.fits(len(q + a), recipe.asking):
                 tail.add(q + a, [0] * len(q) + [number] * len(a))
         short: list[list[int]] = [[] for _ in range(recipe.asking - len(tail.rows))]
@@ -214,12 +231,12 @@ class Streams:
 
     def batch(self, size: int, recipe: Recipe) -> Batch:
         shape = (size, recipe.segments + recipe.asking, self.length)
-        tokens = np.full(shape, PAD, dtype=np.int64)
+        tokens = np.full(shape, self.pad, dtype=np.int64)
         marks = np.zeros(shape, dtype=np.int64)
         for b in range(size):
             rows, row_marks = self.stream(recipe)
             for t, (row, mark) in enumerate(zip(rows, row_marks, strict=True)):
                 tokens[b, t, : len(row)] = row
                 marks[b, t, : len(mark)] = mark
-        real = tokens != PAD
+        real = tokens != self.pad
         return Batch(tokens, marks != 0, real & (marks == 0), np.maximum(marks, 0), recipe.asking)

@@ -1,0 +1,122 @@
+"""Somebody else's model from the command line: the same commands, the same session format, and honest words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Titans
+from tests.model.backbones import checkpoint
+from tests.tiny import make_sentences
+from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.store import Home
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: TitansTokenizer) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("other") / "llama", tiny_tokenizer)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.txt"
+    path.write_text(" ".join(make_sentences(260)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_default_model(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home
+    monkeypatch.delenv("TITANS_MODEL")
+
+
+def test_a_session_of_another_model_reads_asks_forgets_and_checks(
+    titans: Titans, documents: list[Path], llama: Path
+) -> None:
+    assert titans("session", "new", "other", "--model", llama, "--device", "cpu").code == 0
+    done = titans("ingest", *documents)
+    assert done.code == 0, done.err
+    assert "the memory of this model is untrained" in done.err
+    shown = titans("session", "show", "--json").document
+    assert shown["info"]["memory"]["attached"]["adapter"] == "untrained"
+    assert shown["info"]["memory"]["precision"] == "fp32"
+    before = shown["memory_sha256"]
+    asked = titans("ask", "What does the memory keep?", "--json")
+    assert asked.code == 0, asked.err
+    assert "untrained" in asked.document["caution"]
+    assert titans("check", "--replay").code == 0
+    assert titans("session", "forget", documents[-1], "--yes").code == 0
+    assert titans("ingest", documents[-1]).code == 0
+    assert titans("session", "show", "--json").document["memory_sha256"] == before
+
+
+def test_a_session_keeps_to_its_model(titans: Titans, documents: list[Path], llama: Path, tmp_path: Path) -> None:
+    titans("session", "new", "other", "--model", llama)
+    assert titans("ingest", documents[0], "--dtype", "bf16", "--model", llama).code == 2
+    config = json.loads((llama / "config.json").read_text())
+    try:
+        (llama / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.01}))
+        assert titans("ingest", documents[0]).code == 12
+    finally:
+        (llama / "config.json").write_text(json.dumps(config))
+
+
+def test_adapting_can_be_stopped_and_ends_in_an_adapter_that_sessions_take(
+    titans: Titans, llama: Path, text: Path, home: Home
+) -> None:
+    done = titans("model", "adapt", llama, "--corpus", text, "--steps", 2, "--json")
+    assert done.code == 0, done.err
+    assert [line["step"] for line in done.lines] == [1, 2, 2]
+    adapter = Path(done.lines[-1]["adapter"])
+    assert adapter.parent == home.root / "models" / "adapters"
+    assert titans("model", "info", llama, "--json").document["adapters"] == [str(adapter)]
+    assert titans("model", "verify", llama).code == 0
+    titans("session", "new", "other", "--model", llama)
+    shown = titans("session", "show", "--json").document["info"]["memory"]["attached"]
+    assert adapter.stem.endswith(shown["adapter"][:16])
+    adapter.write_bytes(b"no adapter")
+    assert titans("model", "verify", llama).code != 0
+
+
+def test_the_embedded_kind_is_described_with_its_card(titans: Titans, tiny_folder: Path) -> None:
+    assert titans("model", "info", tiny_folder, "--json").document["kind"] == "titans"
+    assert titans("model", "adapt", tiny_folder, "--corpus", tiny_folder).code == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (["model", "info", "./nowhere"], 10, "no such model"),
+        (["model", "info", "some/model", "--offline"], 10, "offline"),
+        (["model", "pull", "some/model", "--offline"], 2, "--offline"),
+        (["session", "new", "x", "--model", "LLAMA", "--device", "mps"], 1, "no device mps"),
+        (["session", "new", "x", "--model", "LLAMA", "--adapter", "nothing"], 10, "missing adapter"),
+        (["session", "new", "x", "--model", "LLAMA", "--precision", "bf16"], 2, "--dtype"),
+        (["session", "new", "x", "--dtype", "bf16"], 2, "--precision"),
+        (["model", "adapt", "LLAMA", "--corpus", "DOCS"], 2, "sentences to train on"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else None,
+)
+def test_what_cannot_be_done_is_said_with_its_exit_code(
+    titans: Titans, llama: Path, documents: list[Path], argv: list[str], code: int, told: str
+) -> None:
+    done = titans(*({"LLAMA": llama, "DOCS": documents[0]}.get(a, a) for a in argv))
+    assert done.code == code, done.err
+    assert told in done.err
+
+
+def test_another_model_writes_and_what_it_says_without_proof_is_marked(
+    titans: Titans, llama: Path, tiny_folder: Path, documents: list[Path]
+) -> None:
+    titans("session", "new", "papers", "--model", tiny_folder)
+    assert titans("ingest", *documents).code == 0
+    asked = ["ask", "What does the memory keep?", "--answer-model", llama, "--max-tokens", 16]
+    done = titans(*asked, "--json")
+    assert done.code == 0, done.err
+    answer = done.document
+    assert answer["written_by"] == str(llama.resolve())
+    assert all(s in answer["text"] for s in answer["unverified"])
+    assert answer["text"].count("[unverified]") == len(answer["unverified"])
+    assert titans("ask", "Why?", "--answer-model", "titans-mini").code == 2

@@ -1,0 +1,121 @@
+"""Who writes: an endpoint as it streams, a model of this machine with its chat template, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.model.backbones import backbone, fast_tokenizer
+from titans_cli.errors import ModelError
+from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.model.writer import EndpointWriter, LocalWriter, Message
+
+ASKED: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+
+
+class _Server(ThreadingHTTPServer):
+    asked: dict[str, Any]
+    key: str | None
+    status = 200
+    models = ("one",)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._send(200, json.dumps({"data": [{"id": m} for m in self.server.models]}))
+
+    def do_POST(self) -> None:
+        self.server.asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.key = self.headers.get("Authorization")
+        pieces = [{"delta": {"role": "assistant"}}, {"delta": {"content": "Because "}}, {"delta": {"content": "so."}}]
+        events = [f"data: {json.dumps({'choices': [p]})}\n\n" for p in pieces]
+        self._send(self.server.status, ": hello\n\n" + "".join(events) + "data: [DONE]\n\n")
+
+    def _send(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    made = _Server(("127.0.0.1", 0), _Handler)
+    thread = Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def writer(server: _Server) -> Iterator[EndpointWriter]:
+    made = EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1")
+    yield made
+    made.client.close()
+
+
+def test_an_endpoint_streams_what_it_writes(
+    server: _Server, writer: EndpointWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITANS_API_KEY", "secret")
+    assert list(writer.complete(ASKED, 9)) == ["Because ", "so."]
+    assert server.asked["messages"] == ASKED
+    assert (server.asked["model"], server.asked["max_tokens"], server.asked["stream"]) == ("one", 9, True)
+    assert server.key == "Bearer secret"
+    assert writer.name == "one at 127.0.0.1"
+
+
+def test_an_endpoint_with_several_models_has_to_be_told_which(server: _Server, writer: EndpointWriter) -> None:
+    server.models = ("one", "two")  # type: ignore[assignment]
+    with pytest.raises(ModelError, match=r"serves 2 models: one, two.*#MODEL"):
+        list(writer.complete(ASKED, 9))
+    writer.model = "two"
+    assert "".join(writer.complete(ASKED, 9)) == "Because so."
+    assert server.asked["model"] == "two"
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, "refuses the key"), (500, "HTTP 500")])
+def test_an_endpoint_that_refuses_is_named(server: _Server, writer: EndpointWriter, status: int, told: str) -> None:
+    server.status = status
+    with pytest.raises(ModelError, match=told):
+        list(writer.complete(ASKED, 9))
+
+
+def test_nobody_there_is_an_error_that_says_what_to_give() -> None:
+    writer = EndpointWriter("http://127.0.0.1:9/v1#x")
+    with pytest.raises(ModelError, match="OpenAI-compatible"):
+        list(writer.complete(ASKED, 9))
+    writer.client.close()
+
+
+def test_a_local_model_writes_through_its_chat_template(tiny_tokenizer: TitansTokenizer) -> None:
+    tokenizer = fast_tokenizer(tiny_tokenizer)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}<assistant>"
+    writer = LocalWriter(backbone("llama"), tokenizer, "tiny")
+    assert str(tokenizer.decode(writer.encode(ASKED)[0])).endswith("<user> Why?\n<assistant>")
+    pieces = list(writer.complete(ASKED, 12))
+    assert "".join(pieces)
+    assert "".join(pieces) == "".join(writer.complete(ASKED, 12))  # greedy: the same again
+
+
+def test_without_a_template_the_prompt_is_plain_text(tiny_tokenizer: TitansTokenizer) -> None:
+    writer = LocalWriter(backbone("gpt2"), fast_tokenizer(tiny_tokenizer), "tiny")
+    assert writer.tokenizer.decode(writer.encode(ASKED)[0]) == "Be brief.\n\nWhy?\n\nAnswer:"
+
+
+def test_evidence_that_does_not_fit_is_refused_before_writing(tiny_tokenizer: TitansTokenizer) -> None:
+    writer = LocalWriter(backbone("llama"), fast_tokenizer(tiny_tokenizer), "tiny")
+    with pytest.raises(ModelError, match=r"this model reads 4096.*--top-k"):
+        list(writer.complete(ASKED, 5000))

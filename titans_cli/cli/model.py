@@ -1,0 +1,163 @@
+"""`titans model`: the models that read and write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from titans_cli.cli import options, render
+from titans_cli.cli.options import Output
+from titans_cli.cli.signals import stop_flag
+from titans_cli.records import Loading
+
+if TYPE_CHECKING:
+    from titans_cli.sessions.models import Adapting, ModelInfo
+
+app = typer.Typer(help="Models: the embedded one, and other people's, with a memory attached.", rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, or an id of the hub.")]
+MaybeName = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="A folder, or an id of the hub. Default: titans-mini.", show_default=False),
+]
+Revision = Annotated[str | None, typer.Option("--revision", metavar="COMMIT", help="Of the hub.", show_default=False)]
+
+
+@app.command("list", epilog="Example: titans model list --json | jq -r '.models[].name'")
+def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """List the models on this machine: the embedded one, and those in the hub's cache."""
+    from titans_cli.sessions import models
+
+    found = models.list_models()
+    if json:
+        render.document("models", {"models": found})
+    elif quiet:
+        for m in found:
+            render.out(m.name)
+    else:
+        render.table([["NAME", "KIND", "PARAMETERS", "SIZE", "REVISION"], *map(_row, found)])
+
+
+@app.command(epilog="Example: titans model info Qwen/Qwen3-0.6B --offline")
+def info(
+    model: MaybeName = None,
+    revision: Revision = None,
+    offline: options.Offline = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Describe a model; without a name, the embedded one, with its card and its figures."""
+    from titans_cli.sessions import models
+
+    found = models.info(model, Loading(revision=revision, offline=offline))
+    if json:
+        render.document("model-info", found)
+    elif quiet:
+        render.out(found.fingerprint or found.name)
+    else:
+        _tell(found)
+
+
+@app.command(epilog="Example: titans model pull Qwen/Qwen3-0.6B")
+def pull(
+    model: Name,
+    revision: Revision = None,
+    offline: options.Offline = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fetch a model from the hub into its cache: configuration, tokenizer and safetensors, and nothing else."""
+    from titans_cli.sessions import models
+
+    found = models.pull(model, Loading(revision=revision, offline=offline))
+    if json:
+        render.document("model-info", found)
+    elif quiet:
+        render.out(found.folder)
+    else:
+        _tell(found)
+
+
+@app.command(epilog="Example: titans model adapt Qwen/Qwen3-0.6B --corpus ./papers --steps 2000 --device cuda")
+def adapt(
+    model: Name,
+    corpus: Annotated[list[str], typer.Option("--corpus", metavar="PATH", help="Text to train on; may be repeated.")],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of training, in all.")] = 1000,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", help="Layer of the memory. Default: where the upper half begins.", show_default=False),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write the adapter here too.", show_default=False)
+    ] = None,
+    revision: Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a memory for a model: its projections, gates and speech. The model itself is frozen.
+
+    Interrupted, it keeps a checkpoint; the same command continues. Sessions then use the newest adapter of a model.
+    """
+    from titans_cli.sessions import models
+
+    loading = Loading(device, dtype, None, revision, offline, trust_remote_code)
+    with stop_flag() as stop:
+        for p in models.adapt(model, corpus, loading, steps=steps, out=out, depth=depth, stop=stop):
+            _adapting(p, Output(json, quiet))
+
+
+@app.command(epilog="Example: titans model verify ./checkpoints/llama && echo sound")
+def verify(
+    model: MaybeName = None,
+    revision: Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    offline: options.Offline = False,
+    trust_remote_code: options.Trust = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read every byte of a model, load it, and look whether a memory can be attached. Exit code 13: damaged."""
+    from titans_cli.sessions import models
+
+    checked = models.verify(model, Loading(device, dtype, None, revision, offline, trust_remote_code))
+    if json:
+        render.document("model-verified", checked)
+    elif quiet:
+        render.out(checked.fingerprint)
+    else:
+        for name, digest in checked.files:
+            render.out(f"{digest}  {name}")
+        adapters = render.plural(len(checked.adapters), "adapter")
+        render.out(f"{checked.name}: sound; {adapters}; fingerprint {checked.fingerprint}")
+
+
+def _row(m: ModelInfo) -> list[str]:
+    return [m.name, m.kind, f"{m.parameters / 1e6:.1f}M", render.human_bytes(m.bytes), (m.revision or "-")[:12]]
+
+
+def _tell(m: ModelInfo) -> None:
+    rows = [["name", m.name], ["kind", m.kind], ["parameters", f"{m.parameters:,}"]]
+    rows += [["size", render.human_bytes(m.bytes)], ["folder", m.folder]]
+    rows += [["revision", m.revision]] if m.revision else []
+    rows += [["fingerprint", m.fingerprint]] if m.fingerprint else []
+    if m.kind != "titans" and m.fingerprint:
+        rows += [["memory", m.adapters[0] if m.adapters else "untrained: titans model adapt trains one"]]
+    render.table(rows)
+    if m.card:
+        render.out()
+        render.out(m.card.rstrip())
+
+
+def _adapting(p: Adapting, output: Output) -> None:
+    if output.json:
+        render.document("model-adapting", p)
+    elif p.adapter is not None:
+        render.out(p.adapter)
+    elif not output.quiet and (p.step % 10 == 0 or p.step == p.steps):
+        render.note(f"step {p.step} of {p.steps}: answers {p.answer:.2f}, text {p.text:.2f} nats, {p.seconds:.0f} s")

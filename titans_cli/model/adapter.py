@@ -1,0 +1,159 @@
+"""What is added to a frozen language model: a `NeuralMemory`, the norms around it, and how it speaks.
+
+    hidden state x at layer `depth`, embeddings  ->  keys, queries            (NeuralMemory: projections, topics, gates)
+    output embedding of the next token           ->  value: the next-token objective in the space the head reads
+    recollection y  ->  heard = y / (|y| + 0.1)
+        into layer `depth`:   x + rms * (gate * said + A(x, heard))           said = W_out heard
+        into the output head: h + (strength * said + B(x, heard)) / |E|
+
+A and B are one small network, scaled by how loud the memory is: a memory that has read nothing changes nothing, bit
+for bit, trained or not. A new adapter has gate, strength, A and B at zero.
+
+Shapes: N segments, C tokens, D width of the model, K + T of keys, V of values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from titans_cli.errors import IncompatibleError, ModelError
+from titans_cli.memory import MemoryConfig, NeuralMemory, SegmentInputs
+
+FORMAT = 1
+SPEAKER = 128  # width of A and B
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """Shape of an adapter. `depth`: the layer whose input the memory is written from and speaks into."""
+
+    width: int
+    depth: int
+    segment_length: int = 128
+    cell_segments: int = 8
+    rehearsals: int = 1
+    d_key: int = 64
+    d_topic: int = 112
+    features: int = 2048
+    d_value: int = 128
+    conv: int = 4
+    momentum: float = 0.0
+
+    @property
+    def memory(self) -> MemoryConfig:
+        return MemoryConfig(
+            d_key=self.d_key,
+            d_topic=self.d_topic,
+            span=self.segment_length,
+            features=self.features,
+            d_value=min(self.d_value, self.width),
+            conv=self.conv,
+            momentum=self.momentum,
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> AdapterSpec:
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+
+class Said(NamedTuple):
+    hidden: Tensor  # [N, C, D], added to the input of layer `depth`
+    output: Tensor  # [N, C, D], added to the input of the output head
+
+
+class MemoryAdapter(nn.Module):
+    """All methods are pure; the memory's state goes in and comes out."""
+
+    x_mean: Tensor
+    x_scale: Tensor
+    x_rms: Tensor
+
+    def __init__(self, spec: AdapterSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        d = spec.width
+        self.memory = NeuralMemory(d, spec.memory)
+        self.gate = nn.Parameter(torch.zeros(d))
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.listen = nn.Linear(d + self.memory.config.d_value, SPEAKER)
+        self.to_hidden = nn.Linear(SPEAKER, d, bias=False)
+        self.to_output = nn.Linear(SPEAKER, d, bias=False)
+        nn.init.zeros_(self.to_hidden.weight)
+        nn.init.zeros_(self.to_output.weight)
+        # statistics of the hidden states that the memory sees, by `calibrate`
+        self.register_buffer("x_mean", torch.zeros(d))
+        self.register_buffer("x_scale", torch.ones(d))
+        self.register_buffer("x_rms", torch.ones(()))
+
+    def seen(self, x_NCD: Tensor) -> Tensor:
+        """Hidden states as the memory sees them: of one length, centred, every channel of spread 1 (whitened)."""
+        out: Tensor = (F.rms_norm(x_NCD.float(), x_NCD.shape[-1:]) - self.x_mean) * self.x_scale
+        return out
+
+    def inputs(self, x: Tensor, words: Tensor, target: Tensor, bound: Tensor, same: Tensor) -> SegmentInputs:
+        return self.memory.inputs(x, words, target, bound.to(x.dtype), same)
+
+    def say(self, x_NCD: Tensor, recalled_NCV: Tensor, size: Tensor) -> Said:
+        """`x_NCD` as `seen`. `size`: length of a row of the output embedding, after which logits are scaled."""
+        heard = self.memory.heard(recalled_NCV)
+        said = self.memory.w_out(heard)
+        thought = F.silu(self.listen(torch.cat([x_NCD, heard], dim=-1))) * heard.norm(dim=-1, keepdim=True)
+        hidden = self.x_rms * (self.gate * said + self.to_hidden(thought))
+        output = (self.strength * said / said.shape[-1] ** 0.5 + self.to_output(thought)) / size
+        return Said(hidden, output)
+
+
+# ---- files
+
+
+def save(adapter: MemoryAdapter, path: Path, backbone: str, **told: Any) -> str:
+    """Write a safetensors file bound to the backbone's fingerprint; returns the file's sha256. The same adapter gives
+    the same bytes: its metadata is one entry, since safetensors keeps no order among several."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in adapter.state_dict().items() if "omega" not in k}
+    meta = {"format": FORMAT, "backbone": backbone, "spec": asdict(adapter.spec)} | told
+    temporary = path.with_name(f".tmp-{path.name}")
+    save_file(tensors, temporary, metadata={"adapter": json.dumps(meta, sort_keys=True)})
+    temporary.replace(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What an adapter's file says of itself. Raises ModelError when it is none."""
+    try:
+        with safe_open(path, framework="pt") as handle:
+            meta: dict[str, Any] = json.loads((handle.metadata() or {})["adapter"])
+        if meta["format"] != FORMAT:
+            raise IncompatibleError(f"an adapter of format {meta['format']}, not {FORMAT}", subject=str(path))
+        return meta
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        hint = "Make one: titans model adapt MODEL --corpus PATH"
+        raise ModelError(f"not a memory adapter ({error})", subject=str(path), hint=hint) from error
+
+
+def load(path: Path, backbone: str) -> MemoryAdapter:
+    """Raises IncompatibleError when it was made for another backbone, ModelError when it is none."""
+    told = described(path)
+    if told["backbone"] != backbone:
+        what = f"this adapter was made for another model ({told['backbone'][:12]}, here {backbone[:12]})"
+        hint = "Make one for this model: titans model adapt MODEL --corpus PATH"
+        raise IncompatibleError(what, subject=str(path), hint=hint)
+    adapter = MemoryAdapter(AdapterSpec.from_dict(told["spec"]))
+    try:
+        missing = adapter.load_state_dict(load_file(path), strict=False)
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise ModelError(f"a damaged memory adapter ({error})", subject=str(path)) from error
+    if missing.unexpected_keys or any("omega" not in k for k in missing.missing_keys):
+        raise ModelError("a memory adapter with other parts than this version has", subject=str(path))
+    return adapter

@@ -1,0 +1,213 @@
+"""A memory on somebody else's model, as sessions use one: `SessionModel` over an `AttachedModel`.
+
+Ingesting runs the layers below the memory and nothing else, `BATCH` segments at a time. Asking the memory alone is the
+model's own `generate()`, reading the nearest cells at every token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from titans_cli.errors import IncompatibleError
+from titans_cli.memory import MemoryState, SegmentInputs
+from titans_cli.model.attach import PAD, AttachedModel
+from titans_cli.model.hubtokens import HubTokenizer
+from titans_cli.model.interface import (
+    BATCH,
+    FOCUS,
+    LONGEST_ANSWER,
+    NEAREST,
+    Cell,
+    ReadResult,
+    Recollection,
+    Shelved,
+    named_tensors,
+    nearness,
+)
+from titans_cli.model.network import absorb, has_successor
+from titans_cli.model.tokens import segment_pages
+from titans_cli.records import Page, Segment
+
+UNTRAINED = (
+    "the memory of this model is untrained: it makes text like what was read more likely, and its own recall of facts "
+    "is weak; train it: titans model adapt"
+)
+
+
+class AttachedEngine:
+    """`kept`: what the session has to record beside the adapter's shape, to load the same again."""
+
+    def __init__(
+        self,
+        attached: AttachedModel,
+        fingerprint: str,
+        name: str,
+        precision: str,
+        kept: Mapping[str, Any],
+        *,
+        adapted: bool,
+    ) -> None:
+        self.attached, self.fingerprint, self.name, self.precision = attached, fingerprint, name, precision
+        self.kept, self.adapted = kept, adapted
+        self.adapter = attached.adapter.eval().requires_grad_(False)
+        self.spec = attached.adapter.spec
+
+    @property
+    def tokenizer(self) -> HubTokenizer:
+        return self.attached.tokenizer
+
+    @property
+    def cell_segments(self) -> int:
+        return self.spec.cell_segments
+
+    @property
+    def landmark_width(self) -> int:
+        return self.spec.d_topic
+
+    @property
+    def caution(self) -> str | None:
+        return None if self.adapted else UNTRAINED
+
+    def configuration(self) -> dict[str, Any]:
+        return asdict(self.spec) | {"precision": self.precision, "attached": dict(self.kept)}
+
+    # ---- the memory's state
+
+    def initial_state(self) -> Cell:
+        weights, momentum = (t.cpu() for t in self.adapter.memory.initial_state())
+        return Cell(weights, momentum, torch.empty(0, self.spec.d_topic, dtype=torch.float16))
+
+    def to_tensors(self, state: Cell) -> dict[str, Tensor]:
+        return named_tensors(state)
+
+    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
+        blank = self.initial_state()
+        state = Cell(*(tensors.get(name, torch.empty(0)) for name in named_tensors(blank)))
+        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state, blank, strict=True))
+        if not same or state.weights.shape != blank.weights.shape or state.momentum.shape != blank.momentum.shape:
+            raise IncompatibleError("the snapshot's memory has another layout than this model's")
+        return state
+
+    # ---- reading
+
+    def segments(self, pages: Sequence[Page]) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length)
+
+    def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        tokens = torch.full((len(rows), self.spec.segment_length), PAD)
+        for i, row in enumerate(rows):
+            tokens[i, : len(row)] = torch.tensor(row)
+        return tokens.to(self.attached.device)
+
+    def _landmarks(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """A unit vector a row [N, T]: its topic, were it one sentence."""
+        real = tokens >= 0
+        whole = real[:, None, :].expand(-1, tokens.shape[1], -1)
+        middle = real.sum(1) // 2  # of no weight: a topic reaches as far as a segment, evenly before training
+        topics = self.adapter.memory.topics(x, self.attached.words(tokens), whole)
+        return topics[torch.arange(len(tokens), device=tokens.device), middle].float().cpu()
+
+    @torch.inference_mode()
+    def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
+        surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
+        adapter, device = self.adapter, self.attached.device
+        memory = self._here(state)
+        topics = [state.topics]
+        for start in range(0, len(segments), BATCH):
+            tokens = self._rows([s.tokens for s in segments[start : start + BATCH]])
+            x = adapter.seen(self.attached.below(tokens))
+            inputs = self.attached.memory_inputs(x, tokens)
+            bound = has_successor(tokens >= 0)
+            memory, surprise, no = absorb(adapter.memory, memory, inputs, self.spec.rehearsals)
+            sound = torch.tensor([i not in no for i in range(len(tokens))], device=device)
+            surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
+            refused |= {start + i: reason for i, reason in no.items()}
+            topics.append(adapter.memory.noted_topics(inputs, (tokens >= 0) & sound[:, None]).half().cpu())
+            landmarks.append(self._landmarks(x, tokens))
+        cell = Cell(memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics))
+        return ReadResult(cell, surprises, torch.cat(landmarks), refused)
+
+    @torch.inference_mode()
+    def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
+        found, memory = list[float](), self._here(state)
+        for start in range(0, len(segments), BATCH):
+            found += self._unknown(memory, self._memory_inputs(segments[start : start + BATCH]))
+        return found
+
+    @torch.inference_mode()
+    def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
+        memory, found = self._here(self.initial_state()), list[float]()
+        for start in range(0, len(segments), BATCH):
+            inputs = self._memory_inputs(segments[start : start + BATCH])
+            during = memory  # rehearsal comes when the whole batch was read
+            for i in range(inputs.keys.shape[0]):
+                found += self._unknown(during, inputs.slice(i, i + 1))
+                during = absorb(self.adapter.memory, during, inputs.slice(i, i + 1)).state
+            memory = absorb(self.adapter.memory, memory, inputs, self.spec.rehearsals).state
+        return found
+
+    def _here(self, state: Cell) -> MemoryState:
+        """A cell's memory, on the model's device; cells are kept off it."""
+        return MemoryState(*(t.to(self.attached.device) for t in state.memory))
+
+    def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
+        tokens = self._rows([s.tokens for s in segments])
+        return self.attached.memory_inputs(self.adapter.seen(self.attached.below(tokens)), tokens)
+
+    def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
+        recalled = self.adapter.memory.recalled([memory.weights[0]], inputs.keys)[0]
+        gain = inputs.theta.float() / (1 + inputs.theta.float())
+        alike = F.cosine_similarity(recalled, inputs.values.float(), dim=-1).nan_to_num(0.0)
+        known = (alike * gain).sum(1) / gain.sum(1).clamp(min=1e-9)
+        return [1 - share for share in known.tolist()]
+
+    # ---- asking
+
+    @torch.inference_mode()
+    def landmark(self, text: str) -> Tensor:
+        tokens = self._rows([self.tokenizer.encode(text)[: self.spec.segment_length] or [self.tokenizer.end]])
+        return self._landmarks(self.adapter.seen(self.attached.below(tokens)), tokens)[0]
+
+    @torch.inference_mode()
+    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+        cells = cells or [self.initial_state()]
+        asked = self.tokenizer.encode(question)[: self.spec.segment_length // 2]
+        prompt = torch.tensor([self.tokenizer.question(asked)], device=self.attached.device)
+        x = self.adapter.seen(self.attached.below(prompt))
+        topic = self.adapter.memory.topic_of(self.attached.long_queries(x, prompt, prompt.shape[1] - 1)[0, -1]).cpu()
+        near = nearness(topic, cells)
+        chosen = near.topk(min(NEAREST, len(cells))).indices
+        weights = [cells[i].opened().weights[0].to(self.attached.device) for i in chosen.tolist()]
+        return self._generated(prompt, weights, (FOCUS * near[chosen]).to(self.attached.device))
+
+    def _generated(self, prompt: Tensor, weights: Sequence[Tensor], near: Tensor) -> Recollection:
+        before = torch.tensor([self.tokenizer.bos], dtype=torch.long, device=prompt.device)
+        ids = torch.cat([before, prompt], dim=1)
+        with self.attached.remembering(weights, near) as model:
+            out = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=LONGEST_ANSWER,
+                do_sample=False,
+                num_beams=1,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                eos_token_id=self.tokenizer.end,
+                pad_token_id=self.tokenizer.end,
+                output_logits=True,
+                return_dict_in_generate=True,
+            )
+        said, text, sure = out.sequences[0, ids.shape[1] :].tolist(), "", list[Tensor]()
+        for n, (token, logits) in enumerate(zip(said, out.logits, strict=True), start=1):
+            sure.append(logits[0].float().log_softmax(-1)[token])
+            text = self.tokenizer.decode([t for t in said[:n] if t != self.tokenizer.end])
+            if token == self.tokenizer.end or (text and "\n" in self.tokenizer.backend.decode(said[:n]).lstrip()):
+                break
+        return Recollection(text.split("\n")[0].strip(), float(torch.stack(sure).mean().exp()))

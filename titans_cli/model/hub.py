@@ -1,0 +1,251 @@
+"""Models of other people: found on disk or on the hub, told apart by what they hold, loaded frozen.
+
+Only safetensors are read, and no code that comes with a model is run unless the user says so. What is on this machine
+is taken as it is; the network is asked only for what is not, and never when offline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from titans_cli.errors import GatedModelError, MemoryTooSmallError, ModelError, NoSuchModelError, WrongArchitectureError
+from titans_cli.model.hubtokens import HubTokenizer
+
+WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+_ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
+_REVISION = re.compile(r"[0-9a-f]{40}")
+_PULL = "Fetch it while online: titans model pull {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`name`: a path, or an id of the hub; `revision`: the commit of the latter."""
+
+    folder: Path
+    name: str
+    revision: str | None
+
+
+def offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def find(model: str, *, revision: str | None = None, local_only: bool = False) -> Found:
+    """A folder with a checkpoint, or a model of the hub: from the local cache, or else fetched.
+
+    Raises NoSuchModelError, GatedModelError, ModelError (no network).
+    """
+    folder = Path(model).expanduser()
+    if (folder / "config.json").is_file():
+        return Found(folder.resolve(), str(folder.resolve()), None)
+    if folder.is_dir() or model.startswith((".", "/", "~")) or not _ID.fullmatch(model):
+        hint = "Give a folder written by save_pretrained, or an id of the hub such as Qwen/Qwen3-0.6B"
+        raise NoSuchModelError("no model there" if folder.exists() else "no such model", subject=model, hint=hint)
+    try:
+        return _fetched(model, revision, local_only=True)
+    except NoSuchModelError:
+        if local_only or offline():
+            hint = _PULL.format(model)
+            raise NoSuchModelError("not on this machine, and offline", subject=model, hint=hint) from None
+    return _fetched(model, revision, local_only=False)
+
+
+def pull(model: str, revision: str | None = None) -> Found:
+    """The newest version of a model, or the one named, from the hub."""
+    if offline():
+        raise ModelError("offline: nothing is fetched", subject=model, hint="Leave --offline and HF_HUB_OFFLINE out")
+    return _fetched(model, revision, local_only=False)
+
+
+def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx, or what took its place
+
+    try:
+        path = snapshot_download(model, revision=revision, allow_patterns=WANTED, local_files_only=local_only)
+    except GatedRepoError as error:
+        hint = f"Accept its terms at https://huggingface.co/{model}, then set HF_TOKEN or run: hf auth login"
+        raise GatedModelError("this model is gated", subject=model, hint=hint) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+        hint = "Check the spelling; a private model needs HF_TOKEN"
+        raise NoSuchModelError("no such model on the hub", subject=model, hint=hint) from error
+    except LocalEntryNotFoundError as error:
+        if local_only:
+            raise NoSuchModelError("not on this machine", subject=model, hint=_PULL.format(model)) from error
+        raise ModelError("cannot reach the hub", subject=model, hint="Check the network, or give a folder") from error
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise ModelError(f"cannot fetch it ({error})", subject=model, hint="Check the network and the disk") from error
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
+        raise NoSuchModelError("holds no config.json, so no model of transformers", subject=model)
+    return Found(folder, model, folder.name if _REVISION.fullmatch(folder.name) else revision)
+
+
+# ---- what it holds
+
+
+def weights_of(found: Found) -> list[Path]:
+    """Raises ModelError when there are no safetensors."""
+    files = sorted(found.folder.glob("*.safetensors"))
+    named = found.folder / "model.safetensors.index.json"
+    if named.is_file():
+        wanted = set(json.loads(named.read_text(encoding="utf-8"))["weight_map"].values())
+        files = [f for f in files if f.name in wanted]
+        if lost := wanted - {f.name for f in files}:
+            raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=found.name, hint=_PULL.format(found.name))
+    else:
+        files = [f for f in files if f.name == "model.safetensors"]
+    if not files:
+        hint = "Only safetensors are read, since other weight files can run code; convert it with save_pretrained"
+        raise ModelError("holds no safetensors weights", subject=found.name, hint=hint)
+    return files
+
+
+def parameters(found: Found) -> tuple[int, int]:
+    """How many numbers the checkpoint holds and how many bytes they take there, by the files' headers alone."""
+    numbers = size = 0
+    for path in weights_of(found):
+        try:
+            with path.open("rb") as handle:
+                header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"damaged weights ({error})", subject=str(path), hint="Fetch or copy it again") from error
+        for name, entry in header.items():
+            if name != "__metadata__":
+                count = 1
+                for extent in entry["shape"]:
+                    count *= extent
+                numbers += count
+                size += count * _BYTES.get(entry["dtype"], 4)
+    return numbers, size
+
+
+def fingerprint(found: Found, memo: Path | None = None) -> str:
+    """sha256 over configuration, weights and tokenizer. `memo`: a file to keep digests of files in."""
+    digest = hashlib.sha256()
+    for path in [found.folder / "config.json", *weights_of(found)]:
+        digest.update(f"{path.name} {digest_of(path, memo)}\n".encode())
+    for path in sorted(p for p in found.folder.glob("tokenizer*") if p.suffix in (".json", ".model")):
+        digest.update(f"{path.name} {digest_of(path, memo)}\n".encode())
+    return digest.hexdigest()
+
+
+def digest_of(path: Path, memo: Path | None = None) -> str:
+    """sha256 of a file. The hub's cache names large files by it; others are read, once for a size and a time."""
+    real = path.resolve()
+    if real.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", real.name):
+        return real.name
+    status = real.stat()
+    key, stamp = str(real), [status.st_size, status.st_mtime_ns]
+    known: dict[str, Any] = {}
+    if memo is not None and memo.is_file():
+        try:
+            known = json.loads(memo.read_text(encoding="utf-8"))
+        except ValueError:
+            known = {}  # only a memo: made anew
+    if known.get(key, [None])[0] == stamp:
+        return str(known[key][1])
+    with real.open("rb") as handle:
+        made = hashlib.file_digest(handle, "sha256").hexdigest()
+    if memo is not None:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        temporary = memo.with_name(f".tmp-{os.getpid()}-{memo.name}")
+        temporary.write_text(json.dumps(known | {key: [stamp, made]}), encoding="utf-8")
+        temporary.replace(memo)
+    return made
+
+
+# ---- loading
+
+
+def device_of(asked: str) -> str:
+    """Raises ModelError for one that this machine does not have."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there.get(asked, False):
+        has = ", ".join(name for name, here in there.items() if here)
+        raise ModelError(f"no device {asked} here", hint=f"Choose auto, or one of: {has}")
+    return asked
+
+
+def dtype_of(asked: str, device: str) -> str:
+    """auto: bf16 on an accelerator, fp32 on a processor."""
+    if asked == "auto":
+        return "fp32" if device == "cpu" else "bf16"
+    if asked not in DTYPES:
+        raise ModelError(f"no such dtype: {asked}", hint=f"Choose auto, {', '.join(DTYPES)}")
+    return asked
+
+
+def room(device: str) -> int | None:
+    """Bytes of memory free for a model; None if that cannot be told."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
+
+
+def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
+    """The frozen model and its tokenizer. Raises ModelError and its kinds; estimates the memory before it takes any."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    numbers, _ = parameters(found)
+    needs, free = int(numbers * DTYPES[dtype].itemsize * 1.2), room(device)
+    if free is not None and needs > free:
+        what = f"needs about {needs / 1e9:.1f} GB in {dtype}, and {free / 1e9:.1f} GB are free on {device}"
+        raise MemoryTooSmallError(what, subject=found.name, hint="Try --dtype bf16, a smaller model, or another device")
+    try:
+        config = AutoConfig.from_pretrained(found.folder, trust_remote_code=trust_remote_code, local_files_only=True)
+    except (ValueError, OSError, KeyError) as error:
+        raise _foreign(found, error) from error
+    if type(config) not in AutoModelForCausalLM._model_mapping and not trust_remote_code:
+        what = f"wrong architecture: {config.model_type} is no causal language model"
+        raise WrongArchitectureError(what, subject=found.name, hint="Give a decoder-only language model")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stdout is for data, stderr for what the user has to know
+    try:
+        network: Any = AutoModelForCausalLM.from_pretrained(
+            found.folder,
+            dtype=DTYPES[dtype],
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+        )
+        backend = AutoTokenizer.from_pretrained(
+            found.folder, trust_remote_code=trust_remote_code, local_files_only=True
+        )
+    except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
+        raise _foreign(found, error) from error
+    tokenizer = HubTokenizer(backend, int(network.get_input_embeddings().weight.shape[0]), found.name)
+    return network.to(device).eval().requires_grad_(False), tokenizer
+
+
+def _foreign(found: Found, error: Exception) -> ModelError:
+    told = " ".join(str(error).split())[:300]
+    if "trust_remote_code" in str(error):
+        hint = "If you trust its author with your machine, repeat with --trust-remote-code"
+        return ModelError("brings code of its own, which is not run", subject=found.name, hint=hint)
+    return ModelError(f"cannot load the model ({told})", subject=found.name, hint="Check it: titans model verify")

@@ -1,0 +1,126 @@
+"""What sessions and answers ask of a model, whoever it is: the native network, or a memory on somebody else's.
+
+A reader cuts pages into segments, learns them into cells, and says what cells hold. It owns no state of any session:
+the memory goes in and comes out of every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from titans_cli.memory import MemoryState
+from titans_cli.records import Page, Segment
+
+BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
+NEAREST = 8  # cells that an answer is read from
+FOCUS = 50.0  # of the softmax over them, by the cosine of topics
+LONGEST_ANSWER = 40  # tokens generated from memory alone
+
+
+class Cell(NamedTuple):
+    """What one cell has learned, and the topics of what it holds, to find it by among many."""
+
+    weights: Tensor  # [1, F, V], as of MemoryState
+    momentum: Tensor
+    topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
+
+    @property
+    def memory(self) -> MemoryState:
+        return MemoryState(self.weights, self.momentum)
+
+    def opened(self) -> Cell:
+        return self
+
+
+class Shelved(Protocol):
+    """A cell that can be found by its topics, and whose weights may have to be fetched."""
+
+    @property
+    def topics(self) -> Tensor: ...
+
+    def opened(self) -> Cell: ...
+
+
+class ReadResult(NamedTuple):
+    state: Cell
+    surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
+    landmarks: Tensor  # [N, L], unit rows
+    refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
+
+
+class Recollection(NamedTuple):
+    text: str
+    confidence: float  # geometric mean of the tokens' probabilities
+
+
+class Encoder(Protocol):
+    """The face that all tokenizers show here: sentences one at a time, without special tokens."""
+
+    def encode(self, sentence: str) -> list[int]: ...
+
+    def encode_many(self, sentences: Sequence[str]) -> Iterator[list[int]]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+class SessionModel(Protocol):
+    """Everything that `sessions` and `answers` use of a model. All methods run without gradients."""
+
+    fingerprint: str  # of all that decides what is learned and said
+    name: str  # to load it by again
+    precision: str
+
+    @property
+    def tokenizer(self) -> Encoder: ...
+
+    @property
+    def cell_segments(self) -> int:
+        """How many segments of a document one memory cell takes before the next begins; a multiple of `BATCH`."""
+
+    @property
+    def landmark_width(self) -> int: ...
+
+    @property
+    def caution(self) -> str | None:
+        """What the user has to know of this model's memory before trusting it; None when there is nothing."""
+
+    def configuration(self) -> Mapping[str, Any]:
+        """The memory's configuration and all else that a session must keep to load the very same model again."""
+
+    def initial_state(self) -> Cell: ...
+
+    def to_tensors(self, state: Cell) -> dict[str, Tensor]: ...
+
+    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
+        """Raises IncompatibleError for a state of another shape."""
+
+    def segments(self, pages: Sequence[Page]) -> list[Segment]: ...
+
+    def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
+        """Learn segments in order, `BATCH` in a trunk pass; cut at multiples of it, calls have the bits of one."""
+
+    def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
+        """How little the cell knows of what each segment would bind, without writing: 1.0 nothing, 0.0 all of it."""
+
+    def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
+        """The `surprise` of each segment of one cell, in order from its beginning, just before the cell learned it."""
+
+    def landmark(self, text: str) -> Tensor:
+        """The landmark [L] of a question."""
+
+    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+        """What the memory alone answers, with no retained text in sight."""
+
+
+def named_tensors(state: Cell) -> dict[str, Tensor]:
+    """A cell's state by name, for the store."""
+    return {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
+
+
+def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
+    """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
+    return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

@@ -1,0 +1,216 @@
+"""What is done with models: list, describe, fetch, check them, and train a memory for one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from titans_cli.errors import DamagedError, Interrupted, ReadError, UsageError
+from titans_cli.records import Loading
+from titans_cli.sessions.engines import is_native, places
+from titans_cli.sessions.machine import default_threads
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model on this machine, or the embedded one."""
+
+    name: str
+    folder: str
+    kind: str  # model_type of its configuration; "titans" is native
+    revision: str | None
+    parameters: int
+    bytes: int
+    adapters: tuple[str, ...] = ()  # files, the newest first
+    fingerprint: str | None = None
+    card: str | None = None  # the embedded model's
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    name: str
+    fingerprint: str
+    files: tuple[tuple[str, str], ...]  # name, sha256
+    adapters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapting:
+    """Progress of `adapt`; the last one names the adapter."""
+
+    step: int
+    steps: int
+    answer: float
+    text: float
+    seconds: float
+    adapter: str | None = None
+
+
+def info(model: str | None, loading: Loading) -> ModelInfo:
+    """Raises NoSuchModelError (exit 10), ModelError."""
+    if model is None or is_native(model):
+        from titans_cli.model.engine import EMBEDDED, EMBEDDED_PATH, Engine
+
+        engine = Engine.load(None if model in (None, EMBEDDED) else Path(model or "").expanduser())
+        folder = EMBEDDED_PATH if engine.name == EMBEDDED else Path(engine.name)
+        size = (folder / "model.safetensors").stat().st_size
+        count = sum(p.numel() for p in engine.network.parameters())
+        card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
+        return ModelInfo(engine.name, str(folder), "titans", None, count, size, (), engine.fingerprint, card)
+    from titans_cli.model import hub
+
+    where = places()
+    found = hub.find(model, revision=loading.revision, local_only=loading.offline)
+    digest = hub.fingerprint(found, where.digests)
+    return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
+
+
+def list_models() -> list[ModelInfo]:
+    """The embedded model, and what the hub's cache holds."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    from titans_cli.errors import ModelError
+    from titans_cli.model import hub
+
+    models = [info(None, Loading())]
+    try:
+        repos = sorted(scan_cache_dir().repos, key=lambda r: r.repo_id)
+    except CacheNotFound:
+        return models
+    for repo in repos:
+        for revision in sorted(repo.revisions, key=lambda r: r.commit_hash) if repo.repo_type == "model" else ():
+            found = hub.Found(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
+            try:
+                models.append(_described(found))
+            except (ModelError, OSError, ValueError):  # no weights that could be read: not a model for this tool
+                continue
+    return models
+
+
+def _described(found: Any) -> ModelInfo:
+    from titans_cli.model import hub
+
+    config = json.loads((found.folder / "config.json").read_text(encoding="utf-8"))
+    numbers, size = hub.parameters(found)
+    kind = str(config.get("model_type", "?"))
+    return ModelInfo(found.name, str(found.folder), kind, found.revision, numbers, size)
+
+
+def pull(model: str, loading: Loading) -> ModelInfo:
+    """Fetch from the hub. Raises NoSuchModelError, GatedModelError, ModelError."""
+    from titans_cli.model import hub
+
+    if loading.offline:
+        raise UsageError("pull, and --offline", subject=model, hint="Leave one of them out")
+    return _described(hub.pull(model, loading.revision))
+
+
+def verify(model: str | None, loading: Loading) -> Checked:
+    """Read every byte, load the model and look for its parts. Raises DamagedError, ModelError and its kinds."""
+    if model is None or is_native(model):
+        engine_info = info(model, loading)
+        folder = Path(engine_info.folder)
+        files = [(p.name, _sha256(p)) for p in sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors"))]
+        return Checked(engine_info.name, engine_info.fingerprint or "", tuple(files), ())
+    from titans_cli.model import adapter, hub
+    from titans_cli.model.assemble import backbone_of
+    from titans_cli.model.structure import anatomy
+
+    where = places()
+    found, backbone, settled = backbone_of(model, loading, where)
+    files = []
+    for path in [found.folder / "config.json", *hub.weights_of(found)]:
+        read = _sha256(path)
+        if read != hub.digest_of(path, where.digests):
+            hint = f"Fetch it again: remove {path.resolve()}, then titans model pull {model}"
+            raise DamagedError("is not what was fetched", subject=str(path), hint=hint)
+        files.append((path.name, read))
+    network, _ = hub.load(
+        found, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code
+    )
+    anatomy(network, found.name)
+    adapters = where.adapters(backbone)
+    for path in adapters:
+        adapter.load(path, backbone)
+        if not path.stem.endswith(_sha256(path)[:16]):
+            raise DamagedError("the adapter is not what was trained", subject=str(path), hint="Remove it")
+    return Checked(found.name, backbone, tuple(files), tuple(map(str, adapters)))
+
+
+def adapt(
+    model: str,
+    paths: Sequence[str],
+    loading: Loading,
+    *,
+    steps: int,
+    out: str | None = None,
+    depth: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Adapting]:
+    """Train the memory's parts for a model on the user's text and on recall tasks; continues where it was stopped.
+
+    Raises UsageError (too little text, the embedded model), ModelError and its kinds, Interrupted (a checkpoint stays).
+    """
+    if is_native(model):
+        raise UsageError(
+            "the embedded model and its kin bring their own memory", subject=model, hint="See docs/models.md"
+        )
+    import torch
+
+    from titans_cli.model import hub
+    from titans_cli.model.assemble import attach_new, backbone_of
+    from titans_cli.model.calibrate import calibrate
+    from titans_cli.train.adapt import AdapterTrainer, Plan, corpus_of
+
+    torch.set_num_threads(default_threads())
+    where = places()
+    found, backbone, settled = backbone_of(model, loading, where)
+    network, tokenizer = hub.load(
+        found, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code
+    )
+    attached = attach_new(network, tokenizer, found.name, depth)
+    calibrate(attached)
+    working = Path(out).expanduser() if out else where.root / "adapters" / f"in-training-{backbone[:16]}"
+    trainer = AdapterTrainer(attached, backbone, corpus_of(_texts(paths), tokenizer), working, Plan(steps))
+    trainer.resume()
+    for p in trainer.train(stop=stop):
+        yield Adapting(p.step, p.steps, p.answer, p.text, p.seconds)
+    digest = trainer.save()
+    if trainer.step < steps:
+        hint = f"Run the same command again: it continues at step {trainer.step}"
+        raise Interrupted("stopped; a checkpoint was kept", subject=model, hint=hint)
+    kept = where.adapter(backbone, digest)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(working.read_bytes())
+    if out is None:
+        working.unlink()
+    trainer.checkpoint.unlink()
+    yield Adapting(trainer.step, steps, 0.0, 0.0, 0.0, str(working if out else kept))
+
+
+def _texts(paths: Sequence[str]) -> Iterator[str]:
+    """The documents' text; what cannot be read is left out, unless nothing can."""
+    from titans_cli.readers import Limits, discover, read
+
+    found = discover(paths)
+    problems, any_text = [str(error) for _, error in found.failures], False
+    for source in found.sources:
+        try:
+            document = read(source, Limits())
+        except ReadError as error:
+            problems.append(str(error))
+            continue
+        any_text = True
+        yield "\n\n".join(page.text for page in document.pages)
+    if not any_text:
+        raise UsageError("nothing to train on", hint="; ".join(problems[:3]) or "Name files: --corpus PATH")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
