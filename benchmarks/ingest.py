@@ -127,7 +127,7 @@ def timed_stages() -> Iterator[dict[str, float]]:
 
 def stream(source: str) -> None:
     """Read one file in this process, and print what it took."""
-    from titans_cli.records import IngestFinished
+    from titans_cli.progress import IngestFinished
     from titans_cli.sessions.engines import new_engine
     from titans_cli.sessions.ingest import What, create_session, ingest
     from titans_cli.store import Home

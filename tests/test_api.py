@@ -12,7 +12,7 @@ import titans_cli
 from tests.sessions.samples import child_environment, write_documents
 from titans_cli import Filter, Session
 from titans_cli.errors import LockedError, NotFoundError, UsageError
-from titans_cli.records import FileFailed, IngestEvent
+from titans_cli.progress import FileFailed, IngestEvent
 from titans_cli.store import SessionStore
 
 OLD = "The melting point of brunsite is 417 kelvin, as the first survey found."

@@ -13,7 +13,8 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import NotFoundError
-from titans_cli.records import Answer, EntryInfo, IngestEvent, IngestFinished, SessionInfo
+from titans_cli.progress import IngestEvent, IngestFinished
+from titans_cli.records import Answer, EntryInfo, SessionInfo
 from titans_cli.sessions import history, items, lifecycle
 from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home, SessionStore

@@ -3,7 +3,7 @@
 Reading:   Source -> Document(Page...) -> Segment -> Block (a segment once it is stored)
 Storing:   SourceRecord, ItemRow, Item, Block, SnapshotInfo, Episode, SessionInfo, EntryInfo
 Answering: Citation, Statement, Answer
-Progress:  the *Event classes at the end; use-cases yield them, the command line renders them
+Progress:  progress.py
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ class DisagreementTold:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a deliberate answer did for one part of its question."""
+    """What a deliberate answer did: for one part of its question, or in one round with a reasoning model."""
 
     part: str
     draft: tuple[str, ...]  # sentences proposed
@@ -302,115 +302,12 @@ class Answer:
     alone: tuple[str, ...] = ()  # documents that share no theme with the others
     evidence: tuple[Evidence, ...] = ()
     route: str = "fast"  # "fast", "deliberate"
+    routed: str = ""  # why this route
     steps: tuple[Step, ...] = ()
     written_by: str | None = None  # the model that wrote the text; None: it is sentences of the documents
     unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
     caution: str | None = None  # what the user has to know of the model's memory
+    reasoner: str | None = None  # the model that drafted the text, if another one did
 
 
 # ---------------------------------------------------------------- progress
-
-
-@dataclass(frozen=True, slots=True)
-class IngestStarted:
-    session: str
-    files: int
-    bytes: int
-    caution: str | None = None  # what the user has to know of the model's memory
-
-
-@dataclass(frozen=True, slots=True)
-class FileSkipped:
-    """Nothing to do for this file: already read. `reason` is "unchanged"."""
-
-    source: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileChanged:
-    """The file is not what the session read under this name. `kept`: the old version stays beside the new one."""
-
-    source: str
-    kept: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileStarted:
-    source: str
-    pages: int
-    blocks: int
-    tokens: int
-    resumed_at: int  # block; 0 when read from its beginning
-
-
-@dataclass(frozen=True, slots=True)
-class BlocksRead:
-    """A batch of blocks went through the memory. Counters are totals of this run."""
-
-    source: str
-    blocks_done: int
-    blocks_total: int
-    tokens: int
-    tokens_per_s: float
-    surprise: float
-    eta_s: float | None
-    files_done: int
-    files: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRefused:
-    """A segment whose update would have poisoned the memory: rolled back, retained as text, not learned."""
-
-    source: str
-    block: int
-    page: int
-    reason: str  # "not finite", "exploding"
-    unit: str = "page"  # what the document's pages are
-
-
-@dataclass(frozen=True, slots=True)
-class FileFinished:
-    source: str
-    pages: int
-    blocks: int
-    tokens: int
-    surprise: float
-    snapshot: int  # the number of the newest
-    warnings: tuple[str, ...]
-    unit: str = "page"  # what the document's pages are
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailed:
-    source: str
-    kind: str
-    reason: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class IngestFinished:
-    session: str
-    files_read: int
-    files_skipped: int
-    files_failed: int
-    tokens: int
-    seconds: float
-    snapshot: int | None
-
-
-IngestEvent = (
-    IngestStarted
-    | FileSkipped
-    | FileChanged
-    | FileStarted
-    | BlocksRead
-    | BlockRefused
-    | FileFinished
-    | FileFailed
-    | IngestFinished
-)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 
 import pytest
 
 from titans_cli.answers.deliberate import deliberate, parts_of, supported
+from titans_cli.answers.reason import Budget
 from titans_cli.records import Answer, Citation
 from titans_cli.sessions.ask import Asking, ask
 from titans_cli.store import Home
@@ -64,7 +64,7 @@ def test_a_claim_that_does_not_speak_of_its_part_is_dropped() -> None:
         cited = tuple(Citation(n, "a", "/a", 1, n * 50, n * 50 + 9, q, 0.0, 0.0) for n, q in enumerate(quotes, start=1))
         return replace(blank, support="evidence", citations=cited)
 
-    answer = deliberate(BLANK, ["the mill", "midnight violins"], draft, None)
+    answer = deliberate(BLANK, ["the mill", "midnight violins"], draft, Budget())
     assert [s.kept for s in answer.steps] == [
         ("The mill ground barley every autumn.",),
         ("Violins sounded after midnight.",),
@@ -74,7 +74,7 @@ def test_a_claim_that_does_not_speak_of_its_part_is_dropped() -> None:
 
 
 def test_what_the_budget_does_not_reach_is_said_to_be_left_out() -> None:
-    answer = deliberate(BLANK, ["first", "second"], lambda blank: blank, time.monotonic() - 1)
+    answer = deliberate(BLANK, ["first", "second"], lambda blank: blank, Budget(seconds=0))
     assert [s.note for s in answer.steps] == [
         "nothing in this session supports an answer",
         "left out: the budget was spent",

@@ -7,7 +7,7 @@ import pytest
 from titans_cli.cli.options import seconds
 from titans_cli.cli.render import describe, human_bytes, human_time, plural
 from titans_cli.errors import UsageError
-from titans_cli.records import (
+from titans_cli.progress import (
     BlocksRead,
     FileFinished,
     FileSkipped,

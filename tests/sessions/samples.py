@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.tiny import make_sentences
-from titans_cli.records import IngestEvent
+from titans_cli.progress import IngestEvent
 from titans_cli.sessions.ingest import How, What, create_session, ingest
 from titans_cli.store import Home, SessionStore
 

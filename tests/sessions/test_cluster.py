@@ -23,14 +23,16 @@ from tests.sessions.samples import (
     write_documents,
 )
 from titans_cli.errors import Interrupted, UsageError
-from titans_cli.readers import discover
-from titans_cli.records import (
+from titans_cli.progress import (
     FileChanged,
     FileFailed,
     FileFinished,
     FileSkipped,
     IngestEvent,
     IngestFinished,
+)
+from titans_cli.readers import discover
+from titans_cli.records import (
     Source,
 )
 from titans_cli.sessions.cluster import NAMESPACE, Writer, ingest_on_ray, prepare

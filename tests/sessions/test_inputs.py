@@ -10,7 +10,8 @@ from tests.readers.makers import docx, epub, paragraph, zipped
 from tests.sessions.samples import open_session, read_into, retained, start, write_documents
 from tests.tiny import make_sentences
 from titans_cli.answers.corpus import year_of
-from titans_cli.records import FileFailed, FileFinished, SourceRecord
+from titans_cli.progress import FileFailed, FileFinished
+from titans_cli.records import SourceRecord
 from titans_cli.sessions import health, history, lifecycle
 from titans_cli.sessions.ask import ask
 from titans_cli.store import Home

@@ -12,7 +12,8 @@ import pytest
 
 from tests.sessions.samples import LONG, memory_of, open_session, read_into, retained, start, write_document
 from titans_cli.errors import Interrupted, NotFoundError, UsageError
-from titans_cli.records import EXCLUDED, BlocksRead
+from titans_cli.progress import BlocksRead
+from titans_cli.records import EXCLUDED
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import erase_superseded, forget, recall, session_log

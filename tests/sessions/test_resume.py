@@ -26,7 +26,7 @@ from tests.sessions.samples import (
     write_documents,
 )
 from titans_cli.errors import Interrupted
-from titans_cli.records import BlocksRead, FileChanged, FileFailed, FileSkipped, FileStarted
+from titans_cli.progress import BlocksRead, FileChanged, FileFailed, FileSkipped, FileStarted
 from titans_cli.store import Home
 
 

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from titans_cli.records import BlocksRead, SourceRecord
+from titans_cli.progress import BlocksRead
+from titans_cli.records import SourceRecord
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.store import Episodes, Home
 

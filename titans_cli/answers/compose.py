@@ -12,16 +12,19 @@ from titans_cli.answers.deliberate import deliberate, parts_of
 from titans_cli.answers.disagree import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import LEAST_SENTENCE, Candidate, candidates, select, titles_of
+from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
+from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.span import short_answer
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
 from titans_cli.model.interface import Recollection, SessionModel
+from titans_cli.model.writer import Writer
 from titans_cli.places import place
-from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord
+from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord, Step
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
@@ -40,6 +43,7 @@ _CHANGE = re.compile(
     r"|\bhow (has|have|did) .+ (changed?|evolved?|developed?)\b|\bhistory of\b",
     re.I,
 )
+_OPEN = re.compile(r"\s*(?:why|how (?:do|does|did|is|are|was|were|can|could|should)|explain|discuss|assess)\b", re.I)
 Recall = Callable[[str], Recollection]
 
 
@@ -53,6 +57,7 @@ class Asking:
     only: frozenset[int] | None = None
     route: str = "auto"  # "auto", "fast", "deliberate"
     budget: float | None = None  # seconds for a deliberate answer
+    tokens: int | None = None  # ... and how many may be written for it
 
 
 class Answerer:
@@ -66,10 +71,15 @@ class Answerer:
         session: str,
         snapshot: int,
         how: Asking | None = None,
+        marks: Marks | None = None,
+        writer: Writer | None = None,
+        tell: Callable[[Step], None] | None = None,
     ) -> None:
         self.episodes, self.engine, self.recall = episodes, engine, recall
         self.session, self.snapshot = session, snapshot
         self.how = how or Asking()
+        self.marks = marks or own_marks(episodes, engine)
+        self.writer, self.tell = writer, tell
         self.sources = {s.id: s for s in episodes.sources()}
         self.only = None if self.how.only is None else set(self.how.only)
 
@@ -84,13 +94,30 @@ class Answerer:
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
             made = self._summary(blank)
         else:
-            parts = parts_of(question) if self.how.route != "fast" else []
-            if self.how.route == "deliberate" or len(parts) > 1:
-                seconds = None if self.how.budget is None else begun + self.how.budget
-                made = deliberate(blank, parts or [question], self._about_matter, seconds)
-            else:
-                made = self._about_matter(blank)
+            parts = parts_of(question) if self.how.route != "fast" else [question]
+            deep, why = route(question, parts, self.how.route, self.writer is not None)
+            made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
+            made = replace(made, routed=why)
         return replace(made, seconds=time.monotonic() - begun)
+
+    def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
+        """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""
+        count = self.engine.tokenizer.encode
+        budget = Budget(self.how.budget, self.how.tokens, lambda text: len(count(text)))
+        if self.writer is None:
+            return deliberate(blank, parts, self._about_matter, budget, self.tell)
+        made = reason(blank, self.writer, self._sentences, self._cite, budget, self.tell)
+        if made.citations:
+            return made
+        own = deliberate(blank, parts, self._about_matter, Budget(), self.tell)
+        return replace(own, steps=(*made.steps, *own.steps))
+
+    def _sentences(self, question: str) -> list[Candidate]:
+        """The sentences of the best blocks for a question that say something of it, best first."""
+        terms = Question(question, self.episodes)
+        found = gather(terms, self.episodes, self.engine, None, self.how.top_k, self.only, self.marks)
+        ranked = candidates(terms, [f.block for f in found], titles_of(list(self.sources.values())), None)
+        return [c for c in ranked if c.covers > 0]
 
     def _from_memory(self, blank: Answer) -> Answer:
         recollection = self.recall(blank.question)
@@ -128,7 +155,7 @@ class Answerer:
         recollection = self.recall(blank.question)
         recalled = worth_telling(recollection)
         terms = Question(blank.question, self.episodes)
-        found = gather(terms, self.episodes, self.engine, recalled, self.how.top_k, self.only)
+        found = gather(terms, self.episodes, self.engine, recalled, self.how.top_k, self.only, self.marks)
         titles = titles_of(list(self.sources.values()))
         ranked = candidates(terms, [f.block for f in found], titles, recalled)
         chosen = select(terms, ranked, self.how.sentences)
@@ -223,9 +250,26 @@ def answer(
     session: str,
     snapshot: int,
     how: Asking | None = None,
+    marks: Marks | None = None,
+    writer: Writer | None = None,
+    tell: Callable[[Step], None] | None = None,
 ) -> Answer:
-    """Answer from one session's memory, through `recall`, and its retained text."""
-    return Answerer(episodes, engine, recall, session, snapshot, how).answer(question)
+    """Answer from one session's memory, through `recall`, and its retained text, found by `marks`.
+
+    `writer` drafts deliberate answers; `tell` is called with each of their steps as it is done.
+    """
+    return Answerer(episodes, engine, recall, session, snapshot, how, marks, writer, tell).answer(question)
+
+
+def route(question: str, parts: Sequence[str], asked: str, reasoner: bool) -> tuple[bool, str]:
+    """Whether to deliberate, and why."""
+    if asked != "auto":
+        return asked == "deliberate", "as asked"
+    if len(parts) > 1:
+        return True, f"the question has {len(parts)} parts"
+    if reasoner and _OPEN.match(question):
+        return True, "the question asks for reasons, and there is a reasoner"
+    return False, "the question asks for one thing"
 
 
 def worth_telling(recollection: Recollection) -> str | None:

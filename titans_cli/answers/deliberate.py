@@ -1,16 +1,17 @@
 """A question of several parts, answered part by part, each claim checked against the evidence it cites.
 
-No second model reasons here: a question is cut where its own words say that it has parts ("and", "compare X with Y",
-"X versus Y", a list), evidence is gathered for each, and a drafted sentence is kept only if it speaks of its part.
+No second model reasons here (`reason.py` is for one that does): a question is cut where its own words say that it has
+parts ("and", "compare X with Y", "X versus Y", a list), evidence is gathered for each, and a drafted sentence is kept
+only if it speaks of its part.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from titans_cli.answers.reason import Budget
 from titans_cli.answers.words import ASKING, STOP_WORDS, stems, words
 from titans_cli.records import Answer, Citation, Step
 
@@ -47,15 +48,26 @@ def _matter(text: str) -> list[str]:
     return [w for w in words(text) if w not in STOP_WORDS and w not in ASKING]
 
 
-def deliberate(blank: Answer, parts: Sequence[str], ask: Ask, until: float | None) -> Answer:
-    """Gather, draft, check, part by part; parts that the time does not reach are said to be left out."""
+def deliberate(
+    blank: Answer, parts: Sequence[str], ask: Ask, budget: Budget, tell: Callable[[Step], None] | None = None
+) -> Answer:
+    """Gather, draft, check, part by part; parts that the budget does not reach are said to be left out.
+
+    `tell` is called with every step when it is done.
+    """
     steps: list[Step] = []
+
+    def did(step: Step) -> None:
+        steps.append(step)
+        if tell is not None:
+            tell(step)
+
     kept: list[Citation] = []
     lines: list[str] = []
     answers: list[Answer] = []
     for part in parts:
-        if until is not None and time.monotonic() >= until and answers:
-            steps.append(Step(part, (), (), "left out: the budget was spent"))
+        if budget.spent() and answers:
+            did(Step(part, (), (), "left out: the budget was spent"))
             lines.append(f"- {part.rstrip('?')}: left out, the budget was spent.")
             continue
         got = ask(replace(blank, question=part))
@@ -69,7 +81,8 @@ def deliberate(blank: Answer, parts: Sequence[str], ask: Ask, until: float | Non
                 kept.append(same)
             said.append(f"{' '.join(c.quote.split())} [{same.number}]")
         note = "supported" if claims else "nothing in this session supports an answer"
-        steps.append(Step(part, tuple(c.quote for c in got.citations), tuple(c.quote for c in claims), note))
+        budget.written += sum(budget.count(c.quote) for c in got.citations)
+        did(Step(part, tuple(c.quote for c in got.citations), tuple(c.quote for c in claims), note))
         lines.append(f"- {part.rstrip('?')}: {' '.join(said) if said else 'nothing in this session answers that.'}")
     whole = replace(blank, route="deliberate", steps=tuple(steps))
     evidence = tuple(dict.fromkeys(e for a in answers for e in a.evidence))

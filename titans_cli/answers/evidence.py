@@ -7,31 +7,46 @@ model). A sum of scaled scores kept more of the evidence than reciprocal ranks (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-import torch
-
+from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.question import Question, content_words
-from titans_cli.answers.words import stems
+from titans_cli.answers.words import stems, words
 from titans_cli.model.interface import SessionModel
 from titans_cli.records import Block
 from titans_cli.store import Episodes
 
 POOL = 120  # blocks the words may name
 POOL_LANDMARKS = 60  # blocks the landmarks may name
-# What each signal is worth, next to BM25. Fitted with the embedded model's landmarks; a better model wants another fit.
-# Left out because the fit gave them nothing: neighbouring words standing together, and the best single sentence.
+OPENING = 12  # words at the start of a document that say what it is about, as its title does
+# What each signal is worth, with the embedded model's landmarks (a better model wants another fit) ...
 WEIGHTS: dict[str, float] = {
-    "bm25": 1.0,
-    "landmark": 0.33,
+    "bm25": 0.86,
+    "landmark": 0.59,
     "memory": 0.1,  # not fitted: too few recollections of the training questions are confident
-    "covers": 0.32,  # the question's information, by the block
-    "title": 0.41,  # ... by the document's title
-    "document": 0.88,  # ... by all candidate blocks of its document
-    "beside": 0.38,  # BM25 of the better neighbour
-    "wanted": 0.2,  # holds what the question asks for: a year, a number, a name
-    "time": 1.05,  # nearness to the years that the question names
+    "document": 1.1,  # the question's information, by all candidate blocks of the block's document
+    "head": 1.53,  # ... by the block, the document's title and its first block
+    "topic": 2.43,  # ... by the title and the opening words
+    "pairs": 0.58,  # the question's pairs of neighbouring words, stop words too: titles are made of those
+    "beside": 0.42,  # BM25 of the better neighbour
+    "wanted": 0.42,  # holds what the question asks for: a year, a number, a name
+    "time": 2.07,  # nearness to the years that the question names
+}
+# ... and with those of a sentence encoder (--landmark-model), which know other words for the same thing.
+# Fitted with all-MiniLM-L6-v2; BM25 and pairs get nothing then, since the other signals of words say the same.
+WEIGHTS_ENCODER: dict[str, float] = {
+    "bm25": 0.0,
+    "landmark": 1.77,
+    "memory": 0.1,
+    "document": 1.05,
+    "head": 1.41,
+    "topic": 1.85,
+    "pairs": 0.0,
+    "beside": 0.45,
+    "wanted": 0.6,
+    "time": 2.85,
 }
 
 
@@ -40,53 +55,46 @@ class Found(NamedTuple):
     score: float
 
 
-def landmark_scores(episodes: Episodes, engine: SessionModel, question: str) -> dict[int, float]:
-    """The cosine of every block's landmark with the question's."""
-    ids, dim, raw = episodes.landmarks()
-    if not ids or dim != engine.landmark_width:
-        return {}
-    vectors = torch.frombuffer(bytearray(raw), dtype=torch.float32).view(len(ids), dim)
-    return dict(zip(ids, (vectors @ engine.landmark(question)).tolist(), strict=True))
-
-
 def best(scores: dict[int, float], limit: int) -> list[int]:
     return sorted(scores, key=lambda i: (-scores[i], i))[:limit]
 
 
 def signals(
-    question: Question, episodes: Episodes, engine: SessionModel, recalled: str | None, only: set[int] | None = None
+    question: Question,
+    episodes: Episodes,
+    marks: Marks,
+    recalled: str | None,
+    only: set[int] | None = None,
 ) -> list[tuple[Block, dict[str, float]]]:
     """The candidate blocks, each with its signals. `only`: the sources to look in."""
-    marks = landmark_scores(episodes, engine, question.text)
-    words = question.bm25
+    near = marks.scores(question.text)
+    held = question.bm25
     said = dict(episodes.search_blocks(content_words(recalled), POOL)) if recalled else {}
     if only is not None:
         allowed = {b.id for source in sorted(only) for b in episodes.blocks_of(source)}
-        marks, words, said = ({i: s for i, s in scores.items() if i in allowed} for scores in (marks, words, said))
-    pool = dict.fromkeys(best(words, POOL) + best(marks, POOL_LANDMARKS) + best(said, 5))
-    blocks = episodes.blocks(pool)
-    most, most_said = max(words.values(), default=1.0), max(said.values(), default=1.0)
-    mean, spread = _mean_and_spread(list(marks.values()))
-    titles = {s.id: set(stems(s.title or "")) for s in episodes.sources()}
-    found = {b.id: stems(b.text) for b in blocks}
-    held: dict[int, set[str]] = {}
-    for b in blocks:
-        held.setdefault(b.source_id, set(titles.get(b.source_id, ()))).update(found[b.id])
-    document = {source: question.covered(terms) for source, terms in held.items()}
-    title = {source: question.covered(titles.get(source, set())) for source in held}
+        near, held, said = ({i: s for i, s in scores.items() if i in allowed} for scores in (near, held, said))
+    blocks = episodes.blocks(dict.fromkeys(best(held, POOL) + best(near, POOL_LANDMARKS) + best(said, 5)))
+    most, most_said = max(held.values(), default=1.0), max(said.values(), default=1.0)
+    mean, spread = _mean_and_spread(list(near.values()))
+    asked = set(pairwise(words(question.text)))
+    terms = {b.id: set(stems(b.text)) for b in blocks}
+    about = _abouts(question, episodes, blocks, terms)
     ranked = []
     for b in blocks:
-        beside = max(words.get(b.id - 1, 0.0) if b.index else 0.0, words.get(b.id + 1, 0.0))
+        of = about[b.source_id]
+        beside = max(held.get(b.id - 1, 0.0) if b.index else 0.0, held.get(b.id + 1, 0.0))
+        pairs = len(asked & set(pairwise(words(b.text)))) / max(1, len(asked))
         ranked.append(
             (
                 b,
                 {
-                    "bm25": words.get(b.id, 0.0) / most,
-                    "landmark": (marks.get(b.id, mean) - mean) / spread / 4,  # 4 deviations above the mean is 1
+                    "bm25": held.get(b.id, 0.0) / most,
+                    "landmark": (near.get(b.id, mean) - mean) / spread / 4,  # 4 deviations above the mean is 1
                     "memory": said.get(b.id, 0.0) / most_said,
-                    "covers": question.covered(set(found[b.id])),
-                    "title": title[b.source_id],
-                    "document": document[b.source_id],
+                    "document": of.document,
+                    "head": question.covered(terms[b.id] | of.opening),
+                    "topic": of.topic,
+                    "pairs": pairs,
                     "beside": beside / most,
                     "wanted": question.wanted(b.text),
                     "time": question.at_the_time(b.text),
@@ -94,6 +102,33 @@ def signals(
             )
         )
     return ranked
+
+
+class _About(NamedTuple):
+    """What a document is about: its title and first block, and how much of the question they cover."""
+
+    opening: set[str]
+    topic: float
+    document: float
+
+
+def _abouts(
+    question: Question, episodes: Episodes, blocks: Sequence[Block], terms: Mapping[int, set[str]]
+) -> dict[int, _About]:
+    """Of every document that has a candidate block."""
+    sources = {b.source_id for b in blocks}
+    firsts = {b.source_id: b for b in episodes.first_blocks(sources)}
+    titles = {s.id: set(stems(s.title or "")) for s in episodes.sources() if s.id in sources}
+    whole = {source: set(titles[source]) for source in sources}
+    for b in blocks:
+        whole[b.source_id] |= terms[b.id]
+    found = {}
+    for source in sources:
+        text = firsts[source].text if source in firsts else ""
+        title = titles[source]
+        topic = title | set(stems(" ".join(text.split()[:OPENING])))
+        found[source] = _About(title | set(stems(text)), question.covered(topic), question.covered(whole[source]))
+    return found
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -108,10 +143,16 @@ def gather(
     recalled: str | None,
     limit: int,
     only: set[int] | None = None,
+    marks: Marks | None = None,
 ) -> list[Found]:
-    """The `limit` blocks most likely to carry the answer, best first. `recalled`: what memory said, if confidently."""
+    """The `limit` blocks most likely to carry the answer, best first.
+
+    `recalled`: what memory said, if confidently. `marks`: the landmarks to go by, if not those of the session itself.
+    """
+    marks = marks or own_marks(episodes, engine)
+    weights = WEIGHTS if marks.own else WEIGHTS_ENCODER
     found = [
-        Found(block, sum(WEIGHTS[name] * value for name, value in signal.items()))
-        for block, signal in signals(question, episodes, engine, recalled, only)
+        Found(block, sum(weights[name] * value for name, value in signal.items()))
+        for block, signal in signals(question, episodes, marks, recalled, only)
     ]
     return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]

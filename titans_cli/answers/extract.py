@@ -16,6 +16,8 @@ LEAST_COVERAGE = 0.55  # of the question's information, by a sentence with its s
 LEAST_SENTENCE = 0.3  # ... and by the sentence itself
 ALSO = 0.85  # a further sentence is shown if it scores this share of the best one
 AT_THE_TIME = 0.15  # what naming the question's years adds
+WANTED = 0.1  # what holding the kind of thing that is asked for adds
+LEAST_NEW = 2  # words that the question does not hold, of a sentence that says something
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
 
@@ -59,7 +61,7 @@ def candidates(
         context = question.covered(around)
         for a, b in sentence_spans(block.text):
             text = block.text[a:b]
-            if not (is_prose(text) or is_record(text)):
+            if not (is_prose(text) or is_record(text)) or question.adds(text) < LEAST_NEW:
                 continue
             covers = question.covered(set(stems(text)))
             score = SENTENCE_SHARE * covers + (1 - SENTENCE_SHARE) * context - 0.002 * rank
@@ -68,14 +70,15 @@ def candidates(
             if question.defines(text):
                 score += 0.08
             score += AT_THE_TIME * question.at_the_time(text)
-            if question.wants_number and question.wanted(text):
-                score += 0.1
+            if question.wanted(text):
+                score += WANTED
             found.append(Candidate(block, block.start + a, block.start + b, text, covers, score))
     return sorted(found, key=lambda c: (-c.score, c.block.id, c.start))
 
 
 def select(question: Question, found: Sequence[Candidate], limit: int) -> list[Candidate]:
     """The best sentences that support an answer and do not repeat each other; none if nothing supports one."""
+    found = [c for c in found if question.speaks_of_it(c.text)]
     if not found or not question.weight:
         return []
     best = found[0]

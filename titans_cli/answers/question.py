@@ -15,11 +15,11 @@ _COUNTING = re.compile(
 )
 _SAYS = re.compile(r"^(?:\w+ ){0,3}?([\w.-]+) (?:is|are|was|were|provides|allows|computes|offers|aims|helps)\b")
 _KINDS = (  # of the answer wanted; the first that fits
-    ("when", r"\bwhen\b|\b(what|which) (year|date|day|month|century|decade)\b|\bhow old\b"),
+    ("when", r"\bwhen\b|\b(what|which) (year|date|day|month|century|decade)\b"),
     ("number", r"\bhow (many|much|long|far|fast|old|high|large|tall|deep|often|heavy|big|wide|strong|quickly)\b"),
     (
         "number",
-        r"\b(what|which) ((is|are|was|were) )?((the|its|their) )?(\w+ ){0,3}"
+        r"\b(what|which) (?!do(?:es)?\b|did\b)((is|are|was|were) )?((the|its|their) )?(\w+ ){0,3}"
         r"(number|share|percent\w*|ratio|density|rate|weight|speed|price|cost|population|volume|length|height|depth|"
         r"size|amount|temperature|optimum|salinity|strength|loss|frequency|accuracy|score|distance|area|age|mean|average)\b",
     ),
@@ -28,6 +28,14 @@ _KINDS = (  # of the answer wanted; the first that fits
     ("where", r"\bwhere\b|\b(what|which) (country|city|place|town|state|capital)\b"),
     ("name", r"\b(what|which) (was|is|were|are) the name\b|\bwhich\b"),
 )
+# What a sentence has to speak of when a question asks what something costs or weighs: words of it, or its unit.
+_ATTRIBUTE = re.compile(r"\b(?:what|how much) (?:does|do|did) .+ (cost|weigh)\b", re.I)
+_SPEAKS_OF = {
+    "cost": re.compile(r"[$£€¥]|\b(?:cost|price|paid|pays?|spent|expens|dollar|euro)", re.I),
+    "weigh": re.compile(
+        r"\b(?:weigh|mass)|\d\s*(?:k?g|mg|t|lb|oz|tons?|tonnes?|(?:kilo|milli)?grams?|pounds?)\b", re.I
+    ),
+}
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+(?: (?:(?:of|the|de|von|van|and) )?[A-Z][\w'’.-]+)*")
 _NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
@@ -63,6 +71,8 @@ class Question:
         self.asks_what = self.text.lower().startswith("what ")
         self.wants_number = self.kind in ("when", "number") or bool(_COUNTING.match(self.text))
         self.years = [int(y) for y in YEAR.findall(self.text)]
+        attribute = _ATTRIBUTE.search(self.text)
+        self._attribute = _SPEAKS_OF[attribute[1].lower()] if attribute else None
         self.weight: dict[str, float] = {}
         self.bm25: dict[
             int, float
@@ -107,6 +117,15 @@ class Question:
             return 0.0
         new = {f for f in found if f.lower() not in asked}
         return min(1.0, len(new) / 2)
+
+    def speaks_of_it(self, text: str) -> bool:
+        """Whether a text speaks of what is asked of the matter, its cost or weight; True for any other question."""
+        return self._attribute is None or self._attribute.search(text) is not None
+
+    def adds(self, text: str) -> int:
+        """How many words of a text, stop words apart, the question does not hold: a bare title adds none."""
+        asked = set(stems(self.text))
+        return sum(s not in asked and not any(near(s, a) for a in asked) for s in set(stems(text)))
 
     def at_the_time(self, text: str) -> float:
         """How near the years in a text come to the question's; 0 when the question names none."""

@@ -10,12 +10,13 @@ import re
 
 from titans_cli.answers.disagree import figures
 from titans_cli.answers.question import YEAR, Question, near
-from titans_cli.answers.words import stem
+from titans_cli.answers.words import STOP_WORDS, stem
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
     rf"\b(?:\d{{1,2}} {_MONTH},? \d{{4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{_MONTH} \d{{4}}"
-    r"|1[0-9]\d\d|20\d\d)\b"
+    r"|(?:the )?(?:early |mid-?|late )?(?:1[0-9]|20)\d0s|(?:1[0-9]|20)\d\d[/–-]\d{2}"
+    r"|(?:the )?(?:early |mid-?|late )?\d{1,2}(?:st|nd|rd|th) century|1[0-9]\d\d|20\d\d)\b"
 )
 _SPELLED = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|hundred|thousand"
@@ -37,8 +38,16 @@ _LOOSE = (
 )
 _BARE = re.compile(rf" (?:{_LOOSE.replace(' ', '|')})$", re.I)
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_LEADS = {  # what stands before the name that is asked for
+    "who": re.compile(r"\b(?:by|named|called|is|was|are|were)\s+(?:(?:the|a|an)\s+)?(?:[a-z]+\s+){0,3}$"),
+    "where": re.compile(r"\b(?:in|at|near|from|to|on|outside|around)\s+(?:the\s+)?$"),
+}
+_NO_NAME = frozenset(f"{_MONTH[3:-1].replace('|', ' ')} {' '.join(STOP_WORDS)}".lower().split())
 _SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
+HALF_NEW = 0.5  # of a name's words: a name that is mostly the question's own is not asked for
 RIVAL = 0.75  # of the worth of the best figure, in another of the same unit: which is meant cannot be told
+LED = 1.5  # what a name after "by" (who) or "in" (where) is worth
+ONE_WORD = 0.6  # ... and a single word for a person: "American" begins "American singer"
 FIRST_WORD = 0.4  # what a name at the start of a sentence is worth: its capital may be the sentence's
 
 
@@ -62,8 +71,18 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
             continue
         distance = sum(min(abs(a - match.start()), abs(a - match.end())) for a in anchors) / max(1, len(anchors))
         worth = 1 / (1 + distance / 40)
-        if question.kind in ("who", "where", "name") and match.start() == start and " " not in said:
-            worth *= FIRST_WORD
+        if pattern is _NAME:
+            new = _new_share(said, question)
+            if new <= HALF_NEW:
+                continue
+            worth *= new
+            if match.start() == start and " " not in said:
+                worth *= FIRST_WORD
+            if question.kind == "who" and " " not in said:
+                worth *= ONE_WORD
+            lead = _LEADS.get(question.kind)
+            if lead and lead.search(sentence[: match.start()]):
+                worth *= LED
         if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
             continue  # a year, most likely
         found.append((worth, said))
@@ -72,6 +91,16 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
     worth, said = max(found)
     rivals = [other for w, other in found if w >= RIVAL * worth and _unit(other) == _unit(said) and other != said]
     return None if question.kind == "number" and rivals else said
+
+
+def _new_share(name: str, question: Question) -> float:
+    """The share of a name's words that the question does not hold; 0 for a month or a word that is no name."""
+    parts = [w.lower() for w in _WORD.findall(name)]
+    if all(w in _NO_NAME for w in parts):
+        return 0.0
+    asked = set(_plain(question.text).split())
+    new = [w for w in parts if w not in _NO_NAME and w not in asked and not _asked(stem(w), question)]
+    return len(new) / max(1, sum(w not in _NO_NAME for w in parts))
 
 
 def _unit(said: str) -> str:

@@ -145,6 +145,8 @@ def ask(
     dtype: options.Dtype = "auto",
     offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
+    reasoner: options.Reasoner = None,
+    landmark_model: options.LandmarkModel = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -159,12 +161,25 @@ def ask(
     from titans_cli.sessions.ask import ask as use_case
 
     text = sys.stdin.read() if question == "-" else question
-    how = Asking(sentences, top_k, closed_book, route=route, budget=None if budget is None else seconds(budget))
-    output = Output(json, quiet)
+    output, (time, tokens) = Output(json, quiet), options.budget(budget)
+    how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
     loading = Loading(device, dtype, offline=offline, trust_remote_code=trust_remote_code)
     writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
-    result = use_case(_home(), session, text, log=not no_log, sources=sources, how=how, writing=writing)
-    telling.answer(result, output, verbose=verbose)
+    tell = telling.steps(output)
+    result = use_case(
+        _home(),
+        session,
+        text,
+        log=not no_log,
+        sources=sources,
+        how=how,
+        writing=writing,
+        landmark_model=landmark_model,
+        reasoner=reasoner,
+        loading=loading,
+        tell=tell,
+    )
+    telling.answer(result, output, verbose=verbose, told=tell is not None)
 
 
 @app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")

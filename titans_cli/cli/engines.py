@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from titans_cli.errors import UsageError
-from titans_cli.records import IngestEvent
+from titans_cli.progress import IngestEvent
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.store import Home
 

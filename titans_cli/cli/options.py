@@ -7,6 +7,7 @@ the settings file finds it too (`cli.app.root`).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -180,6 +181,26 @@ Sources = Annotated[
 ClosedBook = Annotated[
     bool, typer.Option("--closed-book", help="Answer from the memory alone, without the retained text.")
 ]
+LandmarkModel = Annotated[
+    str | None,
+    typer.Option(
+        "--landmark-model",
+        metavar="PATH_OR_ID",
+        envvar="TITANS_LANDMARK_MODEL",
+        help="Find passages by this sentence encoder instead of the model's own landmarks.",
+        show_default=False,
+    ),
+]
+Reasoner = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoner",
+        metavar="MODEL_OR_URL",
+        envvar="TITANS_REASONER",
+        help="Deliberate with this causal model (folder or id) or OpenAI-compatible URL (http://host/v1#name).",
+        show_default=False,
+    ),
+]
 Route = Annotated[
     str,
     typer.Option(
@@ -197,8 +218,8 @@ Budget = Annotated[
         "--budget",
         envvar="TITANS_BUDGET",
         show_envvar=False,
-        metavar="TIME",
-        help="Time for a deliberate answer, e.g. 20s.",
+        metavar="TIME|TOKENS",
+        help="Of a deliberate answer: time (20s) or tokens written (2000t).",
         show_default=False,
     ),
 ]
@@ -317,3 +338,11 @@ def seconds(text: str) -> float:
         return settings.seconds(text)
     except ValueError as error:
         raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.") from error
+
+
+def budget(text: str | None) -> tuple[float | None, int | None]:
+    """Seconds and tokens of a budget, one of which is None: "20s", "5m", "2000t". Raises UsageError."""
+    if text is None:
+        return None, None
+    tokens = re.fullmatch(r"(\d{1,9})\s*t(?:okens?)?", text.strip())
+    return (None, int(tokens.group(1))) if tokens else (seconds(text), None)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from titans_cli.cli import look
 from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError
-from titans_cli.records import (
+from titans_cli.progress import (
     BlockRefused,
     BlocksRead,
-    EntryInfo,
     FileChanged,
     FileFailed,
     FileFinished,
@@ -23,6 +22,9 @@ from titans_cli.records import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+)
+from titans_cli.records import (
+    EntryInfo,
     SessionInfo,
 )
 

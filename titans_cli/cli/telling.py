@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, note, out
-from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold
+from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold
 
 _WIDTH = 96  # of a line of prose
 
 
-def answer(result: Answer, output: Output, *, verbose: bool = False) -> None:
+def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool = False) -> None:
+    """`told`: whoever waits has seen the steps already."""
     if verbose:
-        _workings(result)
+        _workings(result, () if told else result.steps)
     if output.json:
         document("answer", result)
     elif output.quiet:
@@ -42,6 +43,15 @@ def piece(output: Output) -> Callable[[str], None]:
     return show
 
 
+def steps(output: Output) -> Callable[[Step], None] | None:
+    """What is called with each step of a deliberate answer as it is done, for somebody who waits at a terminal."""
+    return None if output.quiet or output.json or not sys.stderr.isatty() else _step
+
+
+def _step(step: Step) -> None:
+    note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
+
+
 def spark(told: ThemeTold) -> str:
     """A character a year: how large a share of its documents has the theme; a blank where there are none."""
     return bars([has / of if of else None for _, has, of in told.series])
@@ -52,6 +62,8 @@ def _matter(result: Answer) -> None:
         out(bold(result.short))
         out()
     out(result.text)
+    if result.reasoner and result.citations:
+        out(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
         out()
         for c in result.citations:
@@ -105,11 +117,12 @@ def _dispute(told: DisagreementTold, quotes: dict[int, str]) -> None:
         _indented(f"on this: {quotes[n]} [{n}]")
 
 
-def _workings(result: Answer) -> None:
-    """What was looked at, and what each step of a deliberate answer did; on stderr."""
-    note(f"route {result.route}, {len(result.evidence)} blocks looked at, {result.seconds:.2f} s")
-    for step in result.steps:
-        note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
+def _workings(result: Answer, untold: Sequence[Step]) -> None:
+    """What was decided and looked at, and what each step of a deliberate answer did; on stderr."""
+    why = f" ({result.routed})" if result.routed else ""
+    note(f"route {result.route}{why}, {len(result.evidence)} blocks looked at, {result.seconds:.2f} s")
+    for step in untold:
+        _step(step)
     for e in result.evidence:
         note(f"  {e.score:.3f} {e.source}, {e.place or f'page {e.page}'}")
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from titans_cli.answers.compose import Asking, answer
+from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import UsageError
+from titans_cli.model.encoder import SentenceEncoder, load_encoder
 from titans_cli.model.interface import SessionModel
-from titans_cli.records import Answer, Episode, Loading
+from titans_cli.records import Answer, Episode, Loading, Step
 from titans_cli.sessions.engines import engine_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf
-from titans_cli.store import Home, SessionStore, utc_now
+from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
 
 __all__ = ["Asking", "Writing", "ask"]
 ROUTES = ("auto", "fast", "deliberate")
@@ -45,11 +49,19 @@ def ask(
     how: Asking | None = None,
     shelf: Shelf | None = None,
     writing: Writing | None = None,
+    landmark_model: str | SentenceEncoder | None = None,
+    reasoner: str | None = None,
+    loading: Loading = Loading(),  # noqa: B008 - frozen
+    tell: Callable[[Step], None] | None = None,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
 
     `writing`: a model that writes the text from the evidence; what it cites is checked.
+    `landmark_model`: a sentence encoder (folder, Hugging Face id, or loaded) whose vectors take the place of the
+    model's own landmarks; they are made when first asked for, and kept with the session.
+    `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
+    `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
 
     Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
     DamagedError, StorageError, ModelError (the writer).
@@ -64,6 +76,8 @@ def ask(
     store.require_open()
     engine = engine or engine_of(store.info)
     shelf = shelf or Shelf()
+    encoder = load_encoder(landmark_model) if isinstance(landmark_model, str) else landmark_model
+    drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
     with store.episodes() as episodes, episodes.frozen():
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
         result = answer(
@@ -74,6 +88,9 @@ def ask(
             session=store.info.name,
             snapshot=episodes.newest_snapshot(),
             how=how,
+            marks=marks_of(episodes, engine, encoder),
+            writer=drafter,
+            tell=tell,
         )
         if writing is not None and not how.closed_book:
             writer = writer_of(writing.model, writing.loading)
@@ -90,6 +107,20 @@ def ask(
             ]
         )
     return result
+
+
+def marks_of(episodes: Episodes, engine: SessionModel, encoder: SentenceEncoder | None) -> Marks:
+    """The landmarks to find blocks by, mapped from the session's folder; made first if it has none of these."""
+    if encoder is None:
+        made = landmarks(episodes, engine.fingerprint, lambda: Landmarks(*own_vectors(episodes, engine)))
+        return Marks(*made, engine.landmark)
+
+    def encoded() -> Landmarks:
+        blocks = list(episodes.blocks_from())
+        ids = torch.tensor([b.id for b in blocks], dtype=torch.long)
+        return Landmarks(ids, encoder.passages([b.text for b in blocks]))
+
+    return Marks(*landmarks(episodes, encoder.fingerprint, encoded), encoder.question, own=False)
 
 
 def plain(text: str) -> str:

@@ -26,8 +26,7 @@ from typing import Any
 from titans_cli.errors import ClusterError, IncompatibleError, Interrupted, ReadError, TitansError, UsageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
-from titans_cli.readers import read
-from titans_cli.records import (
+from titans_cli.progress import (
     BlocksRead,
     FileFailed,
     FileFinished,
@@ -35,6 +34,9 @@ from titans_cli.records import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+)
+from titans_cli.readers import read
+from titans_cli.records import (
     Loading,
     SessionInfo,
     Source,

@@ -19,13 +19,9 @@ from pathlib import Path
 from titans_cli.errors import Interrupted, ReadError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
-from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
-from titans_cli.records import (
-    ITEM,
-    Block,
+from titans_cli.progress import (
     BlockRefused,
     BlocksRead,
-    Episode,
     FileChanged,
     FileFailed,
     FileFinished,
@@ -34,6 +30,12 @@ from titans_cli.records import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+)
+from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
+from titans_cli.records import (
+    ITEM,
+    Block,
+    Episode,
     Loading,
     Page,
     Segment,

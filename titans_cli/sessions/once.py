@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from titans_cli.errors import Interrupted, StorageError
-from titans_cli.records import Answer, IngestEvent, IngestFinished
+from titans_cli.progress import IngestEvent, IngestFinished
+from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import new_engine
 from titans_cli.sessions.ingest import How, What, create_session, ingest

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from titans_cli.errors import NotFoundError, UsageError
-from titans_cli.records import IngestEvent
+from titans_cli.progress import IngestEvent
 from titans_cli.sessions.ingest import How, What, create_session
 from titans_cli.store import Home
 

@@ -8,6 +8,7 @@ from titans_cli.store.check import Finding, copy_is_sound, findings_of, keep_cop
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import unique_id
 from titans_cli.store.home import Home, validate_name
+from titans_cli.store.landmarks import Landmarks, landmarks
 from titans_cli.store.locks import WriterLock, utc_now
 from titans_cli.store.ltm import EntryList, LongTermMemory
 from titans_cli.store.manifest import FORMAT
@@ -21,6 +22,7 @@ __all__ = [
     "Export",
     "Finding",
     "Home",
+    "Landmarks",
     "LongTermMemory",
     "SessionList",
     "SessionStore",
@@ -32,6 +34,7 @@ __all__ = [
     "fork_session",
     "import_session",
     "keep_copy",
+    "landmarks",
     "restore_session_file",
     "unique_id",
     "utc_now",

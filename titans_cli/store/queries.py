@@ -185,6 +185,20 @@ class Queries:
         sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal"
         return [Block(*row) for row in self._rows(sql, (source_id,))]
 
+    def first_blocks(self, source_ids: Iterable[int]) -> list[Block]:
+        """The block that each of these sources begins with."""
+        sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal LIMIT 1"
+        return [Block(*row) for i in sorted(source_ids) for row in self._rows(sql, (i,))]
+
+    def blocks_sha256(self) -> str:
+        """Of which blocks may be found, and of which documents: what was derived from them is stale when it differs."""
+        sql = (
+            "SELECT sources.id, sha256, count(*), min(blocks.id), max(blocks.id) FROM sources"
+            " JOIN blocks ON source_id = sources.id"
+            f" WHERE {self._shown('blocks.id')} GROUP BY sources.id ORDER BY sources.id"
+        )
+        return hashlib.sha256(json.dumps(self._rows(sql)).encode()).hexdigest()
+
     def blocks_from(self, position: int = 0) -> Iterator[Block]:
         """Blocks in the order in which they were read, from `position` on, without holding them all in memory."""
         sql = f"SELECT {BLOCK} FROM blocks WHERE (position, id) > (?, ?) ORDER BY position, id LIMIT {_AT_ONCE}"

@@ -30,6 +30,7 @@ from titans_cli.store.files import (
     unique_id,
 )
 from titans_cli.store.home import Home, validate_name
+from titans_cli.store.landmarks import sweep_landmarks
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
 from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, session_text, write_session
 from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, write_snapshot
@@ -301,7 +302,8 @@ class SessionStore:
         return self._writing
 
     def _sweep(self, episodes: Episodes) -> None:
-        """Remove snapshot files that no row wants: orphans of a kill, and superseded ones. Raises StorageError."""
+        """Remove files that no row wants: orphans of a kill, superseded and stale ones. Raises StorageError."""
+        sweep_landmarks(self.folder, episodes)
         folder = self.folder / SNAPSHOTS
         kept = {snapshot.number for snapshot in episodes.snapshots()}
         remove_temporaries(folder)
@@ -377,8 +379,5 @@ def discard(home: Home, name: str, *, timeout: float = 0) -> None:
 
 def _refuse_taken(path: Path) -> None:
     if path.exists() or path.is_symlink():
-        raise UsageError(
-            "a session of this name exists",
-            subject=path.name,
-            hint=f"Use it (-s {path.name}), choose another name, or: titans session discard {path.name}",
-        )
+        hint = f"Use it (-s {path.name}), choose another name, or: titans session discard {path.name}"
+        raise UsageError("a session of this name exists", subject=path.name, hint=hint)

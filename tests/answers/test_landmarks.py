@@ -1,0 +1,80 @@
+"""Landmarks lie in mapped files, one for each encoder, and never outlive the text they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from tests.answers.conftest import planted
+from tests.encoders import write_encoder
+from tests.sessions.samples import read_into, start
+from titans_cli.errors import ModelError
+from titans_cli.model.encoder import SentenceEncoder
+from titans_cli.sessions.ask import ask
+from titans_cli.store import Home, SessionStore
+from titans_cli.store.landmarks import LANDMARKS
+
+QUESTION = "How much does the quibbleworth anchor weigh?"
+
+
+@pytest.fixture
+def own(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("TITANS_THREADS", "1")
+    home = Home(tmp_path / "home")
+    start(home, "s", tiny_folder)
+    read_into(home, "s", planted(tmp_path / "documents")[:8])
+    return home
+
+
+def files(home: Home) -> list[Path]:
+    return sorted((home.sessions_dir / "s" / LANDMARKS).glob("*"))
+
+
+def test_asking_leaves_the_landmarks_in_a_file_and_goes_by_it(own: Home) -> None:
+    first = ask(own, "s", QUESTION, log=False)
+    (path,) = files(own)
+    with safe_open(path, framework="pt") as file, SessionStore.open(own, "s").episodes() as episodes:
+        ids, width, raw = episodes.landmarks()
+        assert file.get_tensor("ids").tolist() == ids
+        assert file.get_tensor("vectors").shape == (len(ids), width)
+        assert file.get_tensor("vectors").numpy().tobytes() == raw
+    written = path.stat().st_mtime_ns
+    assert ask(own, "s", QUESTION, log=False).evidence == first.evidence
+    assert path.stat().st_mtime_ns == written
+
+
+def test_another_encoder_takes_their_place(own: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = str(write_encoder(tmp_path / "encoder"))
+    first = ask(own, "s", QUESTION, log=False, landmark_model=encoder)
+    assert first.support == "evidence"
+    assert len(files(own)) == 1  # its own are not made for nothing
+    monkeypatch.setattr(SentenceEncoder, "passages", None)  # what is kept is not made again
+    assert ask(own, "s", QUESTION, log=False, landmark_model=encoder).evidence == first.evidence
+
+
+def test_reading_on_removes_what_is_stale(own: Home, tmp_path: Path) -> None:
+    ask(own, "s", QUESTION, log=False)
+    more = tmp_path / "more.txt"
+    more.write_text("The zylograph of Vendel hums in winter and is silent in the warm months.\n")
+    read_into(own, "s", [more])
+    assert files(own) == []
+    answer = ask(own, "s", "Which zylograph hums in winter?", log=False)
+    assert "zylograph" in answer.text
+    assert len(files(own)) == 1
+
+
+def test_a_damaged_file_is_made_again(own: Home) -> None:
+    first = ask(own, "s", QUESTION, log=False)
+    (path,) = files(own)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    assert ask(own, "s", QUESTION, log=False).evidence == first.evidence
+    assert path.read_bytes() == whole
+
+
+def test_an_encoder_that_is_not_there_is_named(own: Home, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        ask(own, "s", QUESTION, log=False, landmark_model=str(tmp_path / "none"))
+    assert caught.value.subject == str(tmp_path / "none")

@@ -1,0 +1,110 @@
+"""What an ingest tells while it goes on: frozen values that use-cases yield and the command line renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IngestStarted:
+    session: str
+    files: int
+    bytes: int
+    caution: str | None = None  # what the user has to know of the model's memory
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped:
+    """Nothing to do for this file: already read. `reason` is "unchanged"."""
+
+    source: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanged:
+    """The file is not what the session read under this name. `kept`: the old version stays beside the new one."""
+
+    source: str
+    kept: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    source: str
+    pages: int
+    blocks: int
+    tokens: int
+    resumed_at: int  # block; 0 when read from its beginning
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksRead:
+    """A batch of blocks went through the memory. Counters are totals of this run."""
+
+    source: str
+    blocks_done: int
+    blocks_total: int
+    tokens: int
+    tokens_per_s: float
+    surprise: float
+    eta_s: float | None
+    files_done: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRefused:
+    """A segment whose update would have poisoned the memory: rolled back, retained as text, not learned."""
+
+    source: str
+    block: int
+    page: int
+    reason: str  # "not finite", "exploding"
+    unit: str = "page"  # what the document's pages are
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinished:
+    source: str
+    pages: int
+    blocks: int
+    tokens: int
+    surprise: float
+    snapshot: int  # the number of the newest
+    warnings: tuple[str, ...]
+    unit: str = "page"  # what the document's pages are
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    source: str
+    kind: str
+    reason: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFinished:
+    session: str
+    files_read: int
+    files_skipped: int
+    files_failed: int
+    tokens: int
+    seconds: float
+    snapshot: int | None
+
+
+IngestEvent = (
+    IngestStarted
+    | FileSkipped
+    | FileChanged
+    | FileStarted
+    | BlocksRead
+    | BlockRefused
+    | FileFinished
+    | FileFailed
+    | IngestFinished
+)
