@@ -27,6 +27,7 @@ from tests.sessions.samples import (
 )
 from titans_cli.errors import Interrupted
 from titans_cli.progress import BlocksRead, FileChanged, FileFailed, FileSkipped, FileStarted
+from titans_cli.sessions.health import check_session
 from titans_cli.store import Home
 
 
@@ -189,3 +190,18 @@ def test_a_stopped_ingest_commits_what_it_read_and_continues(job: Job, after: in
     events = read_into(job.home, "killed", job.paths)
     assert any(isinstance(e, BlocksRead) for e in events)
     assert retained(open_session(job.home, "killed")) == job.whole
+
+
+def test_a_stop_is_heard_while_a_long_document_is_cut_into_segments(
+    home: Home, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text of megabytes takes a while; nothing of it is committed yet, and nothing is lost."""
+    start(home, "papers", tiny_folder)
+    asked = iter([False] * 5)
+    monkeypatch.setattr("titans_cli.sessions.ingest.UNHEARD", 0.0)
+    path = write_document(tmp_path / "long.txt", sentences=LONG)
+    with pytest.raises(Interrupted):
+        read_into(home, "papers", [path], stop=lambda: next(asked, True))
+    with open_session(home, "papers").episodes() as episodes:
+        assert episodes.sources() == []
+    assert check_session(home, "papers", read_data=True).findings == ()

@@ -6,7 +6,7 @@ model's own `generate()`, reading the nearest cells at every token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -96,8 +96,8 @@ class AttachedEngine:
 
     # ---- reading
 
-    def segments(self, pages: Sequence[Page]) -> list[Segment]:
-        return segment_pages(pages, self.tokenizer, self.spec.segment_length)
+    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause)
 
     def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
         tokens = torch.full((len(rows), self.spec.segment_length), PAD)

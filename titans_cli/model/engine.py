@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +164,8 @@ class Engine:
 
     # ---- reading
 
-    def segments(self, pages: Sequence[Page]) -> list[Segment]:
-        return segment_pages(pages, self.tokenizer, self.spec.segment_length)
+    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause)
 
     def _pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         tokens = torch.full((len(rows), self.spec.segment_length), PAD)

@@ -6,7 +6,7 @@ the memory goes in and comes out of every call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -98,7 +98,9 @@ class SessionModel(Protocol):
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
         """Raises IncompatibleError for a state of another shape."""
 
-    def segments(self, pages: Sequence[Page]) -> list[Segment]: ...
+    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
+        """`pause` is called again and again meanwhile: a long document takes a minute, and whoever is told to stop may
+        raise."""
 
     def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
         """Learn segments in order, `BATCH` in a trunk pass; cut at multiples of it, calls have the bits of one."""

@@ -8,7 +8,7 @@ memory alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from titans_cli.model.interface import Encoder
 from titans_cli.records import Page, Segment
@@ -18,12 +18,15 @@ LONGEST_PIECE = 1200  # characters; bounds what one call to the tokenizer sees, 
 AT_ONCE = 512  # pieces in one call: an encoding takes a hundred times the room of its ids
 
 
-def segment_pages(pages: Sequence[Page], tokenizer: Encoder, length: int) -> list[Segment]:
-    """Segments of at most `length` tokens, in reading order."""
+def segment_pages(
+    pages: Sequence[Page], tokenizer: Encoder, length: int, pause: Callable[[], None] = lambda: None
+) -> list[Segment]:
+    """Segments of at most `length` tokens, in reading order. `pause` is called for every piece: it may raise."""
     segments: list[Segment] = []
     for page in pages:
         start, end, ids = 0, 0, list[int]()
         for (a, b), piece in _pieces(page.text, tokenizer, length):
+            pause()
             if ids and len(ids) + len(piece) > length:
                 segments.append(_segment(len(segments), page, start, end, ids))
                 ids = []

@@ -49,6 +49,7 @@ from titans_cli.sessions.traces import events_about
 from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
+UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells, of a megabyte each
 _REPLACING = "forgetting the old version, reading the new one at the end"
 
@@ -224,7 +225,7 @@ class Ingestion:
         except ReadError as error:
             raise self.unreadable(source, error) from error
         assert self.engine is not None
-        yield from self.take(Prepared(document, self.engine.segments(document.pages)))
+        yield from self.take(Prepared(document, self._segments(document.pages)))
 
     def already_read(self, source: Source) -> FileSkipped | None:
         """Whether a file needs no reading, by its bytes alone."""
@@ -298,7 +299,7 @@ class Ingestion:
         """
         if segments is None or learned is None:
             assert self.engine is not None
-            segments = self.engine.segments(pages) if segments is None else segments
+            segments = self._segments(pages) if segments is None else segments
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
@@ -330,15 +331,27 @@ class Ingestion:
                 record = self._commit(advanced, pages, batch, surprises if finished else None)
                 batch, committed_at = _Uncommitted(), time.monotonic()
                 if stopping:
-                    hint = "Run the same command again: it continues from here"
-                    raise Interrupted(
-                        "stopped; everything read so far is committed", subject=self.store.info.name, hint=hint
-                    )
+                    raise self._stopped()
         self.read += 1
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
         yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit)
+
+    def _segments(self, pages: Sequence[Page]) -> list[Segment]:
+        """Of megabytes of text it takes a while, and whoever says stop must be heard: there is nothing to lose yet."""
+        begun = time.monotonic()
+
+        def pause() -> None:
+            if time.monotonic() - begun >= UNHEARD and self.how.stop():
+                raise self._stopped()
+
+        assert self.engine is not None
+        return self.engine.segments(pages, pause)
+
+    def _stopped(self) -> Interrupted:
+        hint = "Run the same command again: it continues from here"
+        return Interrupted("stopped; everything read so far is committed", subject=self.store.info.name, hint=hint)
 
     def _begun(self, record: SourceRecord) -> Begun | None:
         """Where a document that was begun is to be gone on with."""
