@@ -10,7 +10,6 @@ TitansError                     1   something failed
 │   └── LimitError                  reading it took more time or memory than allowed
 ├── SomeInputsFailed            3   some inputs failed, the rest is committed
 ├── NotFoundError              10   no such session or LTM entry
-│   └── NoSuchModelError       10   no such model, here or on the hub; no such adapter
 ├── LockedError                11   another writer holds the session
 ├── IncompatibleError          12   made with another model or memory layout
 ├── DamagedError               13   damaged on disk
@@ -20,7 +19,7 @@ TitansError                     1   something failed
 │   ├── GatedModelError             its owner has to let you in
 │   ├── MemoryTooSmallError         it would not fit
 │   ├── WrongArchitectureError      no decoder-only language model
-│   └── NoSuchModelError       10   (above)
+│   └── NoSuchModelError            not here and not on the hub, or no such adapter
 ├── ClusterError                1   the workers of --engine ray gave up
 └── Interrupted               130   stopped by the user; what was committed stays
 
@@ -157,7 +156,7 @@ class WrongArchitectureError(ModelError):
     kind = "wrong-architecture"
 
 
-class NoSuchModelError(NotFoundError, ModelError):
+class NoSuchModelError(ModelError):
     kind = "no-such-model"
 
 

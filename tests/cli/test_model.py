@@ -88,11 +88,11 @@ def test_the_embedded_kind_is_described_with_its_card(titans: Titans, tiny_folde
 @pytest.mark.parametrize(
     ("argv", "code", "told"),
     [
-        (["model", "info", "./nowhere"], 10, "no such model"),
-        (["model", "info", "some/model", "--offline"], 10, "offline"),
+        (["model", "info", "./nowhere"], 1, "no such model"),
+        (["model", "info", "some/model", "--offline"], 1, "offline"),
         (["model", "pull", "some/model", "--offline"], 2, "--offline"),
         (["session", "new", "x", "--model", "LLAMA", "--device", "mps"], 1, "no device mps"),
-        (["session", "new", "x", "--model", "LLAMA", "--adapter", "nothing"], 10, "missing adapter"),
+        (["session", "new", "x", "--model", "LLAMA", "--adapter", "nothing"], 1, "missing adapter"),
         (["session", "new", "x", "--model", "LLAMA", "--precision", "bf16"], 2, "--dtype"),
         (["session", "new", "x", "--dtype", "bf16"], 2, "--precision"),
         (["model", "adapt", "LLAMA", "--corpus", "DOCS"], 2, "sentences to train on"),

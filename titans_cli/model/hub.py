@@ -51,7 +51,8 @@ def find(model: str, *, revision: str | None = None, local_only: bool = False) -
         return Found(folder.resolve(), str(folder.resolve()), None)
     if folder.is_dir() or model.startswith((".", "/", "~")) or not _ID.fullmatch(model):
         hint = "Give a folder written by save_pretrained, or an id of the hub such as Qwen/Qwen3-0.6B"
-        raise NoSuchModelError("no model there" if folder.exists() else "no such model", subject=model, hint=hint)
+        what = "no model there" if folder.exists() else "no such model"
+        raise NoSuchModelError(what, subject=model, hint=hint) from FileNotFoundError(str(folder / "config.json"))
     try:
         return _fetched(model, revision, local_only=True)
     except NoSuchModelError:

@@ -51,7 +51,7 @@ class Adapting:
 
 
 def info(model: str | None, loading: Loading) -> ModelInfo:
-    """Raises NoSuchModelError (exit 10), ModelError."""
+    """Raises NoSuchModelError, ModelError."""
     if model is None or is_native(model):
         from titans_cli.model.engine import EMBEDDED, EMBEDDED_PATH, Engine
 
