@@ -35,8 +35,8 @@ from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 
 UNTRAINED = (
-    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says is "
-    "little; train it: titans model adapt"
+    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
+    "is little; train it: titans model adapt"
 )
 
 

@@ -157,8 +157,7 @@ def session_to_read_into(
 
 
 def size_of(source: Source) -> int:
-    path = Path(source.uri)
-    return path.stat().st_size if path.is_file() else 0
+    return path.stat().st_size if (path := Path(source.uri)).is_file() else 0
 
 
 def failed(display: str, error: ReadError) -> FileFailed:
