@@ -476,6 +476,17 @@ def test_only_what_counts_is_promoted_forked_and_exported(home: Home, store: Ses
         assert sound(home, name)
 
 
+def test_a_report_keeps_nothing_that_was_taken_back(home: Home, store: SessionStore) -> None:
+    from titans_cli.report.gather import gather
+
+    add(home, "papers", OTHER, key="walls")
+    add(home, "papers", OLD, key="brunsite")
+    update(home, "papers", "brunsite", NEW, fast=True)
+    facts = repr(gather(home, "papers"))
+    assert "902 degrees" in facts
+    assert "417 kelvin" not in facts
+
+
 @pytest.fixture
 def of_before(home: Home, store: SessionStore, tmp_path: Path) -> SessionStore:
     """A session as the release before items left it."""

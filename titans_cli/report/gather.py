@@ -14,12 +14,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from titans_cli import __version__
-from titans_cli.answers.compose import answer
+from titans_cli.answers.compose import Asking, answer
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.records import SessionInfo, SourceRecord
 from titans_cli.report.absorbed import measured
 from titans_cli.report.facts import DocumentTold, Facts, PageTold, Passage, Question, Quote, Stretch, Whole
 from titans_cli.sessions.gate import Gate, probe_session
+from titans_cli.sessions.history import erase_superseded
+from titans_cli.sessions.selection import allowed
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
         from titans_cli.sessions.engines import engine_of
 
         engine = engine_of(store.info)
+    erase_superseded(store)  # a page outlives the session: it must not keep what was taken back
     gate = probe_session(home, store.info.name, engine=engine)
     if gate.damage:
         gate.admit(force=True)  # raises what it is
@@ -159,6 +162,7 @@ def _whole(
         recall=lambda asked: engine.recall([], asked),
         session=info.name,
         snapshot=0,
+        how=Asking(only=allowed(episodes)),
     )
     if told.kind != "trends":
         return Whole("", (), (), (), ())
