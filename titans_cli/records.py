@@ -155,13 +155,12 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How somebody else's model is to be loaded; all but `offline` is kept by the session."""
+    """How somebody else's model is to be loaded; kept by the session."""
 
     device: str = "auto"  # "cpu", "cuda", "mps"
     dtype: str = "auto"  # "fp32", "bf16", "fp16"
     adapter: str | None = None  # of the memory: a file, the sha256 of one, "untrained"; None: the newest there is
     revision: str | None = None  # of the hub: a commit
-    offline: bool = False
     trust_remote_code: bool = False
 
 

@@ -30,6 +30,7 @@ def text(tmp_path: Path) -> Path:
 def _no_default_model(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home
     monkeypatch.delenv("TITANS_MODEL")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")  # or --offline would outlive its test
 
 
 def test_a_session_of_another_model_reads_asks_forgets_and_checks(

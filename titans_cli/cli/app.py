@@ -95,7 +95,6 @@ def ingest(
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     append: options.Append = False,
     allow_network: options.AllowNetwork = False,
@@ -122,7 +121,7 @@ def ingest(
     use_case = ingesting(engine, address, session_per, session)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+        loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         how = How(model, loading, append, network=options.network(allow_network), retry_lock=wait, stop=stop)
         for event in use_case(_home(), session, what, how):
             view.show(event)
@@ -143,7 +142,6 @@ def ask(
     max_tokens: options.MaxTokens = 512,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     reasoner: options.Reasoner = None,
     landmark_model: options.LandmarkModel = None,
@@ -163,7 +161,7 @@ def ask(
     text = sys.stdin.read() if question == "-" else question
     output, (time, tokens) = Output(json, quiet), options.budget(budget)
     how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
-    loading = Loading(device, dtype, offline=offline, trust_remote_code=trust_remote_code)
+    loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
     writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
     tell = telling.steps(output)
     result = use_case(
@@ -228,7 +226,6 @@ def run(
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     sentences: options.Sentences = 3,
     json: options.Json = False,
@@ -243,7 +240,7 @@ def run(
     output = Output(json, quiet)
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
-        loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+        loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         how = How(model, loading, network=options.network(allow_network), stop=stop)
         for event in run_once(what, questions, how, sentences=sentences):
             if isinstance(event, Answer):

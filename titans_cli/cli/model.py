@@ -43,14 +43,13 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
 def info(
     model: MaybeName = None,
     revision: Revision = None,
-    offline: options.Offline = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Describe a model; without a name, the embedded one, with its card and its figures."""
     from titans_cli.sessions import models
 
-    found = models.info(model, Loading(revision=revision, offline=offline))
+    found = models.info(model, Loading(revision=revision))
     if json:
         render.document("model-info", found)
     elif quiet:
@@ -63,14 +62,13 @@ def info(
 def pull(
     model: Name,
     revision: Revision = None,
-    offline: options.Offline = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Fetch a model from the hub into its cache: configuration, tokenizer and safetensors, and nothing else."""
     from titans_cli.sessions import models
 
-    found = models.pull(model, Loading(revision=revision, offline=offline))
+    found = models.pull(model, Loading(revision=revision))
     if json:
         render.document("model-info", found)
     elif quiet:
@@ -94,7 +92,6 @@ def adapt(
     revision: Revision = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -105,7 +102,7 @@ def adapt(
     """
     from titans_cli.sessions import models
 
-    loading = Loading(device, dtype, None, revision, offline, trust_remote_code)
+    loading = Loading(device, dtype, None, revision, trust_remote_code)
     with stop_flag() as stop:
         for p in models.adapt(model, corpus, loading, steps=steps, out=out, depth=depth, stop=stop):
             _adapting(p, Output(json, quiet))
@@ -117,7 +114,6 @@ def verify(
     revision: Revision = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -125,7 +121,7 @@ def verify(
     """Read every byte of a model, load it, and look whether a memory can be attached. Exit code 13: damaged."""
     from titans_cli.sessions import models
 
-    checked = models.verify(model, Loading(device, dtype, None, revision, offline, trust_remote_code))
+    checked = models.verify(model, Loading(device, dtype, None, revision, trust_remote_code))
     if json:
         render.document("model-verified", checked)
     elif quiet:

@@ -80,10 +80,6 @@ Adapter = Annotated[
         show_default=False,
     ),
 ]
-Offline = Annotated[
-    bool,
-    typer.Option("--offline", envvar="TITANS_OFFLINE", show_envvar=False, help="Fetch nothing. Also HF_HUB_OFFLINE=1."),
-]
 Trust = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Only if you know its author.")
 ]

@@ -48,14 +48,13 @@ def new(
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
-    offline: options.Offline = False,
     trust_remote_code: options.Trust = False,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
-    loading = Loading(device, dtype, adapter, offline=offline, trust_remote_code=trust_remote_code)
+    loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
     info = lifecycle.new_session(
         Home.locate(), name, entry=entry, model=model, precision=precision, loading=loading, use=not no_use
     )

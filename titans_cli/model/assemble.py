@@ -63,7 +63,7 @@ def attach_new(model: Any, tokenizer: HubTokenizer, name: str | None = None, dep
 
 def backbone_of(model: str, loading: Loading, places: Places) -> tuple[hub.Found, str, Loading]:
     """The checkpoint, its fingerprint, and `loading` with device, dtype and revision settled."""
-    found = hub.find(model, revision=loading.revision, local_only=loading.offline)
+    found = hub.find(model, revision=loading.revision)
     device = hub.device_of(loading.device)
     settled = replace(loading, device=device, dtype=hub.dtype_of(loading.dtype, device), revision=found.revision)
     return found, hub.fingerprint(found, places.digests), settled
@@ -86,7 +86,7 @@ def assemble(model: str, loading: Loading, places: Places) -> AttachedEngine:
         anatomy(network, found.name)
         attached = AttachedModel(network, tokenizer, files.load(path, backbone))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    kept = asdict(replace(settled, adapter=digest, offline=False))
+    kept = asdict(replace(settled, adapter=digest))
     made_of = [RULES, backbone, digest, asdict(attached.adapter.spec), settled.device, settled.dtype]
     fingerprint = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return AttachedEngine(attached, fingerprint, found.name, settled.dtype, kept, adapted=path is not None)

@@ -59,7 +59,7 @@ def load_engine(
         return assemble(model or "", loading or Loading(), places())
     if loading is not None:
         where = loading.device if loading.device in ("auto", "cpu") else "auto"
-        if loading != Loading(device=where, offline=loading.offline):
+        if loading != Loading(device=where):
             what = (
                 "the embedded model and its kin take no --dtype, --adapter, --trust-remote-code, nor another --device"
             )
@@ -81,19 +81,18 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
 
 def writer_of(model: str, loading: Loading) -> Writer:
     """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
+    from titans_cli.model import hub
     from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
 
     if is_endpoint(model):
-        if loading.offline:
+        if hub.offline():
             raise UsageError("an endpoint, and --offline", subject=model, hint="Leave one of them out")
         return EndpointWriter(model)
     if is_native(model):
         hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
         raise UsageError("this model writes no prose of its own", subject=model, hint=hint)
-    from titans_cli.model import hub
-
     device = hub.device_of(loading.device)
-    dtype, found = hub.dtype_of(loading.dtype, device), hub.find(model, local_only=loading.offline)
+    dtype, found = hub.dtype_of(loading.dtype, device), hub.find(model)
     network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
     return LocalWriter(network, tokenizer.backend, found.name)
 

@@ -64,7 +64,7 @@ def info(model: str | None, loading: Loading) -> ModelInfo:
     from titans_cli.model import hub
 
     where = places()
-    found = hub.find(model, revision=loading.revision, local_only=loading.offline)
+    found = hub.find(model, revision=loading.revision)
     digest = hub.fingerprint(found, where.digests)
     return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
 
@@ -105,7 +105,7 @@ def pull(model: str, loading: Loading) -> ModelInfo:
     """Fetch from the hub. Raises NoSuchModelError, GatedModelError, ModelError."""
     from titans_cli.model import hub
 
-    if loading.offline:
+    if hub.offline():
         raise UsageError("pull, and --offline", subject=model, hint="Leave one of them out")
     return _described(hub.pull(model, loading.revision))
 
