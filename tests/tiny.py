@@ -23,7 +23,7 @@ SPEC = TitansSpec(
     d_key=16,
     d_topic=16,
     cell_segments=32,
-    features=128,
+    features=192,
     d_value=24,
 )
 _WORDS = (

@@ -104,6 +104,8 @@ SETTINGS = {
         Setting("sentences", "whole", 3, "At most so many sentences in an answer.", "--sentences", most=20),
         Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", "--top-k", most=200),
         Setting("route", "auto|fast|deliberate", "auto", "How a question is answered.", "--route"),
+        Setting("landmark_model", "text", None, "A sentence encoder to find passages by.", "--landmark-model"),
+        Setting("reasoner", "text", None, "Who drafts deliberate answers: a model or a URL.", "--reasoner"),
         Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
         Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2 where it is installed, pypdf otherwise."),
         Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),
