@@ -332,9 +332,10 @@ def test_a_fork_reads_on_like_the_session_it_came_from(home: Home, store: Sessio
 
 
 def test_a_document_with_a_page_that_could_not_be_read_is_sound(
-    home: Home, tmp_path: Path, store: SessionStore
+    home: Home, tmp_path: Path, store: SessionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its other pages keep their numbers; repair must not forget it."""
+    monkeypatch.setenv("TITANS_PDF", "pypdf")  # PDFium can read that page
     path = tmp_path / "gap.pdf"
     path.write_bytes(build_pdf([garbled_page(), text_page("What the second page says.")]))
     read_into(home, "papers", [path])

@@ -110,7 +110,7 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
         Raises ValueError for padded batches: a stream has no holes.
         """
         if attention_mask is not None and not bool(attention_mask.all()):
-            raise ValueError("a titans model reads streams: give sequences of equal length, without padding")
+            raise ValueError("this model reads streams: give sequences of equal length, without padding")
         cache = past_key_values or TitansCache(self.network.initial_state(len(input_ids)))
         hidden, state = self.network.stream(input_ids, cache.state, memory=memory)
         logits = self.network.logits(hidden)

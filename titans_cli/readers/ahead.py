@@ -11,9 +11,10 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from titans_cli.errors import ReadError
 from titans_cli.readers.limits import Limits
@@ -61,16 +62,19 @@ def read_ahead(
 
     for _ in range(min(ahead, len(sources))):
         threading.Thread(target=work, name="read-ahead", daemon=True).start()
-    waiting: deque[Future[Ready]] = deque()
+    waiting: deque[Callable[[], Ready]] = deque()
     try:
         for source in sources:
-            future: Future[Ready] = Future()
-            waiting.append(future)
-            tasks.put((source, future))
+            if source.uri == STDIN:  # by who asks: a thread that waits for input cannot be left at the end of a process
+                waiting.append(partial(_look, source, limits, known))
+            else:
+                future: Future[Ready] = Future()
+                waiting.append(future.result)
+                tasks.put((source, future))
             if len(waiting) > ahead:
-                yield waiting.popleft().result()
+                yield waiting.popleft()()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()()
     finally:
         stopped.set()
         for _ in range(ahead):

@@ -38,12 +38,12 @@ def extract_csv(data: bytes) -> Parsed:
     header = _header([row for _, row in first])
     pages, cut = [], 0
     for number, row in chain(first[1:] if header else first, filled):
-        words = mend_characters(_row(row, header))
+        words = mend_characters(_row(row, header)).strip()
         cut += len(words) > _LONGEST_ROW
         if words:
-            pages.append(Page(number, words[:_LONGEST_ROW]))
+            pages.append(Page(number, words[:_LONGEST_ROW].strip()))
     if header and not pages:
-        pages.append(Page(first[0][0], mend_characters("; ".join(cell for cell in header if cell))))
+        pages.append(Page(first[0][0], mend_characters("; ".join(cell for cell in header if cell)).strip()))
     return Parsed(None, tuple(pages), tuple(_cut_note(cut, _LONGEST_ROW, "rows")))
 
 
