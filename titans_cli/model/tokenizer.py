@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from titans_cli.errors import ModelError
 
-_HINT = "A titans model folder holds the tokenizer.json that its model was trained with."
+_HINT = "The folder of a native model holds the tokenizer.json that it was trained with."
 SPECIAL = ("<|pad|>", "<|end|>", "<|question|>", "<|answer|>")
 PAD, END, QUESTION, ANSWER = range(4)
 
@@ -26,7 +26,7 @@ class TitansTokenizer:
     def __init__(self, backend: Tokenizer) -> None:
         self.backend = backend
         if tuple(backend.id_to_token(i) for i in range(len(SPECIAL))) != SPECIAL:
-            raise ModelError("the tokenizer's first tokens are not the ones a titans model needs", hint=_HINT)
+            raise ModelError("the tokenizer's first tokens are not the ones a native model needs", hint=_HINT)
         backend.encode_special_tokens = True  # "<|end|>" in a document is plain text, never a control token
 
     @classmethod
