@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def completed(line: str, **more: str) -> list[str]:
     words = line.split(" ")
     variables = {"_TITANS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run(
-        ["python", "-c", "import sys; from titans_cli.cli.main import main; sys.argv[0] = 'titans'; main()"],
+        [sys.executable, "-c", "import sys; from titans_cli.cli.main import main; sys.argv[0] = 'titans'; main()"],
         capture_output=True,
         text=True,
         env=child_environment(**variables, **more),
@@ -213,7 +214,7 @@ def test_what_cannot_be_looked_up_completes_to_nothing(titans: Titans, tmp_path:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_shells_script_for_completion_can_be_had(titans: Titans, shell: str) -> None:
     done = subprocess.run(
-        ["python", "-m", "titans_cli", "--show-completion"],
+        [sys.executable, "-m", "titans_cli", "--show-completion"],
         capture_output=True,
         text=True,
         env=child_environment(_TITANS_COMPLETE=f"source_{shell}"),
