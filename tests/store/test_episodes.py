@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -255,6 +256,19 @@ def test_a_database_that_is_none_is_damage(path: Path) -> None:
     raw_db.close()
     with pytest.raises(DamagedError, match="none of the tables"):
         Episodes.open(path)
+
+
+def test_a_damaged_name_is_damage_though_it_is_no_text(path: Path) -> None:
+    with Episodes.create(path):
+        pass
+    raw = path.read_bytes()
+    said = []
+    for found in re.finditer(rb"sources_uri", raw):
+        path.write_bytes(raw[: found.start() + 2] + b"\xa8" + raw[found.start() + 3 :])
+        with pytest.raises(DamagedError) as caught:
+            Episodes.open(path, check=True)
+        said.append(str(caught.value))
+    assert any("a name in it is not text" in what for what in said)  # SQLite's own message quotes it
 
 
 def test_a_truncated_or_overwritten_database_is_damage(path: Path) -> None:

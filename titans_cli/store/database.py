@@ -260,6 +260,8 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
+    except UnicodeDecodeError as error:  # SQLite's own message, when it quotes a name that is damaged
+        raise _damaged(path, "a name in it is not text") from error
     except sqlite3.Error as error:
         raise _translated(error, path) from error
 
