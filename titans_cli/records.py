@@ -205,6 +205,8 @@ class EntryInfo:
     forced: bool = False  # promoted below a bound of the gate
     probes: tuple[Mapping[str, Any], ...] = ()  # as measured before; empty for an entry of before there were any
     suspicions: tuple[Mapping[str, Any], ...] = ()  # sentences that try to instruct a reader
+    memory_bytes: int | None = None  # sizes of the two files; an early entry does not say
+    episodes_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

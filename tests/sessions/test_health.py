@@ -88,6 +88,7 @@ TEXTS: dict[str, Damage] = {
 # What is damaged follows from the pages, which are sound.
 FOLLOWING: dict[str, Damage] = {
     "block": sql("UPDATE blocks SET text = 'something else' WHERE source_id = 2 AND ordinal = 3"),
+    "no number": sql("UPDATE blocks SET start_char = 'x' WHERE source_id = 2 AND ordinal = 3"),
     "no block": sql("DELETE FROM blocks WHERE source_id = 2 AND ordinal = 3"),
     "vector": sql("UPDATE landmarks SET vector = zeroblob(64) WHERE block_id = (SELECT max(id) - 9 FROM blocks)"),
     "shorter vector": sql("UPDATE landmarks SET vector = x'00' WHERE block_id = (SELECT max(id) - 9 FROM blocks)"),
@@ -106,6 +107,15 @@ def test_a_sound_session_is_sound(home: Home, store: SessionStore) -> None:
         report = check_session(home, "papers", **options)
         assert (report.findings, report.documents) == ((), 2)
         assert report.cells > 2
+
+
+@pytest.mark.parametrize("wrong", ["blocks_done = 'x'", "size = x'00'", "uri = x'ff'"])
+def test_a_row_that_tells_nothing_is_damage_and_not_a_crash(home: Home, store: SessionStore, wrong: str) -> None:
+    sql(f"UPDATE sources SET {wrong} WHERE id = 2")(store.folder)
+    (finding,) = check_session(home, "papers", replay=True).findings
+    assert "of a SourceRecord is" in finding.what
+    with pytest.raises(DamagedError, match="titans session repair"):
+        repair_session(home, "papers")
 
 
 def test_checking_changes_nothing(home: Home, store: SessionStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -170,6 +171,18 @@ def test_a_flipped_byte_in_an_entry_is_found_and_nothing_starts_from_it(tmp_path
     with pytest.raises(DamagedError):
         memories.start_session("chem", "next")
     assert Home(tmp_path).session_names() == ["papers"]
+
+
+@pytest.mark.parametrize("file", ["memory.safetensors", "episodes.sqlite"])
+def test_a_file_that_grew_is_damage_and_is_not_read_to_its_end(tmp_path: Path, file: str) -> None:
+    memories = LongTermMemory(Home(tmp_path))
+    memories.promote(learned(tmp_path), "chem")
+    path = tmp_path / "ltm" / "chem" / file
+    path.chmod(0o600)
+    os.truncate(path, 1 << 40)  # a hole: it would take hours
+    for work in (memories.verify, lambda name: memories.start_session(name, "next")):
+        with pytest.raises(DamagedError, match="1,099,511,627,776 bytes"):
+            work("chem")
 
 
 def test_an_entry_is_removed_even_when_it_is_damaged(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -314,6 +315,16 @@ def test_a_flipped_bit_that_leaves_valid_json_is_damage(tmp_path: Path) -> None:
     assert path.read_text() != whole
     with pytest.raises(DamagedError, match="checksum"):
         SessionStore.open(Home(tmp_path), "papers")
+
+
+def test_a_number_of_threads_that_no_machine_has_is_damage(tmp_path: Path) -> None:
+    path = new_session(tmp_path).folder / "session.json"
+    data = json.loads(path.read_text())
+    del data["checksum"]
+    for threads in (0, 1 << 70):
+        path.write_text(json.dumps({**data, "threads": threads}))
+        with pytest.raises(DamagedError, match="threads"):
+            SessionStore.open(Home(tmp_path), "papers")
 
 
 def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:

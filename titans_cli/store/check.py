@@ -79,14 +79,19 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         hint = f"titans session repair {session} drops key and tags, and keeps the text"
         yield Finding(ROWS, session, what, hint, source_id)
     position = 0
+    anew = (
+        f"titans session repair {session} makes anew what its pages tell; if they are damaged, it forgets the"
+        " document: then read it again, titans ingest"
+    )
     for source in episodes.sources():
-        for what in _text_problems(source, episodes):
-            hint = (
-                f"titans session repair {session} makes anew what its pages tell; if they are damaged, it forgets the"
-                " document: then read it again, titans ingest"
-            )
-            yield Finding(TEXT, source.display, what, hint, source.id)
-        for block in episodes.blocks_of(source.id):
+        try:
+            problems, blocks = _text_problems(source, episodes), episodes.blocks_of(source.id)
+        except DamagedError as error:  # rows that cannot be told: neither can those after them
+            yield Finding(TEXT, source.display, error.what, anew, source.id)
+            return
+        for what in problems:
+            yield Finding(TEXT, source.display, what, anew, source.id)
+        for block in blocks:
             if block.position != position:
                 what = f"segment {block.index} is not where it was read"
                 yield Finding(ROWS, source.display, what, f"titans session repair {session} counts anew", source.id)

@@ -37,6 +37,7 @@ from titans_cli.store.snapshots import join_snapshots, snapshot_path, split_snap
 
 MEMORY = "memory.safetensors"
 READ_ONLY = 0o400
+_OTHER_BYTES = "its bytes are not those that were promoted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,8 @@ class LongTermMemory:
         """Read the whole entry; raise DamagedError unless every byte is as it was promoted."""
         entry = self.show(selector)
         folder = self.home.ltm_dir / entry.name
-        for file, expected in ((MEMORY, entry.memory_sha256), (DATABASE, entry.episodes_sha256)):
-            if not (folder / file).exists():
-                raise _damaged(folder / file, "the file is missing")
-            if sha256_of(folder / file) != expected:
-                raise _damaged(folder / file, f"its bytes are not those that were promoted on {entry.created}")
+        _intact(folder / MEMORY, entry.memory_bytes, entry.memory_sha256)
+        _intact(folder / DATABASE, entry.episodes_bytes, entry.episodes_sha256)
         with Episodes.open(folder / DATABASE) as episodes:
             episodes.check()
             for _ in _cells(folder, episodes):
@@ -181,6 +179,8 @@ class LongTermMemory:
                 position=episodes.position(),
                 memory_sha256=memory_sha256,
                 episodes_sha256=sha256_of(folder / DATABASE),
+                memory_bytes=(folder / MEMORY).stat().st_size,
+                episodes_bytes=(folder / DATABASE).stat().st_size,
             )
             if vetted is not None:
                 entry = replace(
@@ -221,11 +221,10 @@ class LongTermMemory:
         )
 
         def fill(folder: Path) -> None:
-            if not (kept / MEMORY).exists():
-                raise _damaged(kept / MEMORY, "the file is missing")
-            if sha256_of(kept / MEMORY) != entry.memory_sha256:
-                raise _damaged(kept / MEMORY, "its bytes are not those that were promoted")
-            _copy_checked(kept / DATABASE, folder / DATABASE, entry.episodes_sha256)
+            _intact(kept / MEMORY, entry.memory_bytes, entry.memory_sha256)
+            _sized(kept / DATABASE, entry.episodes_bytes)
+            if copy_durably(kept / DATABASE, folder / DATABASE, mode=FILE_MODE) != entry.episodes_sha256:
+                raise _damaged(kept / DATABASE, _OTHER_BYTES)
             text = f"started from the LTM entry {entry.name}"
             started = Episode(0, utc_now(), "started", text, {"entry": entry.name, "entry_id": entry.id})
             with Episodes.open(folder / DATABASE, readonly=False, check=True) as episodes:
@@ -252,11 +251,21 @@ def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, lis
         raise _damaged(folder / MEMORY, f"it has {found} cells and {len(rows)} rows")
 
 
-def _copy_checked(source: Path, target: Path, expected: str) -> None:
-    if not source.exists():
-        raise _damaged(source, "the file is missing")
-    if copy_durably(source, target, mode=FILE_MODE) != expected:
-        raise _damaged(source, "its bytes are not those that were promoted")
+def _intact(path: Path, size: int | None, sha256: str) -> None:
+    """Raise DamagedError unless the file is as it was promoted."""
+    _sized(path, size)
+    if sha256_of(path) != sha256:
+        raise _damaged(path, _OTHER_BYTES)
+
+
+def _sized(path: Path, size: int | None) -> None:
+    """Raise DamagedError for a file of another size, which need not be read to know."""
+    if not path.exists():
+        raise _damaged(path, "the file is missing")
+    with storage_errors(path):
+        found = path.stat().st_size
+    if size is not None and found != size:
+        raise _damaged(path, f"it has {found:,} bytes, and {size:,} were promoted")
 
 
 def _damaged(path: Path, what: str) -> DamagedError:

@@ -24,6 +24,7 @@ SESSION_SCHEMA = "titans.session"
 ENTRY_SCHEMA = "titans.entry"
 STATES = ("open", "promoted")
 CHECKSUM = "checksum"  # of the other fields: most flipped bits leave JSON that is still JSON
+MOST_THREADS = 1024
 _LARGEST = 64 << 20  # bytes; an entry lists its sources, so it can be long, but not this long
 
 
@@ -70,7 +71,7 @@ def read_session(folder: Path, text: str | None = None) -> SessionInfo:
         fingerprint=fields.text("fingerprint"),
         model=fields.text("model"),
         memory=fields.mapping("memory"),
-        threads=fields.number("threads"),
+        threads=fields.threads(),
         origin=fields.optional("origin"),
         promoted_to=fields.optional("promoted_to"),
     )
@@ -91,7 +92,7 @@ def read_entry(folder: Path) -> EntryInfo:
         fingerprint=fields.text("fingerprint"),
         model=fields.text("model"),
         memory=fields.mapping("memory"),
-        threads=fields.number("threads"),
+        threads=fields.threads(),
         session=fields.text("session"),
         session_id=fields.ulid("session_id"),
         parent=fields.optional("parent"),
@@ -100,6 +101,8 @@ def read_entry(folder: Path) -> EntryInfo:
         position=fields.number("position"),
         memory_sha256=fields.text("memory_sha256"),
         episodes_sha256=fields.text("episodes_sha256"),
+        memory_bytes=fields.number("memory_bytes") if fields.data.get("memory_bytes") is not None else None,
+        episodes_bytes=fields.number("episodes_bytes") if fields.data.get("episodes_bytes") is not None else None,
         promoted_by=fields.optional("promoted_by"),
         forced=fields.data.get("forced") is True,
         probes=fields.mappings("probes") if "probes" in fields.data else (),
@@ -181,6 +184,12 @@ class _Fields:
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise self.damaged(f'"{key}" is not a whole number')
         return value
+
+    def threads(self) -> int:
+        found = self.number("threads")
+        if not 0 < found <= MOST_THREADS:
+            raise self.damaged(f'"threads" is not a number from 1 to {MOST_THREADS}')
+        return found
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         value = self.data.get(key)

@@ -16,6 +16,7 @@ from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
+from titans_cli.store.rows import R, records
 
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
 BLOCK = "id, source_id, ordinal, page, start_char, end_char, text, tokens, position, surprise"
@@ -82,6 +83,9 @@ class Queries:
         with database_errors(self.path):
             return self._db.execute(sql, values).fetchall()
 
+    def _records(self, kind: type[R], sql: str, values: Sequence[object] = ()) -> list[R]:
+        return list(records(kind, self._rows(sql, values), self.path))
+
     def _one(self, sql: str, values: Sequence[object] = ()) -> Any:
         rows = self._rows(sql, values)
         return rows[0][0] if rows else None
@@ -90,7 +94,7 @@ class Queries:
 
     def sources(self) -> list[SourceRecord]:
         """In the order in which they were first committed."""
-        return [SourceRecord(*row) for row in self._rows(f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id")]
+        return self._records(SourceRecord, f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id")
 
     def source(self, source_id: int) -> SourceRecord | None:
         return self._source_where("id = ?", source_id)
@@ -103,10 +107,9 @@ class Queries:
         return self._source_where("sha256 = ?", sha256)
 
     def _source_where(self, condition: str, value: object) -> SourceRecord | None:
-        rows = self._rows(
-            f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1", (value,)
-        )
-        return SourceRecord(*rows[0]) if rows else None
+        sql = f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1"
+        found = self._records(SourceRecord, sql, (value,))
+        return found[0] if found else None
 
     # ------------------------------------------------------------ items
 
@@ -166,10 +169,7 @@ class Queries:
         return str(text)
 
     def pages(self, source_id: int) -> list[Page]:
-        return [
-            Page(*row)
-            for row in self._rows("SELECT number, text FROM pages WHERE source_id = ? ORDER BY number", (source_id,))
-        ]
+        return self._records(Page, "SELECT number, text FROM pages WHERE source_id = ? ORDER BY number", (source_id,))
 
     def blocks(self, ids: Iterable[int]) -> list[Block]:
         """In the order of `ids`; an id that is not there is left out."""
@@ -177,18 +177,18 @@ class Queries:
         found: dict[int, Block] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            rows = self._rows(f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
-            found.update((row[0], Block(*row)) for row in rows)
+            blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
+            found.update((block.id, block) for block in blocks)
         return [found[i] for i in wanted if i in found]
 
     def blocks_of(self, source_id: int) -> list[Block]:
         sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal"
-        return [Block(*row) for row in self._rows(sql, (source_id,))]
+        return self._records(Block, sql, (source_id,))
 
     def first_blocks(self, source_ids: Iterable[int]) -> list[Block]:
         """The block that each of these sources begins with."""
         sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal LIMIT 1"
-        return [Block(*row) for i in sorted(source_ids) for row in self._rows(sql, (i,))]
+        return [block for i in sorted(source_ids) for block in self._records(Block, sql, (i,))]
 
     def blocks_sha256(self) -> str:
         """Of which blocks may be found, and of which documents: what was derived from them is stale when it differs."""
@@ -203,9 +203,9 @@ class Queries:
         """Blocks in the order in which they were read, from `position` on, without holding them all in memory."""
         sql = f"SELECT {BLOCK} FROM blocks WHERE (position, id) > (?, ?) ORDER BY position, id LIMIT {_AT_ONCE}"
         after = (position, -1)
-        while rows := self._rows(sql, after):
-            yield from (Block(*row) for row in rows)
-            after = (rows[-1][8], rows[-1][0])
+        while blocks := self._records(Block, sql, after):
+            yield from blocks
+            after = (blocks[-1].position, blocks[-1].id)
 
     def surprises(self) -> list[tuple[int, int, int, float]]:
         """Source, page, tokens and surprise of every block, in the order of reading."""
@@ -293,11 +293,11 @@ class Queries:
 
     def snapshots(self) -> list[SnapshotInfo]:
         """The committed cells in the order in which they were read: document by document."""
-        return [SnapshotInfo(*row) for row in self._rows(f"SELECT {SNAPSHOT} FROM snapshots ORDER BY source_id, cell")]
+        return self._records(SnapshotInfo, f"SELECT {SNAPSHOT} FROM snapshots ORDER BY source_id, cell")
 
     def cells_of(self, source_id: int) -> list[SnapshotInfo]:
         sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE source_id = ? ORDER BY cell"
-        return [SnapshotInfo(*row) for row in self._rows(sql, (source_id,))]
+        return self._records(SnapshotInfo, sql, (source_id,))
 
     def newest_snapshot(self) -> int:
         """The highest number of a committed cell; 0 while nothing was read."""

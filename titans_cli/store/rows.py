@@ -1,0 +1,32 @@
+"""From rows of the database to records. SQLite keeps what it is given in any column; a record must have its types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from titans_cli.errors import DamagedError
+
+R = TypeVar("R")
+
+
+@cache
+def _types(kind: type) -> tuple[tuple[str, tuple[type, ...]], ...]:
+    """Names and types of a record's fields, in their order."""
+    hints = get_type_hints(kind)
+    return tuple((name, get_args(t) if isinstance(t, UnionType) else (t,)) for name, t in hints.items())
+
+
+def records(kind: type[R], rows: Iterable[tuple[Any, ...]], path: Path) -> Iterator[R]:
+    """A record of each row. Raises DamagedError for a value of another type than its field has."""
+    types = _types(kind)
+    for row in rows:
+        for (name, accepted), value in zip(types, row, strict=False):  # fields with a default may be left out
+            if not isinstance(value, accepted):
+                what = f"damaged: {name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
+                hint = f"See what can be saved: titans session repair {path.parent.name}"
+                raise DamagedError(what, subject=str(path), hint=hint)
+        yield kind(*row)
