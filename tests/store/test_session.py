@@ -327,6 +327,15 @@ def test_a_number_of_threads_that_no_machine_has_is_damage(tmp_path: Path) -> No
             SessionStore.open(Home(tmp_path), "papers")
 
 
+def test_half_a_character_is_damage(tmp_path: Path) -> None:
+    path = new_session(tmp_path).folder / "session.json"
+    data = json.loads(path.read_text())
+    del data["checksum"]
+    path.write_text(json.dumps({**data, "later_addition": "\ud800"}))
+    with pytest.raises(DamagedError, match="not valid JSON"):
+        SessionStore.open(Home(tmp_path), "papers")
+
+
 def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:
     path = new_session(tmp_path).folder / "session.json"
     path.write_text(path.read_text().replace('"format": 2', '"format": 3'))

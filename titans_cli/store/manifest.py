@@ -142,6 +142,7 @@ class _Fields:
     def _load(self, text: str | None) -> dict[str, Any]:
         try:
             data = json.loads(self._bytes() if text is None else text)
+            json.dumps(data, ensure_ascii=False).encode()  # "\\ud800" is JSON, and no text that can be written again
         except FileNotFoundError as error:
             raise self.damaged("the file is missing") from error
         except NotAFileError as error:
