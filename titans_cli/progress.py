@@ -15,7 +15,7 @@ class IngestStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileSkipped:
-    """Nothing to do for this file: already read. `reason` is "unchanged"."""
+    """Nothing to do for this file: already read, `reason` "unchanged"; or "continued", a while ago in this run."""
 
     source: str
     reason: str

@@ -26,7 +26,15 @@ from tests.sessions.samples import (
     write_documents,
 )
 from titans_cli.errors import Interrupted
-from titans_cli.progress import BlocksRead, FileChanged, FileFailed, FileSkipped, FileStarted
+from titans_cli.progress import (
+    BlocksRead,
+    FileChanged,
+    FileFailed,
+    FileFinished,
+    FileSkipped,
+    FileStarted,
+    IngestFinished,
+)
 from titans_cli.sessions.health import check_session
 from titans_cli.store import Home
 
@@ -189,6 +197,10 @@ def test_a_stopped_ingest_commits_what_it_read_and_continues(job: Job, after: in
     assert sum(done for _, done, _ in blocks_done(job)) > 0
     events = read_into(job.home, "killed", job.paths)
     assert any(isinstance(e, BlocksRead) for e in events)
+    finished = events[-1]
+    assert isinstance(finished, IngestFinished)
+    read = sum(isinstance(e, FileFinished) for e in events)
+    assert (finished.files_read, finished.files_read + finished.files_skipped) == (read, len(job.paths))
     assert retained(open_session(job.home, "killed")) == job.whole
 
 

@@ -182,7 +182,7 @@ def describe(event: IngestEvent) -> str | None:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
             return f"{line}\nnote: {caution}" if caution else line
-        case FileSkipped(source, _, message):
+        case FileSkipped(source, "unchanged", message):
             return f"skipped {source}: {message}"
         case FileChanged(source, _, message):
             return f"{source}: {message}"

@@ -153,7 +153,8 @@ class _Driver:
     def run(self, engine: SessionModel, failures: Sequence[tuple[str, ReadError]]) -> Iterator[IngestEvent]:
         yield IngestStarted(self.store.info.name, len(self.sources), sum(map(size_of, self.sources)), engine.caution)
         for event in chain((failed(*f) for f in failures), self._before(engine), self._distributed()):
-            self.tally[type(event)] += 1
+            if not (isinstance(event, FileSkipped) and event.reason == "continued"):
+                self.tally[type(event)] += 1
             self.tokens += event.tokens if isinstance(event, FileFinished) else 0
             yield event
         with self.store.episodes() as episodes:

@@ -34,7 +34,6 @@ from titans_cli.progress import (
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import (
     ITEM,
-    Block,
     Episode,
     Loading,
     Page,
@@ -43,10 +42,10 @@ from titans_cli.records import (
     SourceRecord,
 )
 from titans_cli.sessions.engines import engine_of, insist, new_engine
-from titans_cli.sessions.learning import Begun, Learned, Prepared, block_of, learn
+from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn
 from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.traces import events_about
-from titans_cli.store import Cell, Episodes, Home, SessionStore, utc_now
+from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
@@ -174,6 +173,7 @@ class Ingestion:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
+        self.read_on = set[int]()  # sources that an earlier run began
         self.bytes_done = self.bytes_total = self.files = self.files_done = 0
 
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
@@ -209,6 +209,7 @@ class Ingestion:
         """Read on what an earlier run began."""
         for record in self.episodes.sources():
             if not record.complete:
+                self.read_on.add(record.id)
                 yield from self._learn(record, self.episodes.pages(record.id), ())
 
     def _source(self, ready: Ready) -> Iterator[IngestEvent]:
@@ -278,6 +279,8 @@ class Ingestion:
         changed = not here and self.episodes.source_by_uri(source.uri) is not None
         if not same or (changed and not self.how.append):
             return None
+        if here and here[-1].id in self.read_on:
+            return FileSkipped(source.display, "continued", "read on from where it was stopped")
         self.skipped += 1
         other = f"already read as {same[-1].display}, the content is the same"
         return FileSkipped(source.display, "unchanged", "already read, unchanged" if here else other)
@@ -302,7 +305,7 @@ class Ingestion:
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch = _Uncommitted(replaces)
+        batch = Uncommitted(replaces)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
@@ -328,7 +331,7 @@ class Ingestion:
             if finished or stopping or due:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
                 record = self._commit(advanced, pages, batch, surprises if finished else None)
-                batch, committed_at = _Uncommitted(), time.monotonic()
+                batch, committed_at = Uncommitted(), time.monotonic()
                 if stopping:
                     raise self._stopped()
         self.read += 1
@@ -367,7 +370,7 @@ class Ingestion:
         )
 
     def _commit(
-        self, record: SourceRecord, pages: Sequence[Page], batch: _Uncommitted, surprises: Sequence[float] | None
+        self, record: SourceRecord, pages: Sequence[Page], batch: Uncommitted, surprises: Sequence[float] | None
     ) -> SourceRecord:
         text = f"I left a part of {record.display} unlearned, to keep the memory sound: "
         events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in batch.refused]
@@ -387,14 +390,3 @@ class Ingestion:
             forget=[gone.id] if gone else (),
             forget_events=events_about(self.episodes, [gone]) if gone else (),
         )
-
-
-@dataclass(slots=True)
-class _Uncommitted:
-    """What was read since the last commit."""
-
-    replaces: SourceRecord | None = None
-    cells: dict[int, Cell] = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
-    landmarks: list[bytes] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)

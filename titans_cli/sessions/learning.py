@@ -7,11 +7,11 @@ documents, and are the same bytes; who commits them decides where they stand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from titans_cli.model.interface import BATCH, SessionModel
-from titans_cli.records import Block, Document, Segment
+from titans_cli.records import Block, Document, Segment, SourceRecord
 from titans_cli.store import Cell
 
 if TYPE_CHECKING:
@@ -46,6 +46,17 @@ class Begun:
     begun: int
     done: int
     tensors: Mapping[str, Tensor]
+
+
+@dataclass(slots=True)
+class Uncommitted:
+    """What was learned since the last commit."""
+
+    replaces: SourceRecord | None = None
+    cells: dict[int, Cell] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    landmarks: list[bytes] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def learn(engine: SessionModel, segments: Sequence[Segment], begun: Begun | None = None) -> Iterator[Learned]:
