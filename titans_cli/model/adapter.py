@@ -3,11 +3,14 @@
     hidden state x at layer `depth`, embeddings  ->  keys, queries            (NeuralMemory: projections, topics, gates)
     output embedding of the next token           ->  value: the next-token objective in the space the head reads
     recollection y  ->  heard = y / (|y| + 0.1)
-        into layer `depth`:   x + rms * (gate * said + A(x, heard))           said = W_out heard
-        into the output head: h + (strength * said + B(x, heard)) / |E|
+        into layer `depth`:   x + rms * (g1 gate * said + A(x, heard))        said = W_out heard
+        into the output head: h + (g2 strength * said + B(x, heard)) / |E|
+                              g = 2 sigmoid(G(x, heard) + loudness * log(|y| + 0.1))
 
-A and B are one small network, scaled by how loud the memory is: a memory that has read nothing changes nothing, bit
-for bit, trained or not. A new adapter has gate, strength, A and B at zero.
+A, B and G are one small network; A and B are scaled by how loud the memory is: a memory that has read nothing changes
+nothing, bit for bit, trained or not. g is the output gate (Titans, section 4.4): whether now is the time to say what
+is recalled, which most tokens of running text are not. It begins at 1 for a recollection of length 0.4 and at a fifth
+for one of half that length. A new adapter has gate, strength, A and B at zero.
 
 Shapes: N segments, C tokens, D width of the model, K + T of keys, V of values.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,9 +33,11 @@ from torch.nn import functional as F
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryConfig, NeuralMemory, SegmentInputs
+from titans_cli.memory.memory import FAINT
 
-FORMAT = 1
-SPEAKER = 128  # width of A and B
+FORMAT = 2
+SPEAKER = 128  # width of A, B and G
+LOUDNESS = 4.0  # training takes it there from 0 in a thousand steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,11 @@ class MemoryAdapter(nn.Module):
         self.listen = nn.Linear(d + self.memory.config.d_value, SPEAKER)
         self.to_hidden = nn.Linear(SPEAKER, d, bias=False)
         self.to_output = nn.Linear(SPEAKER, d, bias=False)
-        nn.init.zeros_(self.to_hidden.weight)
-        nn.init.zeros_(self.to_output.weight)
+        self.open = nn.Linear(SPEAKER, 2)
+        self.loudness = nn.Parameter(torch.full((2,), LOUDNESS))
+        for silent in (self.to_hidden.weight, self.to_output.weight, self.open.weight):
+            nn.init.zeros_(silent)
+        nn.init.constant_(self.open.bias, LOUDNESS * math.log(2))
         # statistics of the hidden states that the memory sees, by `calibrate`
         self.register_buffer("x_mean", torch.zeros(d))
         self.register_buffer("x_scale", torch.ones(d))
@@ -108,9 +117,12 @@ class MemoryAdapter(nn.Module):
         """`x_NCD` as `seen`. `size`: length of a row of the output embedding, after which logits are scaled."""
         heard = self.memory.heard(recalled_NCV)
         said = self.memory.w_out(heard)
-        thought = F.silu(self.listen(torch.cat([x_NCD, heard], dim=-1))) * heard.norm(dim=-1, keepdim=True)
-        hidden = self.x_rms * (self.gate * said + self.to_hidden(thought))
-        output = (self.strength * said / said.shape[-1] ** 0.5 + self.to_output(thought)) / size
+        thought = F.silu(self.listen(torch.cat([x_NCD, heard], dim=-1)))
+        loud = (recalled_NCV.norm(dim=-1, keepdim=True) + FAINT).log()  # a match is loud, and a norm is hard to learn
+        within, above = (2 * (self.open(thought) + self.loudness * loud).sigmoid()).split(1, dim=-1)
+        thought = thought * heard.norm(dim=-1, keepdim=True)
+        hidden = self.x_rms * (within * self.gate * said + self.to_hidden(thought))
+        output = (above * self.strength * said / said.shape[-1] ** 0.5 + self.to_output(thought)) / size
         return Said(hidden, output)
 
 

@@ -22,7 +22,7 @@ from titans_cli.model.structure import anatomy
 from titans_cli.records import Loading
 
 UNTRAINED = "untrained"
-RULES = 1  # version of calibration and tasks' wording: another one means another fingerprint
+RULES = 2  # version of calibration and tasks' wording: another one means another fingerprint
 SEED = 20_501_663
 
 

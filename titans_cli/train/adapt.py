@@ -3,7 +3,8 @@
 Tasks are those the embedded model is trained on (streams.py, tasks.py): the user's sentences and invented facts, in
 segments that attention does not cross, then questions about them. So an answer can come from the memory alone.
 
-Loss = cross-entropy of answers + 0.3 x that of a sample of the text + 0.05 x the mean share that is written.
+Loss = cross-entropy of answers + that of a sample of the text + 0.05 x the mean share that is written. Text counts from
+the second segment on, where there is something to recall: that teaches the memory when to be silent.
 
 Step s draws its data from seed (seed, s): a resumed run sees what an uninterrupted one would have seen. The checkpoint
 lies beside the adapter; the adapter itself is written at every checkpoint, and is usable from the first.
@@ -33,7 +34,7 @@ from titans_cli.sentences import sentence_spans
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
-TEXT_WEIGHT, WRITE_WEIGHT, TEXT_SAMPLE = 0.3, 0.05, 0.1
+TEXT_WEIGHT, WRITE_WEIGHT, TEXT_SAMPLE = 1.0, 0.05, 0.25
 LEAST_SENTENCES = 200
 BEGIN_STRENGTH = 4.0  # of speech, at least: what is not heard is not learned
 # Of a key's local part and its topic, as logarithms: a topic must find its sentence before the local part, which knows
@@ -55,9 +56,12 @@ class Plan:
     save_every: int = 50
 
     def recipe(self, step: int) -> Recipe:
-        """In turn: many short cells, which teach to route among them, and a few that are full."""
+        """In turn: many short cells, which teach to route among them; a few that are full; and, one step in four, cells
+        of running prose, where what is recalled is seldom what comes next."""
         if step % 2 == 0:
             return Recipe(segments=2, facts=6, clozes=2, spans=1, asking=2)
+        if step % 4 == 3:
+            return Recipe(segments=8, facts=2, clozes=3, spans=1, asking=1)
         return Recipe(segments=6, facts=12, clozes=3, spans=2, asking=4)
 
     def batch_size(self, step: int) -> int:
@@ -133,7 +137,8 @@ class AdapterTrainer:
         self.adapter.strength.data.clamp_(min=BEGIN_STRENGTH)
         self.adapter.memory.scales.data.copy_(torch.tensor(BEGIN_SCALES))
         self.words, self.spans, self.step = Words(attached.tokenizer), spans or [], 0
-        loud = [self.adapter.strength, self.adapter.memory.log_focus, self.adapter.memory.scales]
+        memory = self.adapter.memory
+        loud = [self.adapter.strength, self.adapter.loudness, memory.log_focus, memory.scales]
         matrices = [p for p in self.adapter.parameters() if p.ndim >= 2]
         rest = [p for p in self.adapter.parameters() if p.ndim < 2 and not any(p is q for q in loud)]
         self.optimizer = torch.optim.AdamW(
@@ -202,6 +207,7 @@ class AdapterTrainer:
             torch.from_numpy(part).to(self.attached.device) for part in (batch.tokens, batch.answer, batch.text)
         )
         text &= (torch.rand(text.shape, generator=generator) < TEXT_SAMPLE).to(text.device)
+        text[:, 0] = text[:, -batch.asking :] = False
         ahead = torch.zeros_like(answer)  # a token is predicted at the one before it
         ahead[..., :-1] = (answer | text)[..., 1:]
         out = self.attached.stream_segments(tokens, keep_BTC=ahead, asking=batch.asking)
