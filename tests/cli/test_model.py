@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,30 @@ def test_another_model_writes_and_what_it_says_without_proof_is_marked(
     assert all(s in answer["text"] for s in answer["unverified"])
     assert answer["text"].count("[unverified]") == len(answer["unverified"])
     assert titans("ask", "Why?", "--answer-model", "titans-mini").code == 2
+
+
+@pytest.fixture
+def cached(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model in the hub's cache, as the hub lays it out; its id."""
+    cache, commit = tmp_path / "hub", "0123456789abcdef0123456789abcdef01234567"
+    repo = cache / "models--someone--small"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text(commit)
+    shutil.copytree(llama, repo / "snapshots" / commit)
+    (cache / "models--someone--broken" / "snapshots" / commit).mkdir(parents=True)  # nothing in it
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    return "someone/small"
+
+
+def test_models_in_the_hubs_cache_are_listed_and_pinned_by_their_commit(
+    titans: Titans, cached: str, documents: list[Path]
+) -> None:
+    listed = titans("model", "list", "--json").document["models"]
+    assert [m["name"] for m in listed] == ["titans-mini", cached]
+    assert (listed[1]["kind"], listed[1]["revision"][:6]) == ("llama", "012345")
+    assert listed[1]["parameters"] > 0
+    assert titans("model", "list", "-q").out.split() == ["titans-mini", cached]
+    assert "llama" in titans("model", "list").out
+    assert titans("ingest", documents[0], "--model", cached, "--offline").code == 0
+    kept = titans("session", "show", "--json").document["info"]
+    assert (kept["model"], kept["memory"]["attached"]["revision"]) == (cached, listed[1]["revision"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,7 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
 
     found = models.list_models()
     if json:
-        render.document("models", {"models": found})
+        render.document("models", {"models": [asdict(m) for m in found]})
     elif quiet:
         for m in found:
             render.out(m.name)
