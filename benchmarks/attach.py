@@ -109,14 +109,14 @@ def main() -> None:
     args = parser(__doc__)
     args.add_argument("--data", type=Path, required=True, help="data folder (text/, qa/)")
     args.add_argument("--work", type=Path, default=Path("runs/attach"), help="where training is kept and resumed")
-    args.add_argument("--steps", type=int, help="of the backbone; default 600, 30 with --quick")
-    args.add_argument("--adapt-steps", type=int, help="default 1,500; 20 with --quick")
+    args.add_argument("--steps", type=int, help="of the backbone; default 3,000, 30 with --quick")
+    args.add_argument("--adapt-steps", type=int, help="default 3,000; 20 with --quick")
     args.add_argument("--papers", type=int, help="default 200; 5 with --quick")
     args.add_argument("--tokens", type=int, default=2000, help="of a paper")
     options = args.parse_args()
     torch.set_num_threads(threads())
     quick = options.quick
-    steps, adapt_steps = options.steps or (30 if quick else 600), options.adapt_steps or (20 if quick else 1500)
+    steps, adapt_steps = options.steps or (30 if quick else 3000), options.adapt_steps or (20 if quick else 3000)
     count = options.papers or (5 if quick else 200)
     work = prepared(options.data, options.work / ("quick" if quick else "full"))
     folder = work / "standin"

@@ -1,7 +1,7 @@
 """The stand-in for a model from the hub: a plain LlamaForCausalLM, trained here on plain text and on question-answer
 pairs, saved as any checkpoint is. It has never seen a memory, a fact of `train/tasks.py` or held-out text.
 
-`python -m benchmarks.attach_backbone --data DIR --out runs/standin --steps 600`: resumable (run it again).
+`python -m benchmarks.attach_backbone --data DIR --out runs/standin --steps 3000`: resumable (run it again).
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def main() -> None:
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--work", type=Path, default=Path("runs/standin-text"))
     args.add_argument("--out", type=Path, default=Path("runs/standin"))
-    args.add_argument("--steps", type=int, default=600)
+    args.add_argument("--steps", type=int, default=3000)
     args.add_argument("--until", type=int)
     options = args.parse_args()
     torch.set_num_threads(threads())
