@@ -34,8 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers": {"model", "memory", "store"} | LEAVES,
     "sessions": {"readers", "store", "model", "answers", "train"} | LEAVES,  # train: to adapt a memory
     "report": {"sessions", "store", "model", "answers"} | LEAVES,
-    "cli": {"sessions", "store", "report"} | LEAVES,  # of the store only Home, to say where it is
+    "cli": {"sessions", "store", "report", "server"} | LEAVES,  # of the store only Home, to say where it is
     "api": {"sessions", "store", "model"} | LEAVES,  # the use-cases for programs; of the model only the type
+    "server": {"api", "sessions", "store"} | LEAVES,  # of the sessions only records, the log and Engines
     "__init__": {"api"},  # when asked for, and no sooner
     "__main__": {"cli"},
     "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from titans_cli.errors import NotFoundError
+from titans_cli.errors import UsageError
 from titans_cli.progress import IngestEvent, IngestFinished
 from titans_cli.records import Answer, EntryInfo, SessionInfo
 from titans_cli.sessions import history, items, lifecycle
@@ -21,6 +21,7 @@ from titans_cli.store import Home, SessionStore
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
+    from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.retrieve import Retrieved
     from titans_cli.sessions.shelf import Shelf
 
@@ -30,23 +31,31 @@ Where = Home | PathLike[str] | str | None  # a home's folder; None: TITANS_HOME,
 
 class Session:
     """One session, from `open`, `new` or `resume`. One writer at a time: `retry_lock` seconds are waited for another's
-    turn, then LockedError is raised."""
+    turn, then LockedError is raised. `engines`: models to share with the other sessions of the process."""
 
     def __init__(
-        self, home: Home, info: SessionInfo, *, retry_lock: float = 0, engine: SessionModel | None = None
+        self,
+        home: Home,
+        info: SessionInfo,
+        *,
+        retry_lock: float = 0,
+        engine: SessionModel | None = None,
+        engines: Engines | None = None,
     ) -> None:
-        self.home, self.name, self.id = home, info.name, info.id
+        self.home, self.name, self.id, self.info = home, info.name, info.id, info  # info: as it was when opened
         self.retry_lock = retry_lock
-        self._engine = engine
+        self._engine, self._engines = engine, engines
         self._shelf: Shelf | None = None
 
     # ---- getting one
 
     @classmethod
-    def open(cls, name: str | None = None, *, home: Where = None, retry_lock: float = 0) -> Session:
+    def open(
+        cls, name: str | None = None, *, home: Where = None, retry_lock: float = 0, engines: Engines | None = None
+    ) -> Session:
         """A session that is there, by name or the start of its id; None: the current one. Raises NotFoundError."""
         at = _home(home)
-        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock)
+        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock, engines=engines)
 
     @classmethod
     def new(
@@ -58,13 +67,15 @@ class Session:
         model: str | None = None,
         precision: str | None = None,
         retry_lock: float = 0,
+        engines: Engines | None = None,
     ) -> Session:
         """A session that knows nothing, or what the LTM `entry` does. Raises UsageError when the name is taken.
 
         It does not become the command line's current session."""
         at = _home(home)
-        info = lifecycle.new_session(at, name, entry=entry, model=model, precision=precision, use=False)
-        return cls(at, info, retry_lock=retry_lock)
+        make = lifecycle.new_session
+        info = make(at, name, entry=entry, model=model, precision=precision, use=False, engines=engines)
+        return cls(at, info, retry_lock=retry_lock, engines=engines)
 
     @classmethod
     def resume(
@@ -76,12 +87,20 @@ class Session:
         model: str | None = None,
         precision: str | None = None,
         retry_lock: float = 0,
+        engines: Engines | None = None,
     ) -> Session:
-        """The session of this name, or a `new` one: so that a program that was killed is simply run again."""
-        try:
-            return cls.open(name, home=home, retry_lock=retry_lock)
-        except NotFoundError:
-            return cls.new(name, home=home, entry=entry, model=model, precision=precision, retry_lock=retry_lock)
+        """The session of this name, or a `new` one: so that a program that was killed is simply run again.
+
+        No other session is meant, even if its id begins like this."""
+        at = _home(home)
+        if name not in at.session_names():
+            try:
+                make = {"entry": entry, "model": model, "precision": precision}
+                return cls.new(name, home=at, retry_lock=retry_lock, engines=engines, **make)
+            except UsageError:
+                if name not in at.session_names():  # not made by somebody else meanwhile
+                    raise
+        return cls.open(name, home=at, retry_lock=retry_lock, engines=engines)
 
     # ---- learning
 
@@ -91,14 +110,20 @@ class Session:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         append: bool = False,
+        within: Sequence[str] | None = None,
         on_event: Callable[[IngestEvent], object] = lambda event: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> IngestFinished:
-        """Read files and folders. What fails is counted, and told to `on_event` as FileFailed; the rest is read."""
+        """Read files and folders. What fails is counted, and told to `on_event` as FileFailed; the rest is read.
+
+        `within`: nothing outside these folders is looked at. `stop` is asked after every few segments: True commits
+        and raises Interrupted."""
         from titans_cli.sessions.ingest import How, What, ingest
 
         finished: IngestFinished | None = None
-        how = How(append=append, retry_lock=self.retry_lock)
-        for event in ingest(self.home, self.id, What([str(p) for p in paths], include, exclude), how, self.engine):
+        how = How(append=append, retry_lock=self.retry_lock, stop=stop)
+        what = What([str(p) for p in paths], include, exclude, within=within)
+        for event in ingest(self.home, self.id, what, how, self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
                 finished = event
@@ -228,7 +253,10 @@ class Session:
 
     def promote(self, entry: str | None = None, *, note: str | None = None, force: bool = False) -> EntryInfo:
         """Make what it learned an immutable LTM entry, if the gate finds it sound. Raises PromotionRefused."""
-        return lifecycle.promote_session(self.home, self.id, entry, note=note, force=force, retry_lock=self.retry_lock)
+        engine = self.engine if SessionStore.open(self.home, self.id).info.state == "open" else None
+        return lifecycle.promote_session(
+            self.home, self.id, entry, note=note, force=force, retry_lock=self.retry_lock, engine=engine
+        )
 
     def discard(self) -> lifecycle.Discarded:
         """Remove it and all it learned."""
@@ -238,11 +266,15 @@ class Session:
 
     @property
     def engine(self) -> SessionModel:
-        """The model it was made with. Raises IncompatibleError if that has changed."""
-        if self._engine is None:
-            from titans_cli.sessions.engines import engine_of
+        """The model it was made with. Raises IncompatibleError if that has changed.
 
-            self._engine = engine_of(SessionStore.open(self.home, self.id).info)
+        Sets the number of threads that the session keeps to: two sessions of one program may differ in it."""
+        from titans_cli.sessions.engines import engine_of, use_threads
+
+        if self._engine is None:
+            find = self._engines.of if self._engines else engine_of
+            self._engine = find(SessionStore.open(self.home, self.id).info)
+        use_threads(self.info.threads)
         return self._engine
 
     @property

@@ -21,7 +21,7 @@ from titans_cli.errors import UsageError
 Value = str | int | bool | None
 CONFIG = "TITANS_CONFIG"
 # Read from the environment only: where the file is, and what is too secret to stand in one.
-ENVIRONMENT_ONLY = frozenset({CONFIG, "TITANS_API_KEY"})
+ENVIRONMENT_ONLY = frozenset({CONFIG, "TITANS_API_KEY", "TITANS_MCP_TOKEN"})
 _TIME = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 

@@ -15,6 +15,7 @@ from titans_cli.cli import (
     look,
     ltm,
     manual,
+    mcp,
     memory,
     model,
     options,
@@ -289,4 +290,5 @@ def _fail_on(failed: int) -> None:
 
 
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=mcp.EXAMPLES)(mcp.mcp)
 app.command(epilog=manual.EXAMPLES)(manual.help)

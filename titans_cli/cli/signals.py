@@ -1,9 +1,9 @@
-"""SIGINT and SIGTERM ask a long run to stop at its next commit; a second one stops it at once."""
+"""SIGINT and SIGTERM ask a long run to stop at its next commit, or a server to end; a second one stops it at once."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,10 +11,11 @@ from titans_cli.errors import Interrupted
 
 
 class StopFlag:
-    """Callable: True once a signal has come. `code` is the exit code it asks for."""
+    """Callable: True once a signal has come. `code` is the exit code it asks for. `told` is called when it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None]) -> None:
         self.code = 0
+        self._told = told
 
     def __call__(self) -> bool:
         return self.code != 0
@@ -23,11 +24,12 @@ class StopFlag:
         if self.code:
             raise KeyboardInterrupt
         self.code = 128 + number
+        self._told()
 
 
 @contextmanager
-def stop_flag() -> Iterator[StopFlag]:
-    flag = StopFlag()
+def stop_flag(told: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
+    flag = StopFlag(told)
     before = {n: signal.signal(n, flag._receive) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag

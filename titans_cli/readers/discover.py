@@ -38,6 +38,7 @@ def discover(
     exclude: Sequence[str] = (),
     files_from: str | None = None,
     network: bool = False,
+    within: Sequence[str] | None = None,
 ) -> Discovery:
     """Find the sources.
 
@@ -45,6 +46,9 @@ def discover(
     `include` names them). `include` and `exclude` filter what folders and `files_from` bring; a file named in
     `paths` wins over `include` but not over `exclude`. The same file named twice is read once. Raises UsageError, also
     for an address on the network unless `network` allows to fetch it.
+
+    `within`: folders, and nothing outside them is looked at, wherever a link or `..` leads: what is named there raises
+    UsageError, whether it exists or not; what a folder's links lead to is a failure.
     """
     if not paths and files_from is None:
         raise UsageError("nothing to read was named", hint="Name files or folders, e.g. titans ingest ./papers")
@@ -53,7 +57,7 @@ def discover(
             "standard input cannot be both a document and the list of files",
             hint="Put the list into a file and name it with --files-from",
         )
-    search = _Search(tuple(include), tuple(exclude), network)
+    search = _Search(tuple(include), tuple(exclude), network, within)
     for path in paths:
         search.named(path, listed=False)
     for path in _listed(files_from) if files_from is not None else ():
@@ -64,8 +68,11 @@ def discover(
 class _Search:
     """Collects sources by resolved path, so that each file is kept once, the first time it is met."""
 
-    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...], network: bool) -> None:
+    def __init__(
+        self, include: tuple[str, ...], exclude: tuple[str, ...], network: bool, within: Sequence[str] | None
+    ) -> None:
         self.network = network
+        self.within = None if within is None else [os.path.realpath(folder) for folder in within]
         self.include = include
         self.exclude = exclude
         self.sources: dict[str, Source] = {}
@@ -73,6 +80,9 @@ class _Search:
 
     def named(self, path: str, *, listed: bool) -> None:
         """A path from the command line, or (`listed`) from a list of files."""
+        if not self.inside(path):
+            hint = "Name one inside, or let whoever started this allow its folder"
+            raise UsageError("it is outside the folders that may be read", subject=_displayable(path), hint=hint)
         if path == STDIN and not listed:
             self.sources.setdefault(STDIN, Source(STDIN, STDIN))
             return
@@ -189,6 +199,10 @@ class _Search:
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if self.excluded(below):
                     continue
+                if entry.is_symlink() and not self.inside(entry.path):
+                    display, what = _displayable(entry.path), "it is a link out of the folders that may be read"
+                    self.fail(display, ReadError(what, subject=display, hint="Put a copy in its place"))
+                    continue
                 kind = _entry_kind(entry)
                 if kind == "folder":
                     stack.append((below, entry.path))
@@ -210,6 +224,16 @@ class _Search:
         if member is not None:
             uri, display = f"{uri}/{member}", f"{display}/{member}"
         self.sources.setdefault(uri, Source(uri, display))
+
+    def inside(self, path: str) -> bool:
+        """Whether it may be looked at, all links followed."""
+        if self.within is None:
+            return True
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):  # a NUL in it
+            return False
+        return any(Path(real).is_relative_to(folder) for folder in self.within)
 
     def fail(self, display: str, error: ReadError) -> None:
         self.failures.append((display, error))

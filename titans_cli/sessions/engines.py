@@ -7,8 +7,11 @@ attached; the `model_type` in its configuration tells them apart.
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -112,6 +115,48 @@ def engine_of(made: SessionInfo | EntryInfo) -> SessionModel:
             hint="Start a new session and ingest the documents again, or go back to the version of titans that made it",
         )
     return engine
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many threads from now on, in the thread that calls; another thread has a number of its own."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
+class Engines:
+    """Models, each loaded once, for a process that serves many sessions.
+
+    A model of sessions that are all gone goes too; the one that new sessions are made with stays. May be used from
+    several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded = WeakValueDictionary[str, SessionModel]()
+        self._for_new: dict[str, SessionModel] = {}
+
+    def of(self, made: SessionInfo | EntryInfo) -> SessionModel:
+        """As `engine_of`."""
+        with self._lock:
+            engine = self._loaded.get(_key(made.fingerprint, made.memory))
+            if engine is None:
+                engine = self._keep(engine_of(made))
+            return engine
+
+    def new(self, model: str | None, precision: str | None = None, loading: Loading | None = None) -> SessionModel:
+        """As `new_engine`."""
+        asked = json.dumps([model, precision, repr(loading)])
+        with self._lock:
+            if asked not in self._for_new:
+                self._for_new[asked] = self._keep(new_engine(model, precision, loading))
+            return self._for_new[asked]
+
+    def _keep(self, engine: SessionModel) -> SessionModel:
+        return self._loaded.setdefault(_key(engine.fingerprint, engine.configuration()), engine)
+
+
+def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:
+    """What makes two engines one: the model, its arithmetic, and where it runs."""
+    return json.dumps([fingerprint, memory.get("precision", "fp32"), memory.get("attached")], sort_keys=True)
 
 
 def insist(model: str, loading: Loading | None, made: SessionInfo, engine: SessionModel) -> None:

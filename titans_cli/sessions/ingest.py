@@ -32,15 +32,7 @@ from titans_cli.progress import (
     IngestStarted,
 )
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
-from titans_cli.records import (
-    ITEM,
-    Episode,
-    Loading,
-    Page,
-    Segment,
-    Source,
-    SourceRecord,
-)
+from titans_cli.records import ITEM, Episode, Loading, Page, Segment, Source, SourceRecord
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn
 from titans_cli.sessions.machine import default_threads
@@ -55,12 +47,13 @@ _REPLACING = "forgetting the old version, reading the new one at the end"
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What to ingest, as the command line says it."""
+    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at."""
 
     paths: Sequence[str]
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     files_from: str | None = None
+    within: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,7 @@ def ingest(
 def discovered(what: What, how: How) -> Discovery:
     """Raises UsageError."""
     filters = {"include": what.include, "exclude": what.exclude}
-    return discover(what.paths, files_from=what.files_from, network=how.network, **filters)
+    return discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
 
 
 def session_to_read_into(

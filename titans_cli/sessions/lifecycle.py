@@ -29,6 +29,8 @@ from titans_cli.store import (
 )
 
 if TYPE_CHECKING:
+    from titans_cli.model.interface import SessionModel
+    from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.gate import Gate
 
 STRETCHES = 60  # of a session's surprise in its details
@@ -86,11 +88,12 @@ def new_session(
     precision: str | None = None,
     loading: Loading | None = None,
     use: bool = True,
+    engines: Engines | None = None,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    Raises UsageError (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's
-    model has changed).
+    `engines`: the models that are loaded already. Raises UsageError (name taken, another model named), NotFoundError
+    (no such entry), IncompatibleError (the entry's model has changed).
     """
     if entry is not None and precision is not None:
         raise UsageError("an LTM entry brings its own precision", subject=entry, hint="Leave --precision out")
@@ -99,7 +102,7 @@ def new_session(
 
         memory = LongTermMemory(home)
         kept = memory.show(entry)
-        engine = engine_of(kept)  # refuses before anything is made
+        engine = engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         if model is not None and load_engine(model, kept.threads, loading=loading).fingerprint != engine.fingerprint:
             what = f"the LTM entry was made with {kept.model}, and brings it"
             raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
@@ -108,7 +111,8 @@ def new_session(
     else:
         from titans_cli.sessions.ingest import create_session
 
-        info = create_session(home, name, model=model, precision=precision, loading=loading).info
+        loaded = engines.new(model, precision, loading) if engines else None
+        info = create_session(home, name, model=model, precision=precision, loading=loading, engine=loaded).info
     if use:
         home.set_current(info.name)
     return info
@@ -168,6 +172,7 @@ def promote_session(
     force: bool = False,
     approve: Callable[[Gate], None] | None = None,
     retry_lock: float = 0,
+    engine: SessionModel | None = None,
 ) -> EntryInfo:
     """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
 
@@ -189,7 +194,7 @@ def promote_session(
             from titans_cli.sessions.gate import probe_session
 
             erase_superseded(store)
-            gate = probe_session(home, store.info.name)
+            gate = probe_session(home, store.info.name, engine=engine)
             if approve is not None:
                 approve(gate)
             gate.admit(force)
