@@ -56,7 +56,7 @@ async def serve(home: Home, questions: Sequence[str], paragraphs: Sequence[str],
         percentiles(report, "retrieve", [seconds for seconds, _ in asked])
         percentiles(report, "retrieve.work", [found["seconds"] for _, found in asked])
         told = [
-            await timed(client, "memory_add", handle=handle, text=text, key=f"p{n}")
+            await timed(client, "memory_add", handle=handle, text=text, key=f"{time.time_ns()}-{n}")
             for n, text in enumerate(paragraphs)
         ]
         percentiles(report, "add", [seconds for seconds, _ in told])

@@ -52,9 +52,12 @@ def content_words(question: str) -> str:
     return " ".join([w for w in found if w not in ASKING] or found)
 
 
+SAME = 5  # letters that near stems begin with
+
+
 def near(a: str, b: str) -> bool:
     """Whether two stems differ only in their ending: five letters in common, and seven tenths of the longer one."""
-    least = max(5, math.ceil(0.7 * max(len(a), len(b))))
+    least = max(SAME, math.ceil(0.7 * max(len(a), len(b))))
     return a[:least] == b[:least] and len(a) >= least and len(b) >= least
 
 
@@ -98,10 +101,13 @@ class Question:
         """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part."""
         if not self.total:
             return 0.0
-        here = sum(
-            weight * (1.0 if term in found else NEAR * any(near(term, f) for f in found))
-            for term, weight in self.weight.items()
-        )
+        heads = {f[:SAME] for f in found}  # most terms are near to nothing, and this says so at once
+        here = 0.0
+        for term, weight in self.weight.items():
+            if term in found:
+                here += weight
+            elif term[:SAME] in heads and any(near(term, f) for f in found):
+                here += weight * NEAR
         return here / self.total
 
     def wanted(self, text: str) -> float:
