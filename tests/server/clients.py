@@ -52,8 +52,8 @@ def http_server(place: Place, *argv: str) -> Iterator[tuple[str, subprocess.Pope
         process = subprocess.Popen(
             command, env=place.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             yield json.loads(process.stdout.readline())["url"], process
         finally:
             process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -15,7 +16,7 @@ from tests.sessions.samples import LONG, write_document
 from tests.tiny import make_sentences
 from titans_cli import Session
 from titans_cli.model.engine import Engine
-from titans_cli.server import progress
+from titans_cli.server import progress as reports
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.tools import TitansServer
 from titans_cli.sessions.items import Told
@@ -49,8 +50,8 @@ async def test_many_sessions_at_once_are_each_as_if_alone(
         session = Session.new(name, home=alone, model=str(tiny_folder))
         for n, text in enumerate(texts(i)):
             session.add(text, key=f"{n}")
-        found = session.retrieve(texts(i)[0])
-        expected[name] = (session.status().memory_sha256, [(p.text, p.score) for p in found.passages])
+        passages = session.retrieve(texts(i)[0]).passages
+        expected[name] = (session.status().memory_sha256, [(p.text, p.score) for p in passages])
     server = TitansServer(keeper)
     async with Client(server) as client:
         async with anyio.create_task_group() as group:
@@ -86,7 +87,7 @@ async def test_calls_on_one_session_take_turns_and_none_is_lost(
         async with anyio.create_task_group() as group:
             for i, text in enumerate(told):
                 client = (one, other)[i % 2]
-                group.start_soon(lambda c=client, t=text, k=i: call(c, "memory_add", handle=handle, text=t, key=str(k)))
+                group.start_soon(partial(call, client, "memory_add", handle=handle, text=text, key=str(i)))
         listed = await call(one, "memory_filter", handle=handle)
     assert most == 1
     assert sorted(item["key"] for item in listed["items"]) == [str(i) for i in range(8)]
@@ -148,13 +149,13 @@ async def test_a_handle_outlives_the_server_and_says_where_a_cancelled_call_stop
     keeper: Keeper, home: Home, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that is given up stops at a commit; the same call, of another server, ends with the bytes of one run."""
-    monkeypatch.setattr(progress, "APART", 0.0)
+    monkeypatch.setattr(reports, "APART", 0.0)
     path = write_document(tmp_path / "papers" / "long.txt", sentences=4 * LONG)
     alone = Session.new("alone", home=tmp_path / "alone", model=str(tiny_folder))
     alone.ingest(path)
 
-    async def give_up(done: float, total: float | None, message: str | None) -> None:
-        if 0 < done < 1:
+    async def give_up(progress: float, total: float | None, message: str | None) -> None:
+        if 0 < progress < 1:
             scope.cancel()
 
     async with Client(TitansServer(keeper, roots=[path.parent])) as client:

@@ -43,7 +43,7 @@ def at(moment: str) -> None:
     if moment == "noise":
         Session.retrieve = noisy  # type: ignore[method-assign]
     else:
-        Episodes.commit = committing  # type: ignore[assignment, method-assign]
+        Episodes.commit = committing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

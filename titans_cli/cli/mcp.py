@@ -15,6 +15,7 @@ from titans_cli.errors import Interrupted, UsageError
 from titans_cli.store import Home
 
 TOKEN = "TITANS_MCP_TOKEN"
+NEEDED = {"mcp", "mcp_types", "anyio", "pydantic", "starlette", "uvicorn"}  # the extra brings them all
 EXAMPLES = "Example: titans mcp --root ./papers\n\nExample: titans mcp --http 127.0.0.1:8765 --token-file token.txt"
 
 
@@ -61,7 +62,7 @@ def mcp(
     try:
         from titans_cli.server.serve import Serving, ready
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
+        if (error.name or "").split(".")[0] not in NEEDED:
             raise
         raise UsageError("titans mcp needs the MCP SDK", hint="Install it: pip install 'titans-cli[mcp]'") from error
 
