@@ -37,6 +37,7 @@ HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "bs4", "
         ["memory", "gc"],
         ["recall", "kernel"],
         ["ltm", "list"],
+        ["mcp", "--help"],
         ["config", "show"],
         ["config", "path"],
         ["help", "--json"],

@@ -152,3 +152,16 @@ def test_usage_that_makes_no_sense_is_said_so(
     with pytest.raises(UsageError, match=expected) as caught:
         discover(paths, files_from=files_from)
     assert caught.value.hint
+
+
+def test_within_folders_means_that_no_link_and_no_dots_lead_out(tree: Path) -> None:
+    (tree / "papers/out.txt").symlink_to(tree / "alone.txt")
+    (tree / "papers/away").symlink_to(tree)
+    (tree / "papers/inside.txt").symlink_to(tree / "papers/a.txt")
+    found = discover(["papers"], within=[str(tree / "papers")])
+    assert {Path(source.uri).name for source in found.sources} == {"a.txt", "b.pdf", "B.md", "c.HTML", "d.log"}
+    assert sorted(display for display, _ in found.failures) == ["papers/away", "papers/out.txt"]
+    for path in ("alone.txt", "papers/../alone.txt", "papers/out.txt", ".", "papers/away", "not-there", "-"):
+        with pytest.raises(UsageError, match="outside the folders"):
+            discover([path], within=["papers"])
+    assert len(discover(["papers/sub"], within=["alone.txt", "papers"]).sources) == 2
