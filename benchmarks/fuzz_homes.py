@@ -315,9 +315,10 @@ def spoil_entry(home: Path, rng: random.Random) -> str:
     entry = folder / "entry.json"
     if rng.random() < 0.6:
         with suppress(OSError, ValueError, TypeError):  # entry.json may be what was spoilt
-            data = json.loads(entry.read_bytes())
-            for key, name in (("memory_sha256", "memory.safetensors"), ("episodes_sha256", DATABASE)):
-                data[key] = hashlib.sha256(_small(folder / name)).hexdigest()
+            data = json.loads(_small(entry))
+            for key, name in (("memory", "memory.safetensors"), ("episodes", DATABASE)):
+                raw = _small(folder / name)
+                data |= {f"{key}_sha256": hashlib.sha256(raw).hexdigest(), f"{key}_bytes": len(raw)}
             data.pop("checksum", None)
             data["checksum"] = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
             put(entry, json.dumps(data).encode())

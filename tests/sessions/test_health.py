@@ -118,6 +118,16 @@ def test_a_row_that_tells_nothing_is_damage_and_not_a_crash(home: Home, store: S
         repair_session(home, "papers")
 
 
+def test_segments_of_a_document_that_is_not_there_are_damage(home: Home, store: SessionStore) -> None:
+    from titans_cli.sessions.ask import ask
+
+    sql("DELETE FROM sources WHERE id = 2")(store.folder)
+    with pytest.raises(DamagedError, match="not there"):
+        ask(home, "papers", "What does the kernel hold?")
+    assert repair_session(home, "papers")
+    ask(home, "papers", "What does the kernel hold?")
+
+
 def test_checking_changes_nothing(home: Home, store: SessionStore) -> None:
     def files() -> dict[str, str]:
         """SQLite's own come and go with readers."""

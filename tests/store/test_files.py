@@ -83,6 +83,15 @@ def test_a_removal_that_was_interrupted_is_finished_later(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_left_over_and_no_folder_is_removed_and_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".gone-x")  # opening it would wait for ever
+    (tmp_path / ".gone-y").write_text("y")
+    (tmp_path / ".gone-z").symlink_to(tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    files.clear_leftovers(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+
+
 def test_a_folder_takes_a_name_only_if_it_is_free(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

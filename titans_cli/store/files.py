@@ -228,6 +228,9 @@ def delete_folder(path: Path) -> None:
 
     SQLite readers may still add their side files while we delete; so a folder found not empty is tried again.
     """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(path.lstat().st_mode):  # rmtree would open a pipe, and wait
+            path.unlink()
     for _ in range(8):
         try:
             shutil.rmtree(path)

@@ -179,6 +179,9 @@ class Queries:
             some = wanted[start : start + _AT_ONCE]
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
             found.update((block.id, block) for block in blocks)
+        if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
+            hint = f"See what can be saved: titans session repair {self.path.parent.name}"
+            raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
         return [found[i] for i in wanted if i in found]
 
     def blocks_of(self, source_id: int) -> list[Block]:

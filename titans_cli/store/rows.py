@@ -22,7 +22,7 @@ def _types(kind: type) -> tuple[tuple[str, tuple[type, ...]], ...]:
 
 def records(kind: type[R], rows: Iterable[tuple[Any, ...]], path: Path) -> Iterator[R]:
     """A record of each row. Raises DamagedError for a value of another type than its field has."""
-    types = _types(kind)
+    types = _types(kind)  # type: ignore[arg-type]  # mypy takes no type[R] for hashable
     for row in rows:
         for (name, accepted), value in zip(types, row, strict=False):  # fields with a default may be left out
             if not isinstance(value, accepted):
