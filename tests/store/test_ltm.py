@@ -152,6 +152,12 @@ def test_a_plain_session_knows_nothing_of_any_entry(tmp_path: Path) -> None:
     assert list(store.cells()) == []
 
 
+def test_after_a_promotion_the_next_step_is_told(tmp_path: Path) -> None:
+    LongTermMemory(Home(tmp_path)).promote(learned(tmp_path), "chem")
+    with pytest.raises(NotFoundError, match="titans session new --from"):
+        Home(tmp_path).find_session(None)
+
+
 @pytest.mark.parametrize("file", ["memory.safetensors", "episodes.sqlite"])
 def test_a_flipped_byte_in_an_entry_is_found_and_nothing_starts_from_it(tmp_path: Path, file: str) -> None:
     memories = LongTermMemory(Home(tmp_path))

@@ -181,10 +181,10 @@ class Home:
         if selector is None:
             selector = self.current()
             if selector is None:
-                raise NotFoundError(
-                    "there is no current session",
-                    hint="Start one with `titans ingest PATH`, or choose one: titans session list",
-                )
+                hint = "Start one with `titans ingest PATH`, or choose one: titans session list"
+                if self.entry_names():  # the last one may just have been promoted
+                    hint += "; from what was promoted: titans session new --from NAME (titans ltm list)"
+                raise NotFoundError("there is no current session", hint=hint)
         return _find(selector, self.sessions_dir, what="session", listing="titans session list")
 
     def find_entry(self, selector: str) -> str:
