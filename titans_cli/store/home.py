@@ -226,7 +226,12 @@ def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
             )
     close = difflib.get_close_matches(selector, names, n=3)
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
-    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}See: {listing}")
+    new = (
+        f"Make it: titans session new {selector}. "
+        if what == "session" and not close and _NAME.fullmatch(selector)
+        else ""
+    )
+    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}{new}See: {listing}")
 
 
 def _id_of(folder: Path, what: str) -> str:
