@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from titans_cli.answers.disagree import contradicts, figures, other_figures
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.question import Question, kind_of
 from titans_cli.answers.span import short_answer
+from titans_cli.answers.statements import contradicts, figures, other_figures
 from titans_cli.errors import UsageError
 from titans_cli.model.engine import Engine, Recollection
 from titans_cli.records import Answer

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from titans_cli.answers.corpus import texts_of, year_of
 from titans_cli.answers.deliberate import deliberate, parts_of
-from titans_cli.answers.disagree import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import LEAST_SENTENCE, Candidate, candidates, select, titles_of
 from titans_cli.answers.landmarks import Marks, own_marks
@@ -17,6 +16,7 @@ from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.span import short_answer
+from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems

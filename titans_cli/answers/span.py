@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from titans_cli.answers.disagree import figures
 from titans_cli.answers.question import YEAR, Question, near
+from titans_cli.answers.statements import figures
 from titans_cli.answers.words import STOP_WORDS, stem
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
