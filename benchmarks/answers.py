@@ -3,6 +3,8 @@
 findings.*          the questions that the sample corpus's README answers: the stated figure is in the text, the stated
                     file and page are among the citations
 refused             of the questions it does not answer (and three from elsewhere), how many are refused
+memory.right/wrong  of the questions it answers, those where the memory's own answer is told too, rightly and wrongly;
+                    memory.absent: of the others
 quotes.verbatim     quotes found character for character on the page they name
 trends.*            trends planted in generated corpora (benchmarks/planted.py) that are named with the right direction,
                     by the answer and by the same writer fed by retrieval; trends.false.*: claims that were not planted
@@ -66,6 +68,10 @@ def sample(report: Report, folder: Path, model: Path | None) -> None:
     )
     report.add("findings.cited", cited / len(rows))
     report.add("refused", sum(a.support == "none" for a in refused) / len(refused))
+    recalled = [(figure, a.recalled) for (_, figure, _, _), a in zip(rows, given, strict=True) if a.recalled]
+    report.add("memory.right", sum(figure in said for figure, said in recalled) / len(rows))
+    report.add("memory.wrong", sum(figure not in said for figure, said in recalled) / len(rows))
+    report.add("memory.absent", sum(a.recalled is not None for a in refused) / len(refused))
     report.add("quotes", len(quotes))
     report.add("quotes.verbatim", sum(quotes) / max(1, len(quotes)))
 

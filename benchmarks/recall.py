@@ -7,6 +7,9 @@ Controls, on the same session: the memory off, an untrained memory (initial weig
 that were never planted or are planted only in a later session, and one memory for the whole session instead of cells.
 Switches, thrown in the trained model without training it again (`benchmarks.ablation` does): a linear memory, no
 forgetting, and momentum (the shipped model has none). `rightcell` asks the paper's own cells only: what routing costs.
+told.*: of the planted questions those that the memory answers rightly and wrongly, and of the never planted ones those
+that it answers at all, with the confidence that `ask --closed-book` wants; sure.*: with what `ask` wants beside
+evidence that does not say so.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens, threads
 from benchmarks.variants import network_of
+from titans_cli.answers.compose import LEAST_CONFIDENCE, SURE, worth_telling
 from titans_cli.model.engine import Engine
 from titans_cli.model.interface import Cell, SessionModel
 from titans_cli.model.network import TitansNetwork
@@ -64,6 +68,13 @@ def read_into_one(engine: SessionModel, texts: Iterable[str]) -> Cell:
 
 def hits(engine: SessionModel, cells: Sequence[Cell], facts: Sequence[Fact]) -> list[bool]:
     return [engine.recall(cells, f.question).text == f.answer for f in facts]
+
+
+def told(engine: SessionModel, cells: Sequence[Cell], facts: Sequence[Fact], least: float) -> list[bool | None]:
+    """For each fact whether what the memory tells is right; None when it is not confident enough to tell anything."""
+    found = [engine.recall(cells, f.question) for f in facts]
+    said = [(worth_telling(r) if r.confidence >= least else None, f) for r, f in zip(found, facts, strict=True)]
+    return [None if text is None else text == f.answer for text, f in said]
 
 
 def share(found: Sequence[bool]) -> float:
@@ -119,7 +130,13 @@ def main() -> None:
     alone = [hits(engine, own, planted) for own, (_, planted) in zip(by_paper, made, strict=True)]
     report.add(f"rightcell.{label}", share([hit for paper in alone for hit in paper]))
     never = Maker(random.Random(99), evaluation=wording)
-    report.add(f"never.{label}", share(hits(engine, cells, [never.fact()[0] for _ in everything])))
+    strange = [never.fact()[0] for _ in everything]
+    report.add(f"never.{label}", share(hits(engine, cells, strange)))
+    for name, least in (("told", LEAST_CONFIDENCE), ("sure", SURE)):
+        planted, others = (told(engine, cells, some, least) for some in (everything, strange))
+        report.add(f"{name}.right.{label}", share([x is True for x in planted]))
+        report.add(f"{name}.wrong.{label}", share([x is False for x in planted]))
+        report.add(f"{name}.never.{label}", share([x is not None for x in others]))
     later = papers(engine, 10, options.tokens, options.facts, options.data, seed=2, held_out=wording)
     report.add(f"later.{label}", share(hits(engine, cells, [fact for _, planted in later for fact in planted])))
     report.add(f"off.{label}", share(hits(engine, [], everything)))

@@ -289,14 +289,15 @@ class Answer:
     support: str
     text: str  # sentences with [n] markers, or the sentence saying that nothing answers
     citations: tuple[Citation, ...]
-    recalled: str | None  # what the memory alone generated; never evidence
+    recalled: str | None  # what the memory alone generated, if it is sure enough to be told; never evidence
     session: str
     snapshot: int
     seconds: float
     kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary"
     short: str | None = None  # the answer proper, a few words of the first citation, if they could be told
     agrees: bool | None = None  # whether what was recalled stands in what is cited; None when nothing was recalled
-    confidence: float | None = None  # of the recollection
+    memory: str | None = None  # what the memory alone generated, however unsure; None when it was not asked
+    confidence: float | None = None  # of that: the geometric mean of its tokens' probabilities
     lead: str = ""  # of an answer about the whole: its first paragraph
     themes: tuple[ThemeTold, ...] = ()
     disagreements: tuple[DisagreementTold, ...] = ()

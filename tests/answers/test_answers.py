@@ -139,7 +139,14 @@ def test_what_is_recalled_is_told_apart_from_what_is_proven(
         assert answer.recalled == "forty-two zebras"
         assert "zebras" not in answer.text
         assert all("zebras" not in c.quote for c in answer.citations)
-    monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("forty-two zebras", 0.01))
+    monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("forty-two zebras", 0.92))
+    unsure = asked("How much does the quibbleworth anchor weigh?")
+    assert (unsure.recalled, unsure.agrees) == (None, None)  # told only if the evidence bears it out
+    assert (unsure.memory, unsure.confidence) == ("forty-two zebras", 0.92)
+    monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("412 kilograms", 0.92))
+    agreed = asked("How much does the quibbleworth anchor weigh?")
+    assert (agreed.recalled, agreed.agrees) == ("412 kilograms", True)
+    monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("412 kilograms", 0.01))
     assert asked("How much does the quibbleworth anchor weigh?").recalled is None
 
 

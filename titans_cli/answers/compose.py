@@ -29,7 +29,8 @@ from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
-LEAST_CONFIDENCE = 0.7  # below this a recollection is noise: it is not told and takes no part
+LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
+SURE = 0.95  # ... and this it needs to be told unasked, beside evidence that does not say so
 UNKNOWN = "unknown"  # what the model was trained to say of what it never read
 AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
 OTHERS = 30  # sentences after the best among which one that contradicts it is looked for
@@ -123,7 +124,7 @@ class Answerer:
         recollection = self.recall(blank.question)
         said = worth_telling(recollection)
         support, text = ("memory", said) if said else ("none", NOT_RECALLED)
-        return replace(blank, support=support, text=text, recalled=said, confidence=recollection.confidence, short=said)
+        return replace(_with_memory(blank, recollection), support=support, text=text, recalled=said, short=said)
 
     def _about_all(self, blank: Answer, kind: str) -> Answer:
         s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
@@ -159,12 +160,9 @@ class Answerer:
         titles = titles_of(list(self.sources.values()))
         ranked = candidates(terms, [f.block for f in found], titles, recalled)
         chosen = select(terms, ranked, self.how.sentences)
-        looked = replace(
-            blank,
-            recalled=recalled,
-            confidence=recollection.confidence,
-            evidence=tuple(self._evidence(f) for f in found),
-        )
+        sure = recalled if recollection.confidence >= SURE else None
+        evidence = tuple(self._evidence(f) for f in found)
+        looked = replace(_with_memory(blank, recollection), recalled=sure, evidence=evidence)
         if not chosen:
             return looked
         if _CHANGE.search(blank.question):
@@ -184,13 +182,15 @@ class Answerer:
             short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
         else:
             short = short_answer(terms, chosen[0].text)
+        agrees = None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations)
         return replace(
             looked,
             support="evidence",
             text=text,
             citations=citations,
             short=short,
-            agrees=None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations),
+            recalled=recalled if agrees else sure,
+            agrees=agrees if agrees or sure else None,
             disagreements=differ,
         )
 
@@ -270,6 +270,10 @@ def route(question: str, parts: Sequence[str], asked: str, reasoner: bool) -> tu
     if reasoner and _OPEN.match(question):
         return True, "the question asks for reasons, and there is a reasoner"
     return False, "the question asks for one thing"
+
+
+def _with_memory(blank: Answer, recollection: Recollection) -> Answer:
+    return replace(blank, memory=recollection.text.strip(), confidence=recollection.confidence)
 
 
 def worth_telling(recollection: Recollection) -> str | None:

@@ -111,7 +111,7 @@ class _Index:
         self.outcome: dict[str | Figure, list[int]] = defaultdict(list)  # say what came of it, by term and figure
         for n, s in enumerate(said):
             if _RESOLVED.search(s.sentence.text) or _OPEN.search(s.sentence.text):
-                for key in (*s.terms, *s.figures):
+                for key in s.terms | s.figures:
                     self.outcome[key].append(n)
             if s.figures and not s.disputes:
                 for term in s.terms:
@@ -157,7 +157,7 @@ class _Index:
         values = {f for s in d.sides for f in content(s.sentence.text).figures}
         newest = max((s.text.year or 0) for s in d.sides)
         status, spoken = d.status, list(d.about)
-        for n in sorted({n for key in (*matter, *values) for n in self.outcome.get(key, ())}):
+        for n in sorted({n for key in matter | values for n in self.outcome.get(key, ())}):
             s = self.said[n]
             if (s.text.year or 0) >= newest and self._speaks_of(s, matter, values):
                 status = "open" if _OPEN.search(s.sentence.text) else "resolved"
