@@ -1,35 +1,47 @@
-"""Fit the weights of titans_cli/answers/evidence.py to training questions: python -m benchmarks.answers_tune --data D.
+"""Fit what blocks and sentences are judged by to training questions: python -m benchmarks.answers_tune --data D.
 
-A listwise fit: the weighted sum of a question's signals goes through a softmax over its candidate blocks, and the loss
-is the negative log of what falls on its evidence. Weights that come out negative are held at zero, so that no signal
-counts against a block. The memory is left out. Never run it on the questions that benchmarks/answers.py measures with.
+Three fits, each printed as it stands in titans_cli/answers: WEIGHTS of evidence.py (which block carries the answer),
+WEIGHTS of extract.py (which sentence holds it), and SUPPORT there (whether the session speaks of the matter at all: the
+same questions, asked with and without the document that answers them). The first two are listwise: the weighted sum of
+the signals goes through a softmax over a question's candidates, and the loss is the negative log of what falls on the
+right ones. Weights that come out negative are held at zero, so that no signal counts against a candidate. What memory
+recalled is left out. Never run it on the questions that benchmarks/answers.py measures with.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from benchmarks.answers_data import load, session, write
-from benchmarks.answers_evidence import evidence_of
+from benchmarks.answers_data import Asked, Session, load, session, write
+from benchmarks.answers_evidence import evidence_of, plain
 from benchmarks.common import parser
-from titans_cli.answers.evidence import WEIGHTS, signals
+from titans_cli.answers import evidence, extract
+from titans_cli.answers.compose import Asking
+from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.question import Question
 from titans_cli.model.encoder import load_encoder
 from titans_cli.sessions.ask import marks_of
 
-TOTAL = 10  # of the weights: only their ratios matter, but for the memory's, which is not fitted
+TOTAL = 10  # of the blocks' weights: only their ratios matter, but for the memory's, which is not fitted
 DATASETS = (("nq_open_oracle", 700), ("timeqa", 70))
+MORE = 8  # blocks gathered on top of those that an answer looks at, so that as many are left without the document
+NOT_FITTED = ("memory", "recalled", "defines")
+Listed = list[
+    tuple[torch.Tensor, torch.Tensor]
+]  # of each question: signals [N, S] of its candidates, which are right [N]
+Sentences = list[tuple[extract.Candidate, dict[str, float]]]
 
 
-def fit(questions: list[tuple[torch.Tensor, torch.Tensor]], steps: int = 400) -> torch.Tensor:
-    """`questions`: the signals [N, S] of a question's candidates, and which of them are evidence [N]."""
-    weights = torch.ones(len(WEIGHTS), requires_grad=True)
+def fit(questions: Listed, steps: int = 400) -> torch.Tensor:
+    questions = [q for q in questions if q[1].any()]
+    size, longest = questions[0][0].shape[1], max(len(s) for s, _ in questions)
+    weights = torch.ones(size, requires_grad=True)
     optimiser = torch.optim.Adam([weights], lr=0.1)
-    longest = max(len(s) for s, _ in questions)
-    x = torch.zeros(len(questions), longest, len(WEIGHTS))
+    x = torch.zeros(len(questions), longest, size)
     gold = torch.zeros(len(questions), longest, dtype=torch.bool)
     there = torch.zeros(len(questions), longest, dtype=torch.bool)
     for i, (s, g) in enumerate(questions):
@@ -47,6 +59,46 @@ def fit(questions: list[tuple[torch.Tensor, torch.Tensor]], steps: int = 400) ->
     return weights.detach()
 
 
+def fit_support(there: Sequence[Sequence[float]], gone: Sequence[Sequence[float]]) -> torch.Tensor:
+    """Logistic regression: the weight of each signal of the best sentence, and the constant last."""
+    x = torch.tensor([[*row, 1.0] for row in (*there, *gone)])
+    y = torch.tensor([1.0] * len(there) + [0.0] * len(gone))
+    weights = torch.zeros(x.shape[1], requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
+
+    def step() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ weights, y) + 1e-4 * weights.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(step)  # type: ignore[no-untyped-call]
+    return weights.detach()
+
+
+def blocks(asked: Sequence[Asked], s: Session, marks: Marks) -> Listed:
+    questions = []
+    for a, gold in zip(asked, evidence_of(asked, s), strict=True):
+        found = evidence.signals(Question(a.question, s.episodes), s.episodes, marks, None)
+        rows = [[f.values[n] for n in evidence.WEIGHTS] for f in found]
+        questions.append((torch.tensor(rows), torch.tensor([f.block.id in gold for f in found])))
+    return questions
+
+
+def sentences(a: Asked, s: Session, marks: Marks, document: int) -> tuple[Sentences, Sentences]:
+    """The sentences an answer is chosen from, and those it would be chosen from had `document` never been read."""
+    question, size = Question(a.question, s.episodes), Asking().top_k
+    found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, marks=marks)
+    others = [f for f in found if f.block.source_id != document]
+    return tuple([c for f in some[:size] for c in extract.signals(question, f, None)] for some in (found, others))  # type: ignore[return-value]
+
+
+def told(name: str, weights: torch.Tensor, of: Mapping[str, float]) -> None:
+    print(f"{name}")
+    for signal, weight in zip(of, weights.tolist(), strict=True):
+        print(f'    "{signal}": {weight:.2f},' + ("  (not fitted)" if signal in NOT_FITTED else ""))
+
+
 def main() -> None:
     args = parser(__doc__)
     args.add_argument("--data", type=Path, required=True)
@@ -61,20 +113,45 @@ def main() -> None:
         folder = options.keep or Path(temporary) / "home"
         documents = write(texts, Path(temporary) / "documents")
         with session(folder, documents, options.model) as s:
-            questions = []
-            marks = marks_of(
-                s.episodes, s.engine, load_encoder(options.landmark_model) if options.landmark_model else None
-            )
-            for a, gold in zip(asked, evidence_of(asked, s), strict=True):
-                found = signals(Question(a.question, s.episodes), s.episodes, marks, None)
-                right = torch.tensor([b.id in gold for b, _ in found])
-                if right.any():
-                    questions.append((torch.tensor([[v[n] for n in WEIGHTS] for _, v in found]), right))
-    weights = fit(questions)
-    weights = weights / weights.sum() * TOTAL
-    print(f"{len(questions)} of {len(asked)} questions have evidence among their candidates")
-    for name, weight in zip(WEIGHTS, weights.tolist(), strict=True):
-        print(f'    "{name}": {weight:.2f},')
+            encoder = load_encoder(options.landmark_model) if options.landmark_model else None
+            marks = marks_of(s.episodes, s.engine, encoder)
+            found = blocks(asked, s, marks)
+            sources = {Path(x.uri).name: x.id for x in s.episodes.sources()}
+            there, gone = zip(*(sentences(a, s, marks, sources[a.document]) for a in asked), strict=True)
+    print(f"{sum(bool(g.any()) for _, g in found)} of {len(asked)} questions have evidence among their candidates")
+    weights = fit(found)
+    told("evidence.WEIGHTS", weights / weights.sum() * TOTAL, evidence.WEIGHTS)
+    rows = []
+    for a, of in zip(asked, there, strict=True):
+        right = [
+            c.block.source_id == sources[a.document] and any(plain(x) in plain(c.text) for x in a.answers)
+            for c, _ in of
+        ]
+        rows.append((torch.tensor([list(v.values()) for _, v in of]).view(len(of), -1), torch.tensor(right)))
+    weights = fit([r for r in rows if len(r[1])])
+    told("extract.WEIGHTS", weights, extract.WEIGHTS)
+    judge(there, gone)
+
+
+def judge(there: Sequence[Sentences], gone: Sequence[Sentences]) -> None:
+    """Fit SUPPORT, by the weights that the product has, and print what bounds on the probability would do."""
+    signals = [n for n in extract.SUPPORT if n and n != "score"]
+
+    def best(of: Sentences) -> list[float]:
+        scored = [(sum(extract.WEIGHTS[n] * v for n, v in values.items()), values) for _, values in of]
+        score, values = max(scored, key=lambda x: x[0])
+        return [score, *(values[n] for n in signals)]
+
+    yes, no = ([best(of) for of in some if of] for some in (there, gone))
+    weights = fit_support(yes, no)
+    told("extract.SUPPORT", weights, {"score": 0, **dict.fromkeys(signals, 0.0), "": 0})
+    x, y = (torch.sigmoid(torch.tensor([[*r, 1.0] for r in rows]) @ weights) for rows in (yes, no))
+    for bound in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        answered, wrongly = (int((p >= bound).sum()) for p in (x, y))
+        print(
+            f"bound {bound}: answered {answered / len(there):.1%}, "
+            f"with the document never read {wrongly / len(gone):.1%}"
+        )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ fact is then asked for. Per session:
 latest.*    share of the updated facts whose latest value is said; `kept.*` the same of facts that never changed
 stale.*     share of the updated facts of which any older version is said. Must be 0
 deleted.*   share of the deleted facts whose value is said; `never.*` the chance of that: facts that nobody told
+never.answered   share of those that get an answer from evidence at all, rather than "nothing answers that"
 
 `closed`: what the memory alone says is the value, greedily decoded, whether or not it is confident enough to be told.
 `evidence`: the version is the passage of the first rank; for stale and deleted, any of eight passages, or the answer.
@@ -65,6 +66,7 @@ class Heard:
     first: str  # the passage of the first rank
     passages: str
     answer: str
+    supported: bool  # the answer, by evidence
 
 
 def subjects(count: int, updated: int, seed: int, *, held_out: bool) -> list[Subject]:
@@ -90,8 +92,8 @@ def ask(session: Session, engine: Listening, question: str) -> Heard:
     found = session.retrieve(question)
     closed = engine.said
     texts = [p.text for p in found.passages]
-    answer = session.ask(question, log=False).text
-    return Heard(closed, texts[0] if texts else "", "\n".join(texts), answer)
+    answer = session.ask(question, log=False)
+    return Heard(closed, texts[0] if texts else "", "\n".join(texts), answer.text, answer.support == "evidence")
 
 
 def share(found: Sequence[bool]) -> float:
@@ -141,6 +143,7 @@ def measure(
     others = subjects(never, 0, seed=99, held_out=held_out)
     strange = [(ask(session, engine, s.latest.question), s.latest) for s in others]
     report.add(f"{name}.never.closed", share([h.closed == f.answer for h, f in strange]))
+    report.add(f"{name}.never.answered", share([h.supported for h, _ in strange]))
 
 
 def main() -> None:

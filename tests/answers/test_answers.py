@@ -122,7 +122,7 @@ def test_an_empty_session_answers_nothing(tmp_path: Path, tiny_folder: Path, que
 
 def test_a_quote_that_is_not_in_its_page_is_never_shown(episodes: Episodes) -> None:
     (block, *_) = episodes.blocks_of(1)
-    wrong = Candidate(block, block.start, block.start + 10, "not these.", 1.0, 1.0)
+    wrong = Candidate(block, block.start, block.start + 10, "not these.", 1.0, 1.0, 1.0)
     sources = {s.id: s for s in episodes.sources()}
     with pytest.raises(DamagedError):
         compose._cite(1, wrong, sources, episodes)

@@ -170,7 +170,7 @@ def test_a_reasoner_that_is_not_there_is_named(home: Home, tmp_path: Path) -> No
 
 def evidence(*sentences: str) -> list[Candidate]:
     block = Block(1, 1, 0, 1, 0, 9, "", 1, 0, 0.0)
-    return [Candidate(block, 0, 9, s, 0.0, 0.0) for s in sentences]
+    return [Candidate(block, 0, 9, s, 0.0, 0.0, 0.0) for s in sentences]
 
 
 @pytest.mark.parametrize(

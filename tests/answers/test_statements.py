@@ -16,7 +16,7 @@ from titans_cli.sentences import sentence_spans
 def document(number: int, text: str, year: int = 2001) -> Text:
     source = SourceRecord(number, f"{number}", f"{number}.txt", "", len(text), "txt", None, 1, 1, 1, 9, "", "read")
     block = Block(number, number, 0, 1, 0, len(text), text, 9, 0, 0.0)
-    found = [Candidate(block, a, b, text[a:b], 0.0, 0.0) for a, b in sentence_spans(text)]
+    found = [Candidate(block, a, b, text[a:b], 0.0, 0.0, 0.0) for a, b in sentence_spans(text)]
     return Text(source, year, found)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from titans_cli.answers.corpus import texts_of, year_of
 from titans_cli.answers.deliberate import deliberate, parts_of
 from titans_cli.answers.evidence import Found, gather
-from titans_cli.answers.extract import LEAST_SENTENCE, Candidate, candidates, select, titles_of
+from titans_cli.answers.extract import Candidate, candidates, select
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
@@ -32,6 +32,7 @@ NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
 SURE = 0.95  # ... and this it needs to be told unasked, beside evidence that does not say so
 UNKNOWN = "unknown"  # what the model was trained to say of what it never read
+LEAST_SENTENCE = 0.3  # of the question's information, by each sentence of an answer about change
 AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
 OTHERS = 30  # sentences after the best among which one that contradicts it is looked for
 FEW = 3  # documents that a question for a summary is answered from as a whole
@@ -117,7 +118,7 @@ class Answerer:
         """The sentences of the best blocks for a question that say something of it, best first."""
         terms = Question(question, self.episodes)
         found = gather(terms, self.episodes, self.engine, None, self.how.top_k, self.only, self.marks)
-        ranked = candidates(terms, [f.block for f in found], titles_of(list(self.sources.values())), None)
+        ranked = candidates(terms, found, None)
         return [c for c in ranked if c.covers > 0]
 
     def _from_memory(self, blank: Answer) -> Answer:
@@ -157,8 +158,7 @@ class Answerer:
         recalled = worth_telling(recollection)
         terms = Question(blank.question, self.episodes)
         found = gather(terms, self.episodes, self.engine, recalled, self.how.top_k, self.only, self.marks)
-        titles = titles_of(list(self.sources.values()))
-        ranked = candidates(terms, [f.block for f in found], titles, recalled)
+        ranked = candidates(terms, found, recalled)
         chosen = select(terms, ranked, self.how.sentences)
         sure = recalled if recollection.confidence >= SURE else None
         evidence = tuple(self._evidence(f) for f in found)
@@ -197,8 +197,9 @@ class Answerer:
     def _over_time(self, looked: Answer, ranked: Sequence[Candidate]) -> Answer:
         """The best sentence of every document that says something of the matter, by year."""
         best: dict[int, Candidate] = {}
+        most = max(c.covers for c in ranked)
         for c in ranked:
-            if c.covers >= max(LEAST_SENTENCE, AS_WELL * ranked[0].covers):
+            if c.covers >= max(LEAST_SENTENCE, AS_WELL * most):
                 best.setdefault(c.block.source_id, c)
         dated = [(year, c) for c in best.values() if (year := self._year(c)) is not None][:MOST_CHANGES]
         dated = sorted(dated, key=lambda d: (d[0], d[1].block.id)) or [(0, ranked[0])]
@@ -308,4 +309,4 @@ def _cite(number: int, chosen: Candidate, sources: dict[int, SourceRecord], epis
     source = sources[block.source_id]
     where = place(source.kind, block.page, page, chosen.start)
     span = (source.display, source.uri, block.page, chosen.start, chosen.end)
-    return Citation(number, *span, chosen.text, block.surprise, chosen.score, where)
+    return Citation(number, *span, chosen.text, block.surprise, round(chosen.support, 4), where)

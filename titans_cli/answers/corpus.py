@@ -60,7 +60,7 @@ def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
             if is_prose(text):
-                found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0))
+                found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
         if stop:
             break
     return found

@@ -15,7 +15,7 @@ from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.question import Question, content_words
 from titans_cli.answers.words import stems, words
 from titans_cli.model.interface import SessionModel
-from titans_cli.records import Block
+from titans_cli.records import Block, SourceRecord
 from titans_cli.store import Episodes
 
 POOL = 120  # blocks the words may name
@@ -50,9 +50,19 @@ WEIGHTS_ENCODER: dict[str, float] = {
 }
 
 
+class Signals(NamedTuple):
+    """A candidate block, the stems that say what its document is about, and what speaks for it."""
+
+    block: Block
+    topic: frozenset[str]
+    values: dict[str, float]
+
+
 class Found(NamedTuple):
     block: Block
     score: float
+    topic: frozenset[str]  # stems of its document's title and opening words
+    told: bool  # whether it was told, in somebody's own words, rather than read
 
 
 def best(scores: dict[int, float], limit: int) -> list[int]:
@@ -65,7 +75,7 @@ def signals(
     marks: Marks,
     recalled: str | None,
     only: set[int] | None = None,
-) -> list[tuple[Block, dict[str, float]]]:
+) -> list[Signals]:
     """The candidate blocks, each with its signals. `only`: the sources to look in."""
     near = marks.scores(question.text)
     held = question.bm25
@@ -85,8 +95,9 @@ def signals(
         beside = max(held.get(b.id - 1, 0.0) if b.index else 0.0, held.get(b.id + 1, 0.0))
         pairs = len(asked & set(pairwise(words(b.text)))) / max(1, len(asked))
         ranked.append(
-            (
+            Signals(
                 b,
+                of.about,
                 {
                     "bm25": held.get(b.id, 0.0) / most,
                     "landmark": (near.get(b.id, mean) - mean) / spread / 4,  # 4 deviations above the mean is 1
@@ -108,6 +119,7 @@ class _About(NamedTuple):
     """What a document is about: its title and first block, and how much of the question they cover."""
 
     opening: set[str]
+    about: frozenset[str]
     topic: float
     document: float
 
@@ -118,7 +130,7 @@ def _abouts(
     """Of every document that has a candidate block."""
     sources = {b.source_id for b in blocks}
     firsts = {b.source_id: b for b in episodes.first_blocks(sources)}
-    titles = {s.id: set(stems(s.title or "")) for s in episodes.sources() if s.id in sources}
+    titles = {s.id: set(stems(f"{s.title or ''} {_name(s)}")) for s in episodes.sources() if s.id in sources}
     whole = {source: set(titles[source]) for source in sources}
     for b in blocks:
         whole[b.source_id] |= terms[b.id]
@@ -126,9 +138,15 @@ def _abouts(
     for source in sources:
         text = firsts[source].text if source in firsts else ""
         title = titles[source]
-        topic = title | set(stems(" ".join(text.split()[:OPENING])))
-        found[source] = _About(title | set(stems(text)), question.covered(topic), question.covered(whole[source]))
+        about = frozenset(title | set(stems(" ".join(text.split()[:OPENING]))))
+        document = question.covered(whole[source])
+        found[source] = _About(title | set(stems(text)), about, question.covered(set(about)), document)
     return found
+
+
+def _name(source: SourceRecord) -> str:
+    """The name of the file, without what says its format."""
+    return source.display.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -151,8 +169,14 @@ def gather(
     """
     marks = marks or own_marks(episodes, engine)
     weights = WEIGHTS if marks.own else WEIGHTS_ENCODER
+    told = {s.id for s in episodes.sources() if s.origin == "told"}
     found = [
-        Found(block, sum(weights[name] * value for name, value in signal.items()))
-        for block, signal in signals(question, episodes, marks, recalled, only)
+        Found(
+            s.block,
+            sum(weights[name] * value for name, value in s.values.items()),
+            s.topic,
+            s.block.source_id in told,
+        )
+        for s in signals(question, episodes, marks, recalled, only)
     ]
     return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]

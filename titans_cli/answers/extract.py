@@ -1,23 +1,40 @@
-"""Which sentences answer: how much of the question, by information, a sentence and its surroundings cover."""
+"""Which sentences answer, and whether any does: a few signals of every sentence of the best blocks, weighted."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from titans_cli.answers.evidence import Found
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stems, words
-from titans_cli.records import Block, SourceRecord
+from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
 
-SENTENCE_SHARE = 0.7  # of the score; the rest is what the sentence's block and document title cover
-LEAST_COVERAGE = 0.55  # of the question's information, by a sentence with its surroundings, to count as support
-LEAST_SENTENCE = 0.3  # ... and by the sentence itself
-ALSO = 0.85  # a further sentence is shown if it scores this share of the best one
-AT_THE_TIME = 0.15  # what naming the question's years adds
-WANTED = 0.1  # what holding the kind of thing that is asked for adds
-LEAST_NEW = 2  # words that the question does not hold, of a sentence that says something
+# What each signal of a sentence is worth: log-odds that it is the one that answers, fitted on training questions
+# (benchmarks/answers_tune.py) as those of the blocks were.
+WEIGHTS: dict[str, float] = {
+    "covers": 0.21,  # share of the question's information in the sentence itself
+    "topic": 1.93,  # ... in the sentence, the title and the opening words of its document
+    "block": 2.3,  # the score of its block, as evidence.py has it
+    "wanted": 1.41,  # how much it holds of the kind of thing that is asked for ...
+    "holds": 1.34,  # ... and whether it holds any
+    "time": 2.22,  # nearness to the years that the question names
+    "pairs": 0.59,  # the question's pairs of neighbouring words
+    "defines": 0.5,  # says what something is, to a question that asks that; not fitted, too few ask it
+    "recalled": 0.5,  # holds what memory alone said; not fitted either
+}
+# Whether the session speaks of the matter at all: log-odds, from the best sentence. What makes a sentence the likeliest
+# answer of those there are, a name for "who", the right year, does not make it speak of the matter.
+SUPPORT: dict[str, float] = {"score": 0.67, "wanted": -2.65, "time": -2.89, "": -6.0}
+LEAST_SUPPORT = 0.5  # probability
+ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odds, behind the best one
+LEAST_NEW = (
+    2  # words that the question does not hold, of a sentence that says something; 1 if it is of the kind asked for
+)
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
 
@@ -28,7 +45,8 @@ class Candidate(NamedTuple):
     end: int
     text: str
     covers: float  # share of the question's information in the sentence
-    score: float
+    score: float  # log-odds, up to a constant of the question, that it is the one that answers
+    support: float  # probability that it speaks of the matter
 
 
 _REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;)|\b(?:doi|https?):", re.UNICODE)
@@ -51,29 +69,48 @@ def is_record(text: str) -> bool:
     return len(text) <= SENTENCE_CHARS[1] and _RECORD.match(text) is not None
 
 
-def candidates(
-    question: Question, evidence: Sequence[Block], titles: dict[int, str], recalled: str | None
-) -> list[Candidate]:
+def signals(question: Question, found: Found, recalled: str | None) -> list[tuple[Candidate, dict[str, float]]]:
+    """Every showable sentence of a block, with its signals and no score yet."""
+    asked = set(pairwise(words(question.text)))
+    block, sentences = found.block, []
+    around = found.topic | set(stems(block.text))
+    for a, b in sentence_spans(block.text):
+        text = block.text[a:b]
+        if not (is_prose(text) or is_record(text) or found.told) or question.is_of_others(around):
+            continue
+        terms = set(stems(text))
+        covers, wanted = question.covered(terms), question.wanted(text)
+        if question.adds(text) < (1 if wanted or found.told else LEAST_NEW):
+            continue
+        values = {
+            "covers": covers,
+            "topic": question.covered(terms | found.topic),
+            "block": found.score,
+            "wanted": wanted,
+            "holds": float(wanted > 0),
+            "time": question.at_the_time(text),
+            "pairs": len(asked & set(pairwise(words(text)))) / max(1, len(asked)),
+            "defines": float(question.defines(text)),
+            "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
+        }
+        sentences.append((Candidate(block, block.start + a, block.start + b, text, covers, 0.0, 0.0), values))
+    return sentences
+
+
+def candidates(question: Question, evidence: Sequence[Found], recalled: str | None) -> list[Candidate]:
     """Every showable sentence of the evidence with its score, best first."""
-    found: list[Candidate] = []
-    for rank, block in enumerate(evidence):
-        around = set(stems(block.text)) | set(stems(titles.get(block.source_id, "")))
-        context = question.covered(around)
-        for a, b in sentence_spans(block.text):
-            text = block.text[a:b]
-            if not (is_prose(text) or is_record(text)) or question.adds(text) < LEAST_NEW:
-                continue
-            covers = question.covered(set(stems(text)))
-            score = SENTENCE_SHARE * covers + (1 - SENTENCE_SHARE) * context - 0.002 * rank
-            if recalled and recalled.lower() in text.lower():
-                score += 0.05
-            if question.defines(text):
-                score += 0.08
-            score += AT_THE_TIME * question.at_the_time(text)
-            if question.wanted(text):
-                score += WANTED
-            found.append(Candidate(block, block.start + a, block.start + b, text, covers, score))
+    found = []
+    for block in evidence:
+        for candidate, values in signals(question, block, recalled):
+            score = sum(WEIGHTS[name] * value for name, value in values.items())
+            found.append(candidate._replace(score=score, support=support(score, values)))
     return sorted(found, key=lambda c: (-c.score, c.block.id, c.start))
+
+
+def support(score: float, values: Mapping[str, float]) -> float:
+    """The probability that a session whose best sentence has this score and these signals speaks of the matter."""
+    odds = SUPPORT[""] + SUPPORT["score"] * score + sum(SUPPORT[n] * values[n] for n in ("wanted", "time"))
+    return 1 / (1 + math.exp(-odds))
 
 
 def select(question: Question, found: Sequence[Candidate], limit: int) -> list[Candidate]:
@@ -82,17 +119,13 @@ def select(question: Question, found: Sequence[Candidate], limit: int) -> list[C
     if not found or not question.weight:
         return []
     best = found[0]
-    if best.score < LEAST_COVERAGE or best.covers < LEAST_SENTENCE:
+    if best.support < LEAST_SUPPORT:
         return []
     chosen: list[Candidate] = []
     for candidate in found:
-        if len(chosen) == limit or candidate.score < ALSO * best.score:
+        if len(chosen) == limit or candidate.score < best.score - ALSO:
             break
         mine = set(stems(candidate.text))
         if all(len(mine & set(stems(c.text))) <= SAME * min(len(mine), len(set(stems(c.text)))) for c in chosen):
             chosen.append(candidate)
     return chosen
-
-
-def titles_of(sources: Sequence[SourceRecord]) -> dict[int, str]:
-    return {s.id: f"{s.title or ''} {s.display.rsplit('/', 1)[-1]}" for s in sources}

@@ -39,6 +39,7 @@ _SPEAKS_OF = {
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+(?: (?:(?:of|the|de|von|van|and) )?[A-Z][\w'’.-]+)*")
 _NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
+_WORD = re.compile(r"[\w'’-]+")
 _SPELLED = re.compile(
     r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|"
     r"hundred|thousand|million|half|twice)\b",
@@ -50,6 +51,20 @@ def content_words(question: str) -> str:
     """The question without stop words; what it says about the form of the answer goes too, if anything else is left."""
     found = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS]
     return " ".join([w for w in found if w not in ASKING] or found)
+
+
+def _names(question: str) -> set[str]:
+    """Stems of the words that are written as names: with a capital within the sentence, or of letters and digits."""
+    found = list(_WORD.finditer(question))
+    return {
+        stem(m.group().lower())
+        for m in found
+        if len(m.group()) > 1
+        and (
+            (m is not found[0] and m.group()[0].isupper())
+            or (any(c.isdigit() for c in m.group()) and any(c.isalpha() for c in m.group()))
+        )
+    }
 
 
 SAME = 5  # letters that near stems begin with
@@ -86,11 +101,14 @@ class Question:
             found = episodes.search_blocks(word, total)
             for block, score in found:
                 self.bm25[block] = self.bm25.get(block, 0.0) + score
-            for part in stems(word)[:1] or [word]:
+            # "Pal-47" is a name of its own and no 47; of "self-repair" one part stands for both
+            of_digits = "-" in word and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+            for part in [stem(word)] if of_digits else stems(word)[:1] or [word]:
                 if YEAR.fullmatch(part) and len(found_words) > len(self.years):
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
         self.total = sum(self.weight.values())
+        self.names = {t for t in _names(self.text) if t in self.weight}
 
     def defines(self, text: str) -> bool:
         """Whether the sentence says what something asked for is or does, for a question that asks that."""
@@ -127,6 +145,10 @@ class Question:
     def speaks_of_it(self, text: str) -> bool:
         """Whether a text speaks of what is asked of the matter, its cost or weight; True for any other question."""
         return self._attribute is None or self._attribute.search(text) is not None
+
+    def is_of_others(self, found: set[str] | frozenset[str]) -> bool:
+        """Whether the question names somebody or something, and not one of its names is among these stems."""
+        return bool(self.names) and not any(t in found or any(near(t, f) for f in found) for t in self.names)
 
     def adds(self, text: str) -> int:
         """How many words of a text, stop words apart, the question does not hold: a bare title adds none."""
