@@ -5,12 +5,13 @@ findings.*          the questions that the sample corpus's README answers: the s
 refused             of the questions it does not answer (and three from elsewhere), how many are refused
 memory.right/wrong  of the questions it answers, those where the memory's own answer is told too, rightly and wrongly;
                     memory.absent: of the others
-quotes.verbatim     quotes found character for character on the page they name
+quotes.*.verbatim   quotes, of all answers of a part, found character for character on the page they name
 trends.*            trends planted in generated corpora (benchmarks/planted.py) that are named with the right direction,
                     by the answer and by the same writer fed by retrieval; trends.false.*: claims that were not planted
 disputes.*          planted disagreements of which both sides are shown
 with --data: recall1/5/10.*: questions with evidence among the first blocks, in one session with all documents
-                    (benchmarks/answers_evidence.py); em, f1: the answer proper against accepted answers;
+                    (benchmarks/answers_evidence.py); em, f1: the answer proper against accepted answers,
+                    holds: one of them is in the text, without: answered with the document that answers left out;
                     rouge*: query-focused summaries (benchmarks/answers_summaries.py)
 """
 
@@ -24,11 +25,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import answers_summaries, answers_trends
-from benchmarks.answers_data import Asked, Session, load, session, write
-from benchmarks.answers_evidence import Encoder, evidence_of, first_hits, rankers, told
+from benchmarks.answers_data import Asked, load, session, write
+from benchmarks.answers_evidence import Encoder, evidence_of, first_hits, rankers, told, without
 from benchmarks.common import ROOT, Report, parser
 from benchmarks.planted import corpora
-from titans_cli.records import Answer
 
 CORPUS = ROOT / "sample_corpora"
 ELSEWHERE = ("Who is the president of France?", "What is the capital of Zarvex?", "Who won the world cup in 2022?")
@@ -42,9 +42,9 @@ def findings(readme: str) -> list[tuple[str, str, str, int]]:
     return [(q, found.group(), file, int(page)) for q, a, file, page in rows if (found := figure.search(a))]
 
 
-def verbatim(given: Sequence[Answer], s: Session) -> list[bool]:
-    sources = {x.uri: x.id for x in s.episodes.sources()}
-    return [s.episodes.page(sources[c.uri], c.page)[c.start : c.end] == c.quote for a in given for c in a.citations]
+def verbatim(report: Report, part: str, quotes: Sequence[bool]) -> None:
+    report.add(f"quotes.{part}", len(quotes))
+    report.add(f"quotes.{part}.verbatim", sum(quotes) / max(1, len(quotes)))
 
 
 def sample(report: Report, folder: Path, model: Path | None) -> None:
@@ -56,7 +56,9 @@ def sample(report: Report, folder: Path, model: Path | None) -> None:
         begun = time.perf_counter()
         refused = [s.ask(question) for question in (*absent, *ELSEWHERE)]
         report.add("seconds_per_question", (time.perf_counter() - begun) / len(refused))
-        quotes = verbatim([*given, *(s.ask(q) for q in WHOLE)], s)
+        for question in WHOLE:
+            s.ask(question)
+        verbatim(report, "sample", s.quotes)
     report.add("findings", len(rows))
     answered = sum(figure in a.text for (_, figure, _, _), a in zip(rows, given, strict=True))
     report.add("findings.answered", answered / len(rows))
@@ -72,12 +74,12 @@ def sample(report: Report, folder: Path, model: Path | None) -> None:
     report.add("memory.right", sum(figure in said for figure, said in recalled) / len(rows))
     report.add("memory.wrong", sum(figure not in said for figure, said in recalled) / len(rows))
     report.add("memory.absent", sum(a.recalled is not None for a in refused) / len(refused))
-    report.add("quotes", len(quotes))
-    report.add("quotes.verbatim", sum(quotes) / max(1, len(quotes)))
 
 
 def planted(report: Report, count: int, model: Path | None) -> None:
-    scores = [answers_trends.measure(c, model) for c in corpora(count)]
+    quotes: list[bool] = []
+    scores = [answers_trends.measure(c, model, WHOLE, quotes) for c in corpora(count)]
+    verbatim(report, "planted", quotes)
     for name in ("ours", "topk"):
         some = [s[name] for s in scores]
         report.add(f"trends.{name}", answers_trends.share(some, "right", "planted"))
@@ -108,6 +110,8 @@ def evidence(report: Report, data: Path, folder: Path, quick: bool, model: Path 
                     report.add(f"recall{k}.{name}{label}", hit / max(1, len(mine)))
         for name, value in told(everything[:: max(1, len(everything) // 300)], s).items():
             report.add(f"answers.{name}", value)
+        report.add("answers.without", without(everything[::4], s))
+        verbatim(report, "questions", s.quotes)
 
 
 def summaries(report: Report, data: Path, folder: Path, quick: bool, model: Path | None) -> None:
@@ -119,6 +123,7 @@ def summaries(report: Report, data: Path, folder: Path, quick: bool, model: Path
         report.add("summaries", len(asked))
         for name, value in sorted(answers_summaries.measure(s, asked, texts).items()):
             report.add(name, value)
+        verbatim(report, "summaries", s.quotes)
 
 
 def main() -> None:

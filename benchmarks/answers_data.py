@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session that has read its documents, with all that answering needs."""
+    """An open session that has read its documents, with all that answering needs.
+
+    `quotes`: of every citation of every answer that it gave, whether the quote stands, character for character, where
+    the citation says, in the retained text of the page it names.
+    """
 
     home: Home
     episodes: Episodes
     engine: SessionModel
     shelf: Shelf
+    quotes: list[bool] = field(default_factory=list)
 
     def ask(
         self,
@@ -52,7 +57,7 @@ class Session:
         sources: Sequence[str] = (),
         encoder: SentenceEncoder | None = None,
     ) -> Answer:
-        return ask(
+        given = ask(
             self.home,
             NAME,
             question,
@@ -63,6 +68,11 @@ class Session:
             sources=sources,
             landmark_model=encoder,
         )
+        ids = {x.uri: x.id for x in self.episodes.sources()}
+        self.quotes.extend(
+            self.episodes.page(ids[c.uri], c.page)[c.start : c.end] == c.quote != "" for c in given.citations
+        )
+        return given
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:

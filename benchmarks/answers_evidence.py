@@ -143,3 +143,10 @@ def told(asked: Sequence[Asked], session: Session) -> dict[str, float]:
         sums["holds"] += any(plain(x) in plain(got.text) for x in a.answers)
         sums["refused"] += got.support == "none"
     return {name: sums[name] / max(1, len(asked)) for name in ("em", "f1", "holds", "refused")}
+
+
+def without(asked: Sequence[Asked], session: Session) -> float:
+    """The share of questions that are answered from evidence although the document that answers is left out."""
+    names = [s.display for s in session.episodes.sources()]
+    given = [session.ask(a.question, sources=[n for n in names if Path(n).name != a.document]) for a in asked]
+    return sum(g.support == "evidence" for g in given) / max(1, len(given))

@@ -37,11 +37,14 @@ class Score(NamedTuple):
     disputes_named: int
 
 
-def measure(corpus: Corpus, model: Path | None = None) -> dict[str, Score]:
-    """For "ours" and "topk"."""
+def measure(corpus: Corpus, model: Path | None, asked: Sequence[str], quotes: list[bool]) -> dict[str, Score]:
+    """For "ours" and "topk". Of the answers to `asked` the quotes are checked, into `quotes`."""
     with tempfile.TemporaryDirectory() as folder:
         documents = write(corpus.papers, Path(folder) / "papers")
         with session(Path(folder) / "home", documents, model) as s:
+            for question in asked:
+                s.ask(question)
+            quotes += s.quotes
             whole = texts_of(s.episodes)
             some = _only_retrieved(whole, corpus.field, s)
             return {
