@@ -5,7 +5,9 @@ WEIGHTS of extract.py (which sentence holds it), and SUPPORT there (whether the 
 same questions, asked with and without the document that answers them). The first two are listwise: the weighted sum of
 the signals goes through a softmax over a question's candidates, and the loss is the negative log of what falls on the
 right ones. Weights that come out negative are held at zero, so that no signal counts against a candidate. What memory
-recalled is left out. Never run it on the questions that benchmarks/answers.py measures with.
+recalled is left out. --told answers all of the questions instead, by the weights as they stand, and prints how many are
+right: what cannot be fitted this way was chosen by that. Never run it on the questions that benchmarks/answers.py
+measures with.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import torch
 
 from benchmarks.answers_data import Asked, Session, load, session, write
 from benchmarks.answers_evidence import evidence_of, plain
+from benchmarks.answers_evidence import told as right_of
 from benchmarks.common import parser
 from titans_cli.answers import evidence, extract
 from titans_cli.answers.compose import Asking
@@ -105,6 +108,7 @@ def main() -> None:
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     args.add_argument("--keep", type=Path, help="folder of the session, kept and used again")
     args.add_argument("--landmark-model", help="sentence encoder in place of the model's landmarks: WEIGHTS_ENCODER")
+    args.add_argument("--told", action="store_true", help="fit nothing: answer, and print how many are right")
     options = args.parse_args()
     loaded = [load(options.data / "qa" / "train", [n], c // 10 if options.quick else c) for n, c in DATASETS]
     texts = {k: v for t, _ in loaded for k, v in t.items()}
@@ -113,6 +117,9 @@ def main() -> None:
         folder = options.keep or Path(temporary) / "home"
         documents = write(texts, Path(temporary) / "documents")
         with session(folder, documents, options.model) as s:
+            if options.told:
+                print({name: round(value, 4) for name, value in right_of(asked, s).items()})
+                return
             encoder = load_encoder(options.landmark_model) if options.landmark_model else None
             marks = marks_of(s.episodes, s.engine, encoder)
             found = blocks(asked, s, marks)

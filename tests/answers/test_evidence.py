@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.question import Question, kind_of
-from titans_cli.answers.span import short_answer
+from titans_cli.answers.span import short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures
 from titans_cli.errors import UsageError
 from titans_cli.model.engine import Engine, Recollection
@@ -73,6 +73,58 @@ def test_the_kind_of_answer_that_a_question_wants(question: str, kind: str) -> N
 )
 def test_the_words_that_answer(episodes: Episodes, question: str, sentence: str, short: str | None) -> None:
     assert short_answer(Question(question, episodes), sentence) == short
+
+
+class Book:
+    """A model that finds some answers likely, and quotes what it is told to."""
+
+    def __init__(self, likely: Mapping[str, float], quote: Recollection = Recollection("", 0.0)) -> None:  # noqa: B008
+        self.likely, self.quote = likely, quote
+
+    def likelihood(self, answers: Sequence[str]) -> list[float]:
+        return [self.likely.get(a, -9.0) for a in answers]
+
+    def quoted(self, sentences: Sequence[str]) -> Recollection:
+        return self.quote
+
+
+TWO = ("The mill was built by Ada Kessler, not Tom Brand.", "The mill burned in 1920, said Mary Cole.")
+
+
+def test_of_two_names_the_one_the_model_finds_likelier_is_told(episodes: Episodes) -> None:
+    who = Question("Who built the mill?", episodes)
+    assert told_by(who, TWO, [0.0, -1.0], Book({})) == (0, "Ada Kessler")
+    assert told_by(who, TWO, [0.0, -1.0], Book({"Tom Brand": -0.1})) == (0, "Tom Brand")
+    assert told_by(who, TWO, [0.0, -0.5], Book({"Mary Cole": -0.1})) == (0, "Ada Kessler")  # of a worse sentence
+    assert told_by(who, TWO, [-0.9, 0.0], Book({"Mary Cole": -0.1})) == (1, "Mary Cole")
+
+
+def test_without_a_form_to_go_by_the_model_quotes(episodes: Episodes) -> None:
+    why = Question("Why did the mill fail?", episodes)
+    said = ("It failed because of twelve cracks in the northern wall.", "It was a sad day for all of the town.")
+    quoted = Recollection("twelve cracks in the", 0.8)
+    assert told_by(why, said, [0.0, -0.5], Book({}, quoted)) == (0, "twelve cracks")
+    assert told_by(why, said, [0.0, -0.5], Book({}, Recollection("a sad day", 0.8))) == (1, "a sad day")
+    assert told_by(why, said, [0.0, -0.5], Book({}, quoted._replace(confidence=0.2))) is None
+    assert told_by(why, said, [0.0, -0.5], Book({}, Recollection("the mill", 0.9))) is None  # the question's own words
+    whole = Recollection("It failed because of twelve cracks in the northern wall", 0.9)
+    assert told_by(why, said, [0.0, -0.5], Book({}, whole)) is None
+    assert told_by(why, said, [0.0, -0.5], Book({})) is None
+
+
+def test_two_figures_that_are_as_likely_are_not_told(episodes: Episodes) -> None:
+    share = Question("What share was lost?", episodes)
+    said = ["The wet beams lost 6 percent and the dry beams lost 9 percent."]
+    assert told_by(share, said, [0.0], Book({"6 percent": -1.0, "9 percent": -1.0})) is None
+    assert told_by(share, said, [0.0], Book({"6 percent": -0.1, "9 percent": -4.0})) == (0, "6 percent")
+
+
+def test_the_short_answer_stands_in_the_first_citation(sample_asked: Ask) -> None:
+    for question in ("What is a hushmeter?", "Why do lattices die?", "By how much did pulse feeding cut silicate use?"):
+        answer = sample_asked(question)
+        if answer.short is not None:
+            assert answer.short in " ".join(answer.citations[0].quote.split())
+            assert answer.text.startswith(" ".join(answer.citations[0].quote.split()))
 
 
 def test_figures_carry_their_units() -> None:

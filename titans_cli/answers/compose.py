@@ -15,13 +15,13 @@ from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
-from titans_cli.answers.span import short_answer
+from titans_cli.answers.span import short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
-from titans_cli.model.interface import Recollection, SessionModel
+from titans_cli.model.interface import BATCH, OpenBook, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord, Step
@@ -35,6 +35,7 @@ UNKNOWN = "unknown"  # what the model was trained to say of what it never read
 LEAST_SENTENCE = 0.3  # of the question's information, by each sentence of an answer about change
 AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
 OTHERS = 30  # sentences after the best among which one that contradicts it is looked for
+LANDMARK = 4.0  # of a block's score, as the logit of its landmark when the model attends to the best blocks
 FEW = 3  # documents that a question for a summary is answered from as a whole
 LEAST_SUMMARY = 5  # sentences
 LONG = 8  # sentences: whoever wants so many of a few documents wants a summary
@@ -170,6 +171,14 @@ class Answerer:
         sides = self._against(chosen[0], ranked, terms.kind == "number")
         if sides:
             chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), self.how.sentences)]
+        short = None
+        if not sides and (book := self._open_book(blank.question, chosen, found)):
+            told = told_by(terms, [c.text for c in chosen], [c.score for c in chosen], book)
+            if told is not None:
+                chosen.insert(0, chosen.pop(told[0]))
+                short = told[1]
+        elif not sides:
+            short = short_answer(terms, chosen[0].text)
         citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
         differ: tuple[DisagreementTold, ...] = ()
         if sides:
@@ -180,8 +189,6 @@ class Answerer:
         if sides:  # the latest, in what they differ in
             older, latest = (c.text for c in sides)
             short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
-        else:
-            short = short_answer(terms, chosen[0].text)
         agrees = None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations)
         return replace(
             looked,
@@ -193,6 +200,12 @@ class Answerer:
             agrees=agrees if agrees or sure else None,
             disagreements=differ,
         )
+
+    def _open_book(self, question: str, chosen: Sequence[Candidate], found: Sequence[Found]) -> OpenBook | None:
+        """The blocks of the chosen sentences, and of the others the best, before the model's eyes."""
+        cited = {c.block.id for c in chosen}
+        blocks = sorted(found, key=lambda f: (f.block.id not in cited, -f.score))[:BATCH]
+        return self.engine.open_book(question, [f.block.text for f in blocks], [LANDMARK * f.score for f in blocks])
 
     def _over_time(self, looked: Answer, ranked: Sequence[Candidate]) -> Answer:
         """The best sentence of every document that says something of the matter, by year."""

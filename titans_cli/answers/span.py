@@ -6,11 +6,15 @@ question's words. A question of another form gets none, and the sentence stands 
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from titans_cli.answers.question import YEAR, Question, near
 from titans_cli.answers.statements import figures
 from titans_cli.answers.words import STOP_WORDS, stem
+from titans_cli.model.interface import OpenBook
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
@@ -21,9 +25,13 @@ _DATE = re.compile(
 _SPELLED = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|hundred|thousand"
 )
+_LOOSE = (
+    r"(?:and|or|in|at|on|of|to|from|for|by|with|when|while|as|than|per|about|up"
+    r"|within|the|a|is|are|was|were|but|had|has)"
+)
 _UNIT = (
-    r"(?: (?:percent|per cent|million|billion|thousand|hundred))?"
-    r"(?: ?[%°][CF]?| [a-zµ]{1,3}/[a-z³²]+3?| (?:cubic |square )?[A-Za-zµ]+[²³]?)?"
+    r"(?: (?:percent|per cent)\b|(?: (?:million|billion|thousand|hundred))?"
+    rf"(?: ?[%°][CF]?| [a-zµ]{{1,3}}/[a-z³²]+3?| (?!{_LOOSE}\b)(?:cubic |square )?[A-Za-zµ]+[²³]?)?)"
 )
 _RATE = r"(?: (?:per|a|of) (?!the\b|its\b|their\b)[a-z]+(?: [a-z]+)?)?"
 _NUMBER = re.compile(
@@ -33,10 +41,7 @@ _NUMBER = re.compile(
 )
 _JOIN = r"(?: (?:of|the|de|von|van|der|di|da|la|for|and)){0,2}"
 _NAME = re.compile(rf"\b[A-Z][\w'’.-]*(?:{_JOIN} [A-Z][\w'’.-]*)*")
-_LOOSE = (
-    "and or in at on of to from for by with when while as than per about up within the a is are was were but had has"
-)
-_BARE = re.compile(rf" (?:{_LOOSE.replace(' ', '|')})$", re.I)
+_BARE = re.compile(rf" {_LOOSE}$", re.I)
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 _LEADS = {  # what stands before the name that is asked for
     "who": re.compile(r"\b(?:by|named|called|is|was|are|were)\s+(?:(?:the|a|an)\s+)?(?:[a-z]+\s+){0,3}$"),
@@ -48,7 +53,17 @@ HALF_NEW = 0.5  # of a name's words: a name that is mostly the question's own is
 RIVAL = 0.75  # of the worth of the best figure, in another of the same unit: which is meant cannot be told
 LED = 1.5  # what a name after "by" (who) or "in" (where) is worth
 ONE_WORD = 0.6  # ... and a single word for a person: "American" begins "American singer"
+BETTER = 4.0  # what the log-odds of a span's sentence count, beside the logarithm of its worth
+LIKELY = 0.25  # of the mean log-probability of a span's tokens, beside the logarithm of its worth
+LEAST_QUOTED = 0.4  # confidence in words of the model's own choosing
+MOST_OF_IT = 0.7  # of a sentence: longer words are the sentence again
+MOST_SPANS = 16
 FIRST_WORD = 0.4  # what a name at the start of a sentence is worth: its capital may be the sentence's
+
+
+class Span(NamedTuple):
+    worth: float
+    said: str
 
 
 def short_answer(question: Question, sentence: str, units: set[str] | None = None) -> str | None:
@@ -56,12 +71,55 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
 
     `units`: if given, only a figure in one of them will do, as `disagree.figures` names them.
     """
+    found = spans(question, sentence, units)
+    if not found:
+        return None
+    worth, said = max(found)
+    rivals = [other for w, other in found if w >= RIVAL * worth and _unit(other) == _unit(said) and other != said]
+    return None if question.kind == "number" and rivals else said
+
+
+def told_by(
+    question: Question, sentences: Sequence[str], scores: Sequence[float], book: OpenBook
+) -> tuple[int, str] | None:
+    """Which of the sentences answers, and with which of its words, as far as the model can tell; None if it cannot.
+
+    When the question's form says what the answer looks like, the likeliest of what does, by the model that reads the
+    `book`, by the span's place and by its sentence's score in log-odds; else the words that the model itself quotes.
+    """
+    found = [(i, span) for i, sentence in enumerate(sentences) for span in spans(question, sentence)]
+    found = sorted(found, key=lambda f: -(BETTER * scores[f[0]] + math.log(f[1].worth)))[:MOST_SPANS]
+    if found:
+        sure = book.likelihood([span.said for _, span in found])
+        odds = [
+            BETTER * scores[i] + math.log(span.worth) + LIKELY * p for (i, span), p in zip(found, sure, strict=True)
+        ]
+        best = max(range(len(found)), key=lambda n: odds[n])
+        i, (_, said) = found[best]
+        rivals = [
+            span.said
+            for (j, span), o in zip(found, odds, strict=True)
+            if j == i and span.said != said and o >= odds[best] + math.log(RIVAL) and _unit(span.said) == _unit(said)
+        ]
+        return None if question.kind == "number" and rivals else (i, said)
+    text, confidence = book.quoted(sentences)
+    said = _tidy(text)
+    if confidence < LEAST_QUOTED or not question.adds(said):
+        return None
+    holds = [i for i, sentence in enumerate(sentences) if said in " ".join(sentence.split())]
+    if not holds or len(said) > MOST_OF_IT * len(sentences[holds[0]]):
+        return None
+    return holds[0], said
+
+
+def spans(question: Question, sentence: str, units: set[str] | None = None) -> list[Span]:
+    """All that a question of this form may be answered with, each with its worth, more than 0."""
     pattern = {"when": _DATE, "number": _NUMBER, "who": _NAME, "where": _NAME, "name": _NAME}.get(question.kind)
     if pattern is None:
-        return None
+        return []
     asked = set(_plain(question.text).split())
     anchors = [m.start() for m in _WORD.finditer(sentence) if _asked(stem(m.group().lower()), question)]
-    found: list[tuple[float, str]] = []
+    found: list[Span] = []
     start = len((_SENTENCE_START.match(sentence) or [""])[0])
     for match in pattern.finditer(sentence):
         said = _tidy(match.group())
@@ -85,12 +143,8 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
                 worth *= LED
         if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
             continue  # a year, most likely
-        found.append((worth, said))
-    if not found:
-        return None
-    worth, said = max(found)
-    rivals = [other for w, other in found if w >= RIVAL * worth and _unit(other) == _unit(said) and other != said]
-    return None if question.kind == "number" and rivals else said
+        found.append(Span(worth, said))
+    return found
 
 
 def _new_share(name: str, question: Question) -> float:

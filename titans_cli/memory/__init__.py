@@ -5,6 +5,7 @@
     rules.py      the write rule: one implicit (proximal) step of surprise, momentum and retention per segment
     memory.py     NeuralMemory: projections, gates, write and read
     guard.py      refuses an update that would poison a memory
+    grouped.py    attention over blocks of text that each stand behind a landmark
 
 and, for memories of any depth, with reads inside a chunk, the whole of the paper's rule:
 
@@ -22,6 +23,7 @@ Shape suffixes used throughout: B batch, C tokens of a segment, D model width, K
 from titans_cli.memory.config import MemoryConfig
 from titans_cli.memory.fast import L2, Huber
 from titans_cli.memory.gradient import GradientRule
+from titans_cli.memory.grouped import attended, grouped_softmax
 from titans_cli.memory.guard import objection
 from titans_cli.memory.implicit import ImplicitRule
 from titans_cli.memory.layer import LayerState, MemoryLayer
@@ -42,5 +44,7 @@ __all__ = [
     "SegmentInputs",
     "Tokens",
     "WriteRule",
+    "attended",
+    "grouped_softmax",
     "objection",
 ]

@@ -57,6 +57,16 @@ class Recollection(NamedTuple):
     confidence: float  # geometric mean of the tokens' probabilities
 
 
+class OpenBook(Protocol):
+    """A few blocks of retained text, opened for one question and attended to by the model."""
+
+    def quoted(self, sentences: Sequence[str]) -> Recollection:
+        """The words of one of these sentences that answer; none, of confidence 0, if no few of them do."""
+
+    def likelihood(self, answers: Sequence[str]) -> list[float]:
+        """The mean log-probability of the tokens of each answer, none of them empty."""
+
+
 class Encoder(Protocol):
     """The face that all tokenizers show here: sentences one at a time, without special tokens."""
 
@@ -116,6 +126,9 @@ class SessionModel(Protocol):
 
     def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
         """What the memory alone answers, with no retained text in sight."""
+
+    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
+        """At most `BATCH` blocks and the logits of their landmarks. None from a model that was never taught to."""
 
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:
