@@ -168,6 +168,22 @@ def test_a_theme_is_named_by_the_whole_phrase_it_stands_in(tmp_path: Path, tiny_
     assert "vaulted graph kilns" in names
 
 
+def test_a_publishers_notice_is_no_theme(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(8):
+        said = f"Copyright © {2010 + number} A. Kessler, released under a Creative Commons Attribution licence."
+        text = f"Report of the year {2010 + number}. Vaulted kilns baked bricks in house {number}.\n\n{said}\n"
+        (folder / f"{2010 + number}.txt").write_text(text, encoding="utf-8")
+    home = Home(tmp_path / "home")
+    start(home, "notices", tiny_folder)
+    read_into(home, "notices", [folder])
+    with open_session(home, "notices").episodes() as episodes:
+        names = [t.phrase for t in themes(texts_of(episodes), engine, "themes")]
+    assert any("kilns" in name for name in names)
+    assert not any("commons" in name or "copyright" in name or "released" in name for name in names)
+
+
 @pytest.mark.parametrize(
     ("question", "kind"),
     [

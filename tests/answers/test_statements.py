@@ -8,7 +8,7 @@ from benchmarks import planted
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.disagree import disagreements
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.statements import RAREST, TOGETHER, Statement, contradiction, pairs, statements
+from titans_cli.answers.statements import RAREST, TOGETHER, Statement, contradiction, figures, pairs, statements
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
 
@@ -78,3 +78,17 @@ def test_what_is_settled_later_comes_before_what_is_merely_alike() -> None:
     assert [s.text.source.id for s in first.sides] == [1, 2]
     assert disagreements(texts, 1) == [first]
     assert disagreements(texts, 6, least=1.0) == [first]
+
+
+def test_documents_that_share_no_matter_are_no_dispute() -> None:
+    """A sentence that happens to speak of two values beside others: no topic in common, nothing told."""
+    texts = [
+        document(1, "The 3D model of the fibre has 30 nm per turn in every case.", 2001),
+        document(2, "The tracer renders 2D images from 3D scenes within 12 nm of the truth.", 2002),
+        document(3, "These values are too high by far. The figure gives 30 nm or 12 nm for it in every scene.", 2003),
+    ]
+    assert disagreements(texts, 6, least=1.0) == []
+
+
+def test_dimensions_are_no_figures() -> None:
+    assert figures("A 3D view and a 2-D one, 5 d later, 3 nm away.") == {(5.0, "d"), (3.0, "nm")}

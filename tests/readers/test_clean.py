@@ -106,6 +106,11 @@ def test_headings_and_lists_stand_apart_from_prose() -> None:
     ]
 
 
+def test_a_notice_at_the_foot_is_not_glued_to_half_a_sentence() -> None:
+    lines = ["Several corrections that need other integrals than these are", "Copyright © 2020 A. Kessler, released"]
+    assert unwrap_page([*lines, "under a licence."]).split("\n\n") == [lines[0], f"{lines[1]} under a licence."]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.text(alphabet=st.characters() | st.sampled_from("\n\n- -.aA1\ud800\u00ad"), max_size=120), max_size=6)

@@ -1,6 +1,7 @@
 """A session as dated documents of plain sentences: what questions about the whole are answered from.
 
-Reference lists, headings and tables are left out: what a document cites is not what it says.
+Reference lists, headings, tables and notices of copyright are left out: what a document cites, or what its publisher
+prints below it, is not what it says.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ _YEAR = re.compile(r"\b(19[5-9]\d|20[0-4]\d)\b")
 _IN_NAME = re.compile(r"(?<!\d)(19[5-9]\d|20[0-4]\d)(?!\d)")
 _REFERENCES = re.compile(
     r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
+)
+_NOTICE = re.compile(
+    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
+    r"|\binternational licen[cs]e\b",
+    re.I | re.S,
 )
 HEAD = 600  # characters of the first page in which a year is looked for
 
@@ -59,7 +65,7 @@ def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
         for a, b in sentence_spans(block.text[: stop.start()] if stop else block.text):
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
-            if is_prose(text):
+            if is_prose(text) and not _NOTICE.search(text):
                 found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
         if stop:
             break

@@ -37,6 +37,7 @@ ENOUGH = 3.0  # information in common at which likeness counts half: two short s
 OUTCOME = 1.0  # what it adds that somebody says what came of it
 LIKELY = 1.0  # a score from which on a disagreement is told unasked: somebody speaks of it
 NAMED = 0.7  # share of what a dispute is said to be over, in a sentence that takes a side
+LEAST_TOPIC = 2  # words that all sides and whoever speaks of them share: or they speak of different matters
 COMMON_TO = 3  # words that a sentence shares with one that speaks of its figure
 _RESOLVED = re.compile(
     r"\b(resolved|settled|true (value|optimum|rate|figure)|was an error|reconcil\w+|explained by)\b", re.I
@@ -217,7 +218,7 @@ def _said_to_differ(index: _Index) -> list[Disagreement]:
                 chosen = list(apart.values())[:3]
                 topic = _topic([*chosen, spoken], index.weight)
                 found.append(Disagreement(topic, _dated(chosen), "unknown", (spoken,), 1.2 + 0.1 * len(apart)))
-    return found
+    return [d for d in found if len(d.topic.split()) >= LEAST_TOPIC]
 
 
 def _over(spoken: Side, index: _Index) -> Disagreement | None:

@@ -25,7 +25,7 @@ TOGETHER = 60  # statements in a block; a larger one is divided by a further ter
 DEEPEST = 3  # terms of a block; one that is still too large says nothing of a matter
 Figure = tuple[float, str]  # value, unit
 Weight = Mapping[str, float]  # of a term: how much it says
-_FIGURE = re.compile(r"(?<![\w.,/])(\d+(?:,\d{3})*(?:\.\d+)?)\s*(%|°C|[A-Za-zµ°]+(?:/[A-Za-z]+)?[³²23]?)")
+_FIGURE = re.compile(r"(?<![\w.,/])(\d+(?:,\d{3})*(?:\.\d+)?)(?!-?D\b)\s*(%|°C|[A-Za-zµ°]+(?:/[A-Za-z]+)?[³²23]?)")
 _POWERS = str.maketrans("²³", "23")
 _NO_UNIT = STOP_WORDS | frozenset(
     "january february march april june july august september october november december".split()
@@ -33,7 +33,7 @@ _NO_UNIT = STOP_WORDS | frozenset(
 _DISPUTE = re.compile(
     r"\b(disagree\w*|disput\w+|contradict\w*|contrary to|conflict(s|ing)|controvers\w+|at odds|inconsistent with|"
     r"re-?examin\w+|refut\w+|could not (reproduce|confirm|replicate)|fail(s|ed) to (reproduce|confirm|replicate)|"
-    r"in contrast to (the|earlier|previous)|two (different )?values|too (high|low)|correct(s|ed) the)\b",
+    r"in contrast to (the|earlier|previous)|two different values|too (high|low)|correct(s|ed) the)\b",
     re.I,
 )
 _DENIES = re.compile(r"\b(no|not|never|neither|cannot|without|fail(s|ed)?|unable|absent|hardly)\b", re.I)
