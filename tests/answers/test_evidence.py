@@ -13,6 +13,7 @@ from titans_cli.answers.span import short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures
 from titans_cli.errors import UsageError
 from titans_cli.model.engine import Engine, Recollection
+from titans_cli.model.interface import Likelihood
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import Asking, ask
 from titans_cli.store import Episodes, Home
@@ -66,6 +67,10 @@ def test_the_kind_of_answer_that_a_question_wants(question: str, kind: str) -> N
         ("When was the mill built?", "Built in March 1871, the mill burned in 1920.", "March 1871"),
         ("Who built the mill?", "The mill was built by Ada Kessler of Hollmouth.", "Ada Kessler of Hollmouth"),
         ("How fast did it grow?", "It grew at 0.42 mm per tide in that first year.", "0.42 mm per tide"),
+        ("How fast did it grow?", "Fed with 35 kg of chalk it grew at 0.42 mm per tide.", "0.42 mm per tide"),
+        ("How long did it stop?", "It stopped, after 1.18 mm per tide, for 26 tides.", "26 tides"),
+        ("How many ropes broke?", "After 18 hours of wind and rain 40 ropes broke.", "40 ropes"),
+        ("What share was lost?", "Of the 12 beams they lost 9 percent.", "9 percent"),
         ("What share was lost?", "The wet beams lost 6 percent and the dry beams lost 9 percent.", None),
         ("Why did it fail?", "It failed because of 12 cracks.", None),
         ("Who built the mill?", "The mill was built long ago.", None),
@@ -76,16 +81,13 @@ def test_the_words_that_answer(episodes: Episodes, question: str, sentence: str,
 
 
 class Book:
-    """A model that finds some answers likely, and quotes what it is told to."""
+    """A model that finds some answers likely, and expects every answer to end where the span does but for some."""
 
-    def __init__(self, likely: Mapping[str, float], quote: Recollection = Recollection("", 0.0)) -> None:  # noqa: B008
-        self.likely, self.quote = likely, quote
+    def __init__(self, likely: Mapping[str, float], endless: str = "") -> None:
+        self.likely, self.endless = likely, endless
 
-    def likelihood(self, answers: Sequence[str]) -> list[float]:
-        return [self.likely.get(a, -9.0) for a in answers]
-
-    def quoted(self, sentences: Sequence[str]) -> Recollection:
-        return self.quote
+    def likelihood(self, answers: Sequence[str]) -> list[Likelihood]:
+        return [Likelihood(self.likely.get(a, -9.0), -5.0 if a == self.endless else -0.1) for a in answers]
 
 
 TWO = ("The mill was built by Ada Kessler, not Tom Brand.", "The mill burned in 1920, said Mary Cole.")
@@ -99,17 +101,12 @@ def test_of_two_names_the_one_the_model_finds_likelier_is_told(episodes: Episode
     assert told_by(who, TWO, [-0.9, 0.0], Book({"Mary Cole": -0.1})) == (1, "Mary Cole")
 
 
-def test_without_a_form_to_go_by_the_model_quotes(episodes: Episodes) -> None:
-    why = Question("Why did the mill fail?", episodes)
-    said = ("It failed because of twelve cracks in the northern wall.", "It was a sad day for all of the town.")
-    quoted = Recollection("twelve cracks in the", 0.8)
-    assert told_by(why, said, [0.0, -0.5], Book({}, quoted)) == (0, "twelve cracks")
-    assert told_by(why, said, [0.0, -0.5], Book({}, Recollection("a sad day", 0.8))) == (1, "a sad day")
-    assert told_by(why, said, [0.0, -0.5], Book({}, quoted._replace(confidence=0.2))) is None
-    assert told_by(why, said, [0.0, -0.5], Book({}, Recollection("the mill", 0.9))) is None  # the question's own words
-    whole = Recollection("It failed because of twelve cracks in the northern wall", 0.9)
-    assert told_by(why, said, [0.0, -0.5], Book({}, whole)) is None
-    assert told_by(why, said, [0.0, -0.5], Book({})) is None
+def test_nothing_is_told_where_no_answer_would_end_or_the_form_says_nothing(episodes: Episodes) -> None:
+    who, why = (Question(q, episodes) for q in ("Who built the mill?", "Why did the mill fail?"))
+    likely = {"Tom Brand": -0.1}
+    assert told_by(who, TWO, [0.0, -1.0], Book(likely)) == (0, "Tom Brand")
+    assert told_by(who, TWO, [0.0, -1.0], Book(likely, endless="Tom Brand")) is None
+    assert told_by(why, TWO, [0.0, -1.0], Book({})) is None
 
 
 def test_two_figures_that_are_as_likely_are_not_told(episodes: Episodes) -> None:

@@ -106,6 +106,11 @@ def test_headings_and_lists_stand_apart_from_prose() -> None:
     ]
 
 
+def test_a_section_named_on_its_own_line_stands_apart_whatever_begins_it() -> None:
+    lines = ["Summary", "nbkeeper is a tool for keeping notebooks, and is written in", "plain C."]
+    assert unwrap_page(lines).split("\n\n") == [lines[0], " ".join(lines[1:])]
+
+
 def test_a_notice_at_the_foot_is_not_glued_to_half_a_sentence() -> None:
     lines = ["Several corrections that need other integrals than these are", "Copyright © 2020 A. Kessler, released"]
     assert unwrap_page([*lines, "under a licence."]).split("\n\n") == [lines[0], f"{lines[1]} under a licence."]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from titans_cli.answers.question import YEAR, Question, near
 from titans_cli.answers.statements import figures
-from titans_cli.answers.words import STOP_WORDS, stem
+from titans_cli.answers.words import STOP_WORDS, stem, words
 from titans_cli.model.interface import OpenBook
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -49,14 +49,19 @@ _LEADS = {  # what stands before the name that is asked for
 }
 _NO_NAME = frozenset(f"{_MONTH[3:-1].replace('|', ' ')} {' '.join(STOP_WORDS)}".lower().split())
 _SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
+_SHARE = re.compile(r"\b(?:what|which) (?:share|percentage|percent|proportion|fraction)\b", re.I)
+_PERCENT = re.compile(r"%|\bper ?cent\b")
+_COUNTED = re.compile(r"\bhow many (\w+)", re.I)
+_RATE_ASKED = re.compile(r"\bhow fast\b|\b(?:rate|speed|velocity)\b", re.I)
+_PER = re.compile(r" (?:per|a) [a-z]|[a-z]/[a-z]")
+MEANT = 3.0  # what a figure is worth that measures what is asked for
 HALF_NEW = 0.5  # of a name's words: a name that is mostly the question's own is not asked for
 RIVAL = 0.75  # of the worth of the best figure, in another of the same unit: which is meant cannot be told
 LED = 1.5  # what a name after "by" (who) or "in" (where) is worth
 ONE_WORD = 0.6  # ... and a single word for a person: "American" begins "American singer"
 BETTER = 4.0  # what the log-odds of a span's sentence count, beside the logarithm of its worth
-LIKELY = 0.25  # of the mean log-probability of a span's tokens, beside the logarithm of its worth
-LEAST_QUOTED = 0.4  # confidence in words of the model's own choosing
-MOST_OF_IT = 0.7  # of a sentence: longer words are the sentence again
+WORDS, END = 0.25, 0.15  # ... and the log-probabilities of its words and of its end
+LEAST_END = -4.0  # where the model does not expect an answer to end, a name is cut short or is none: it is not told
 MOST_SPANS = 16
 FIRST_WORD = 0.4  # what a name at the start of a sentence is worth: its capital may be the sentence's
 
@@ -82,34 +87,31 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
 def told_by(
     question: Question, sentences: Sequence[str], scores: Sequence[float], book: OpenBook
 ) -> tuple[int, str] | None:
-    """Which of the sentences answers, and with which of its words, as far as the model can tell; None if it cannot.
+    """The likeliest answer in any of the sentences, and in which; None if the question's form does not say what it
+    looks like, or if nothing is likely.
 
-    When the question's form says what the answer looks like, the likeliest of what does, by the model that reads the
-    `book`, by the span's place and by its sentence's score in log-odds; else the words that the model itself quotes.
+    Judged by the span's place, by its sentence's score in log-odds, and by the model that reads the `book`.
     """
     found = [(i, span) for i, sentence in enumerate(sentences) for span in spans(question, sentence)]
     found = sorted(found, key=lambda f: -(BETTER * scores[f[0]] + math.log(f[1].worth)))[:MOST_SPANS]
-    if found:
-        sure = book.likelihood([span.said for _, span in found])
-        odds = [
-            BETTER * scores[i] + math.log(span.worth) + LIKELY * p for (i, span), p in zip(found, sure, strict=True)
-        ]
-        best = max(range(len(found)), key=lambda n: odds[n])
-        i, (_, said) = found[best]
-        rivals = [
-            span.said
-            for (j, span), o in zip(found, odds, strict=True)
-            if j == i and span.said != said and o >= odds[best] + math.log(RIVAL) and _unit(span.said) == _unit(said)
-        ]
-        return None if question.kind == "number" and rivals else (i, said)
-    text, confidence = book.quoted(sentences)
-    said = _tidy(text)
-    if confidence < LEAST_QUOTED or not question.adds(said):
+    if not found:
         return None
-    holds = [i for i, sentence in enumerate(sentences) if said in " ".join(sentence.split())]
-    if not holds or len(said) > MOST_OF_IT * len(sentences[holds[0]]):
+    likely = book.likelihood([span.said for _, span in found])
+    odds = [
+        BETTER * scores[i] + math.log(span.worth) + WORDS * p.words + END * p.end
+        for (i, span), p in zip(found, likely, strict=True)
+    ]
+    best = max(range(len(found)), key=lambda n: odds[n])
+    i, (_, said) = found[best]
+    rivals = [
+        span.said
+        for (j, span), o in zip(found, odds, strict=True)
+        if j == i and span.said != said and o >= odds[best] + math.log(RIVAL) and _unit(span.said) == _unit(said)
+    ]
+    cut = question.kind in ("who", "where", "name") and likely[best].end < LEAST_END
+    if cut or (question.kind == "number" and rivals):
         return None
-    return holds[0], said
+    return i, said
 
 
 def spans(question: Question, sentence: str, units: set[str] | None = None) -> list[Span]:
@@ -143,7 +145,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
                 worth *= LED
         if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
             continue  # a year, most likely
-        found.append(Span(worth, said))
+        found.append(Span(worth * _measure(question.text, said) if question.kind == "number" else worth, said))
     return found
 
 
@@ -155,6 +157,18 @@ def _new_share(name: str, question: Question) -> float:
     asked = set(_plain(question.text).split())
     new = [w for w in parts if w not in _NO_NAME and w not in asked and not _asked(stem(w), question)]
     return len(new) / max(1, sum(w not in _NO_NAME for w in parts))
+
+
+def _measure(asked: str, said: str) -> float:
+    """What a figure is worth for what it measures: a share, a rate or the things counted, if one is asked for."""
+    rate, counted = _PER.search(said) is not None, _COUNTED.search(asked)
+    if _SHARE.search(asked):
+        return MEANT if _PERCENT.search(said) else 1.0
+    if counted:
+        return MEANT if stem(counted[1].lower()) in map(stem, words(said)) else 1.0
+    if _RATE_ASKED.search(asked):
+        return MEANT if rate else 1.0
+    return 1.0 / MEANT if rate and not _PER.search(asked) else 1.0
 
 
 def _unit(said: str) -> str:

@@ -188,7 +188,7 @@ class AttachedEngine:
         return self._generated(prompt, weights, (FOCUS * near[chosen]).to(self.attached.device))
 
     def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
-        return None  # it reads in its own context: `--writer` and `--reasoner` have it do that
+        return None  # it reads in its own context: `--answer-model` and `--reasoner` have it do that
 
     def _generated(self, prompt: Tensor, weights: Sequence[Tensor], near: Tensor) -> Recollection:
         before = torch.tensor([self.tokenizer.bos], dtype=torch.long, device=prompt.device)

@@ -22,7 +22,9 @@ from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs
 from titans_cli.model.interface import (
     BATCH,
+    FOCUS,
     LONGEST_ANSWER,
+    NEAREST,
     Cell,
     ReadResult,
     Recollection,
@@ -31,9 +33,9 @@ from titans_cli.model.interface import (
     nearness,
 )
 from titans_cli.model.network import TitansNetwork, has_successor
-from titans_cli.model.speaking import LONGEST_QUOTE, Cells, Passages, said
+from titans_cli.model.passages import LONGEST_SPAN, Passages
 from titans_cli.model.spec import TitansSpec
-from titans_cli.model.tokenizer import END, PAD, TitansTokenizer
+from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 
@@ -254,18 +256,40 @@ class Engine:
         The question's topic is compared with those of every cell (landmarks of the memory's own making); the `NEAREST`
         are then opened and read, each weighted by how near it is and how loud it answers.
         """
-        prompt = self.tokenizer.question(
-            self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
-        )
-        read = Cells(self.network.memory, cells or [self.initial_state()])
-        answer, mean = said(self.network, self.arithmetic, prompt, read, lambda s: int(s.argmax()), LONGEST_ANSWER)
+        prompt = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_ANSWER - 2]
+        tokens = [QUESTION, *prompt, ANSWER]
+        answer: list[int] = []
+        memory, cells = self.network.memory, cells or [self.initial_state()]
+        near = torch.zeros(len(cells))
+        reads, weights = list[Tensor](), list[Tensor]()
+        log_probability = 0.0
+        for _ in range(LONGEST_ANSWER):
+            row = torch.tensor([tokens + answer])
+            with self.arithmetic():
+                x = self.network.trunk(row)
+                queries = self.network.memory_queries(x, row)
+            if not answer:
+                near = nearness(memory.topic_of(queries[0, -1]), cells)
+                chosen = near.topk(min(NEAREST, len(cells))).indices
+                near, weights = near[chosen], [cells[i].opened().weights[0] for i in chosen.tolist()]
+            known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens
+            recalled = memory.recalled(weights, queries[:, known:])
+            with self.arithmetic():
+                reads.append(memory.spoken(memory.route(recalled, FOCUS * near)))
+                hidden = self.network.head(x, torch.cat(reads, dim=1))
+                scores = self.network.logits(hidden[0, -1]).float().log_softmax(-1)
+            best = int(scores.argmax())
+            log_probability += float(scores[best])
+            answer.append(best)
+            if best == END:
+                break
         text = self.tokenizer.decode([t for t in answer if t != END])
-        return Recollection(text, float(torch.tensor(mean).exp()))
+        return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
 
     @torch.inference_mode()
     def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> Passages:
         """The blocks of the text, read for a question by attention over their tokens; `BATCH` of them at most."""
         segments = [self.segments([Page(1, text)])[0] for text in blocks]
-        asked = self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_QUOTE - 2]
+        prompt = self.tokenizer.question(self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_SPAN - 2])
         inputs, weight = self._memory_inputs(segments), torch.tensor(landmarks)
-        return Passages(self.network, self.arithmetic, self.tokenizer, asked, inputs, weight)
+        return Passages(self.network, self.arithmetic, self.tokenizer, prompt, inputs, weight)

@@ -57,14 +57,18 @@ class Recollection(NamedTuple):
     confidence: float  # geometric mean of the tokens' probabilities
 
 
+class Likelihood(NamedTuple):
+    """Log-probabilities of an answer."""
+
+    words: float  # the mean over its tokens
+    end: float  # that it ends there
+
+
 class OpenBook(Protocol):
     """A few blocks of retained text, opened for one question and attended to by the model."""
 
-    def quoted(self, sentences: Sequence[str]) -> Recollection:
-        """The words of one of these sentences that answer; none, of confidence 0, if no few of them do."""
-
-    def likelihood(self, answers: Sequence[str]) -> list[float]:
-        """The mean log-probability of the tokens of each answer, none of them empty."""
+    def likelihood(self, answers: Sequence[str]) -> list[Likelihood]:
+        """Of each answer, none of them empty."""
 
 
 class Encoder(Protocol):

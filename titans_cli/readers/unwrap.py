@@ -10,6 +10,7 @@ _BULLET = re.compile(r"(?:[•◦▪‣∙●■–—*-] |\(?[0-9a-zA-Z]{1,2}[.
 _HEADING = re.compile(r"(?:[0-9]{1,2}|[A-Z])(?:\.[0-9]{1,2}){0,3}\.? [A-Z]")
 _ENDED = re.compile(r"(?<!\b[A-Z])(?<!\bal)(?<!\b[Ff]ig)(?<!\be\.g)(?<!\bi\.e)[.!?:][\"'”’)\]]{0,2}$")
 _OPEN_END = re.compile(r"(?:[,;(\[–—-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|of|on|or|that|the|to|with))$")
+_SECTION = re.compile(r"(?:Abstract|Summary|Introduction|Statement of [Nn]eed|References|Acknowledge?ments?)$")
 _NOTICE = re.compile(r"(?:Copyright\b|©|\(c\) (?:1|2))")  # at the foot of a first page, below half a sentence
 _PROSE = 25  # characters; shorter lines say nothing about how wide the column is
 
@@ -39,7 +40,7 @@ def _column_width(lines: Sequence[str]) -> int:
 
 
 def _breaks(line: str, after: str, width: int) -> bool:
-    if _NOTICE.match(after):
+    if _NOTICE.match(after) or _SECTION.match(line):
         return True
     if _OPEN_END.search(line):
         return False
