@@ -295,7 +295,7 @@ class Answer:
     seconds: float
     kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary"
     short: str | None = None  # the answer proper, a few words of the first citation, if they could be told
-    agrees: bool | None = None  # whether what was recalled stands in what is cited; None when nothing was recalled
+    agrees: bool | None = None  # whether what memory surely said stands in what is cited; None when it was not sure
     memory: str | None = None  # what the memory alone generated, however unsure; None when it was not asked
     confidence: float | None = None  # of that: the geometric mean of its tokens' probabilities
     lead: str = ""  # of an answer about the whole: its first paragraph

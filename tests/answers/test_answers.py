@@ -136,7 +136,7 @@ def test_what_is_recalled_is_told_apart_from_what_is_proven(
     monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("forty-two zebras", 0.99))
     for question in ("How much does the quibbleworth anchor weigh?", "Who discovered the zyxwv of qqq?"):
         answer = asked(question)
-        assert answer.recalled == "forty-two zebras"
+        assert (answer.recalled, answer.memory) == (None, "forty-two zebras")  # no sentence of the session says so
         assert "zebras" not in answer.text
         assert all("zebras" not in c.quote for c in answer.citations)
     monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("forty-two zebras", 0.92))

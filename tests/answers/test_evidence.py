@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from titans_cli.answers.compose import _borne_out
 from titans_cli.answers.evidence import gather
+from titans_cli.answers.extract import candidates
 from titans_cli.answers.question import Question, kind_of
 from titans_cli.answers.span import short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures
@@ -68,6 +70,7 @@ def test_the_kind_of_answer_that_a_question_wants(question: str, kind: str) -> N
         ("Who built the mill?", "The mill was built by Ada Kessler of Hollmouth.", "Ada Kessler of Hollmouth"),
         ("How fast did it grow?", "It grew at 0.42 mm per tide in that first year.", "0.42 mm per tide"),
         ("How fast did it grow?", "Fed with 35 kg of chalk it grew at 0.42 mm per tide.", "0.42 mm per tide"),
+        ("How fast is it?", "Figure 1 compares it with Table 3.", None),
         ("How long did it stop?", "It stopped, after 1.18 mm per tide, for 26 tides.", "26 tides"),
         ("How many ropes broke?", "After 18 hours of wind and rain 40 ropes broke.", "40 ropes"),
         ("What share was lost?", "Of the 12 beams they lost 9 percent.", "9 percent"),
@@ -185,6 +188,16 @@ def test_memory_and_evidence_are_compared(asked: Ask, monkeypatch: pytest.Monkey
     for said, agrees in (("412 kilograms", True), ("forty-two zebras", False)):
         monkeypatch.setattr(Engine, "recall", lambda *_, said=said: Recollection(said, 0.99))
         assert asked("How much does the quibbleworth anchor weigh?").agrees is agrees
+
+
+def test_what_no_sentence_about_the_matter_says_is_not_told(episodes: Episodes, engine: Engine) -> None:
+    question = Question("What did painters and bakers do?", episodes)
+    ranked = candidates(question, gather(question, episodes, engine, None, 10), None)
+    assert _borne_out("seven loaves", ranked)
+    assert _borne_out("a draughty attic", ranked)
+    assert not _borne_out("412 kilograms", ranked)  # a sentence says so, of another matter
+    assert not _borne_out("forty-two zebras", ranked)
+    assert not _borne_out(None, ranked)
 
 
 def test_closed_book_answers_from_memory_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,8 @@ from titans_cli.store import Episodes
 NOTHING = "Nothing in this session answers that."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
-SURE = 0.95  # ... and this it needs to be told unasked, beside evidence that does not say so
+SURE = 0.95  # ... and this it needs to be told unasked, beside cited sentences that do not say so ...
+LEAST_BORNE = 0.5  # ... but for another sentence, which covers this share of the question
 UNKNOWN = "unknown"  # what the model was trained to say of what it never read
 LEAST_SENTENCE = 0.3  # of the question's information, by each sentence of an answer about change
 AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
@@ -161,9 +162,10 @@ class Answerer:
         found = gather(terms, self.episodes, self.engine, recalled, self.how.top_k, self.only, self.marks)
         ranked = candidates(terms, found, recalled)
         chosen = select(terms, ranked, self.how.sentences)
-        sure = recalled if recollection.confidence >= SURE else None
+        sure = recollection.confidence >= SURE
+        told = recalled if sure and _borne_out(recalled, ranked) else None
         evidence = tuple(self._evidence(f) for f in found)
-        looked = replace(_with_memory(blank, recollection), recalled=sure, evidence=evidence)
+        looked = replace(_with_memory(blank, recollection), recalled=told, evidence=evidence)
         if not chosen:
             return looked
         if _CHANGE.search(blank.question):
@@ -171,12 +173,12 @@ class Answerer:
         sides = self._against(chosen[0], ranked, terms.kind == "number")
         if sides:
             chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), self.how.sentences)]
-        short = None
+        short: str | None = None
         if not sides and (book := self._open_book(blank.question, chosen, found)):
-            told = told_by(terms, [c.text for c in chosen], [c.score for c in chosen], book)
-            if told is not None:
-                chosen.insert(0, chosen.pop(told[0]))
-                short = told[1]
+            likeliest = told_by(terms, [c.text for c in chosen], [c.score for c in chosen], book)
+            if likeliest is not None:
+                which, short = likeliest
+                chosen.insert(0, chosen.pop(which))
         elif not sides:
             short = short_answer(terms, chosen[0].text)
         citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
@@ -196,7 +198,7 @@ class Answerer:
             text=text,
             citations=citations,
             short=short,
-            recalled=recalled if agrees else sure,
+            recalled=recalled if agrees else told,
             agrees=agrees if agrees or sure else None,
             disagreements=differ,
         )
@@ -293,6 +295,11 @@ def _with_memory(blank: Answer, recollection: Recollection) -> Answer:
 def worth_telling(recollection: Recollection) -> str | None:
     said = recollection.text.strip()
     return said if said and said != UNKNOWN and recollection.confidence >= LEAST_CONFIDENCE else None
+
+
+def _borne_out(recalled: str | None, ranked: Sequence[Candidate]) -> bool:
+    """Whether any sentence that speaks of the question holds what was recalled, cited or not."""
+    return recalled is not None and any(c.covers >= LEAST_BORNE and _flat(recalled) in _flat(c.text) for c in ranked)
 
 
 def _told(citations: Sequence[Citation], differ: Sequence[DisagreementTold]) -> str:

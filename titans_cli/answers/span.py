@@ -50,6 +50,9 @@ _LEADS = {  # what stands before the name that is asked for
 _NO_NAME = frozenset(f"{_MONTH[3:-1].replace('|', ' ')} {' '.join(STOP_WORDS)}".lower().split())
 _SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
 _SHARE = re.compile(r"\b(?:what|which) (?:share|percentage|percent|proportion|fraction)\b", re.I)
+_LABEL = re.compile(
+    r"\b(?:fig(?:ure|s)?|table|section|chapter|eq(?:uation)?|appendix|page|step|version|ref)\.? $", re.I
+)
 _PERCENT = re.compile(r"%|\bper ?cent\b")
 _COUNTED = re.compile(r"\bhow many (\w+)", re.I)
 _RATE_ASKED = re.compile(r"\bhow fast\b|\b(?:rate|speed|velocity)\b", re.I)
@@ -145,6 +148,8 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
                 worth *= LED
         if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
             continue  # a year, most likely
+        if question.kind == "number" and _LABEL.search(sentence[: match.start()]):
+            continue
         found.append(Span(worth * _measure(question.text, said) if question.kind == "number" else worth, said))
     return found
 

