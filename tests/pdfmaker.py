@@ -25,9 +25,9 @@ class PageSpec:
     fonts: bool = True
 
 
-def make_pdf(pages: Sequence[str], *, title: str | None = None) -> bytes:
+def make_pdf(pages: Sequence[str], *, title: str | None = None, made: str | None = None) -> bytes:
     """A valid PDF with one page of Helvetica per string, lines wrapped; newlines in the string are kept."""
-    return build_pdf([text_page(page) for page in pages], title=title)
+    return build_pdf([text_page(page) for page in pages], title=title, made=made)
 
 
 def text_page(text: str) -> PageSpec:
@@ -97,11 +97,14 @@ def encrypted_pdf(pages: Sequence[str], password: str = "secret") -> bytes:
     return out.getvalue()
 
 
-def build_pdf(pages: Sequence[PageSpec], *, title: str | None = None) -> bytes:
+def build_pdf(pages: Sequence[PageSpec], *, title: str | None = None, made: str | None = None) -> bytes:
     """The file: catalog 1, page tree 2, font 3, information 4, then each page, its content and its /X1."""
     objects: dict[int, bytes] = {
         3: b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
-        4: b"<< /Producer (pdfmaker)" + (b" /Title (" + _escape(title) + b")" if title is not None else b"") + b" >>",
+        4: b"<< /Producer (pdfmaker)"
+        + (b" /Title (" + _escape(title) + b")" if title is not None else b"")
+        + (b" /CreationDate (" + _escape(made) + b")" if made is not None else b"")
+        + b" >>",
     }
     kids = []
     for i, page in enumerate(pages):

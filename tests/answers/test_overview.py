@@ -11,11 +11,11 @@ import pytest
 
 from tests.answers.conftest import planted
 from tests.sessions.samples import open_session, read_into, start
-from titans_cli.answers.corpus import Text, texts_of
+from titans_cli.answers.corpus import Text, texts_of, year_of
 from titans_cli.answers.overview import Theme, is_overview, kind_of_whole, themes
 from titans_cli.answers.phrases import bound, trend
 from titans_cli.model.engine import Engine
-from titans_cli.records import Answer
+from titans_cli.records import Answer, Block, SourceRecord
 from titans_cli.store import Episodes, Home
 
 Ask = Callable[..., Answer]
@@ -145,6 +145,28 @@ def test_a_drift_that_chance_explains_is_no_trend() -> None:
     least = bound([abs(z) for z in [*drifting, *rising]])
     assert sum(abs(z) >= least for z in drifting) <= 2
     assert sum(z >= least for z in rising) >= 28
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "text", "stated", "year"),
+    [
+        ("a.pdf", None, "Received 3 May 2018; Accepted: 12 June 2020. After Bell (1995).", 2024, 2020),
+        ("a.pdf", "On the tables of 1995", "Some words.\n\nCopyright © 2020 A. Kessler", 2024, 2020),
+        ("a.pdf", None, "arXiv:2006.01234v2 [cs.LG] 12 Jun 2020", 2024, 2020),
+        ("a.pdf", "On the tables of 1995", "We received 1998 letters.", 2024, 1995),
+        ("a.pdf", None, "Published by Bell in Nature (1995), it was read widely.", 2024, 1995),
+        ("a.pdf", None, "Some words.", 2024, 2024),
+        ("2011-a.pdf", None, "Published 12 June 2020", 2024, 2011),
+        ("a.txt", None, "In 1999 we began. Published 12 June 2020", None, 1999),
+        ("a.html", None, "In 1999 we began.", 2007, 2007),
+        ("a.docx", None, "In 1999 we began.", 2007, 1999),
+    ],
+)
+def test_the_year_of_a_document(name: str, title: str | None, text: str, stated: int | None, year: int) -> None:
+    kind = name.rsplit(".", 1)[-1]
+    source = SourceRecord(1, name, name, "", len(text), kind, title, 1, 1, 1, 9, "", "read", year=stated)
+    first, second = (Block(n, 1, n, n + 1, 0, len(text), t, 9, 0, 0.0) for n, t in enumerate((text, "© 2031")))
+    assert year_of(source, [first, second]) == year
 
 
 def test_nothing_but_chance_has_no_trend() -> None:

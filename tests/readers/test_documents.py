@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.pdfmaker import make_pdf
 from tests.readers.makers import docx, epub, paragraph, table, zipped
 from titans_cli.errors import (
     CorruptError,
@@ -309,6 +310,20 @@ def test_json_that_is_no_notebook_is_refused(tmp_path: Path, text: str) -> None:
 )  # fmt: skip
 def test_the_year_is_what_the_file_states_of_itself(tmp_path: Path, name: str, data: str, year: int | None) -> None:
     assert read_as(tmp_path, name, data).year == year
+
+
+@pytest.mark.parametrize("reader", ["auto", "pypdf"])
+@pytest.mark.parametrize(
+    ("made", "year"),
+    [("D:20190703101500+02'00'", 2019), ("2019-07-03", 2019), ("D:0319", None), ("yesterday", None), (None, None)],
+)
+def test_a_pdf_states_when_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, made: str | None, year: int | None
+) -> None:
+    monkeypatch.setenv("TITANS_PDF", reader)
+    path = tmp_path / "a.pdf"
+    path.write_bytes(make_pdf(["Some words of a page."], made=made))
+    assert read(Source(str(path), "a.pdf")).year == year
 
 
 @pytest.mark.parametrize("name", ["a.tex", "a.csv", "a.ipynb", "a.eml"])

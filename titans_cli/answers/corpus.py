@@ -1,7 +1,7 @@
 """A session as dated documents of plain sentences: what questions about the whole are answered from.
 
-Reference lists, headings, tables and notices of copyright are left out: what a document cites, or what its publisher
-prints below it, is not what it says.
+Reference lists, headings, tables, notices of copyright and thanks for money are left out: what a document cites, what
+its publisher prints below it and who paid for it is not what it says.
 """
 
 from __future__ import annotations
@@ -22,9 +22,17 @@ _REFERENCES = re.compile(
 )
 _NOTICE = re.compile(
     r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
-    r"|\binternational licen[cs]e\b",
+    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
+    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b",
     re.I | re.S,
 )
+_PRINTED = re.compile(
+    r"(?:\b(?:Published|Accepted|Received|Submitted|Revised)(?: online)?:?\s+(?:(?:on|in)\s+)?"
+    r"|\barXiv:\S+ \[\S+\]\s+|\b[Cc]opyright\s+|©\s*)"
+    r"(?:©\s*)?(?:\d{1,2}\.?\s+)?(?:[A-Z][a-z]+\.?,?\s+)?(?:\d{1,2},\s+)?(19[5-9]\d|20[0-4]\d)\b"
+)
+MADE = ("docx", "pdf")  # kinds whose stated year is that of the file
+FIRST_PAGE = 12_000  # characters of a first page that are looked through for printed dates
 HEAD = 600  # characters of the first page in which a year is looked for
 
 
@@ -37,14 +45,20 @@ class Text(NamedTuple):
 def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
     """From the file's name, its title, what the file states of itself, or else the first year on its first page.
 
-    What a word processor states is when a file was made, perhaps from an older one: the last thing to go by.
+    A title may name the year of what the document is about, so where a publisher prints dates on a PDF's first page
+    ("Published 12 June 2020", "© 2020"), the latest of them comes before it. What a word processor or a PDF's metadata
+    states is when the file was made, perhaps from an older one: the last thing to go by.
     """
-    name = _IN_NAME.search(source.display.rsplit("/", 1)[-1]) or _YEAR.search(source.title or "")
-    if name:
+    if name := _IN_NAME.search(source.display.rsplit("/", 1)[-1]):
         return int(name.group())
-    if source.year is not None and source.kind != "docx":
+    first = [b.text for b in blocks if b.page == blocks[0].page]
+    if source.kind == "pdf" and (printed := _PRINTED.findall("\n".join(first)[:FIRST_PAGE])):
+        return max(map(int, printed))
+    if title := _YEAR.search(source.title or ""):
+        return int(title.group())
+    if source.year is not None and source.kind not in MADE:
         return source.year
-    head = _YEAR.search(blocks[0].text[:HEAD]) if blocks else None
+    head = _YEAR.search(first[0][:HEAD]) if first else None
     return int(head.group()) if head else source.year
 
 

@@ -93,7 +93,8 @@ def _whole(result: Answer) -> None:
         out()
         company = f"; with {', '.join(theme.company)}" if theme.company else ""
         count = f"{theme.documents} document{'' if theme.documents == 1 else 's'}"
-        years = f"{theme.series[0][0]}-{theme.series[-1][0]} " if theme.series else ""
+        # a point of a long line is some years together: "2001-2003"
+        years = f"{theme.series[0][0].split('-')[0]}-{theme.series[-1][0].split('-')[-1]} " if theme.series else ""
         line = f"{years}{spark(theme)}".strip()
         out(f"{bold(theme.phrase)}  {theme.direction}{f'  {line}' if line else ''}  {count}{company}")
         _indented(" ".join(f"{quotes[n]} [{n}]" for n in theme.citations))

@@ -66,7 +66,7 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
-    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings())
+    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year)
 
 
 class Reading:

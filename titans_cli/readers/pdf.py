@@ -14,6 +14,7 @@ from pypdf.generic import ArrayObject, FloatObject
 
 from titans_cli import settings
 from titans_cli.errors import EncryptedError
+from titans_cli.readers.dates import year_of_pdf
 
 if TYPE_CHECKING:
     from titans_cli.readers.pdfium import Pdfium
@@ -80,6 +81,11 @@ class Pdf:
         """The title in the metadata, unless a program put its own idea of one there."""
         metadata = self.reader.metadata
         return told_title(metadata.title) if metadata is not None else None
+
+    def year(self) -> int | None:
+        """In which the file was made, by its metadata."""
+        metadata = self.reader.metadata
+        return year_of_pdf(metadata.get("/CreationDate")) if metadata is not None else None
 
     def text(self, index: int) -> str:
         return self.reader.pages[index].extract_text(visitor_operand_before=_widen_word_gaps)

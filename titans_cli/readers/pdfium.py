@@ -9,6 +9,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from titans_cli.errors import EncryptedError
+from titans_cli.readers.dates import year_of_pdf
 from titans_cli.readers.pdf import Complaints, told_title
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
@@ -33,6 +34,9 @@ class Pdfium:
 
     def title(self) -> str | None:
         return told_title(self.document.get_metadata_value("Title"))
+
+    def year(self) -> int | None:
+        return year_of_pdf(self.document.get_metadata_value("CreationDate"))
 
     def text(self, index: int) -> str:
         page = self.document[index]

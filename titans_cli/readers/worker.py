@@ -98,7 +98,7 @@ class Worker:
 
         self.send(started=True, ceiling=limit_resources(self.job))
         pdf = open_pdf(data)
-        self.send(pages=pdf.count, title=self.quietly(pdf.title, None), year=None)
+        self.send(pages=pdf.count, title=self.quietly(pdf.title, None), year=self.quietly(pdf.year, None))
         first, silent = self.job["first"], True
         for number in range(first, pdf.count + 1):
             try:
