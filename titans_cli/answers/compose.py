@@ -28,6 +28,7 @@ from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, Sou
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
+NO_DISPUTE = "No disagreement stands out."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
 SURE = 0.95  # ... and this it needs to be told unasked, beside cited sentences that do not say so ...
@@ -132,7 +133,7 @@ class Answerer:
     def _about_all(self, blank: Answer, kind: str) -> Answer:
         s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
         if not s.citations:
-            return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind)
+            return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind, text=NO_DISPUTE)
         return replace(
             blank,
             support="evidence",

@@ -31,7 +31,8 @@ CHANGES = 0.3  # least difference of the shares in the later and the earlier hal
 STAYS = 0.7  # share of all documents
 DRIFTS = 2.0  # |z| that still is steady
 GONE = 0.25  # of the documents, the last ones: what none of them has, has vanished
-ALONE = 0.75  # a single word says less than two
+ALONE = 0.75  # a single word says less than two ...
+ALONE_STILL = 0.35  # ... and little if it does not even come or go: "accessible" is in most papers
 LONGER = 0.6  # share of a phrase's sentences in which it stands in one and the same longer phrase
 
 
@@ -119,7 +120,9 @@ def _judged(
         direction = "steady" if dated and share >= STAYS and abs(z) <= DRIFTS else "frequent"
     mass = math.log1p(min(60, sum(map(len, holders.values()))))
     strength = mass * (abs(z) if direction in ("rising", "falling", "vanishing") else 3 * share)
-    return Phrase(key, form, direction, z, strength * (ALONE if len(key) == 1 else 1.0), early, late, holders)
+    if len(key) == 1:
+        strength *= ALONE_STILL if direction == "frequent" else ALONE
+    return Phrase(key, form, direction, z, strength, early, late, holders)
 
 
 def full_form(phrase: Phrase) -> str:
