@@ -24,6 +24,10 @@ BLANK = Answer("?", "none", "nothing", (), None, "s", 0, 0.0)
         ("What is the difference between tanks and ropes?", ["tanks", "ropes"]),
         ("Who built the mill, and when did it burn?", ["Who built the mill?", "when did it burn?"]),
         ("Who built the mill? What did it grind?", ["Who built the mill?", "What did it grind?"]),
+        (
+            "Compare copper priming with pulse feeding, and when was the mill built?",
+            ["copper priming", "pulse feeding", "when was the mill built?"],
+        ),
         ("What do salt and water do?", ["What do salt and water do?"]),
         ("When was the mill built?", ["When was the mill built?"]),
     ],

@@ -25,7 +25,14 @@ DIRECTIONS = {"rising": "rising", "falling": "vanishing", "steady": "steady"}  #
 
 @pytest.mark.parametrize(
     "question",
-    ["summarize trends", "Summarise the trends.", "what are the main themes?", "Give me an overview of these papers"],
+    [
+        "summarize trends",
+        "Summarise the trends.",
+        "what are the main themes?",
+        "Give me an overview of these papers",
+        "Which methods vanished, and why?",
+        "What ideas have emerged?",
+    ],
 )
 def test_a_question_about_the_whole_is_known_as_one(question: str) -> None:
     assert is_overview(question)
@@ -38,6 +45,8 @@ def test_a_question_about_the_whole_is_known_as_one(question: str) -> None:
         "How much copper do primed ropes release?",
         "summarize the findings about copper priming",
         "Which trends does Kessler describe?",
+        "Which methods of priming vanished?",
+        "Which ideas?",
         "Who wrote the first paper on tidal lattices?",
         "",
         "the of and",

@@ -33,15 +33,18 @@ Ask = Callable[[Answer], Answer]
 
 def parts_of(question: str) -> list[str]:
     """The parts of a question that its own words set apart; the question alone when they do not."""
+    pieces = [p for piece in _JOINED.split(question) if (p := piece.strip(" ?,;"))]
+    if len(pieces) < 2 or not all(_matter(p) for p in pieces):
+        return _sides(question) or [question]
+    return [part for p in pieces for part in _sides(p) or [f"{p}?"]]
+
+
+def _sides(question: str) -> list[str]:
+    """The two things that are compared, if any are."""
     for pattern in (_COMPARE, _DIFFERENCE, _VERSUS):
-        match = pattern.match(question)
-        if match:
+        if match := pattern.match(question):
             return [match["a"], match["b"]]
-    pieces = [p.strip(" ?,;") for p in _JOINED.split(question)]
-    pieces = [p for p in pieces if p]
-    if len(pieces) > 1 and all(_matter(p) for p in pieces):
-        return [f"{p}?" for p in pieces]
-    return [question]
+    return []
 
 
 def _matter(text: str) -> list[str]:

@@ -49,13 +49,16 @@ class Theme(NamedTuple):
 _OVERVIEW = re.compile(
     r"\b(main|key|central|common|recurring|major) (themes?|topics?|points?|findings|ideas)\b"
     r"|\btrends?\b|\boverview\b"
+    r"|\b(what|which)\b.*\b(vanish|disappear|emerg|abandon|adopt|declin|gain|lost|r[io]se|f[ae]ll|gr[eo]w)\w*"
     r"|\bsumm?ari[sz]e\b|\bwhat (are|is) (these|this|the) (\w+ )?(papers?|documents?|corpus|collection|texts?) about\b",
     re.I,
 )
 _OF_THE_WHOLE = frozenset(
     "emerged appeared visible field research literature work area years year recent emerging major common recurring "
     "central corpus texts studies study session read ideas directions past decade here provide please identify rising "
-    "falling declining growing vanishing steady important biggest".split()
+    "falling declining growing vanishing steady important biggest methods techniques approaches practices ideas things "
+    "vanished disappeared declined rose rise fell fall grew popular popularity ground gained lost abandoned "
+    "adopted".split()
 )
 _DISAGREE = re.compile(
     r"\b(dis(agree\w*|put\w+)|contradict\w*|conflict\w*|controvers\w+|at odds|inconsisten\w+|debated?|"
