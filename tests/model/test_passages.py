@@ -7,7 +7,7 @@ import torch
 
 from tests.tiny import make_sentences
 from titans_cli.model.engine import BATCH, Engine
-from titans_cli.model.passages import Passages
+from titans_cli.model.passages import LONGEST_SPAN, Passages
 from titans_cli.model.tokenizer import END
 from titans_cli.records import Page
 
@@ -66,3 +66,10 @@ def test_it_is_what_the_network_says_by_hand(tiny_engine: Engine, sentences: lis
         scores = network.logits(network.head(x, network.memory.spoken(found)[None]))[0].log_softmax(-1)
     *each, end = [float(scores[len(prompt) - 1 + n, token]) for n, token in enumerate([*answer, END])]
     assert book.likelihood(["the method"])[0] == pytest.approx((sum(each) / len(each), end), abs=1e-3)
+
+
+def test_a_long_question_leaves_room_for_a_long_answer(tiny_engine: Engine, sentences: list[str]) -> None:
+    book = tiny_engine.open_book(" ".join(sentences), sentences[:1], [0.0])
+    (found,) = book.likelihood([" ".join(sentences)])
+    assert max(found) < 0
+    assert len(book.prompt) + LONGEST_SPAN + 1 == tiny_engine.spec.segment_length

@@ -290,6 +290,6 @@ class Engine:
     def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> Passages:
         """The blocks of the text, read for a question by attention over their tokens; `BATCH` of them at most."""
         segments = [self.segments([Page(1, text)])[0] for text in blocks]
-        prompt = self.tokenizer.question(self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_SPAN - 2])
+        prompt = self.tokenizer.question(self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_SPAN - 3])
         inputs, weight = self._memory_inputs(segments), torch.tensor(landmarks)
         return Passages(self.network, self.arithmetic, self.tokenizer, prompt, inputs, weight)
