@@ -56,6 +56,10 @@ def test_only_the_sources_named_are_looked_in(episodes: Episodes, engine: Engine
         ("Where is the mill?", "where"),
         ("Which strain was used?", "name"),
         ("Why did it fail?", "what"),
+        ("What problems do masons face when building?", "what"),
+        ("Where is the boy who played the king?", "where"),
+        ("Tell me when the bridge was built", "when"),
+        ("In which year did the man who built it die?", "when"),
     ],
 )
 def test_the_kind_of_answer_that_a_question_wants(question: str, kind: str) -> None:

@@ -24,7 +24,7 @@ _NOTICE = re.compile(
     r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
     r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
     r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
-    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b",
+    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
     re.I | re.S,
 )
 _PRINTED = re.compile(

@@ -49,7 +49,7 @@ class Candidate(NamedTuple):
     support: float  # probability that it speaks of the matter
 
 
-_REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;)|\b(?:doi|https?):", re.UNICODE)
+_REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):")
 
 
 def is_prose(text: str) -> bool:

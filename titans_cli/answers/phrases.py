@@ -86,12 +86,16 @@ def measured(texts: Sequence[Text], pieces: Pieces) -> list[Phrase]:
     years = [texts[n].year or 0 for n in dated]
     zs = {key: trend(years, [n in holders for n in dated]) for key, holders in enough.items()}
     sure = min(bound([abs(z) for z in zs.values()]), PER_ROOT * math.sqrt(len(dated)))
+    # "defines" is cut in two and "define" is not: a verb everybody uses
+    common = {stem(w) for w in {w for t in texts for s in t.sentences for w in words(s.text)} if pieces(w) == 1}
     found = []
     for key, holders in enough.items():
         form = min(written[key], key=lambda f: (-written[key][f], f))
         phrase = _judged(key, form, holders, len(texts), dated, zs[key], sure)
         rare = RARE_PIECES if phrase.direction in ("steady", "frequent") else RARER_PIECES
         if len(key) == 1 and pieces(form) < (RARE_PIECES if abs(phrase.z) >= BEYOND_DOUBT * sure else rare):
+            continue
+        if phrase.direction == "frequent" and len(key) == 1 and key[0] in common:
             continue
         found.append(phrase)
     return sorted(found, key=lambda p: (-p.strength, p.key))

@@ -28,6 +28,8 @@ _KINDS = (  # of the answer wanted; the first that fits
     ("where", r"\bwhere\b|\b(what|which) (country|city|place|town|state|capital)\b"),
     ("name", r"\b(what|which) (was|is|were|are) the name\b|\bwhich\b"),
 )
+_LEAD = re.compile(r"\W*(?:(?:in|at|on|by|from|to|for|of|since) )?(?:what|which|who\w*|when|where|why|how)\b", re.I)
+_LATER = re.compile(r"\b(?:who|whom|whose|when|where)\b", re.I)
 # What a sentence has to speak of when a question asks what something costs or weighs: words of it, or its unit.
 _ATTRIBUTE = re.compile(r"\b(?:what|how much) (?:does|do|did) .+ (cost|weigh)\b", re.I)
 _SPEAKS_OF = {
@@ -77,6 +79,8 @@ def near(a: str, b: str) -> bool:
 
 
 def kind_of(question: str) -> str:
+    if lead := _LEAD.match(question):  # "What do they do when ...?" does not ask when
+        question = question[: lead.end()] + _LATER.sub(" ", question[lead.end() :])
     return next((kind for kind, pattern in _KINDS if re.search(pattern, question, re.I)), "what")
 
 
