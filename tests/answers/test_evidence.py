@@ -72,6 +72,8 @@ def test_the_kind_of_answer_that_a_question_wants(question: str, kind: str) -> N
         ("How much does the anchor weigh?", "The anchor weighs 412 kilograms and is iron.", "412 kilograms"),
         ("When was the mill built?", "Built in March 1871, the mill burned in 1920.", "March 1871"),
         ("Who built the mill?", "The mill was built by Ada Kessler of Hollmouth.", "Ada Kessler of Hollmouth"),
+        ("Who burned the mill?", "During World War II, Ada Kessler burned the mill.", "Ada Kessler"),
+        ("Where is the mill?", "In Hollmouth the mill is still turning.", "Hollmouth"),
         ("How fast did it grow?", "It grew at 0.42 mm per tide in that first year.", "0.42 mm per tide"),
         ("How fast did it grow?", "Fed with 35 kg of chalk it grew at 0.42 mm per tide.", "0.42 mm per tide"),
         ("How fast is it?", "Figure 1 compares it with Table 3.", None),

@@ -47,6 +47,14 @@ _LEADS = {  # what stands before the name that is asked for
     "who": re.compile(r"\b(?:by|named|called|is|was|are|were)\s+(?:(?:the|a|an)\s+)?(?:[a-z]+\s+){0,3}$"),
     "where": re.compile(r"\b(?:in|at|near|from|to|on|outside|around)\s+(?:the\s+)?$"),
 }
+_OPENS = re.compile(
+    r"^(?:In|On|At|By|During|After|Before|From|Since|For|With|When|While|As|Until|Under|Although|And|But) (?=[A-Z])"
+)
+_NO_PERSON = re.compile(
+    r"\b(?:War|Wars|Battle|Siege|Olympics?|Games|Championship|League|Cup|Center|Centre|Party|Conference|University|College|School"
+    r"|Kingdom|States|Union|Republic|Committee|Council|Ministry|Department|Office|Army|Navy|Movement|Sea|River|City|County|Museum"
+    r"|Act|Award|Awards|Prize|Street|Island|Islands|Corporation|Company|Festival|Empire|Day|Church|Hall)\b"
+)
 _NO_NAME = frozenset(f"{_MONTH[3:-1].replace('|', ' ')} {' '.join(STOP_WORDS)}".lower().split())
 _SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
 _SHARE = re.compile(r"\b(?:what|which) (?:share|percentage|percent|proportion|fraction)\b", re.I)
@@ -61,6 +69,7 @@ MEANT = 3.0  # what a figure is worth that measures what is asked for
 HALF_NEW = 0.5  # of a name's words: a name that is mostly the question's own is not asked for
 RIVAL = 0.75  # of the worth of the best figure, in another of the same unit: which is meant cannot be told
 LED = 1.5  # what a name after "by" (who) or "in" (where) is worth
+NO_PERSON = 0.3  # what "Battle of the Somme" is worth for a person
 ONE_WORD = 0.6  # ... and a single word for a person: "American" begins "American singer"
 BETTER = 4.0  # what the log-odds of a span's sentence count, beside the logarithm of its worth
 WORDS, END = 0.25, 0.15  # ... and the log-probabilities of its words and of its end
@@ -128,6 +137,8 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
     start = len((_SENTENCE_START.match(sentence) or [""])[0])
     for match in pattern.finditer(sentence):
         said = _tidy(match.group())
+        if pattern is _NAME:
+            said = _OPENS.sub("", said)
         if not said or set(_plain(said).split()) <= asked:
             continue
         if units is not None and not {u for _, u in figures(said)} & units:
@@ -141,8 +152,8 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
             worth *= new
             if match.start() == start and " " not in said:
                 worth *= FIRST_WORD
-            if question.kind == "who" and " " not in said:
-                worth *= ONE_WORD
+            if question.kind == "who":
+                worth *= (1.0 if " " in said else ONE_WORD) * (NO_PERSON if _NO_PERSON.search(said) else 1.0)
             lead = _LEADS.get(question.kind)
             if lead and lead.search(sentence[: match.start()]):
                 worth *= LED
