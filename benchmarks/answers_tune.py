@@ -19,8 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.answers_data import Asked, Session, load, session, write
-from benchmarks.answers_evidence import evidence_of, plain
-from benchmarks.answers_evidence import told as right_of
+from benchmarks.answers_evidence import evidence_of, plain, told
 from benchmarks.common import parser
 from titans_cli.answers import evidence, extract
 from titans_cli.answers.compose import Asking
@@ -33,9 +32,8 @@ TOTAL = 10  # of the blocks' weights: only their ratios matter, but for the memo
 DATASETS = (("nq_open_oracle", 700), ("timeqa", 70))
 MORE = 8  # blocks gathered on top of those that an answer looks at, so that as many are left without the document
 NOT_FITTED = ("memory", "recalled", "defines")
-Listed = list[
-    tuple[torch.Tensor, torch.Tensor]
-]  # of each question: signals [N, S] of its candidates, which are right [N]
+# Of each question the signals [N, S] of its candidates, and which of them are right [N].
+Listed = list[tuple[torch.Tensor, torch.Tensor]]
 Sentences = list[tuple[extract.Candidate, dict[str, float]]]
 
 
@@ -93,10 +91,14 @@ def sentences(a: Asked, s: Session, marks: Marks, document: int) -> tuple[Senten
     question, size = Question(a.question, s.episodes), Asking().top_k
     found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, marks=marks)
     others = [f for f in found if f.block.source_id != document]
-    return tuple([c for f in some[:size] for c in extract.signals(question, f, None)] for some in (found, others))  # type: ignore[return-value]
+
+    def of(blocks: Sequence[evidence.Found]) -> Sentences:
+        return [c for f in blocks[:size] for c in extract.signals(question, f, None)]
+
+    return of(found), of(others)
 
 
-def told(name: str, weights: torch.Tensor, of: Mapping[str, float]) -> None:
+def show(name: str, weights: torch.Tensor, of: Mapping[str, float]) -> None:
     print(f"{name}")
     for signal, weight in zip(of, weights.tolist(), strict=True):
         print(f'    "{signal}": {weight:.2f},' + ("  (not fitted)" if signal in NOT_FITTED else ""))
@@ -118,7 +120,7 @@ def main() -> None:
         documents = write(texts, Path(temporary) / "documents")
         with session(folder, documents, options.model) as s:
             if options.told:
-                print({name: round(value, 4) for name, value in right_of(asked, s).items()})
+                print({name: round(value, 4) for name, value in told(asked, s).items()})
                 return
             encoder = load_encoder(options.landmark_model) if options.landmark_model else None
             marks = marks_of(s.episodes, s.engine, encoder)
@@ -127,7 +129,7 @@ def main() -> None:
             there, gone = zip(*(sentences(a, s, marks, sources[a.document]) for a in asked), strict=True)
     print(f"{sum(bool(g.any()) for _, g in found)} of {len(asked)} questions have evidence among their candidates")
     weights = fit(found)
-    told("evidence.WEIGHTS", weights / weights.sum() * TOTAL, evidence.WEIGHTS)
+    show("evidence.WEIGHTS", weights / weights.sum() * TOTAL, evidence.WEIGHTS)
     rows = []
     for a, of in zip(asked, there, strict=True):
         right = [
@@ -135,8 +137,8 @@ def main() -> None:
             for c, _ in of
         ]
         rows.append((torch.tensor([list(v.values()) for _, v in of]).view(len(of), -1), torch.tensor(right)))
-    weights = fit([r for r in rows if len(r[1])])
-    told("extract.WEIGHTS", weights, extract.WEIGHTS)
+    weights = fit(rows)
+    show("extract.WEIGHTS", weights, extract.WEIGHTS)
     judge(there, gone)
 
 
@@ -151,7 +153,7 @@ def judge(there: Sequence[Sentences], gone: Sequence[Sentences]) -> None:
 
     yes, no = ([best(of) for of in some if of] for some in (there, gone))
     weights = fit_support(yes, no)
-    told("extract.SUPPORT", weights, {"score": 0, **dict.fromkeys(signals, 0.0), "": 0})
+    show("extract.SUPPORT", weights, {"score": 0, **dict.fromkeys(signals, 0.0), "": 0})
     x, y = (torch.sigmoid(torch.tensor([[*r, 1.0] for r in rows]) @ weights) for rows in (yes, no))
     for bound in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
         answered, wrongly = (int((p >= bound).sum()) for p in (x, y))

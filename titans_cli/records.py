@@ -98,6 +98,11 @@ class SourceRecord:
     def complete(self) -> bool:
         return self.blocks_done == self.blocks_total
 
+    @property
+    def name(self) -> str:
+        """Of the file alone, without the folders it lies in."""
+        return self.display.rsplit("/", 1)[-1]
+
 
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers

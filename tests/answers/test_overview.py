@@ -65,6 +65,22 @@ def directions(found: list[Theme]) -> dict[str, str]:
     return given
 
 
+def found_in(home: Path, model: Path, engine: Engine, paths: list[Path], kind: str = "trends") -> list[Theme]:
+    """The themes of documents, read in this order into a session of their own."""
+    start(Home(home), "read", model)
+    read_into(Home(home), "read", paths)
+    with open_session(Home(home), "read").episodes() as episodes:
+        return themes(texts_of(episodes), engine, kind)
+
+
+def yearly(folder: Path, texts: list[str]) -> list[Path]:
+    """The folder, with a file for every text, one a year from 2010 on."""
+    folder.mkdir()
+    for year, text in enumerate(texts, start=2010):
+        (folder / f"{year}.txt").write_text(f"Report of the year {year}. {text}\n", encoding="utf-8")
+    return [folder]
+
+
 def test_planted_trends_are_named_with_their_direction(episodes: Episodes, engine: Engine) -> None:
     texts = texts_of(episodes)
     found = themes(texts, engine)
@@ -107,20 +123,12 @@ def test_a_theme_is_told_with_its_years(asked: Ask) -> None:
 
 
 def test_years_decide_the_order_and_not_the_order_of_reading(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
-    home = Home(tmp_path / "home")
-    start(home, "backwards", tiny_folder)
-    read_into(home, "backwards", planted(tmp_path / "documents")[::-1])
-    with open_session(home, "backwards").episodes() as episodes:
-        found = themes(texts_of(episodes), engine)
+    found = found_in(tmp_path / "home", tiny_folder, engine, planted(tmp_path / "documents")[::-1])
     assert directions(found) == DIRECTIONS
 
 
 def test_a_few_documents_have_no_trends(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
-    home = Home(tmp_path / "home")
-    start(home, "few", tiny_folder)
-    read_into(home, "few", planted(tmp_path / "documents")[:3])
-    with open_session(home, "few").episodes() as episodes:
-        assert themes(texts_of(episodes), engine) == []
+    assert found_in(tmp_path / "home", tiny_folder, engine, planted(tmp_path / "documents")[:3]) == []
 
 
 def test_the_sample_corpus_has_the_trends_its_readme_states(sample_asked: Ask) -> None:
@@ -185,32 +193,18 @@ def test_nothing_but_chance_has_no_trend() -> None:
 
 
 def test_a_theme_is_named_by_the_whole_phrase_it_stands_in(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    for number in range(8):
-        said = "Vaulted graph kilns baked the bricks." if number > 3 else "Masons rested near the mill that day."
-        text = f"Report of the year {2010 + number}. {said} Number {number} of many was read aloud to everyone.\n"
-        (folder / f"{2010 + number}.txt").write_text(text, encoding="utf-8")
-    home = Home(tmp_path / "home")
-    start(home, "whole", tiny_folder)
-    read_into(home, "whole", [folder])
-    with open_session(home, "whole").episodes() as episodes:
-        names = [t.phrase for t in themes(texts_of(episodes), engine) if t.direction == "rising"]
+    said = [*["Masons rested near the mill that day."] * 4, *["Vaulted graph kilns baked the bricks."] * 4]
+    texts = [f"{text} Number {n} of many was read aloud to everyone." for n, text in enumerate(said)]
+    found = found_in(tmp_path / "home", tiny_folder, engine, yearly(tmp_path / "documents", texts))
+    names = [t.phrase for t in found if t.direction == "rising"]
     assert "vaulted graph kilns" in names
 
 
 def test_a_publishers_notice_is_no_theme(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    for number in range(8):
-        said = f"Copyright © {2010 + number} A. Kessler, released under a Creative Commons Attribution licence."
-        text = f"Report of the year {2010 + number}. Vaulted kilns baked bricks in house {number}.\n\n{said}\n"
-        (folder / f"{2010 + number}.txt").write_text(text, encoding="utf-8")
-    home = Home(tmp_path / "home")
-    start(home, "notices", tiny_folder)
-    read_into(home, "notices", [folder])
-    with open_session(home, "notices").episodes() as episodes:
-        names = [t.phrase for t in themes(texts_of(episodes), engine, "themes")]
+    notice = "A. Kessler, released under a Creative Commons Attribution licence."
+    texts = [f"Vaulted kilns baked bricks in house {n}.\n\nCopyright © {2010 + n} {notice}" for n in range(8)]
+    found = found_in(tmp_path / "home", tiny_folder, engine, yearly(tmp_path / "documents", texts), "themes")
+    names = [t.phrase for t in found]
     assert any("kilns" in name for name in names)
     assert not any("commons" in name or "copyright" in name or "released" in name for name in names)
 

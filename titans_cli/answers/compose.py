@@ -15,13 +15,13 @@ from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
-from titans_cli.answers.span import short_answer, told_by
+from titans_cli.answers.span import FORMS, short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
-from titans_cli.model.interface import BATCH, OpenBook, Recollection, SessionModel
+from titans_cli.model.interface import BATCH, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord, Step
@@ -174,14 +174,11 @@ class Answerer:
         sides = self._against(chosen[0], ranked, terms.kind == "number")
         if sides:
             chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), self.how.sentences)]
-        short: str | None = None
-        if not sides and (book := self._open_book(blank.question, chosen, found)):
-            likeliest = told_by(terms, [c.text for c in chosen], [c.score for c in chosen], book)
-            if likeliest is not None:
-                which, short = likeliest
-                chosen.insert(0, chosen.pop(which))
-        elif not sides:
-            short = short_answer(terms, chosen[0].text)
+        if sides:  # the latest, in what they differ in
+            older, latest = (c.text for c in sides)
+            short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
+        else:
+            chosen, short = self._proper(terms, chosen, found)
         citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
         differ: tuple[DisagreementTold, ...] = ()
         if sides:
@@ -189,9 +186,6 @@ class Answerer:
             numbered = tuple((self._year(c), n) for n, c in enumerate(sides, start=1))
             differ = (DisagreementTold(topic, numbered, "unknown", ()),)
         text = _told(citations, differ)
-        if sides:  # the latest, in what they differ in
-            older, latest = (c.text for c in sides)
-            short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
         agrees = None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations)
         return replace(
             looked,
@@ -204,11 +198,26 @@ class Answerer:
             disagreements=differ,
         )
 
-    def _open_book(self, question: str, chosen: Sequence[Candidate], found: Sequence[Found]) -> OpenBook | None:
-        """The blocks of the chosen sentences, and of the others the best, before the model's eyes."""
+    def _proper(
+        self, terms: Question, chosen: list[Candidate], found: Sequence[Found]
+    ) -> tuple[list[Candidate], str | None]:
+        """The answer proper, and the chosen sentences with the one that it stands in first.
+
+        The model judges with the blocks of the chosen sentences, and of the others the best, before its eyes.
+        """
+        if terms.kind not in FORMS:
+            return chosen, None
         cited = {c.block.id for c in chosen}
         blocks = sorted(found, key=lambda f: (f.block.id not in cited, -f.score))[:BATCH]
-        return self.engine.open_book(question, [f.block.text for f in blocks], [LANDMARK * f.score for f in blocks])
+        texts, landmarks = [f.block.text for f in blocks], [LANDMARK * f.score for f in blocks]
+        book = self.engine.open_book(terms.text, texts, landmarks)
+        if book is None:
+            return chosen, short_answer(terms, chosen[0].text)
+        likeliest = told_by(terms, [c.text for c in chosen], [c.score for c in chosen], book)
+        if likeliest is None:
+            return chosen, None
+        which, short = likeliest
+        return [chosen[which], *chosen[:which], *chosen[which + 1 :]], short
 
     def _over_time(self, looked: Answer, ranked: Sequence[Candidate]) -> Answer:
         """The best sentence of every document that says something of the matter, by year."""

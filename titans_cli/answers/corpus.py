@@ -15,8 +15,9 @@ from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
 
-_YEAR = re.compile(r"\b(19[5-9]\d|20[0-4]\d)\b")
-_IN_NAME = re.compile(r"(?<!\d)(19[5-9]\d|20[0-4]\d)(?!\d)")
+_A_YEAR = r"(19[5-9]\d|20[0-4]\d)"
+_YEAR = re.compile(rf"\b{_A_YEAR}\b")
+_IN_NAME = re.compile(rf"(?<!\d){_A_YEAR}(?!\d)")
 _REFERENCES = re.compile(
     r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
 )
@@ -30,7 +31,7 @@ _NOTICE = re.compile(
 _PRINTED = re.compile(
     r"(?:\b(?:Published|Accepted|Received|Submitted|Revised)(?: online)?:?\s+(?:(?:on|in)\s+)?"
     r"|\barXiv:\S+ \[\S+\]\s+|\b[Cc]opyright\s+|©\s*)"
-    r"(?:©\s*)?(?:\d{1,2}\.?\s+)?(?:[A-Z][a-z]+\.?,?\s+)?(?:\d{1,2},\s+)?(19[5-9]\d|20[0-4]\d)\b"
+    rf"(?:©\s*)?(?:\d{{1,2}}\.?\s+)?(?:[A-Z][a-z]+\.?,?\s+)?(?:\d{{1,2}},\s+)?{_A_YEAR}\b"
 )
 MADE = ("docx", "pdf")  # kinds whose stated year is that of the file
 FIRST_PAGE = 12_000  # characters of a first page that are looked through for printed dates
@@ -50,7 +51,7 @@ def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
     ("Published 12 June 2020", "© 2020"), the latest of them comes before it. What a word processor or a PDF's metadata
     states is when the file was made, perhaps from an older one: the last thing to go by.
     """
-    if name := _IN_NAME.search(source.display.rsplit("/", 1)[-1]):
+    if name := _IN_NAME.search(source.name):
         return int(name.group())
     first = [b.text for b in blocks if b.page == blocks[0].page]
     if source.kind == "pdf" and (printed := _PRINTED.findall("\n".join(first)[:FIRST_PAGE])):

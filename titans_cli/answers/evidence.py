@@ -8,14 +8,13 @@ model). A sum of scaled scores kept more of the evidence than reciprocal ranks (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.question import Question, content_words
-from titans_cli.answers.words import stems, words
+from titans_cli.answers.words import stems
 from titans_cli.model.interface import SessionModel
-from titans_cli.records import Block, SourceRecord
+from titans_cli.records import Block
 from titans_cli.store import Episodes
 
 POOL = 120  # blocks the words may name
@@ -51,10 +50,11 @@ WEIGHTS_ENCODER: dict[str, float] = {
 
 
 class Signals(NamedTuple):
-    """A candidate block, the stems that say what its document is about, and what speaks for it."""
+    """A candidate block, as of `Found`, and what speaks for it."""
 
     block: Block
     topic: frozenset[str]
+    told: bool
     values: dict[str, float]
 
 
@@ -86,18 +86,17 @@ def signals(
     blocks = episodes.blocks(dict.fromkeys(best(held, POOL) + best(near, POOL_LANDMARKS) + best(said, 5)))
     most, most_said = max(held.values(), default=1.0), max(said.values(), default=1.0)
     mean, spread = _mean_and_spread(list(near.values()))
-    asked = set(pairwise(words(question.text)))
     terms = {b.id: set(stems(b.text)) for b in blocks}
     about = _abouts(question, episodes, blocks, terms)
     ranked = []
     for b in blocks:
         of = about[b.source_id]
         beside = max(held.get(b.id - 1, 0.0) if b.index else 0.0, held.get(b.id + 1, 0.0))
-        pairs = len(asked & set(pairwise(words(b.text)))) / max(1, len(asked))
         ranked.append(
             Signals(
                 b,
                 of.about,
+                of.told,
                 {
                     "bm25": held.get(b.id, 0.0) / most,
                     "landmark": (near.get(b.id, mean) - mean) / spread / 4,  # 4 deviations above the mean is 1
@@ -105,7 +104,7 @@ def signals(
                     "document": of.document,
                     "head": question.covered(terms[b.id] | of.opening),
                     "topic": of.topic,
-                    "pairs": pairs,
+                    "pairs": question.pairs(b.text),
                     "beside": beside / most,
                     "wanted": question.wanted(b.text),
                     "time": question.at_the_time(b.text),
@@ -120,6 +119,7 @@ class _About(NamedTuple):
 
     opening: set[str]
     about: frozenset[str]
+    told: bool
     topic: float
     document: float
 
@@ -130,7 +130,8 @@ def _abouts(
     """Of every document that has a candidate block."""
     sources = {b.source_id for b in blocks}
     firsts = {b.source_id: b for b in episodes.first_blocks(sources)}
-    titles = {s.id: set(stems(f"{s.title or ''} {_name(s)}")) for s in episodes.sources() if s.id in sources}
+    records = {s.id: s for s in episodes.sources() if s.id in sources}
+    titles = {i: set(stems(f"{s.title or ''} {s.name.rsplit('.', 1)[0]}")) for i, s in records.items()}
     whole = {source: set(titles[source]) for source in sources}
     for b in blocks:
         whole[b.source_id] |= terms[b.id]
@@ -140,13 +141,9 @@ def _abouts(
         title = titles[source]
         about = frozenset(title | set(stems(" ".join(text.split()[:OPENING]))))
         document = question.covered(whole[source])
-        found[source] = _About(title | set(stems(text)), about, question.covered(set(about)), document)
+        told = records[source].origin == "told"
+        found[source] = _About(title | set(stems(text)), about, told, question.covered(set(about)), document)
     return found
-
-
-def _name(source: SourceRecord) -> str:
-    """The name of the file, without what says its format."""
-    return source.display.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -169,14 +166,8 @@ def gather(
     """
     marks = marks or own_marks(episodes, engine)
     weights = WEIGHTS if marks.own else WEIGHTS_ENCODER
-    told = {s.id for s in episodes.sources() if s.origin == "told"}
     found = [
-        Found(
-            s.block,
-            sum(weights[name] * value for name, value in s.values.items()),
-            s.topic,
-            s.block.source_id in told,
-        )
+        Found(s.block, sum(weights[name] * value for name, value in s.values.items()), s.topic, s.told)
         for s in signals(question, episodes, marks, recalled, only)
     ]
     return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]

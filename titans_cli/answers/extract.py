@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
@@ -32,9 +31,8 @@ WEIGHTS: dict[str, float] = {
 SUPPORT: dict[str, float] = {"score": 0.67, "wanted": -2.65, "time": -2.89, "": -6.0}
 LEAST_SUPPORT = 0.5  # probability
 ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odds, behind the best one
-LEAST_NEW = (
-    2  # words that the question does not hold, of a sentence that says something; 1 if it is of the kind asked for
-)
+# Words that the question does not hold, of a sentence that says something; of the kind asked for, one is enough.
+LEAST_NEW = 2
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
 
@@ -71,12 +69,13 @@ def is_record(text: str) -> bool:
 
 def signals(question: Question, found: Found, recalled: str | None) -> list[tuple[Candidate, dict[str, float]]]:
     """Every showable sentence of a block, with its signals and no score yet."""
-    asked = set(pairwise(words(question.text)))
-    block, sentences = found.block, []
-    around = found.topic | set(stems(block.text))
+    block = found.block
+    if question.is_of_others(found.topic | set(stems(block.text))):
+        return []
+    sentences = []
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
-        if not (is_prose(text) or is_record(text) or found.told) or question.is_of_others(around):
+        if not (is_prose(text) or is_record(text) or found.told):
             continue
         terms = set(stems(text))
         covers, wanted = question.covered(terms), question.wanted(text)
@@ -89,7 +88,7 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
             "wanted": wanted,
             "holds": float(wanted > 0),
             "time": question.at_the_time(text),
-            "pairs": len(asked & set(pairwise(words(text)))) / max(1, len(asked)),
+            "pairs": question.pairs(text),
             "defines": float(question.defines(text)),
             "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
         }

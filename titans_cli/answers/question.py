@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, stems, words
 from titans_cli.store import Episodes
@@ -57,16 +58,17 @@ def content_words(question: str) -> str:
 
 def _names(question: str) -> set[str]:
     """Stems of the words that are written as names: with a capital within the sentence, or of letters and digits."""
-    found = list(_WORD.finditer(question))
+    found = _WORD.findall(question)
     return {
-        stem(m.group().lower())
-        for m in found
-        if len(m.group()) > 1
-        and (
-            (m is not found[0] and m.group()[0].isupper())
-            or (any(c.isdigit() for c in m.group()) and any(c.isalpha() for c in m.group()))
-        )
+        stem(word.lower())
+        for n, word in enumerate(found)
+        if len(word) > 1 and ((n > 0 and word[0].isupper()) or _of_digits(word))
     }
+
+
+def _of_digits(word: str) -> bool:
+    """Whether a word has digits and letters, as "Pal-47" has."""
+    return any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
 
 
 SAME = 5  # letters that near stems begin with
@@ -106,13 +108,14 @@ class Question:
             for block, score in found:
                 self.bm25[block] = self.bm25.get(block, 0.0) + score
             # "Pal-47" is a name of its own and no 47; of "self-repair" one part stands for both
-            of_digits = "-" in word and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
-            for part in [stem(word)] if of_digits else stems(word)[:1] or [word]:
+            whole = "-" in word and _of_digits(word)
+            for part in [stem(word)] if whole else stems(word)[:1] or [word]:
                 if YEAR.fullmatch(part) and len(found_words) > len(self.years):
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
         self.total = sum(self.weight.values())
         self.names = {t for t in _names(self.text) if t in self.weight}
+        self._pairs = set(pairwise(words(self.text)))
 
     def defines(self, text: str) -> bool:
         """Whether the sentence says what something asked for is or does, for a question that asks that."""
@@ -131,6 +134,10 @@ class Question:
             elif term[:SAME] in heads and any(near(term, f) for f in found):
                 here += weight * NEAR
         return here / self.total
+
+    def pairs(self, text: str) -> float:
+        """Share of the question's pairs of neighbouring words, stop words too, that a text holds."""
+        return len(self._pairs & set(pairwise(words(text)))) / max(1, len(self._pairs))
 
     def wanted(self, text: str) -> float:
         """How much a text has of the kind that is asked for and that the question does not hold itself, 0 to 1."""

@@ -1,7 +1,8 @@
 """The answer proper: the few words of a sentence that a question asks for, when its form says what they look like.
 
-A date, a number with its unit, a name: of those that the question does not hold itself, the one nearest to the
-question's words. A question of another form gets none, and the sentence stands for itself.
+A date, a number with its unit, a name: of those that the question does not hold itself, the one that its place, its
+sentence and the model that reads them speak for most; without a model, the one nearest to the question's words. A
+question of another form gets none, and the sentence stands for itself.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ _NO_PERSON = re.compile(
     r"|Kingdom|States|Union|Republic|Committee|Council|Ministry|Department|Office|Army|Navy|Movement|Sea|River|City|County|Museum"
     r"|Act|Award|Awards|Prize|Street|Island|Islands|Corporation|Company|Festival|Empire|Day|Church|Hall)\b"
 )
+# What an answer looks like, by the kind of question; of another kind it may be anything.
+FORMS = {"when": _DATE, "number": _NUMBER, "who": _NAME, "where": _NAME, "name": _NAME}
 _NO_NAME = frozenset(f"{_MONTH[3:-1].replace('|', ' ')} {' '.join(STOP_WORDS)}".lower().split())
 _SENTENCE_START = re.compile(r"^[\"“‘(\s]*")
 _SHARE = re.compile(r"\b(?:what|which) (?:share|percentage|percent|proportion|fraction)\b", re.I)
@@ -92,8 +95,7 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
     if not found:
         return None
     worth, said = max(found)
-    rivals = [other for w, other in found if w >= RIVAL * worth and _unit(other) == _unit(said) and other != said]
-    return None if question.kind == "number" and rivals else said
+    return None if _undecided(question, said, [s for w, s in found if w >= RIVAL * worth]) else said
 
 
 def told_by(
@@ -115,20 +117,20 @@ def told_by(
     ]
     best = max(range(len(found)), key=lambda n: odds[n])
     i, (_, said) = found[best]
-    rivals = [
-        span.said
-        for (j, span), o in zip(found, odds, strict=True)
-        if j == i and span.said != said and o >= odds[best] + math.log(RIVAL) and _unit(span.said) == _unit(said)
-    ]
-    cut = question.kind in ("who", "where", "name") and likely[best].end < LEAST_END
-    if cut or (question.kind == "number" and rivals):
-        return None
-    return i, said
+    least = odds[best] + math.log(RIVAL)
+    near = [span.said for (j, span), o in zip(found, odds, strict=True) if j == i and o >= least]
+    cut = FORMS[question.kind] is _NAME and likely[best].end < LEAST_END
+    return None if cut or _undecided(question, said, near) else (i, said)
+
+
+def _undecided(question: Question, said: str, near: Sequence[str]) -> bool:
+    """Whether another figure of the same unit is among those that are about as good."""
+    return question.kind == "number" and any(other != said and _unit(other) == _unit(said) for other in near)
 
 
 def spans(question: Question, sentence: str, units: set[str] | None = None) -> list[Span]:
     """All that a question of this form may be answered with, each with its worth, more than 0."""
-    pattern = {"when": _DATE, "number": _NUMBER, "who": _NAME, "where": _NAME, "name": _NAME}.get(question.kind)
+    pattern = FORMS.get(question.kind)
     if pattern is None:
         return []
     asked = set(_plain(question.text).split())
@@ -157,11 +159,13 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
             lead = _LEADS.get(question.kind)
             if lead and lead.search(sentence[: match.start()]):
                 worth *= LED
-        if question.kind == "number" and YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
-            continue  # a year, most likely
-        if question.kind == "number" and _LABEL.search(sentence[: match.start()]):
-            continue
-        found.append(Span(worth * _measure(question.text, said) if question.kind == "number" else worth, said))
+        if pattern is _NUMBER:
+            if YEAR.search(said) and len(re.findall(r"\d+", said)) == 1:
+                continue  # a year, most likely
+            if _LABEL.search(sentence[: match.start()]):
+                continue
+            worth *= _measure(question.text, said)
+        found.append(Span(worth, said))
     return found
 
 

@@ -117,7 +117,7 @@ def _alone(texts: Sequence[Text], found: Sequence[Theme]) -> tuple[str, ...]:
     if not found:
         return ()
     shared = set[int]().union(*(t.documents for t in found))
-    alone = [t.source.display.rsplit("/", 1)[-1] for n, t in enumerate(texts) if n not in shared and t.sentences]
+    alone = [t.source.name for n, t in enumerate(texts) if n not in shared and t.sentences]
     return tuple(alone) if len(alone) <= MOST_ALONE else ()
 
 

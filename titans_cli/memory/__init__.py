@@ -27,7 +27,7 @@ from titans_cli.memory.grouped import attended, grouped_softmax
 from titans_cli.memory.guard import objection
 from titans_cli.memory.implicit import ImplicitRule
 from titans_cli.memory.layer import LayerState, MemoryLayer
-from titans_cli.memory.memory import MemoryState, NeuralMemory, SegmentInputs
+from titans_cli.memory.memory import MemoryState, NeuralMemory, SegmentInputs, gain
 from titans_cli.memory.rule import RuleState, Tokens, WriteRule
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Tokens",
     "WriteRule",
     "attended",
+    "gain",
     "grouped_softmax",
     "objection",
 ]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from titans_cli.memory.memory import SegmentInputs
+from titans_cli.memory.memory import SegmentInputs, gain
 
 SHARPNESS = 120.0  # of the softmax over a block's tokens, by cosine; chosen on training questions (docs/log.md)
 
@@ -28,10 +28,8 @@ def grouped_softmax(scores_QSN: Tensor, landmarks_QS: Tensor) -> Tensor:
     """
     there_QS = (scores_QSN > -torch.inf).any(-1) & (landmarks_QS > -torch.inf)
     tokens_QSN = _softmax(scores_QSN, there_QS.unsqueeze(-1))
-    return (
-        _softmax(landmarks_QS.masked_fill(~there_QS, -torch.inf), there_QS.any(-1, keepdim=True)).unsqueeze(-1)
-        * tokens_QSN
-    )
+    blocks_QS = _softmax(landmarks_QS.masked_fill(~there_QS, -torch.inf), there_QS.any(-1, keepdim=True))
+    return blocks_QS.unsqueeze(-1) * tokens_QSN
 
 
 def _softmax(scores: Tensor, there: Tensor) -> Tensor:
@@ -46,9 +44,9 @@ def attended(queries_QK: Tensor, blocks: SegmentInputs, landmarks_S: Tensor, sha
         queries_QK: of the memory's own making, as are the keys of `blocks`, [S, N, K].
         landmarks_S: the logits of the blocks.
 
-    A token counts for as much as the memory would write of it, theta / (1 + theta): padding not at all.
+    A token counts for as much as the memory would write of it (`gain`): padding not at all.
     """
     like_QSN = torch.einsum("qk,snk->qsn", F.normalize(queries_QK.float(), dim=-1), F.normalize(blocks.keys, dim=-1))
-    gain_SN = blocks.theta.float() / (1 + blocks.theta.float())
-    weights = grouped_softmax(sharpness * like_QSN + gain_SN.log(), landmarks_S.expand(len(queries_QK), -1))
+    written_SN = gain(blocks.theta.float())
+    weights = grouped_softmax(sharpness * like_QSN + written_SN.log(), landmarks_S.expand(len(queries_QK), -1))
     return torch.einsum("qsn,snv->qv", weights, blocks.values.float())

@@ -48,6 +48,11 @@ class SegmentInputs(NamedTuple):
         return SegmentInputs(*(t[start:stop] for t in self))
 
 
+def gain(theta: Tensor) -> Tensor:
+    """How much of its error a lone token gets written, 0 to 1; of the shape of `theta`."""
+    return theta / (1 + theta)
+
+
 class NeuralMemory(nn.Module):
     """Projections, gates and the two operations, `write` and `read`.
 
@@ -196,7 +201,7 @@ class NeuralMemory(nn.Module):
 
     def noted_topics(self, inputs: SegmentInputs, mask_NC: Tensor) -> Tensor:
         """The topics [n, T] of the tokens that are written to more than to `NOTED` of their error, alone."""
-        noted = (inputs.theta / (1 + inputs.theta) > NOTED) & mask_NC
+        noted = (gain(inputs.theta) > NOTED) & mask_NC
         return self.topic_of(inputs.keys[noted])
 
     def route(self, recalled_SBCV: Tensor, near_S: Tensor | None = None) -> Tensor:

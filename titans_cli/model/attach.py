@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers.cache_utils import DynamicLayer
 
-from titans_cli.memory import MemoryState, SegmentInputs
+from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.adapter import MemoryAdapter, Said
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.network import has_successor
@@ -243,7 +243,7 @@ class AttachedModel:
         The last `asking` segments are questions: not written, and they read the cells of all B streams at once.
         """
         b, t, _ = tokens_BTC.shape
-        memory, learned, gain = self.adapter.memory, state or self.adapter.memory.initial_state(b), list[Tensor]()
+        memory, learned, gains = self.adapter.memory, state or self.adapter.memory.initial_state(b), list[Tensor]()
 
         def recall(x: Tensor, ids: Tensor) -> Tensor:
             nonlocal learned
@@ -255,14 +255,14 @@ class AttachedModel:
                 learned, _ = memory.write(learned, SegmentInputs(*(p[:, i] for p in inputs)))
             for i in range(t - asking, t):
                 recalled.append(memory.route(memory.recalled(learned.weights, queries[:, i])))
-            gain.append(inputs.theta / (1 + inputs.theta))
+            gains.append(gain(inputs.theta))
             return torch.stack(recalled, 1).flatten(0, 1)
 
         keep = None if keep_BTC is None else keep_BTC.flatten(0, 1)
         logits = self.logits(tokens_BTC.flatten(0, 1), recall, keep)
         if keep is None:
             logits = torch.unflatten(logits, 0, (b, t))
-        return StreamOutput(logits, learned, gain[0])
+        return StreamOutput(logits, learned, gains[0])
 
     def initial_state(self, batch: int = 1) -> Streamed:
         """The state before the first token."""

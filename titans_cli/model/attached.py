@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from titans_cli.errors import IncompatibleError
-from titans_cli.memory import MemoryState, SegmentInputs
+from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.interface import (
@@ -163,9 +163,9 @@ class AttachedEngine:
 
     def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
         recalled = self.adapter.memory.recalled([memory.weights[0]], inputs.keys)[0]
-        gain = inputs.theta.float() / (1 + inputs.theta.float())
+        written = gain(inputs.theta.float())
         alike = F.cosine_similarity(recalled, inputs.values.float(), dim=-1).nan_to_num(0.0)
-        known = (alike * gain).sum(1) / gain.sum(1).clamp(min=1e-9)
+        known = (alike * written).sum(1) / written.sum(1).clamp(min=1e-9)
         return [1 - share for share in known.tolist()]
 
     # ---- asking

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory import MemoryState, SegmentInputs
+from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.interface import (
     BATCH,
     FOCUS,
@@ -234,9 +234,9 @@ class Engine:
 
     def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
         recalled = self.network.memory.recalled([memory.weights[0]], inputs.keys)[0]
-        gain = inputs.theta.float() / (1 + inputs.theta.float())
+        written = gain(inputs.theta.float())
         alike = torch.cosine_similarity(recalled, inputs.values.float(), dim=-1)
-        known = (alike.nan_to_num(0.0) * gain).sum(1) / gain.sum(1).clamp(min=1e-9)
+        known = (alike.nan_to_num(0.0) * written).sum(1) / written.sum(1).clamp(min=1e-9)
         return [1 - share for share in known.tolist()]
 
     # ---- asking

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, objection
+from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, gain, objection
 from titans_cli.model.attention import Heads, rotate
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, QUESTION, TitansTokenizer
@@ -300,7 +300,7 @@ class TitansNetwork(nn.Module):
             reads.append(self.memory.spoken(self.memory.route(recalled)))
             surprise.append(torch.zeros_like(mask_BTC[:, i], dtype=recalled.dtype))
         hidden = torch.unflatten(self.head(x, torch.stack(reads, 1).flatten(0, 1)), 0, (b, t))
-        return StreamOutput(hidden, state, torch.stack(surprise, 1), inputs.theta / (1 + inputs.theta))
+        return StreamOutput(hidden, state, torch.stack(surprise, 1), gain(inputs.theta))
 
     def initial_state(self, batch: int = 1) -> StreamState:
         """The state before the first token."""
