@@ -112,7 +112,32 @@ _MIGRATION_2 = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1, _MIGRATION_2)
+# Derived: the sources that an event (an answer, a question) was made from, so that it goes when one of them goes.
+# Cards: the catalogue card of a document, a value a row, with where it was read. Omissions: what its reader left out.
+_MIGRATION_3 = (
+    """CREATE TABLE derived (
+        event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+        source_id INTEGER NOT NULL,
+        UNIQUE (event_id, source_id)
+    )""",
+    "CREATE INDEX derived_source ON derived (source_id)",
+    """CREATE TABLE cards (
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        field TEXT NOT NULL,
+        ordinal INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        UNIQUE (source_id, field, ordinal)
+    )""",
+    """CREATE TABLE omissions (
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        UNIQUE (source_id, kind)
+    )""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1, _MIGRATION_2, _MIGRATION_3)
 
 
 def create(path: Path) -> None:
