@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,34 @@ def test_a_session_of_another_model_reads_asks_forgets_and_checks(
     assert titans("session", "forget", documents[-1], "--yes").code == 0
     assert titans("ingest", documents[-1]).code == 0
     assert titans("session", "show", "--json").document["memory_sha256"] == before
+
+
+def test_a_memory_that_cannot_look_back_ends_in_an_error_and_not_in_an_answer(
+    titans: Titans, documents: list[Path], llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert titans("session", "new", "other", "--model", llama, "--device", "cpu").code == 0
+    assert titans("ingest", documents[0]).code == 0
+    monkeypatch.setattr("titans_cli.model.attach.cache_in", lambda *_: None)
+    for command in (["ask", "What does the memory keep?", "--closed-book"], ["ingest", documents[1]]):
+        done = titans(*command)
+        assert done.code == 1
+        assert done.out == ""
+        assert f"{llama.resolve()}: with its cache the model does not say what it says without" in done.err
+        assert f"LlamaForCausalLM, transformers {version('transformers')}" in done.err
+        assert "titans doctor" in done.err
+
+
+def test_no_notice_of_a_library_reaches_the_user(
+    titans: Titans, documents: list[Path], llama: Path, home: Home
+) -> None:
+    """In a process of its own: libraries give a notice once, perhaps in an earlier test."""
+    assert titans("session", "new", "other", "--model", llama, "--device", "cpu").code == 0
+    code = "from titans_cli.cli.main import run; run(['ingest', {!r}]); run(['ask', 'Why?', '--closed-book'])"
+    command = [sys.executable, "-W", "default", "-c", code.format(str(documents[0]))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = done.stderr.lower()
+    assert "the memory of this model is untrained" in told
+    assert not [word for word in ("deprecat", "warning", "transformers", "use `") if word in told], done.stderr
 
 
 def test_a_session_keeps_to_its_model(titans: Titans, documents: list[Path], llama: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.tiny import SPEC
 from titans_cli.model.engine import Engine
+from titans_cli.model.generation import CACHE
 from titans_cli.model.hf import TitansCache, TitansConfig, TitansForCausalLM, register
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, PAD
@@ -43,8 +44,8 @@ def generate(model: Any, tokens: Tensor, **options: Any) -> Tensor:
 def in_parts(model: TitansForCausalLM, tokens: Tensor, cuts: list[int]) -> Tensor:
     cache, parts = None, []
     for part in torch.split_with_sizes(tokens, cuts, 1):
-        out = model(part, past_key_values=cache)
-        cache = out.past_key_values
+        out = model(part, cache=cache)
+        cache = out[CACHE]
         parts.append(out.logits)
     assert isinstance(cache, TitansCache)
     assert cache.get_seq_length() == tokens.shape[1]
@@ -79,7 +80,7 @@ def test_a_token_changes_no_logit_before_it(model: TitansForCausalLM) -> None:
 def test_a_cache_can_be_used_twice(model: TitansForCausalLM) -> None:
     """A step returns a new cache and leaves the old one as it was, so that a prompt can be continued in two ways."""
     prompt = model(ids())
-    first, other, again = (model(ids(2, 80, seed), past_key_values=prompt.past_key_values).logits for seed in (1, 2, 1))
+    first, other, again = (model(ids(2, 80, seed), cache=prompt[CACHE]).logits for seed in (1, 2, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -101,7 +102,7 @@ def test_streams_of_a_batch_equal_the_streams_alone(model: TitansForCausalLM) ->
 
 def test_the_engine_and_the_transformers_model_learn_the_same(model: TitansForCausalLM, tiny_engine: Engine) -> None:
     tokens = ids(1, 128)
-    cache = model(tokens).past_key_values
+    cache = model(tokens)[CACHE]
     with torch.inference_mode():
         grid = tokens.view(1, 2, 64)
         state = tiny_engine.network(grid, torch.ones_like(grid, dtype=torch.bool)).state

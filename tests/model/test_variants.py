@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tests.tiny import SPEC, write_folder
 from titans_cli.errors import ModelError
 from titans_cli.model.engine import Engine
+from titans_cli.model.generation import CACHE
 from titans_cli.model.hf import TitansCache, TitansConfig, TitansForCausalLM
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import VARIANTS, TitansSpec
@@ -62,8 +63,8 @@ def other_than(tokens: Tensor) -> Tensor:
 def in_parts(model: TitansForCausalLM, tokens: Tensor, cuts: list[int]) -> Tensor:
     cache, parts = None, []
     for part in torch.split_with_sizes(tokens, cuts, 1):
-        out = model(part, past_key_values=cache)
-        cache = out.past_key_values
+        out = model(part, cache=cache)
+        cache = out[CACHE]
         parts.append(out.logits)
     assert isinstance(cache, TitansCache)
     assert cache.get_seq_length() == tokens.shape[1]
@@ -161,8 +162,8 @@ def test_streams_of_a_batch_do_not_meet(model: TitansForCausalLM) -> None:
 
 def test_a_cache_can_be_continued_twice(model: TitansForCausalLM) -> None:
     """A state is a value: reading on, with and without writes, leaves it as it was."""
-    cache = model(ids()).past_key_values
-    first, other, again = (model(ids(2, 20, seed), past_key_values=cache).logits for seed in (1, 2, 1))
+    cache = model(ids())[CACHE]
+    first, other, again = (model(ids(2, 20, seed), cache=cache).logits for seed in (1, 2, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -173,7 +174,7 @@ def test_a_state_does_not_grow_with_the_stream(model: TitansForCausalLM) -> None
     def size(state: Any) -> int:
         return state.numel() if isinstance(state, Tensor) else sum(map(size, state)) if isinstance(state, tuple) else 0
 
-    sizes = [size(model(ids(1, length)).past_key_values.state) for length in (26, 410)]
+    sizes = [size(model(ids(1, length))[CACHE].state) for length in (26, 410)]
     assert sizes[0] == sizes[1] > 0
 
 
@@ -218,10 +219,10 @@ def test_sampling_with_and_without_a_cache_gives_the_same_tokens(model: TitansFo
 
 
 def test_reordering_a_cache_moves_whole_streams(model: TitansForCausalLM) -> None:
-    cache, swapped = (model(ids()).past_key_values for _ in range(2))
+    cache, swapped = (model(ids())[CACHE] for _ in range(2))
     swapped.reorder_cache(torch.tensor([1, 0]))
     step = ids(2, 6, seed=5)
-    a, b = model(step, past_key_values=cache).logits, model(step.flip(0), past_key_values=swapped).logits
+    a, b = model(step, cache=cache).logits, model(step.flip(0), cache=swapped).logits
     assert torch.allclose(a, b.flip(0), rtol=0, atol=tolerance(model))
 
 

@@ -20,15 +20,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
+from titans_cli.errors import ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.adapter import MemoryAdapter, Said
+from titans_cli.model.generation import cache_in, check_cache
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.network import has_successor
 from titans_cli.model.structure import Anatomy, anatomy
 
 PAD = -1  # in rows of tokens; the model sees token 0 in its place, behind all real ones
+CHECKED = "A few words."  # what the cache is tried with
 
 
 class Streamed(NamedTuple):
@@ -48,7 +51,7 @@ class _Seen(NamedTuple):
     """What hooks need of the forward pass under way."""
 
     ids: Tensor  # [N, n] with special tokens before the text, as the model gets them; PAD for padding
-    past: Any  # its cache, or None
+    past: Cache | None
     skip: int  # special tokens before the text, which the memory never sees
 
 
@@ -69,7 +72,10 @@ Recaller = Callable[[Tensor, Tensor], Tensor]  # hidden states as seen [N, C, D]
 
 
 class AttachedModel:
-    """`model` is frozen and put into evaluation mode. Take it off again with `detach`."""
+    """`model` is frozen and put into evaluation mode. Take it off again with `detach`.
+
+    Raises ModelError when the memory cannot look back on what the model's cache holds: see generation.py.
+    """
 
     def __init__(self, model: Any, tokenizer: HubTokenizer, adapter: MemoryAdapter) -> None:
         self.model = model.eval().requires_grad_(False)
@@ -94,6 +100,11 @@ class AttachedModel:
             model.register_forward_hook(self._end, always_call=True),
         ]
         self._ends, self._begins, self._closes = (t.to(model.device) for t in tokenizer.sentence_tables())
+        try:
+            self._check_looking_back()
+        except ModelError:
+            self.detach()
+            raise
 
     def detach(self) -> None:
         for hook in self._hooks:
@@ -111,7 +122,7 @@ class AttachedModel:
         ids = kwargs.get("input_ids", args[0] if args else None)
         if ids is None:
             raise ValueError("a model with a memory reads input_ids: which tokens they are is part of a query")
-        mask, past = kwargs.get("attention_mask"), kwargs.get("past_key_values")
+        mask, past = kwargs.get("attention_mask"), cache_in((*args, *kwargs.values()), Cache)
         if mask is not None and mask.dim() == 2:
             ids = ids.masked_fill(mask[:, -ids.shape[1] :] == 0, PAD)
         self._seen = _Seen(ids, past, 0)
@@ -145,7 +156,7 @@ class AttachedModel:
 
     def _end(self, _: Any, __: Any, output: Any) -> None:
         seen, x, self._seen, self._said = self._seen, self._x, None, None
-        past = getattr(output, "past_key_values", None)
+        past = cache_in(output.values() if isinstance(output, dict) else output or (), Cache)
         if not self._remembering or seen is None or x is None or past is None:
             return
         history = next((layer for layer in past.layers if isinstance(layer, _History)), None)
@@ -298,19 +309,41 @@ class AttachedModel:
         """Inside, the model reads these cells' weights [F, V] at every token, also in `generate()`. Writes nothing."""
 
         def recall(x: Tensor, ids: Tensor) -> Tensor:
-            past = self._seen.past if self._seen is not None else None
-            history = next((h for h in getattr(past, "layers", ()) if isinstance(h, _History)), None)
-            start = 0
-            keys, values = (None, None) if history is None else (history.keys, history.values)
-            if keys is not None and values is not None:
-                start = keys.shape[-2]
-                x = torch.cat([self.adapter.seen(keys[:, 0]), x], dim=1)
-                ids = torch.cat([values[:, 0, :, 0], ids], dim=1)
-            queries = self.long_queries(x, ids, start)
+            whole, ids, start = self._looking_back(x, ids)
+            queries = self.long_queries(whole, ids, start)
             return self.adapter.memory.route(self.adapter.memory.recalled(weights, queries), near_S)
 
+        with self._recalling(recall):
+            yield self.model
+
+    @contextmanager
+    def _recalling(self, recall: Recaller) -> Iterator[None]:
         self._recall, self._remembering = recall, True
         try:
-            yield self.model
+            yield
         finally:
             self._recall, self._remembering = None, False
+
+    def _looking_back(self, x: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, int]:
+        """Hidden states as seen and ids of the cached tokens and the new ones, and where the new ones start."""
+        past = self._seen.past if self._seen is not None else None
+        history = None if past is None else cache_in(past.layers, _History)
+        keys, values = (None, None) if history is None else (history.keys, history.values)
+        if keys is None or values is None:
+            return x, ids, 0
+        before = self.adapter.seen(keys[:, 0])
+        return torch.cat([before, x], dim=1), torch.cat([values[:, 0, :, 0], ids], dim=1), keys.shape[-2]
+
+    def _check_looking_back(self) -> None:
+        """The hooks have to find, at each step of a generation, all that came before it."""
+        known: Sequence[Tensor] = ()
+
+        def recall(x: Tensor, ids: Tensor) -> Tensor:
+            nonlocal known
+            whole, every, _ = self._looking_back(x, ids)
+            known = (every[0], whole[0])
+            return x.new_zeros(*ids.shape, self.adapter.memory.config.d_value)
+
+        tokens = self.tokenizer.bos + self.tokenizer.encode(CHECKED)
+        with self._recalling(recall):
+            check_cache(self.model, self.model.generate, tokens, lambda: known)

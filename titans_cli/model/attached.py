@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from titans_cli.errors import IncompatibleError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.attach import PAD, AttachedModel
+from titans_cli.model.generation import GREEDY
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.interface import (
     BATCH,
@@ -198,15 +199,11 @@ class AttachedEngine:
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=LONGEST_ANSWER,
-                do_sample=False,
-                num_beams=1,
-                temperature=None,
-                top_p=None,
-                top_k=None,
                 eos_token_id=self.tokenizer.end,
                 pad_token_id=self.tokenizer.end,
                 output_logits=True,
                 return_dict_in_generate=True,
+                **GREEDY,
             )
         said, text, sure = out.sequences[0, ids.shape[1] :].tolist(), "", list[Tensor]()
         for n, (token, logits) in enumerate(zip(said, out.logits, strict=True), start=1):

@@ -1,7 +1,8 @@
 """The native models as transformers models: config, save_pretrained/from_pretrained, generate(), Auto classes.
 
 `config.variant` says which network it is. Each of them reads a stream from a state to the next (`initial_state`,
-`stream`), and logits do not depend on how the stream was cut into calls; the cache carries that state.
+`stream`), and logits do not depend on how the stream was cut into calls; the cache carries that state. It may be given
+as `cache` or as `past_key_values`, its name in older releases of transformers, and comes back under the release's name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from titans_cli.model.generation import CACHE, cache_in, check_cache
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, PAD
@@ -43,7 +45,7 @@ class TitansConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
 class TitansCache:
     """Where a stream stands: the network's state, a value of nested tuples of tensors [B, ...], and tokens seen."""
 
-    is_compileable = False
+    is_compileable = is_croppable = False
 
     def __init__(self, state: Any, seen: int = 0) -> None:
         self.state, self.seen = state, seen
@@ -70,6 +72,7 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
 
     config_class = TitansConfig
     base_model_prefix = "network"
+    _cache_works = False  # not known yet
     main_input_name = "input_ids"
 
     def __init__(self, config: TitansConfig) -> None:
@@ -88,21 +91,46 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
     def get_input_embeddings(self) -> torch.nn.Module:
         return self.network.embedding
 
-    def prepare_inputs_for_generation(  # type: ignore[override]  # the cache is ours, and says how much it has seen
-        self, input_ids: Tensor, past_key_values: TitansCache | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        seen = 0 if past_key_values is None else past_key_values.seen
-        inputs = {"input_ids": input_ids[:, seen:], "past_key_values": past_key_values}
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers has it; the first call in a process checks that the cache is used. Raises ModelError."""
+        if not TitansForCausalLM._cache_works:
+            self._check_cache()
+            TitansForCausalLM._cache_works = True
+        return super().generate(*args, **kwargs)
+
+    def _check_cache(self) -> None:
+        """Nothing but the new tokens may be read at a step: so a generation reads as many tokens as one pass does."""
+        read = 0
+
+        def count(_: Any, __: Any, inputs: dict[str, Any]) -> None:
+            nonlocal read
+            read += inputs["input_ids"].shape[1]
+
+        def counted() -> list[Tensor]:
+            nonlocal read
+            found, read = torch.tensor([read]), 0
+            return [found]
+
+        hook = self.register_forward_pre_hook(count, with_kwargs=True)
+        try:
+            check_cache(self, super().generate, range(END + 1, END + 7), counted)
+        finally:
+            hook.remove()
+
+    def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
+        cache = cache_in(kwargs.values(), TitansCache)
+        inputs = {"input_ids": input_ids[:, cache.seen if cache else 0 :], CACHE: cache}
         return inputs | {k: kwargs[k] for k in ("attention_mask", "use_cache", "memory") if k in kwargs}
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        past_key_values: TitansCache | None = None,
+        cache: TitansCache | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         memory: bool = True,
+        past_key_values: TitansCache | None = None,
         **_: Any,
     ) -> CausalLMOutputWithPast:
         """Logits [B, n, vocabulary] of the n new tokens. `memory=False` switches reading and writing off.
@@ -111,14 +139,15 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
         """
         if attention_mask is not None and not bool(attention_mask.all()):
             raise ValueError("this model reads streams: give sequences of equal length, without padding")
-        cache = past_key_values or TitansCache(self.network.initial_state(len(input_ids)))
-        hidden, state = self.network.stream(input_ids, cache.state, memory=memory)
+        past = cache or past_key_values or TitansCache(self.network.initial_state(len(input_ids)))
+        hidden, state = self.network.stream(input_ids, past.state, memory=memory)
         logits = self.network.logits(hidden)
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
-        after = None if use_cache is False else TitansCache(state, cache.seen + input_ids.shape[1])
-        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=after)  # type: ignore[arg-type]
+        after = None if use_cache is False else TitansCache(state, past.seen + input_ids.shape[1])
+        output: dict[str, Any] = {"loss": loss, "logits": logits, CACHE: after}
+        return CausalLMOutputWithPast(**output)
 
 
 def register() -> None:
