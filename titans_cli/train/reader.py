@@ -1,0 +1,261 @@
+"""Train a reader of passages for a language model: `python -m titans_cli.train.reader run|questions|calibrate|export`.
+
+Two tasks at first: to answer, and to write a question that a passage answers. After `ASKING_STEPS` the checkpoint can
+write questions about any running text (`questions`); from then on the run trains on answering alone, and takes the
+written questions up as soon as their file is there. A written question that the reader does not come near, by the
+loss of its answer, is most likely a wrong one and is passed over (`DOUBT`).
+
+Loss of an example = sum of its tokens' cross-entropy / square root of their number: a long answer counts for more than
+a short one, but not in proportion. Nothing but the answer is predicted. Data of step s is drawn from seed (seed, s), so
+a resumed run sees what an uninterrupted one would have seen. The rate is constant after its warm-up and falls to zero
+over the last steps, so that the length of a run can be decided while it runs (--steps).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from titans_cli.model.reader import (
+    END,
+    NOTHING,
+    ReaderSpec,
+    adapted,
+    asking_prompt,
+    load_backbone,
+    prompt,
+    save_reader,
+    sketch,
+)
+from titans_cli.train.reading import (
+    Example,
+    Examples,
+    asked_of,
+    is_kept_aside,
+    load_records,
+    people_asked,
+    running_text,
+)
+
+ASKING_STEPS = 400
+ASKING = 0.3  # share of the examples with an answer that are trained the other way round, in the first steps
+TITLED = 0.8  # share of the examples whose passage has its document's title before it
+LONGEST = 280  # tokens of an example; longer ones are left out
+DOUBT = 4.0  # nats: a written question whose answer the reader finds less likely than that is passed over
+POOLED = 8  # batches whose examples are sorted by length together, so that little is padding
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One training run: `steps` of `batch` examples; the last `decay` with a falling rate."""
+
+    steps: int
+    batch: int = 16
+    lr: float = 6e-4
+    warmup: int = 40
+    decay: int = 300
+    seed: int = 1
+
+    def rate(self, step: int) -> float:
+        left = max(0.0, min(1.0, (self.steps - step) / self.decay))
+        return self.lr * min(1.0, (step + 1) / self.warmup) * left
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids before the answer and of it. `kind`: "answer", "none", "made" or "ask"."""
+
+    kind: str
+    context: list[int]
+    target: list[int]
+
+
+class Encoder:
+    """Examples as token ids, as the reader meets them."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.end: int = tokenizer.convert_tokens_to_ids(END)
+
+    def ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def answering(self, e: Example, titled: bool) -> Encoded:
+        """The answer is the passage's own run of tokens, which is what decoding allows."""
+        head, tail = prompt(e.question, e.title if titled else "", e.passage)
+        own = self.tokenizer(" " + e.passage, add_special_tokens=False, return_offsets_mapping=True)
+        target, kind = self.ids(" " + NOTHING), "none"
+        if e.answer is not None:
+            begin, end = e.start + 1, e.start + 1 + len(e.answer)
+            inside = [n for n, (a, b) in enumerate(own.offset_mapping) if b > begin and a < end]
+            target, kind = own.input_ids[inside[0] : inside[-1] + 1], "made" if e.made else "answer"
+        return Encoded(kind, self.ids(head) + own.input_ids + self.ids(tail), [*target, self.end])
+
+    def asking(self, e: Example) -> Encoded:
+        head, tail = asking_prompt(e.title, e.passage)
+        target = self.ids(f" {e.answer}\nQuestion: {e.question}")
+        return Encoded("ask", self.ids(f"{head} {e.passage}{tail}"), [*target, self.end])
+
+
+def losses(model: Any, batch: Sequence[Encoded], end: int) -> tuple[Tensor, Tensor]:
+    """Of every example the cross-entropy of its answer, summed, and its number of tokens; both [B]."""
+    width = max(len(e.context) + len(e.target) for e in batch) - 1
+    ids, labels = torch.full((len(batch), width), end), torch.full((len(batch), width), -100)
+    mask = torch.zeros(len(batch), width, dtype=torch.long)
+    for row, e in enumerate(batch):
+        whole, before = (e.context + e.target)[:-1], len(e.context) - 1
+        ids[row, : len(whole)] = torch.tensor(whole)
+        mask[row, : len(whole)] = 1
+        labels[row, before : before + len(e.target)] = torch.tensor(e.target)
+    hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    keep = labels != -100
+    each = F.cross_entropy(model.lm_head(hidden[keep]).float(), labels[keep], reduction="none")
+    rows = torch.arange(len(batch))[:, None].expand(-1, width)[keep]
+    zeros = torch.zeros(len(batch))
+    return zeros.index_add(0, rows, each), zeros.index_add(0, rows, torch.ones_like(each))
+
+
+class ReaderTrainer:
+    """The outer loop over one work folder: checkpoint.safetensors, made.jsonl (written questions)."""
+
+    def __init__(self, data: Path, folder: Path, work: Path, schedule: Schedule, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
+        torch.manual_seed(schedule.seed)
+        self.data, self.work, self.schedule, self.spec = data, work, schedule, ReaderSpec()
+        self.model, tokenizer = load_backbone(folder, attention="eager")
+        self.sketch = sketch(self.model)
+        self.named = adapted(self.model, self.spec)
+        for layer in self.model.model.layers:
+            layer.compile(dynamic=True)
+        self.encoder = Encoder(tokenizer)
+        self.optimizer = torch.optim.AdamW(self.named.values(), lr=schedule.lr, weight_decay=0.0, betas=(0.9, 0.98))
+        self.step, self.drawn, self.stamp = 0, 0, 0.0
+        self.checkpoint = work / "checkpoint.safetensors"
+        self.examples = self._examples()
+
+    def _examples(self) -> Examples:
+        texts = {name: (title, text) for _, name, title, text in running_text(self.data, ("factbook",))}
+        asked = [a for a in people_asked(self.data, texts) if not is_kept_aside(a.title)]
+        people = len(asked)
+        if self._made():
+            self.stamp = self._made()
+            rows = load_records(self.work / "made.jsonl")
+            made = (asked_of(r["question"], [r["answer"]], r["title"], r["text"], made=True) for r in rows)
+            asked += [a for a in made if a is not None]
+        print(f"questions: {people} by people, {len(asked) - people} by the model", flush=True)
+        return Examples(asked, seed=self.schedule.seed)
+
+    def _made(self) -> float:
+        path = self.work / "made.jsonl"
+        return path.stat().st_mtime if path.exists() else 0.0
+
+    def save(self) -> None:
+        state = self.optimizer.state_dict()["state"]
+        tensors = {f"reader.{n}": p.detach() for n, p in self.named.items()}
+        tensors |= {f"optimizer.{i}.{k}": v for i, of in state.items() for k, v in of.items()}
+        written = self.checkpoint.with_suffix(".new")
+        save_file(tensors, written, metadata={"run": json.dumps({"step": self.step, "drawn": self.drawn})})
+        written.replace(self.checkpoint)
+        save_reader(self.work / "reader.safetensors", self.named, self.spec, self.sketch, {"steps": self.step})
+
+    def resume(self) -> bool:
+        if not self.checkpoint.exists():
+            return False
+        tensors = load_file(self.checkpoint)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for name, parameter in self.named.items():
+            parameter.data.copy_(tensors[f"reader.{name}"])
+        run = json.loads(_metadata(self.checkpoint)["run"])
+        self.step, self.drawn = run["step"], run["drawn"]
+        return True
+
+    def batches(self) -> list[list[Encoded]]:
+        """The next `POOLED` batches, of examples of like length each, in an order drawn anew."""
+        rng = random.Random(f"{self.schedule.seed} {self.step}")
+        asking = ASKING if self.step < ASKING_STEPS else 0.0
+        pool = []
+        for _ in range(POOLED * self.schedule.batch):
+            e = self.examples[self.drawn]
+            self.drawn += 1
+            other = e.answer is not None and not e.made and rng.random() < asking
+            encoded = self.encoder.asking(e) if other else self.encoder.answering(e, rng.random() < TITLED)
+            if len(encoded.context) + len(encoded.target) <= LONGEST:
+                pool.append(encoded)
+        pool.sort(key=lambda e: len(e.context))
+        size = self.schedule.batch
+        parts = [pool[n : n + size] for n in range(0, len(pool), size)]
+        rng.shuffle(parts)
+        return parts
+
+    def train(self) -> None:
+        running: dict[str, float] = {}
+        begun, tokens, saved = time.monotonic(), 0, self.step
+        while self.step < self.schedule.steps:
+            if self._made() != self.stamp:
+                self.examples = self._examples()
+            for batch in self.batches():
+                total, count = losses(self.model, batch, self.encoder.end)
+                weight = torch.tensor(
+                    [float(e.kind != "made" or x <= DOUBT) for e, x in zip(batch, total.tolist(), strict=True)]
+                )
+                loss = (total / count.sqrt() * weight).mean()
+                self.optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.named.values(), 1.0)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = self.schedule.rate(self.step)
+                self.optimizer.step()
+                self.step += 1
+                tokens += len(batch) * max(len(e.context) + len(e.target) for e in batch)
+                for e, x in zip(batch, total.tolist(), strict=True):
+                    running[e.kind] = 0.99 * running.get(e.kind, x) + 0.01 * x
+                if self.step % 20 == 0:
+                    seconds = time.monotonic() - begun
+                    told = {k: round(v, 3) for k, v in sorted(running.items())}
+                    print(self.step, told, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
+            if self.step - saved >= 96 or self.step >= self.schedule.steps:
+                saved = self.step
+                self.save()
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m titans_cli.train.reader", description=__doc__)
+    parser.add_argument("action", choices=("run",))
+    parser.add_argument("--data", type=Path, required=True, help="folder with text/ and qa/")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
+    parser.add_argument("--work", type=Path, required=True, help="work folder: checkpoint, written questions")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    trainer = ReaderTrainer(args.data, args.model, args.work, Schedule(args.steps), args.threads)
+    print("resumed at" if trainer.resume() else "starting at", trainer.step, flush=True)
+    trainer.train()
+
+
+if __name__ == "__main__":
+    main()

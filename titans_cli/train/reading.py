@@ -1,0 +1,239 @@
+"""Examples for a reader of passages: a question, a passage, and the words of it that answer, or none.
+
+Three sources, all of text that nobody wrote for this: questions people asked with the passage that answers them
+(Natural Questions, TimeQA, the factbook), and questions that a model wrote about running text (`questions.py`).
+Half of what a reader sees at `ask` does not hold the answer, so a share of the examples has none: another passage of
+the same document, or the best of the pool by BM25 that holds no accepted answer. The passage's cut is drawn
+anew each time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WORDS = (35, 105)  # of a passage, least and most
+LONGEST_ANSWER = 14  # words
+NEGATIVE = 0.4  # share of examples whose passage does not answer
+NEAREST = 12  # passages of the pool that are kept for a question, best first, none with an accepted answer
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question and a passage; `answer` is a verbatim part of the passage from `start` on, or None."""
+
+    question: str
+    title: str
+    passage: str
+    answer: str | None
+    start: int
+    made: bool = False  # the question was written by a model, and may be wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its document, whose words are separated by single spaces."""
+
+    question: str
+    answers: tuple[str, ...]
+    title: str
+    text: str
+    places: tuple[int, ...]  # where an accepted answer begins, likeliest first
+    made: bool = False
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def content(text: str) -> list[str]:
+    return [w for w in _WORD.findall(text.lower()) if len(w) > 2 or w.isdigit()]
+
+
+def occurrences(text: str, answers: Sequence[str]) -> list[tuple[int, int]]:
+    """Where an accepted answer stands as whole words."""
+    spans = []
+    for answer in answers:
+        pattern = re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)", re.I)
+        spans += [m.span() for m in pattern.finditer(text)]
+    return spans
+
+
+def nearest(question: str, text: str, spans: Sequence[tuple[int, int]], most: int = 3) -> tuple[int, ...]:
+    """The occurrences whose surroundings share most of the question's words, by inverse frequency in the text."""
+    counts = Counter(content(text))
+    asked = set(content(question))
+
+    def shared(span: tuple[int, int]) -> float:
+        around = set(content(text[max(0, span[0] - 350) : span[1] + 350]))
+        return sum(1 / math.sqrt(counts[w] + 1) for w in asked & around)
+
+    ranked = sorted(spans, key=lambda s: (-shared(s), s))
+    best = shared(ranked[0])
+    return tuple(s[0] for s in ranked[:most] if shared(s) >= 0.999 * best)
+
+
+def load_records(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def asked_of(question: str, answers: Iterable[str], title: str, text: str, made: bool = False) -> Asked | None:
+    """None when no short answer stands in the text."""
+    kept = tuple(a for a in (flat(a) for a in answers) if a and len(a.split()) <= LONGEST_ANSWER)
+    text = flat(text)
+    spans = occurrences(text, kept) if kept else []
+    if not spans:
+        return None
+    return Asked(flat(question), kept, flat(title), text, nearest(question, text, spans), made)
+
+
+def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
+    """Natural Questions, TimeQA and the factbook of a data folder; `texts`: (title, text) by document."""
+    folder, found = data / "qa" / "train", list[Asked | None]()
+    for r in load_records(folder / "nq_open_oracle.jsonl"):
+        title, _, rest = r["context"].partition(". ")
+        found.append(asked_of(r["question"], r["answers"], title, rest if len(title) < 90 else r["context"]))
+    docs = {d["doc_id"]: d for d in load_records(folder / "timeqa_docs.jsonl")}
+    for r in load_records(folder / "timeqa.jsonl"):
+        doc = docs[r["doc_id"]]
+        found += [asked_of(r["question"], r["answers"], doc["title"], doc["text"])] * 2  # hard, and few
+    facts = load_records(folder / "factbook.jsonl")
+    random.Random(5).shuffle(facts)
+    for r in facts[:1200]:
+        if r["doc_id"] in texts:
+            found.append(asked_of(r["question"], r["answers"], *texts[r["doc_id"]]))
+    return [a for a in found if a is not None]
+
+
+def is_kept_aside(title: str) -> bool:
+    """Whether a document's questions are for calibration and never trained on: one in twelve, by its title."""
+    return zlib.crc32(title.encode()) % 12 == 0
+
+
+def running_text(data: Path, sources: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """(source, id, title, text) of the training text; never of heldout/."""
+    import io
+
+    import zstandard
+
+    for source in sources:
+        with (data / "text" / f"{source}.jsonl.zst").open("rb") as file:
+            for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8"):
+                r = json.loads(line)
+                yield source, r["id"], r.get("title") or "", r["text"]
+
+
+class Pool:
+    """Passages that are found by BM25."""
+
+    def __init__(self, passages: Sequence[tuple[str, str]]) -> None:
+        self.passages = passages
+        self.postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        lengths = []
+        counted = []
+        for _, text in passages:
+            words = content(text)
+            lengths.append(len(words))
+            counted.append(Counter(words))
+        mean = sum(lengths) / max(1, len(lengths))
+        for n, (counts, length) in enumerate(zip(counted, lengths, strict=True)):
+            for word, k in counts.items():
+                self.postings[word].append((n, k * 2.2 / (k + 1.2 * (0.25 + 0.75 * length / mean))))
+
+    def best(self, question: str, answers: Sequence[str], most: int = NEAREST) -> list[int]:
+        scores: dict[int, float] = defaultdict(float)
+        for word in set(content(question)):
+            found = self.postings.get(word, ())
+            if not 0 < len(found) < len(self.passages) / 8:
+                continue
+            idf = math.log(1 + len(self.passages) / len(found))
+            for n, weight in found:
+                scores[n] += idf * weight
+        ranked = sorted(scores, key=lambda n: (-scores[n], n))[: 3 * most]
+        low = [a.lower() for a in answers]
+        return [n for n in ranked if not any(a in self.passages[n][1].lower() for a in low)][:most]
+
+
+def windows(text: str, size: int) -> list[str]:
+    words = text.split()
+    return [" ".join(words[i : i + size]) for i in range(0, max(1, len(words) - size // 3), size)]
+
+
+class Examples:
+    """Examples without end, each drawn from a seed of its number."""
+
+    def __init__(self, asked: Sequence[Asked], seed: int = 0) -> None:
+        self.asked, self.seed = list(asked), seed
+        passages = {}
+        for a in self.asked:
+            for w in windows(a.text, 80)[:60]:
+                passages[w] = a.title
+        self.pool = Pool([(title, text) for text, title in passages.items()])
+        self.near: dict[int, list[int]] = {}
+
+    def __getitem__(self, number: int) -> Example:
+        epoch, at = divmod(number, len(self.asked))
+        order = random.Random(f"{self.seed} {epoch}")
+        index = self._order(epoch, order)[at]
+        rng = random.Random(f"{self.seed} {number}")
+        a = self.asked[index]
+        if rng.random() < NEGATIVE and (none := self._without(a, index, rng)) is not None:
+            return none
+        return self._with(a, rng)
+
+    def _order(self, epoch: int, rng: random.Random) -> list[int]:
+        if getattr(self, "_epoch", None) != epoch:
+            self._shuffled = list(range(len(self.asked)))
+            rng.shuffle(self._shuffled)
+            self._epoch = epoch
+        return self._shuffled
+
+    def _with(self, a: Asked, rng: random.Random) -> Example:
+        place = a.places[0] if rng.random() < 0.8 else rng.choice(a.places)
+        length = min(
+            (len(x) for x in a.answers if a.text[place : place + len(x)].lower() == x.lower()),
+            default=len(a.answers[0]),
+        )
+        passage, start = cut(a.text, place, length, rng)
+        return Example(a.question, a.title, passage, passage[start : start + length], start, a.made)
+
+    def _without(self, a: Asked, index: int, rng: random.Random) -> Example | None:
+        """A passage that does not answer: one of the pool that looks as if it did, or one of the same document."""
+        low = [x.lower() for x in a.answers]
+        if rng.random() < 0.45:
+            here = [w for w in windows(a.text, rng.randint(40, 100)) if not any(x in w.lower() for x in low)]
+            asked = set(content(a.question))
+            if here:
+                here.sort(key=lambda w: -len(asked & set(content(w))))
+                return Example(a.question, a.title, rng.choice(here[:3]), None, 0, a.made)
+        if index not in self.near:
+            self.near[index] = self.pool.best(a.question, a.answers)
+        near = self.near[index]
+        if not near:
+            return None
+        title, text = self.pool.passages[near[min(len(near) - 1, int(rng.expovariate(0.35)))]]
+        return Example(a.question, title, text, None, 0, a.made)
+
+
+def cut(text: str, place: int, length: int, rng: random.Random) -> tuple[str, int]:
+    """A run of whole words around the answer, and where the answer begins in it."""
+    size = rng.randint(*WORDS)
+    before = text[:place].split(" ")
+    lead = min(len(before) - 1, rng.randint(0, max(0, size - 12)))
+    begin = len(" ".join(before[: len(before) - 1 - lead]))
+    begin += begin > 0
+    rest = text[begin:].split(" ")
+    passage = " ".join(rest[: max(size, lead + 2 + length // 4)])
+    if len(passage) < place - begin + length:
+        passage = text[begin : place + length]
+    return passage, place - begin
