@@ -19,6 +19,7 @@ from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
 from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
 from titans_cli.model.interface import SessionModel
+from titans_cli.model.named import NAMED
 from titans_cli.records import EntryInfo, Loading, SessionInfo
 from titans_cli.sessions.machine import default_threads
 from titans_cli.store import Home
@@ -39,6 +40,8 @@ def is_native(model: str | None) -> bool:
     """Whether this is the embedded model, or a folder that a native model (or a broken one) lies in."""
     if model in (None, "", EMBEDDED):
         return True
+    if model in NAMED:
+        return False
     folder = Path(model or "").expanduser()
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -84,7 +87,7 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
 
 def writer_of(model: str, loading: Loading) -> Writer:
     """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
-    from titans_cli.model import hub
+    from titans_cli.model import hub, named
     from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
 
     if is_endpoint(model):
@@ -95,7 +98,7 @@ def writer_of(model: str, loading: Loading) -> Writer:
         hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
         raise UsageError("this model writes no prose of its own", subject=model, hint=hint)
     device = hub.device_of(loading.device)
-    dtype, found = hub.dtype_of(loading.dtype, device), hub.find(model)
+    dtype, found = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
     network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
     return LocalWriter(network, tokenizer.backend, found.name)
 
