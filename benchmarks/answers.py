@@ -13,6 +13,8 @@ with --data: recall1/5/10.*: questions with evidence among the first blocks, in 
                     (benchmarks/answers_evidence.py); em, f1: the answer proper against accepted answers,
                     holds: one of them is in the text, without: answered with the document that answers left out;
                     rouge*: query-focused summaries (benchmarks/answers_summaries.py)
+with --reader R:    short.*: the answers proper alone, by data set, of a reading model beside the one that read
+                    (benchmarks/answers_reader.py); R "none": by the patterns that do without
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import answers_summaries, answers_trends
+from benchmarks import answers_reader, answers_summaries, answers_trends
 from benchmarks.answers_data import Asked, load, session, write
 from benchmarks.answers_evidence import Encoder, evidence_of, first_hits, rankers, told, without
 from benchmarks.common import ROOT, Report, parser
 from benchmarks.planted import corpora
+from titans_cli.sessions.engines import reader_of
 
 CORPUS = ROOT / "sample_corpora"
 ELSEWHERE = ("Who is the president of France?", "What is the capital of Zarvex?", "Who won the world cup in 2022?")
@@ -114,6 +117,19 @@ def evidence(report: Report, data: Path, folder: Path, quick: bool, model: Path 
         verbatim(report, "questions", s.quotes)
 
 
+def short(report: Report, data: Path, folder: Path, quick: bool, model: Path | None, reader: str) -> None:
+    """The answers proper of a reader, of one session with the documents of both data sets."""
+    wanted = (("qed_dev", 60 if quick else 1000), ("timeqa", 6 if quick else 60))
+    loaded = {name: load(data / "qa" / "dev", [name], count) for name, count in wanted}
+    texts = {file: text for some, _ in loaded.values() for file, text in some.items()}
+    chosen = None if reader == "none" else reader_of(reader)
+    with session(folder / "questions", write(texts, folder / "questions-documents"), model, chosen) as s:
+        report.add("short.documents", len(texts))
+        judged = [answers_reader.measure(report, name, asked, s) for name, (_, asked) in loaded.items()]
+        answers_reader.calibrated(report, judged)
+        verbatim(report, "questions", s.quotes)
+
+
 def summaries(report: Report, data: Path, folder: Path, quick: bool, model: Path | None) -> None:
     if not answers_summaries.there():
         print("skipped: summaries, rouge-score is not installed", file=sys.stderr)
@@ -132,14 +148,21 @@ def main() -> None:
         "--data", type=Path, help="data folder with qa/dev: evidence, answers and summaries are measured too"
     )
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    args.add_argument("--reader", help="with --data: only short answers, by this reader (a name, a folder, or none)")
     options = args.parse_args()
     count = 1 if options.quick else 5
-    report = Report("answers", {"corpora": count, "data": options.data is not None, "quick": options.quick})
+    if options.reader and not options.data:
+        args.error("--reader needs --data")
+    settings = {"corpora": count, "data": options.data is not None, "quick": options.quick, "reader": options.reader}
+    report = Report("answers", settings)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        sample(report, folder, options.model)
-        planted(report, count, options.model)
-        if options.data:
+        if options.reader:
+            short(report, options.data, folder, options.quick, options.model, options.reader)
+        else:
+            sample(report, folder, options.model)
+            planted(report, count, options.model)
+        if options.data and not options.reader:
             evidence(report, options.data, folder, options.quick, options.model)
             summaries(report, options.data, folder, options.quick, options.model)
     report.print(as_json=options.json)

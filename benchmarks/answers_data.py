@@ -17,7 +17,7 @@ from typing import Any
 
 from titans_cli.answers.compose import Asking
 from titans_cli.model.encoder import SentenceEncoder
-from titans_cli.model.interface import SessionModel
+from titans_cli.model.interface import PassageReader, SessionModel
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import engine_of
@@ -49,6 +49,7 @@ class Session:
     engine: SessionModel
     shelf: Shelf
     quotes: list[bool] = field(default_factory=list)
+    reader: PassageReader | None = None
 
     def ask(
         self,
@@ -67,6 +68,7 @@ class Session:
             how=how,
             sources=sources,
             landmark_model=encoder,
+            reader=self.reader,
         )
         ids = {x.uri: x.id for x in self.episodes.sources()}
         self.quotes.extend(
@@ -114,7 +116,9 @@ def write(texts: dict[str, str], folder: Path) -> Path:
 
 
 @contextmanager
-def session(folder: Path, documents: Path, model: Path | None = None) -> Iterator[Session]:
+def session(
+    folder: Path, documents: Path, model: Path | None = None, reader: PassageReader | None = None
+) -> Iterator[Session]:
     """A session in `folder` that reads all of `documents`, or the one that an earlier call left there."""
     home = Home(folder)
     if not folder.exists():
@@ -124,4 +128,4 @@ def session(folder: Path, documents: Path, model: Path | None = None) -> Iterato
             pass
     store = SessionStore.open(home, NAME)
     with store.episodes() as episodes:
-        yield Session(home, episodes, engine_of(store.info), Shelf())
+        yield Session(home, episodes, engine_of(store.info), Shelf(), reader=reader)

@@ -20,7 +20,7 @@ from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home, SessionStore
 
 if TYPE_CHECKING:
-    from titans_cli.model.interface import SessionModel
+    from titans_cli.model.interface import PassageReader, SessionModel
     from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.retrieve import Retrieved
     from titans_cli.sessions.shelf import Shelf
@@ -31,7 +31,8 @@ Where = Home | PathLike[str] | str | None  # a home's folder; None: TITANS_HOME,
 
 class Session:
     """One session, from `open`, `new` or `resume`. One writer at a time: `retry_lock` seconds are waited for another's
-    turn, then LockedError is raised. `engines`: models to share with the other sessions of the process."""
+    turn, then LockedError is raised. `engines`: models to share with the other sessions of the process. `reader`: a
+    model (a name, a folder, an id of the hub) that finds short answers; None: the session's own, if it can read."""
 
     def __init__(
         self,
@@ -41,21 +42,30 @@ class Session:
         retry_lock: float = 0,
         engine: SessionModel | None = None,
         engines: Engines | None = None,
+        reader: str | None = None,
     ) -> None:
         self.home, self.name, self.id, self.info = home, info.name, info.id, info  # info: as it was when opened
         self.retry_lock = retry_lock
         self._engine, self._engines = engine, engines
+        self._reader: PassageReader | None = None
+        self._read_by, self._reader_sought = reader, False
         self._shelf: Shelf | None = None
 
     # ---- getting one
 
     @classmethod
     def open(
-        cls, name: str | None = None, *, home: Where = None, retry_lock: float = 0, engines: Engines | None = None
+        cls,
+        name: str | None = None,
+        *,
+        home: Where = None,
+        retry_lock: float = 0,
+        engines: Engines | None = None,
+        reader: str | None = None,
     ) -> Session:
         """A session that is there, by name or the start of its id; None: the current one. Raises NotFoundError."""
         at = _home(home)
-        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock, engines=engines)
+        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock, engines=engines, reader=reader)
 
     @classmethod
     def new(
@@ -68,6 +78,7 @@ class Session:
         precision: str | None = None,
         retry_lock: float = 0,
         engines: Engines | None = None,
+        reader: str | None = None,
     ) -> Session:
         """A session that knows nothing, or what the LTM `entry` does. Raises UsageError when the name is taken.
 
@@ -75,7 +86,7 @@ class Session:
         at = _home(home)
         make = lifecycle.new_session
         info = make(at, name, entry=entry, model=model, precision=precision, use=False, engines=engines)
-        return cls(at, info, retry_lock=retry_lock, engines=engines)
+        return cls(at, info, retry_lock=retry_lock, engines=engines, reader=reader)
 
     @classmethod
     def resume(
@@ -88,6 +99,7 @@ class Session:
         precision: str | None = None,
         retry_lock: float = 0,
         engines: Engines | None = None,
+        reader: str | None = None,
     ) -> Session:
         """The session of this name, or a `new` one: so that a program that was killed is simply run again.
 
@@ -95,12 +107,12 @@ class Session:
         at = _home(home)
         if name not in at.session_names():
             try:
-                make = {"entry": entry, "model": model, "precision": precision}
+                make = {"entry": entry, "model": model, "precision": precision, "reader": reader}
                 return cls.new(name, home=at, retry_lock=retry_lock, engines=engines, **make)
             except UsageError:
                 if name not in at.session_names():  # not made by somebody else meanwhile
                     raise
-        return cls.open(name, home=at, retry_lock=retry_lock, engines=engines)
+        return cls.open(name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
 
     # ---- learning
 
@@ -207,7 +219,17 @@ class Session:
         from titans_cli.sessions.ask import Asking, ask
 
         how = Asking(sentences, closed_book=closed_book, route=route, budget=budget)
-        return ask(self.home, self.id, question, how=how, within=within, log=log, engine=self.engine, shelf=self.shelf)
+        return ask(
+            self.home,
+            self.id,
+            question,
+            how=how,
+            within=within,
+            log=log,
+            engine=self.engine,
+            shelf=self.shelf,
+            reader=self.reader,
+        )
 
     def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> Retrieved:
         """What the memory alone recalls, and the passages that bear on it. Changes nothing."""
@@ -276,6 +298,18 @@ class Session:
             self._engine = find(SessionStore.open(self.home, self.id).info)
         use_threads(self.info.threads)
         return self._engine
+
+    @property
+    def reader(self) -> PassageReader | None:
+        """Who finds short answers; None when nobody does."""
+        from titans_cli.sessions.engines import own_reader, reader_of
+
+        if not self._reader_sought:
+            named = self._engines.reader if self._engines else reader_of
+            own = self._engines.own_reader if self._engines else own_reader
+            self._reader = named(self._read_by) if self._read_by else own(self.info)
+            self._reader_sought = True
+        return self._reader
 
     @property
     def shelf(self) -> Shelf:

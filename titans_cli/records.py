@@ -315,6 +315,7 @@ class Answer:
     unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
+    probability: float | None = None  # by a reader: that `short` is right, or of a refusal, that nothing answers
 
 
 # ---------------------------------------------------------------- progress

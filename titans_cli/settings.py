@@ -106,6 +106,10 @@ SETTINGS = {
         Setting("route", "auto|fast|deliberate", "auto", "How a question is answered.", "--route"),
         Setting("landmark_model", "text", None, "A sentence encoder to find passages by.", "--landmark-model"),
         Setting("reasoner", "text", None, "Who drafts deliberate answers: a model or a URL.", "--reasoner"),
+        Setting(
+            "reader", "text", None, "Who finds short answers: a model. Default: the session's, if it can.", "--reader"
+        ),
+        Setting("reader_passages", "whole", 3, "How many passages a reader reads for an answer.", most=16),
         Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
         Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2 where it is installed, pypdf otherwise."),
         Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),

@@ -5,7 +5,8 @@ question.py    a question's terms, what each is worth, what kind of answer it wa
 landmarks.py   a vector per block, to jump to those that matter
 evidence.py    which blocks: words, landmarks and the memory's own recollection, fused
 extract.py     which sentences of them, for a question that asks for something
-span.py        which words of a sentence are the answer
+span.py        which words of a sentence are the answer, by their form
+reading.py     ... by a language model that reads the passages
 corpus.py      the session as dated documents of plain sentences
 phrases.py     its phrases, and which of them come, go and stay
 overview.py    themes, for a question about the whole

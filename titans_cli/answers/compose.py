@@ -14,6 +14,7 @@ from titans_cli.answers.extract import Candidate, candidates, select
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
+from titans_cli.answers.reading import HEADLINE, Told, passages_of, read
 from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.span import FORMS, short_answer, told_by
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
@@ -21,7 +22,7 @@ from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
 from titans_cli.errors import DamagedError
-from titans_cli.model.interface import BATCH, Recollection, SessionModel
+from titans_cli.model.interface import BATCH, PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, SourceRecord, Step
@@ -63,6 +64,7 @@ class Asking:
     route: str = "auto"  # "auto", "fast", "deliberate"
     budget: float | None = None  # seconds for a deliberate answer
     tokens: int | None = None  # ... and how many may be written for it
+    passages: int = 3  # put before a reader, if there is one
 
 
 class Answerer:
@@ -79,12 +81,13 @@ class Answerer:
         marks: Marks | None = None,
         writer: Writer | None = None,
         tell: Callable[[Step], None] | None = None,
+        reader: PassageReader | None = None,
     ) -> None:
         self.episodes, self.engine, self.recall = episodes, engine, recall
         self.session, self.snapshot = session, snapshot
         self.how = how or Asking()
         self.marks = marks or own_marks(episodes, engine)
-        self.writer, self.tell = writer, tell
+        self.writer, self.tell, self.reader = writer, tell, reader
         self.sources = {s.id: s for s in episodes.sources()}
         self.only = None if self.how.only is None else set(self.how.only)
 
@@ -167,16 +170,21 @@ class Answerer:
         told = recalled if sure and _borne_out(recalled, ranked) else None
         evidence = tuple(self._evidence(f) for f in found)
         looked = replace(_with_memory(blank, recollection), recalled=told, evidence=evidence)
+        if chosen and _CHANGE.search(blank.question):
+            return self._over_time(looked, ranked)
+        reading = self._reading(terms, found)
+        if reading is not None:
+            looked = replace(looked, probability=reading.reading.probability)
+            chosen = [] if reading.refused else _led(reading.lead, chosen, self.how.sentences)
         if not chosen:
             return looked
-        if _CHANGE.search(blank.question):
-            return self._over_time(looked, ranked)
         sides = self._against(chosen[0], ranked, terms.kind == "number")
         if sides:
             chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), self.how.sentences)]
-        if sides:  # the latest, in what they differ in
-            older, latest = (c.text for c in sides)
-            short = short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
+        if sides:
+            short = self._side(terms, sides)
+        elif reading is not None:
+            short = reading.short
         else:
             chosen, short = self._proper(terms, chosen, found)
         citations = tuple(self._cite(n, c) for n, c in enumerate(chosen, start=1))
@@ -197,6 +205,24 @@ class Answerer:
             agrees=agrees if agrees or sure else None,
             disagreements=differ,
         )
+
+    def _reading(self, terms: Question, found: Sequence[Found]) -> Told | None:
+        """What the reader makes of the best passages; None without a reader, or without anything to read."""
+        if self.reader is None or not found:
+            return None
+        passages = passages_of(found, self.episodes, self.how.passages)
+        told = read(terms.text, passages, self.reader, self.episodes)
+        if told.lead is None:
+            return told
+        return told._replace(lead=told.lead._replace(covers=terms.covered(set(stems(told.lead.text)))))
+
+    def _side(self, terms: Question, sides: Sequence[Candidate]) -> str | None:
+        """What the latest of two that differ says, in what they differ in."""
+        older, latest = (c.text for c in sides)
+        if self.reader is None:
+            return short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
+        reading = self.reader.read(terms.text, [latest])
+        return reading.text if reading.probability >= HEADLINE else None
 
     def _proper(
         self, terms: Question, chosen: list[Candidate], found: Sequence[Found]
@@ -279,12 +305,14 @@ def answer(
     marks: Marks | None = None,
     writer: Writer | None = None,
     tell: Callable[[Step], None] | None = None,
+    reader: PassageReader | None = None,
 ) -> Answer:
     """Answer from one session's memory, through `recall`, and its retained text, found by `marks`.
 
-    `writer` drafts deliberate answers; `tell` is called with each of their steps as it is done.
+    `writer` drafts deliberate answers; `tell` is called with each of their steps as it is done. `reader` finds short
+    answers, and says when nothing answers.
     """
-    return Answerer(episodes, engine, recall, session, snapshot, how, marks, writer, tell).answer(question)
+    return Answerer(episodes, engine, recall, session, snapshot, how, marks, writer, tell, reader).answer(question)
 
 
 def route(question: str, parts: Sequence[str], asked: str, reasoner: bool) -> tuple[bool, str]:
@@ -296,6 +324,21 @@ def route(question: str, parts: Sequence[str], asked: str, reasoner: bool) -> tu
     if reasoner and _OPEN.match(question):
         return True, "the question asks for reasons, and there is a reasoner"
     return False, "the question asks for one thing"
+
+
+def _led(lead: Candidate | None, chosen: Sequence[Candidate], most: int) -> list[Candidate]:
+    """The reader's sentence, then those chosen that it does not hold."""
+    if lead is None:
+        return list(chosen)
+    others = (
+        c
+        for c in chosen
+        if c.block.source_id != lead.block.source_id
+        or c.block.page != lead.block.page
+        or c.end <= lead.start
+        or c.start >= lead.end
+    )
+    return [lead, *others][:most]
 
 
 def _with_memory(blank: Answer, recollection: Recollection) -> Answer:

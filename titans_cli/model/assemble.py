@@ -12,7 +12,7 @@ import torch
 
 from titans_cli.errors import NoSuchModelError, UsageError
 from titans_cli.model import adapter as files
-from titans_cli.model import hub
+from titans_cli.model import hub, named
 from titans_cli.model.adapter import AdapterSpec, MemoryAdapter
 from titans_cli.model.attach import AttachedModel
 from titans_cli.model.attached import AttachedEngine
@@ -63,7 +63,7 @@ def attach_new(model: Any, tokenizer: HubTokenizer, name: str | None = None, dep
 
 def backbone_of(model: str, loading: Loading, places: Places) -> tuple[hub.Found, str, Loading]:
     """The checkpoint, its fingerprint, and `loading` with device, dtype and revision settled."""
-    found = hub.find(model, revision=loading.revision)
+    found = named.find(model, places.root, revision=loading.revision)
     device = hub.device_of(loading.device)
     settled = replace(loading, device=device, dtype=hub.dtype_of(loading.dtype, device), revision=found.revision)
     return found, hub.fingerprint(found, places.digests), settled

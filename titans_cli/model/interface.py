@@ -7,6 +7,7 @@ the memory goes in and comes out of every call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -62,6 +63,25 @@ class Likelihood(NamedTuple):
 
     words: float  # the mean over its tokens
     end: float  # that it ends there
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader answered. `text` stands, character for character, at `start` to `end` of passage `passage`; None:
+    the passages do not answer."""
+
+    text: str | None
+    passage: int | None  # index
+    start: int
+    end: int
+    probability: float  # calibrated: that `text` is right, or that nothing answers
+
+
+class PassageReader(Protocol):
+    """A language model that answers from passages put before it."""
+
+    def read(self, question: str, passages: Sequence[str]) -> Reading:
+        """`passages`: of 100 to 250 words each, likeliest first."""
 
 
 class OpenBook(Protocol):

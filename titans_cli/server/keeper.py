@@ -38,10 +38,19 @@ class _Slot:
 
 
 class Keeper:
-    """`model`: of sessions to be made. `retry_lock`: seconds to wait for a writer in another process."""
+    """`model`: of sessions to be made. `reader`: of short answers. `retry_lock`: seconds to wait for a writer in
+    another process."""
 
-    def __init__(self, home: Home, *, model: str | None = None, retry_lock: float = 0, warm: int = WARM) -> None:
-        self.home, self.model, self.retry_lock, self.warm = home, model, retry_lock, warm
+    def __init__(
+        self,
+        home: Home,
+        *,
+        model: str | None = None,
+        reader: str | None = None,
+        retry_lock: float = 0,
+        warm: int = WARM,
+    ) -> None:
+        self.home, self.model, self.reader, self.retry_lock, self.warm = home, model, reader, retry_lock, warm
         self.engines = Engines()
         self._slots = OrderedDict[str, _Slot]()  # the one asked for last comes last
         self._opening = Lock()
@@ -54,7 +63,9 @@ class Keeper:
 
         def work() -> tuple[Session, bool]:
             made = name not in self.home.session_names()
-            session = Session.resume(name, home=self.home, entry=entry, model=self.model, engines=self.engines)
+            session = Session.resume(
+                name, home=self.home, entry=entry, model=self.model, engines=self.engines, reader=self.reader
+            )
             return session, made
 
         async with self._opening:
@@ -102,7 +113,9 @@ class Keeper:
         if not _HANDLE.fullmatch(handle):
             raise NotFoundError("this is not a handle", subject=repr(handle[:40]), hint=hint)
         try:
-            session = Session.open(handle, home=self.home, retry_lock=self.retry_lock, engines=self.engines)
+            session = Session.open(
+                handle, home=self.home, retry_lock=self.retry_lock, engines=self.engines, reader=self.reader
+            )
         except NotFoundError as error:
             raise NotFoundError("no session has this handle; it was discarded", subject=handle, hint=hint) from error
         if session.id != handle:

@@ -17,7 +17,8 @@ from titans_cli.store import Home
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """`http`: HOST:PORT, or None for stdio. `token`: the secret, and where it was said. `model`: of new sessions."""
+    """`http`: HOST:PORT, or None for stdio. `token`: the secret, and where it was said. `model`: of new sessions;
+    `reader`: of short answers."""
 
     http: str | None = None
     token: tuple[str, str] | None = None
@@ -25,6 +26,7 @@ class Serving:
     names: Sequence[str] = ()
     allow_promote: bool = False
     model: str | None = None
+    reader: str | None = None
     retry_lock: float = 0.0
 
 
@@ -47,7 +49,7 @@ def ready(home: Home, how: Serving, told: Callable[[str], None]) -> Runnable:
     if place and token is None and not is_loopback(place[0]):
         hint = "Give one: --token-file FILE, or TITANS_MCP_TOKEN; or listen on 127.0.0.1"
         raise UsageError("others can reach this address, so it needs a token", subject=how.http, hint=hint)
-    keeper = Keeper(home, model=how.model, retry_lock=how.retry_lock)
+    keeper = Keeper(home, model=how.model, reader=how.reader, retry_lock=how.retry_lock)
     roots = [_root(root) for root in how.roots]
     if place is None:
         return Stdio(TitansServer(keeper, roots=roots, allow_promote=how.allow_promote))

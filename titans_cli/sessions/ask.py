@@ -10,14 +10,15 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from titans_cli import settings
 from titans_cli.answers.compose import Asking, answer
 from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import UsageError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
-from titans_cli.model.interface import SessionModel
+from titans_cli.model.interface import PassageReader, SessionModel
 from titans_cli.records import Answer, Episode, Loading, Step
-from titans_cli.sessions.engines import engine_of, writer_of
+from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
@@ -51,6 +52,7 @@ def ask(
     writing: Writing | None = None,
     landmark_model: str | SentenceEncoder | None = None,
     reasoner: str | None = None,
+    reader: str | PassageReader | None = None,
     loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
 ) -> Answer:
@@ -62,6 +64,8 @@ def ask(
     model's own landmarks; they are made when first asked for, and kept with the session.
     `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
     `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
+    `reader`: a model (by name, folder, or id of the hub, or loaded) that finds the short answer in the best passages,
+    or finds that nothing answers; a session whose own model can, does so by itself.
 
     Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
     DamagedError, StorageError, ModelError (the writer).
@@ -77,6 +81,9 @@ def ask(
     engine = engine or engine_of(store.info)
     shelf = shelf or Shelf()
     encoder = load_encoder(landmark_model) if isinstance(landmark_model, str) else landmark_model
+    reader = reader_of(reader, loading) if isinstance(reader, str) else reader or own_reader(store.info)
+    if reader is not None:
+        how = replace(how, passages=int(str(settings.value("reader_passages"))))
     drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
     with store.episodes() as episodes, episodes.frozen():
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
@@ -90,6 +97,7 @@ def ask(
             how=how,
             marks=marks_of(episodes, engine, encoder),
             writer=drafter,
+            reader=None if how.closed_book else reader,
             tell=tell,
         )
         if writing is not None and not how.closed_book:

