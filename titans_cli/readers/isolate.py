@@ -11,10 +11,10 @@ from titans_cli.places import unit_of
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
 from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.limits import Limits
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import Parsed, totals
 from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
-from titans_cli.records import Page
+from titans_cli.records import Omission, Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
@@ -44,7 +44,8 @@ def parse_html(data: bytes, display: str, limits: Limits) -> Parsed:
     if not clean:
         raise reading.no_text()
     title = mend_characters(reading.title).strip() if reading.title else None
-    return Parsed(title or None, (Page(1, clean),), (*warnings, *reading.warnings()), reading.year)
+    pages = (Page(1, clean),)
+    return Parsed(title or None, pages, (*warnings, *reading.warnings()), reading.year, totals(reading.omissions))
 
 
 def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
@@ -54,7 +55,7 @@ def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
     if not any(page.text for page in pages):
         raise reading.no_text()
-    return Parsed(reading.title, pages, reading.warnings(), reading.year)
+    return Parsed(reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions))
 
 
 def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
@@ -66,7 +67,8 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
-    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year)
+    title = title or title_of_page(raw[0])
+    return Parsed(title, pages, reading.warnings(), reading.year, totals(reading.omissions))
 
 
 class Reading:
@@ -87,6 +89,7 @@ class Reading:
         self.odd = 0
         self.images = False
         self.notes: list[str] = []
+        self.omissions: list[Omission] = []
         self.finished = False
         self.cut_off_at: int | None = None  # the first page there was no time for
 
@@ -148,6 +151,7 @@ class Reading:
 
     def take(self, message: dict[str, Any]) -> bool:
         """Note one message; True when the worker has nothing more to say."""
+        self.omissions += [(str(kind)[:100], int(count)) for kind, count in message.get("omissions", ())]
         if "error" in message:
             raise self.error(str(message["error"]), str(message.get("kind")))
         if "end" in message:

@@ -5,10 +5,10 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
 
     {"started": true, "ceiling": 9}          imports are done; time is the file's own, memory ends at the ceiling
     {"pages": 12, "title": "...", "year": 2021}  the file is open; null for what it does not state
-    {"page": 1, "text": "..."}               one page
+    {"page": 1, "text": "..."}               one page; with "omissions": [["form field", 3]] if it left any out
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "images": true, "notes": []}  done
+    {"end": true, "odd": 3, "images": true, "notes": [], "omissions": []}  done; what the whole file left out
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -20,10 +20,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from titans_cli.errors import ReadError
+from titans_cli.records import Omission
 
 OUT_OF_MEMORY = 7  # exit code
 
@@ -82,7 +84,7 @@ class Worker:
         self.send(pages=len(found.pages), title=found.title, year=found.year)
         for page in found.pages:
             self.send_text(page.number, page.text)
-        self.send(end=True, odd=0, images=False, notes=list(found.warnings))
+        self.send(end=True, odd=0, images=False, notes=list(found.warnings), omissions=found.omissions)
 
     def html(self, data: bytes) -> None:
         from titans_cli.readers.html import extract_html
@@ -114,11 +116,11 @@ class Worker:
         images = silent and self.quietly(pdf.has_images, False)
         self.send(end=True, odd=pdf.complaints.count, images=images)
 
-    def send_text(self, number: int, text: str) -> None:
+    def send_text(self, number: int, text: str, omissions: Sequence[Omission] = ()) -> None:
         if len(text) > self.job["max_text_chars"]:
             self.send(error="too much text", kind="text")
         else:
-            self.send(page=number, text=text)
+            self.send(page=number, text=text, **({"omissions": omissions} if omissions else {}))
 
     @staticmethod
     def quietly(ask: Any, otherwise: Any) -> Any:
