@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,19 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from tests.model.backbones import backbone, fast_tokenizer
-from titans_cli.model.reader import END, Reader, ReaderSpec, adapted, merge, prompt, sketch
+from titans_cli.errors import IncompatibleError, ModelError
+from titans_cli.model.reader import (
+    END,
+    Reader,
+    ReaderSpec,
+    adapted,
+    load_reader,
+    merge,
+    pieces,
+    prompt,
+    save_reader,
+    sketch,
+)
 from titans_cli.model.tokenizer import TitansTokenizer
 
 SPEC = ReaderSpec(rank=2, first_layer=1)
@@ -94,3 +108,46 @@ def test_a_sketch_knows_a_quantised_model_and_tells_another(tokenizer: PreTraine
             p.mul_(1 + 0.05 * torch.randn_like(p))
     assert max(abs(a - b) for a, b in zip(of, sketch(model), strict=True)) < 0.3
     assert max(abs(a - b) for a, b in zip(of, sketch(other), strict=True)) > 1
+
+
+def test_long_passages_are_read_in_pieces_that_leave_nothing_out() -> None:
+    text = " ".join(f"Sentence number {n} tells of the mill." for n in range(60))
+    cut = pieces(text, 50)
+    assert "".join(text[a:b] for a, b in cut).replace(" ", "") == text.replace(" ", "")
+    assert all(len(text[a:b].split()) <= 50 for a, b in cut)
+    assert all(text[a:b].endswith(".") for a, b in cut)
+    assert pieces("") == []
+    assert pieces("one two") == [(0, 7)]
+
+
+def test_what_a_reader_says_stands_where_it_says(tokenizer: PreTrainedTokenizerFast) -> None:
+    texts = [" ".join([PASSAGES[0][1]] * 12), PASSAGES[2][1]]
+    sure = replace(SPEC, absent=(0.0, 0.0, 0.0, -9.0))
+    reading = Reader(model_of(tokenizer), tokenizer, sure).read("Who built the mill?", texts, ["a", "b"])
+    assert reading.text is not None
+    assert reading.passage is not None
+    assert texts[reading.passage][reading.start : reading.end] == reading.text
+    assert 0 <= reading.probability <= 1
+
+
+def test_a_reader_that_is_sure_of_nothing_says_so(tokenizer: PreTrainedTokenizerFast) -> None:
+    never = replace(SPEC, absent=(0.0, 0.0, 0.0, 9.0))
+    reader = Reader(model_of(tokenizer), tokenizer, never)
+    assert reader.read("Who?", ["Rain fell."]).text is None
+    assert reader.read("Who?", []).probability == 1.0
+
+
+def test_a_saved_reader_is_taken_by_its_model_and_refused_by_another(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    model = model_of(tokenizer)
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    of = sketch(model)
+    save_reader(tmp_path / "reader.safetensors", adapted(model, SPEC), SPEC, of, {"steps": 1})
+    assert load_reader(tmp_path / "model", file=tmp_path / "reader.safetensors").spec == SPEC
+    save_reader(tmp_path / "other.safetensors", adapted(model_of(tokenizer), SPEC), SPEC, [x + 3 for x in of], {})
+    with pytest.raises(IncompatibleError, match="no reader was trained for this model"):
+        load_reader(tmp_path / "model", file=tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_reader(tmp_path / "nowhere")

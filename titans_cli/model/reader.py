@@ -184,7 +184,7 @@ class Finding:
 
 
 def pieces(text: str, most: int = PIECE) -> list[tuple[int, int]]:
-    """Offsets of runs of at most `most` words, of about equal length, that end with a sentence where one ends nearby."""
+    """Offsets of runs of at most `most` words, about equally long, each ending with a sentence if one ends nearby."""
     words = [m.span() for m in re.finditer(r"\S+", text)]
     ends = {end for _, end in sentence_spans(text)}
     count = math.ceil(len(words) / most)
@@ -334,7 +334,9 @@ def load_reader(folder: Path | str, device: str = "cpu", file: Path | None = Non
         model, tokenizer = load_backbone(folder)
         tensors, notes = reader_tensors(path)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"the reader cannot be loaded ({error})", subject=str(folder), hint="titans model verify") from error
+        raise ModelError(
+            f"the reader cannot be loaded ({error})", subject=str(folder), hint="titans model verify"
+        ) from error
     spec = ReaderSpec(**{f.name: _frozen(notes[f.name]) for f in fields(ReaderSpec)})
     of = sketch(model)
     if len(of) != len(notes["sketch"]) or max(abs(a - b) for a, b in zip(of, notes["sketch"], strict=True)) > LARGEST:
