@@ -84,12 +84,6 @@ def prompt(question: str, title: str, passage: str) -> tuple[str, str]:
     return head, f"\nQuestion: {question}{END}\n<|im_start|>assistant\nAnswer:"
 
 
-def asking_prompt(title: str, passage: str) -> tuple[str, str]:
-    """As `prompt`, of the task the other way round: to write a question that the passage answers, its answer first."""
-    head = f"<|im_start|>user\n{'Title: ' + title + chr(10) if title else ''}Passage:"
-    return head, f"\nWrite a question that this answers in a few words.{END}\n<|im_start|>assistant\nAnswer:"
-
-
 def load_backbone(folder: Path | str, attention: str = "sdpa") -> tuple[Any, Any]:
     """(model in bf16, tokenizer) of a folder that transformers loads. Raises OSError, ValueError as it does."""
     from transformers import AutoModelForCausalLM, AutoTokenizer

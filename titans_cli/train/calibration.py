@@ -118,7 +118,7 @@ def main() -> None:
     texts = {name: (title, text) for _, name, title, text in running_text(args.data, ("factbook",))}
     asked = people_asked(args.data, texts)
     pool = Pool(list({w: (a.title, w) for a in asked for w in windows(a.text, WORDS)[:60]}.values()))
-    aside = [a for a in asked if is_kept_aside(a.title)]
+    aside = [a for a in asked if is_kept_aside(a.title or a.question)]
     random.Random(2).shuffle(aside)
     done = list(trials(Reader(model, tokenizer, spec), aside[: args.questions], pool))
     halves = done[: len(done) // 2], done[len(done) // 2 :]

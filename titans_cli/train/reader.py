@@ -1,9 +1,4 @@
-"""Train a reader of passages for a language model: `python -m titans_cli.train.reader run|questions|calibrate|export`.
-
-Two tasks at first: to answer, and to write a question that a passage answers. After `ASKING_STEPS` the checkpoint can
-write questions about any running text (`questions`); from then on the run trains on answering alone, and takes the
-written questions up as soon as their file is there. A written question that the reader does not come near, by the
-loss of its answer, is most likely a wrong one and is passed over (`DOUBT`).
+"""Train a reader of passages for a language model: `python -m titans_cli.train.reader`.
 
 Loss of an example = sum of its tokens' cross-entropy / square root of their number: a long answer counts for more than
 a short one, but not in proportion. Nothing but the answer is predicted. Data of step s is drawn from seed (seed, s), so
@@ -32,7 +27,6 @@ from titans_cli.model.reader import (
     NOTHING,
     ReaderSpec,
     adapted,
-    asking_prompt,
     load_backbone,
     prompt,
     save_reader,
@@ -41,18 +35,13 @@ from titans_cli.model.reader import (
 from titans_cli.train.reading import (
     Example,
     Examples,
-    asked_of,
     is_kept_aside,
-    load_records,
     people_asked,
     running_text,
 )
 
-ASKING_STEPS = 400
-ASKING = 0.3  # share of the examples with an answer that are trained the other way round, in the first steps
 TITLED = 0.8  # share of the examples whose passage has its document's title before it
 LONGEST = 280  # tokens of an example; longer ones are left out
-DOUBT = 4.0  # nats: a written question whose answer the reader finds less likely than that is passed over
 POOLED = 8  # batches whose examples are sorted by length together, so that little is padding
 
 
@@ -74,7 +63,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token ids before the answer and of it. `kind`: "answer", "none", "made" or "ask"."""
+    """Token ids before the answer and of it. `kind`: "answer" or "none"."""
 
     kind: str
     context: list[int]
@@ -99,13 +88,8 @@ class Encoder:
         if e.answer is not None:
             begin, end = e.start + 1, e.start + 1 + len(e.answer)
             inside = [n for n, (a, b) in enumerate(own.offset_mapping) if b > begin and a < end]
-            target, kind = own.input_ids[inside[0] : inside[-1] + 1], "made" if e.made else "answer"
+            target, kind = own.input_ids[inside[0] : inside[-1] + 1], "answer"
         return Encoded(kind, self.ids(head) + own.input_ids + self.ids(tail), [*target, self.end])
-
-    def asking(self, e: Example) -> Encoded:
-        head, tail = asking_prompt(e.title, e.passage)
-        target = self.ids(f" {e.answer}\nQuestion: {e.question}")
-        return Encoded("ask", self.ids(f"{head} {e.passage}{tail}"), [*target, self.end])
 
 
 def losses(model: Any, batch: Sequence[Encoded], end: int) -> tuple[Tensor, Tensor]:
@@ -127,7 +111,7 @@ def losses(model: Any, batch: Sequence[Encoded], end: int) -> tuple[Tensor, Tens
 
 
 class ReaderTrainer:
-    """The outer loop over one work folder: checkpoint.safetensors, made.jsonl (written questions)."""
+    """The outer loop over one work folder: checkpoint.safetensors, and the reader as it stands."""
 
     def __init__(self, data: Path, folder: Path, work: Path, schedule: Schedule, threads: int = 1) -> None:
         torch.set_num_threads(threads)
@@ -140,25 +124,15 @@ class ReaderTrainer:
             layer.compile(dynamic=True)
         self.encoder = Encoder(tokenizer)
         self.optimizer = torch.optim.AdamW(self.named.values(), lr=schedule.lr, weight_decay=0.0, betas=(0.9, 0.98))
-        self.step, self.drawn, self.stamp = 0, 0, 0.0
+        self.step, self.drawn = 0, 0
         self.checkpoint = work / "checkpoint.safetensors"
         self.examples = self._examples()
 
     def _examples(self) -> Examples:
         texts = {name: (title, text) for _, name, title, text in running_text(self.data, ("factbook",))}
-        asked = [a for a in people_asked(self.data, texts) if not is_kept_aside(a.title)]
-        people = len(asked)
-        if self._made():
-            self.stamp = self._made()
-            rows = load_records(self.work / "made.jsonl")
-            made = (asked_of(r["question"], [r["answer"]], r["title"], r["text"], made=True) for r in rows)
-            asked += [a for a in made if a is not None]
-        print(f"questions: {people} by people, {len(asked) - people} by the model", flush=True)
+        asked = [a for a in people_asked(self.data, texts) if not is_kept_aside(a.title or a.question)]
+        print(f"{len(asked)} questions", flush=True)
         return Examples(asked, seed=self.schedule.seed)
-
-    def _made(self) -> float:
-        path = self.work / "made.jsonl"
-        return path.stat().st_mtime if path.exists() else 0.0
 
     def save(self) -> None:
         state = self.optimizer.state_dict()["state"]
@@ -189,13 +163,11 @@ class ReaderTrainer:
     def batches(self) -> list[list[Encoded]]:
         """The next `POOLED` batches, of examples of like length each, in an order drawn anew."""
         rng = random.Random(f"{self.schedule.seed} {self.step}")
-        asking = ASKING if self.step < ASKING_STEPS else 0.0
         pool = []
         for _ in range(POOLED * self.schedule.batch):
             e = self.examples[self.drawn]
             self.drawn += 1
-            other = e.answer is not None and not e.made and rng.random() < asking
-            encoded = self.encoder.asking(e) if other else self.encoder.answering(e, rng.random() < TITLED)
+            encoded = self.encoder.answering(e, rng.random() < TITLED)
             if len(encoded.context) + len(encoded.target) <= LONGEST:
                 pool.append(encoded)
         pool.sort(key=lambda e: len(e.context))
@@ -208,14 +180,9 @@ class ReaderTrainer:
         running: dict[str, float] = {}
         begun, tokens, saved = time.monotonic(), 0, self.step
         while self.step < self.schedule.steps:
-            if self._made() != self.stamp:
-                self.examples = self._examples()
             for batch in self.batches():
                 total, count = losses(self.model, batch, self.encoder.end)
-                weight = torch.tensor(
-                    [float(e.kind != "made" or x <= DOUBT) for e, x in zip(batch, total.tolist(), strict=True)]
-                )
-                loss = (total / count.sqrt() * weight).mean()
+                loss = (total / count.sqrt()).mean()
                 self.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self.named.values(), 1.0)
@@ -244,10 +211,9 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m titans_cli.train.reader", description=__doc__)
-    parser.add_argument("action", choices=("run",))
     parser.add_argument("--data", type=Path, required=True, help="folder with text/ and qa/")
     parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
-    parser.add_argument("--work", type=Path, required=True, help="work folder: checkpoint, written questions")
+    parser.add_argument("--work", type=Path, required=True, help="work folder: checkpoint, reader")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()

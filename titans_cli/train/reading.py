@@ -1,7 +1,8 @@
 """Examples for a reader of passages: a question, a passage, and the words of it that answer, or none.
 
-Three sources, all of text that nobody wrote for this: questions people asked with the passage that answers them
-(Natural Questions, TimeQA, the factbook), and questions that a model wrote about running text (`questions.py`).
+All of text that nobody wrote for this: questions with the passage that answers them (Natural Questions, TimeQA, the
+factbook), and definitions from the glossaries of textbooks, asked for the term that stands in the chapter. Questions
+written by the model itself about running text were tried, and most of them were wrong (docs/log.md).
 Half of what a reader sees at `ask` does not hold the answer, so a share of the examples has none: another passage of
 the same document, or the best of the pool by BM25 that holds no accepted answer. The passage's cut is drawn
 anew each time.
@@ -24,6 +25,9 @@ WORDS = (35, 105)  # of a passage, least and most
 LONGEST_ANSWER = 14  # words
 NEGATIVE = 0.4  # share of examples whose passage does not answer
 NEAREST = 12  # passages of the pool that are kept for a question, best first, none with an accepted answer
+FACTS = 1200  # of the factbook, whose questions are much alike
+GLOSSARY = 2000  # definitions
+WORDINGS = ("Which term means {}?", "What is {} called?", "What is the name for {}?", "What do we call {}?")
 _WORD = re.compile(r"\w+")
 
 
@@ -36,7 +40,6 @@ class Example:
     passage: str
     answer: str | None
     start: int
-    made: bool = False  # the question was written by a model, and may be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,6 @@ class Asked:
     title: str
     text: str
     places: tuple[int, ...]  # where an accepted answer begins, likeliest first
-    made: bool = False
 
 
 def flat(text: str) -> str:
@@ -87,18 +89,18 @@ def load_records(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def asked_of(question: str, answers: Iterable[str], title: str, text: str, made: bool = False) -> Asked | None:
+def asked_of(question: str, answers: Iterable[str], title: str, text: str) -> Asked | None:
     """None when no short answer stands in the text."""
     kept = tuple(a for a in (flat(a) for a in answers) if a and len(a.split()) <= LONGEST_ANSWER)
     text = flat(text)
     spans = occurrences(text, kept) if kept else []
     if not spans:
         return None
-    return Asked(flat(question), kept, flat(title), text, nearest(question, text, spans), made)
+    return Asked(flat(question), kept, flat(title), text, nearest(question, text, spans))
 
 
 def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
-    """Natural Questions, TimeQA and the factbook of a data folder; `texts`: (title, text) by document."""
+    """Natural Questions, TimeQA, factbook and glossaries of a data folder; `texts`: (title, text) by document."""
     folder, found = data / "qa" / "train", list[Asked | None]()
     for r in load_records(folder / "nq_open_oracle.jsonl"):
         title, _, rest = r["context"].partition(". ")
@@ -109,10 +111,23 @@ def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
         found += [asked_of(r["question"], r["answers"], doc["title"], doc["text"])] * 2  # hard, and few
     facts = load_records(folder / "factbook.jsonl")
     random.Random(5).shuffle(facts)
-    for r in facts[:1200]:
+    for r in facts[:FACTS]:
         if r["doc_id"] in texts:
             found.append(asked_of(r["question"], r["answers"], *texts[r["doc_id"]]))
+    terms = load_records(folder / "openstax_glossary.jsonl")
+    random.Random(6).shuffle(terms)
+    found += [a for a in map(reversed_definition, terms) if a is not None][:GLOSSARY]
     return [a for a in found if a is not None]
+
+
+def reversed_definition(record: dict[str, Any]) -> Asked | None:
+    """The term that a glossary's definition belongs to, asked of the chapter that it is taken from."""
+    term = re.fullmatch(r"(?:What is|What are|Define) (.+?)[.?]", record["question"])
+    definition = record["answers"][0].split(";")[0].strip().rstrip(".")
+    if term is None or not 6 <= len(definition.split()) <= 30 or term[1].lower() in definition.lower():
+        return None
+    wording = WORDINGS[zlib.crc32(definition.encode()) % len(WORDINGS)]
+    return asked_of(wording.format(definition), [term[1]], "", record["context"] or "")
 
 
 def is_kept_aside(title: str) -> bool:
@@ -205,7 +220,7 @@ class Examples:
             default=len(a.answers[0]),
         )
         passage, start = cut(a.text, place, length, rng)
-        return Example(a.question, a.title, passage, passage[start : start + length], start, a.made)
+        return Example(a.question, a.title, passage, passage[start : start + length], start)
 
     def _without(self, a: Asked, index: int, rng: random.Random) -> Example | None:
         """A passage that does not answer: one of the pool that looks as if it did, or one of the same document."""
@@ -215,14 +230,14 @@ class Examples:
             asked = set(content(a.question))
             if here:
                 here.sort(key=lambda w: -len(asked & set(content(w))))
-                return Example(a.question, a.title, rng.choice(here[:3]), None, 0, a.made)
+                return Example(a.question, a.title, rng.choice(here[:3]), None, 0)
         if index not in self.near:
             self.near[index] = self.pool.best(a.question, a.answers)
         near = self.near[index]
         if not near:
             return None
         title, text = self.pool.passages[near[min(len(near) - 1, int(rng.expovariate(0.35)))]]
-        return Example(a.question, title, text, None, 0, a.made)
+        return Example(a.question, title, text, None, 0)
 
 
 def cut(text: str, place: int, length: int, rng: random.Random) -> tuple[str, int]:
