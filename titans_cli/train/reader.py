@@ -42,6 +42,8 @@ from titans_cli.train.reading import (
 
 TITLED = 0.8  # share of the examples whose passage has its document's title before it
 LONGEST = 280  # tokens of an example; longer ones are left out
+SPEC = ReaderSpec()
+SAVE_EVERY = 96  # steps
 POOLED = 8  # batches whose examples are sorted by length together, so that little is padding
 
 
@@ -113,15 +115,23 @@ def losses(model: Any, batch: Sequence[Encoded], end: int) -> tuple[Tensor, Tens
 class ReaderTrainer:
     """The outer loop over one work folder: checkpoint.safetensors, and the reader as it stands."""
 
-    def __init__(self, data: Path, folder: Path, work: Path, schedule: Schedule, threads: int = 1) -> None:
-        torch.set_num_threads(threads)
+    def __init__(
+        self,
+        data: Path,
+        folder: Path,
+        work: Path,
+        schedule: Schedule,
+        spec: ReaderSpec = SPEC,
+        *,
+        compiled: bool = True,
+    ) -> None:
         torch.manual_seed(schedule.seed)
-        self.data, self.work, self.schedule, self.spec = data, work, schedule, ReaderSpec()
+        self.data, self.work, self.schedule, self.spec = data, work, schedule, spec
         self.model, tokenizer = load_backbone(folder, attention="eager")
         self.sketch = sketch(self.model)
         self.named = adapted(self.model, self.spec)
-        for layer in self.model.model.layers:
-            layer.compile(dynamic=True)
+        for layer in self.model.model.layers if compiled else ():
+            layer.compile(dynamic=True)  # twice as fast on a processor, after a minute
         self.encoder = Encoder(tokenizer)
         self.optimizer = torch.optim.AdamW(self.named.values(), lr=schedule.lr, weight_decay=0.0, betas=(0.9, 0.98))
         self.step, self.drawn = 0, 0
@@ -177,9 +187,14 @@ class ReaderTrainer:
         return parts
 
     def train(self) -> None:
+        self.train_until(self.schedule.steps)
+        self.save()
+
+    def train_until(self, last: int) -> None:
+        """On to a step; saves on the way."""
         running: dict[str, float] = {}
         begun, tokens, saved = time.monotonic(), 0, self.step
-        while self.step < self.schedule.steps:
+        while self.step < last:
             for batch in self.batches():
                 total, count = losses(self.model, batch, self.encoder.end)
                 loss = (total / count.sqrt()).mean()
@@ -197,7 +212,7 @@ class ReaderTrainer:
                     seconds = time.monotonic() - begun
                     told = {k: round(v, 3) for k, v in sorted(running.items())}
                     print(self.step, told, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
-            if self.step - saved >= 96 or self.step >= self.schedule.steps:
+            if self.step - saved >= SAVE_EVERY:
                 saved = self.step
                 self.save()
 
@@ -218,7 +233,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    trainer = ReaderTrainer(args.data, args.model, args.work, Schedule(args.steps), args.threads)
+    torch.set_num_threads(args.threads)
+    trainer = ReaderTrainer(args.data, args.model, args.work, Schedule(args.steps))
     print("resumed at" if trainer.resume() else "starting at", trainer.step, flush=True)
     trainer.train()
 
