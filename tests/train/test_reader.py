@@ -34,10 +34,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n, name in enumerate(NAMES * 4)
     ]
     write(folder / "qa/train/nq_open_oracle.jsonl", asked)
-    for name in ("timeqa_docs", "timeqa", "factbook", "openstax_glossary"):
+    for name in ("timeqa_docs", "timeqa", "factbook", "openstax_glossary", "openstax_exercises"):
         write(folder / f"qa/train/{name}.jsonl", [])
     (folder / "text").mkdir()
-    (folder / "text/factbook.jsonl.zst").write_bytes(zstandard.compress(b""))
+    for name in ("factbook", "openstax"):
+        (folder / f"text/{name}.jsonl.zst").write_bytes(zstandard.compress(b""))
     return folder
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import random
 
-from titans_cli.train.reading import Examples, Pool, asked_of, cut, is_kept_aside, reversed_definition
+from titans_cli.train.reading import (
+    Examples,
+    Pool,
+    asked_of,
+    cut,
+    in_its_words,
+    is_kept_aside,
+    nearest_run,
+    reversed_definition,
+)
 
 FILLER = " ".join(f"word{n} of the long tale" for n in range(300))
 ASKED = [
@@ -40,7 +49,7 @@ def test_an_example_depends_on_its_number_alone() -> None:
 
 def test_a_question_without_a_short_answer_in_its_text_is_none() -> None:
     assert asked_of("Who?", ["Nobody Here"], "t", "Some other text.") is None
-    assert asked_of("Who?", [" ".join("a" * 20)], "t", " ".join("a" * 20)) is None
+    assert asked_of("Who?", [" ".join("a" * 40)], "t", " ".join("a" * 40)) is None
     assert asked_of("Who?", ["art"], "t", "They part at dawn.") is None  # whole words only
 
 
@@ -77,3 +86,18 @@ def test_a_definition_asks_for_its_term_where_the_chapter_has_it() -> None:
     assert asked.answers == ("caucus",)
     assert "a form of nomination that occurs in a town-hall style format" in asked.question
     assert reversed_definition(record | {"context": "No such word."}) is None
+
+
+def test_an_answer_in_other_words_is_found_in_the_chapters_own() -> None:
+    text = (
+        "So it goes. A caucus is a meeting of the party members in which nominees are selected, they say. Members vote."
+    )
+    span = nearest_run("meeting of party members in which nominees are selected", text)
+    assert span is not None
+    assert text[slice(*span)] == "meeting of the party members in which nominees are selected"
+    assert nearest_run("a river that falls over rocks", text) is None
+    asked = in_its_words(
+        {"question": "What is a caucus?", "answers": ["meeting of party members in which nominees are selected"]}, text
+    )
+    assert asked is not None
+    assert asked.text[asked.places[0] :].startswith(asked.answers[0])

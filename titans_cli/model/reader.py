@@ -32,7 +32,7 @@ from titans_cli.sentences import sentence_spans
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 NOTHING = "unanswerable"
 END = "<|im_end|>"
-MOST_ANSWER = 32  # tokens
+MOST_ANSWER = 48  # tokens
 PIECE = 95  # words: passages are read in runs of at most so many, which is what training had
 FILE = "reader.safetensors"
 

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from titans_cli.model.reader import Finding, Reader, ReaderSpec, load_backbone, merge, probability, reader_tensors
-from titans_cli.train.reading import Asked, Pool, is_kept_aside, people_asked, running_text, windows
+from titans_cli.train.reading import TEXTS, Asked, Pool, is_kept_aside, people_asked, running_text, windows
 
 PASSAGES = 5  # put before the reader
 WORDS = 90
@@ -115,7 +115,7 @@ def main() -> None:
     model, tokenizer = load_backbone(args.model)
     spec = ReaderSpec()
     merge(model, tensors, spec)
-    texts = {name: (title, text) for _, name, title, text in running_text(args.data, ("factbook",))}
+    texts = {name: (title, text) for _, name, title, text in running_text(args.data, TEXTS)}
     asked = people_asked(args.data, texts)
     pool = Pool(list({w: (a.title, w) for a in asked for w in windows(a.text, WORDS)[:60]}.values()))
     aside = [a for a in asked if is_kept_aside(a.title or a.question)]

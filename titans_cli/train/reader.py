@@ -33,6 +33,7 @@ from titans_cli.model.reader import (
     sketch,
 )
 from titans_cli.train.reading import (
+    TEXTS,
     Example,
     Examples,
     is_kept_aside,
@@ -139,7 +140,7 @@ class ReaderTrainer:
         self.examples = self._examples()
 
     def _examples(self) -> Examples:
-        texts = {name: (title, text) for _, name, title, text in running_text(self.data, ("factbook",))}
+        texts = {name: (title, text) for _, name, title, text in running_text(self.data, TEXTS)}
         asked = [a for a in people_asked(self.data, texts) if not is_kept_aside(a.title or a.question)]
         print(f"{len(asked)} questions", flush=True)
         return Examples(asked, seed=self.schedule.seed)

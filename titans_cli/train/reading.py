@@ -1,8 +1,9 @@
 """Examples for a reader of passages: a question, a passage, and the words of it that answer, or none.
 
 All of text that nobody wrote for this: questions with the passage that answers them (Natural Questions, TimeQA, the
-factbook), and definitions from the glossaries of textbooks, asked for the term that stands in the chapter. Questions
-written by the model itself about running text were tried, and most of them were wrong (docs/log.md).
+factbook), and exercises and glossaries of textbooks, whose answers are told in other words than the chapter's: the run
+of its words that is nearest to one is the answer, if it is near enough. Questions that the model itself wrote about
+running text were tried, and most were wrong (docs/log.md).
 Half of what a reader sees at `ask` does not hold the answer, so a share of the examples has none: another passage of
 the same document, or the best of the pool by BM25 that holds no accepted answer. The passage's cut is drawn
 anew each time.
@@ -22,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 WORDS = (35, 105)  # of a passage, least and most
-LONGEST_ANSWER = 14  # words
+LONGEST_ANSWER = 30  # words
+TEXTS = ("factbook", "openstax")  # that the questions of a data folder are about
 NEGATIVE = 0.4  # share of examples whose passage does not answer
 NEAREST = 12  # passages of the pool that are kept for a question, best first, none with an accepted answer
 FACTS = 1200  # of the factbook, whose questions are much alike
-GLOSSARY = 2000  # definitions
+TERMS, DEFINITIONS = 1400, 2000  # of the glossaries
+NEAR = 0.8  # F1 of words, of a run of the chapter's words that stands for an answer in other words
 WORDINGS = ("Which term means {}?", "What is {} called?", "What is the name for {}?", "What do we call {}?")
 _WORD = re.compile(r"\w+")
 
@@ -116,7 +119,12 @@ def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
             found.append(asked_of(r["question"], r["answers"], *texts[r["doc_id"]]))
     terms = load_records(folder / "openstax_glossary.jsonl")
     random.Random(6).shuffle(terms)
-    found += [a for a in map(reversed_definition, terms) if a is not None][:GLOSSARY]
+    found += [a for a in map(reversed_definition, terms) if a is not None][:TERMS]
+    found += [a for a in (in_its_words(r, r["context"]) for r in terms) if a is not None][:DEFINITIONS]
+    for r in load_records(folder / "openstax_exercises.jsonl"):
+        paragraphs = texts[r["doc_id"]][1].split("\n\n") if r["doc_id"] in texts else []
+        said = set(content(r["answers"][0]))
+        found.append(in_its_words(r, max(paragraphs, key=lambda p: len(said & set(content(p))), default="")))
     return [a for a in found if a is not None]
 
 
@@ -128,6 +136,39 @@ def reversed_definition(record: dict[str, Any]) -> Asked | None:
         return None
     wording = WORDINGS[zlib.crc32(definition.encode()) % len(WORDINGS)]
     return asked_of(wording.format(definition), [term[1]], "", record["context"] or "")
+
+
+def in_its_words(record: dict[str, Any], text: str | None) -> Asked | None:
+    """A question whose answer is the run of the text's words that is nearest to the one given; None if none is near."""
+    text = flat(text or "")
+    span = nearest_run(record["answers"][0], text)
+    if span is None or len(record["question"].split()) > 30:
+        return None
+    return Asked(flat(record["question"]), (text[slice(*span)],), "", text, (span[0],))
+
+
+def nearest_run(answer: str, text: str) -> tuple[int, int] | None:
+    """Offsets of the run of words with the highest F1 against the answer's, within one sentence, if at least `NEAR`."""
+    wanted = Counter(content(answer))
+    count = sum(wanted.values())
+    words = [m.span() for m in re.finditer(r"\S+", text)]
+    bags = [content(text[a:b]) for a, b in words]
+    hits = [any(w in wanted for w in bag) for bag in bags]
+    best, span = 0.0, None
+    for first in (n for n, hit in enumerate(hits) if hit and 3 <= count <= LONGEST_ANSWER):
+        seen, size, shared = Counter[str](), 0, 0
+        for last in range(first, min(len(words), first + 2 * count)):
+            for word in bags[last]:
+                size, seen[word] = size + 1, seen[word] + 1
+                shared += seen[word] <= wanted[word]
+            if hits[last] and 2 * shared / (size + count) > best:
+                best, span = 2 * shared / (size + count), (words[first][0], words[last][1])
+            if text[words[last][0] : words[last][1]].endswith((".", "?", "!")):
+                break
+    if span is None or best < NEAR:
+        return None
+    run = text[slice(*span)]
+    return span[0], span[0] + len(run.rstrip(".,;:)"))
 
 
 def is_kept_aside(title: str) -> bool:
