@@ -58,11 +58,15 @@ bench: $(VENV)/installed-dev ## every benchmark, short form
 
 UV := .venv-uv/bin/uv
 COMPILE := $(UV) pip compile pyproject.toml --quiet --no-emit-package torch
-LOCK := $(COMPILE) --universal --python-version 3.11 --generate-hashes --group build --custom-compile-command "make lock"
+UNIVERSAL := --universal --python-version 3.11 --custom-compile-command "make lock"
+LOCK := $(COMPILE) $(UNIVERSAL) --generate-hashes --group build
+# for titans doctor, which says what is newer
+DIRECT := $(UV) pip compile pyproject.toml --quiet $(UNIVERSAL) --no-deps --no-annotate
 
-lock: $(UV) ## the newest versions that the ranges of pyproject.toml allow, into locks/; then run make test
+lock: $(UV) ## the newest versions that the ranges of pyproject.toml allow, into locks/; make test then has to pass
 	$(LOCK) --upgrade --extra dev -o locks/dev.txt
 	$(LOCK) -c locks/dev.txt -o locks/run.txt
+	$(DIRECT) -c locks/dev.txt -o titans_cli/sessions/tested.txt
 
 # In environments of their own, with the newest and with the lowest releases that the ranges allow
 test-newest: $(UV)

@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from benchmarks import figures
+from benchmarks.recording import Scene
 from tests.tiny import make_sentences
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +43,7 @@ class Smallest:
 PROGRAMS = {
     "ablation": Smallest(
         "--quick --json --work {work} --only shipped",
-        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1},
+        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
     "answers_tune": Smallest("--quick --data {data} --model {model}", prints="extract.SUPPORT"),
@@ -63,7 +64,7 @@ PROGRAMS = {
     "niah": Smallest("--json --samples 1 --lengths 2k", {"niah.LENGTHS": {"2k": 300}}),
     "perplexity": Smallest("--json --documents 1 --tokens 512", {"perplexity.WINDOW": 256}),
     "recall": Smallest("--json --papers 2 --tokens 200"),
-    "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": "first"}, prints="bytes"),
+    "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
     "scaling": Smallest("--json --papers 1 --tokens 200", needs=("ray",)),
     "serving": Smallest("--json --papers 2 --tokens 200 --questions 2"),
@@ -97,30 +98,24 @@ def _lines(path: Path, records: list[dict[str, Any]]) -> None:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder laid out as docs/training.md says, with nothing much in it."""
     folder = tmp_path_factory.mktemp("data")
-    sentences = make_sentences(300)
-    running = [{"text": " ".join(sentences[n : n + 60])} for n in range(0, 300, 60)]
+    running = [{"text": " ".join(make_sentences(50, seed))} for seed in range(100, 124)]
     _lines(folder / "text" / "made.jsonl.zst", running)
     _lines(folder / "text" / "heldout" / "made.jsonl.zst", running)
-    for part, names in {
-        "train": ("nq_open_oracle", "timeqa"),
-        "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val"),
-    }.items():
-        for name in names:
-            contexts = [" ".join(sentences[n : n + 12]) for n in range(0, 120, 12)]
-            asked = [
-                {
-                    "question": f"What about {c.split()[1]}?",
-                    "answers": [c.split(". ")[2]],
-                    "context": c,
-                    "doc_id": str(n),
-                }
-                for n, c in enumerate(contexts)
-            ]
-            _lines(folder / "qa" / part / f"{name}.jsonl", asked)
-            _lines(
-                folder / "qa" / part / f"{name}_docs.jsonl",
-                [{"doc_id": str(n), "text": c} for n, c in enumerate(contexts)],
-            )
+    parts = {"train": ("nq_open_oracle", "timeqa"), "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val")}
+    for seed, (part, name) in enumerate(((part, name) for part, names in parts.items() for name in names), start=1):
+        sentences = make_sentences(48, seed)  # each document another one: the same text twice is read once
+        documents = {f"{seed}-{n}": " ".join(sentences[n : n + 12]) for n in range(0, 48, 12)}
+        asked = [
+            {
+                "doc_id": i,
+                "context": text,
+                "question": f"What about {text.split()[1]}?",
+                "answers": [text.split(". ")[2]],
+            }
+            for i, text in documents.items()
+        ]
+        _lines(folder / "qa" / part / f"{name}.jsonl", asked)
+        _lines(folder / "qa" / part / f"{name}_docs.jsonl", [{"doc_id": i, "text": t} for i, t in documents.items()])
     return folder
 
 
@@ -161,10 +156,7 @@ def test_a_program_runs_to_its_end(
     for module in how.needs:
         pytest.importorskip(module)
     for where, value in how.lowered.items():
-        module, _, constant = where.partition(".")
-        if value == "first":
-            value = getattr(importlib.import_module(f"benchmarks.{module}"), constant)[:1]
-        monkeypatch.setattr(f"benchmarks.{where}", value)
+        monkeypatch.setattr(where if where.startswith("titans_cli.") else f"benchmarks.{where}", value)
     arguments = how.arguments.format(data=data, work=work, model=tiny_folder).split()
     monkeypatch.setattr(sys, "argv", [f"benchmarks.{name}", *arguments])
     importlib.import_module(f"benchmarks.{name}").main()

@@ -57,7 +57,7 @@ def http_server(place: Place, *argv: str) -> Iterator[tuple[str, subprocess.Pope
             yield json.loads(process.stdout.readline())["url"], process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
             process.stdout.close()
 
 
