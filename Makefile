@@ -1,19 +1,29 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Both install the versions that the suite was
+# run with, from locks/, which `make lock` makes anew.
 #
-# PyTorch. Without an NVIDIA GPU the CPU build is installed first, so that nothing pulls gigabytes of CUDA packages;
-# with one (nvidia-smi answers) the registry's default build is taken. To decide yourself:
-#   make demo TORCH="torch --index-url https://download.pytorch.org/whl/cpu"     PyTorch's own CPU index
-#   make demo TORCH="torch"                                                      the registry's default (CUDA on Linux)
+# PyTorch stands in no lock, since which build fits is a matter of the machine. On Linux without an NVIDIA GPU the CPU build
+# is taken, so that nothing pulls gigabytes of CUDA packages; elsewhere the registry's default. To decide yourself:
+#   make demo TORCH="torch==2.13.0"
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# 2.13.0 is the release the suite is run with; the range that is supported stands in pyproject.toml.
+TORCH_VERSION := 2.13.0
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 HAS_GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo yes)
-TORCH ?= $(if $(HAS_GPU),torch,torch==2.13.0)
+TORCH ?= torch==$(TORCH_VERSION)$(if $(HAS_GPU),,$(if $(filter Linux,$(shell uname)),+cpu))
+INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --no-deps -r
+# no isolation: the backend is locked too
+EDITABLE := $(INSTALL) --no-deps --no-build-isolation --editable .
 export OMP_WAIT_POLICY ?= passive
+# As many tests at a time as there are cores, so one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
-.PHONY: demo test lint fmt bench dist dist-check clean
+# $(call torch,python): from wherever pip is set up to look, or else from PyTorch's own index
+torch = $(1) $(INSTALL) $(TORCH) 2>/dev/null || $(1) $(INSTALL) $(TORCH) --extra-index-url $(CPU_INDEX)
+
+.PHONY: demo test check lint fmt bench lock test-newest test-oldest suite dist dist-check clean
 
 demo: $(VENV)/installed ## install, read sample_corpora with the embedded model, ask, print a cited answer
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" && \
@@ -24,7 +34,10 @@ demo: $(VENV)/installed ## install, read sample_corpora with the embedded model,
 	@printf '\nNow with documents of your own:  . $(BIN)/activate && titans ingest FOLDER && titans ask "summarize trends"\n'
 
 test: $(VENV)/installed-dev lint ## lint, types and the whole suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+check: $(VENV)/installed-dev lint ## what to run between two edits: lint, types, and the tests that are quick
+	$(PYTEST) -q -m "not slow"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
@@ -41,6 +54,45 @@ bench: $(VENV)/installed-dev ## every benchmark, short form
 	$(BIN)/python -m benchmarks.answers --quick
 	$(BIN)/python -m benchmarks.chaos --quick
 
+# ---- versions
+
+UV := .venv-uv/bin/uv
+COMPILE := $(UV) pip compile pyproject.toml --quiet --no-emit-package torch
+UNIVERSAL := --universal --python-version 3.11 --custom-compile-command "make lock"
+LOCK := $(COMPILE) $(UNIVERSAL) --generate-hashes --group build
+# for titans doctor, which says what is newer
+DIRECT := $(UV) pip compile pyproject.toml --quiet $(UNIVERSAL) --no-deps --no-annotate
+
+lock: $(UV) ## the newest versions that the ranges of pyproject.toml allow, into locks/; make test then has to pass
+	$(LOCK) --upgrade --extra dev -o locks/dev.txt
+	$(LOCK) -c locks/dev.txt -o locks/run.txt
+	$(DIRECT) -c locks/dev.txt -o titans_cli/sessions/tested.txt
+
+# In environments of their own, with the newest and with the lowest releases that the ranges allow
+test-newest: $(UV)
+	$(call versions,newest,highest)
+
+test-oldest: $(UV)
+	$(call versions,oldest,lowest-direct)
+
+define versions
+	rm -rf .venv-$(1) && $(PYTHON) -m venv .venv-$(1)
+	$(call torch,.venv-$(1)/bin/python)
+	$(COMPILE) --python .venv-$(1)/bin/python --upgrade --resolution $(2) --group build --extra dev -o .venv-$(1)/versions.txt
+	.venv-$(1)/bin/python $(INSTALL) --no-deps -r .venv-$(1)/versions.txt
+	.venv-$(1)/bin/python $(EDITABLE)
+	grep '^[a-z]' .venv-$(1)/versions.txt
+	$(MAKE) --no-print-directory suite VENV=.venv-$(1)
+endef
+
+suite:
+	$(PYTEST) -q
+
+$(UV):
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/python $(INSTALL) 'uv>=0.8,<1'
+	@touch $@
+
 dist: $(VENV)/installed-dev ## sdist and wheel, into dist/
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
@@ -48,8 +100,8 @@ dist: $(VENV)/installed-dev ## sdist and wheel, into dist/
 dist-check: dist ## install the wheel in an environment of its own, as a user does, and use it there
 	@there=$$(mktemp -d) && trap 'rm -rf "$$there"' EXIT && \
 	$(PYTHON) -m venv "$$there/venv" && \
-	"$$there/venv/bin/python" -m pip install --quiet --disable-pip-version-check $(TORCH) && \
-	"$$there/venv/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl && \
+	{ $(call torch,"$$there/venv/bin/python"); } && \
+	"$$there/venv/bin/python" $(INSTALL) dist/*.whl && \
 	cp -r sample_corpora/papers "$$there/papers" && cd "$$there" && \
 	export TITANS_HOME="$$there/home" PATH="$$there/venv/bin:$$PATH" && \
 	titans --version && titans ingest papers && \
@@ -60,16 +112,18 @@ $(VENV)/torch:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "titans needs Python 3.11 or newer, $(PYTHON) is older. Run: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(call torch,$(BIN)/python)
 	@touch $@
 
-$(VENV)/installed: $(VENV)/torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/installed: $(VENV)/torch pyproject.toml locks/run.txt
+	$(BIN)/python $(LOCKED) locks/run.txt
+	$(BIN)/python $(EDITABLE)
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/installed-dev: $(VENV)/torch pyproject.toml locks/dev.txt
+	$(BIN)/python $(LOCKED) locks/dev.txt
+	$(BIN)/python $(EDITABLE)
 	@touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-newest .venv-oldest .venv-uv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

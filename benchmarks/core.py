@@ -54,6 +54,8 @@ from titans_cli.memory.rule import RuleState, Tokens
 
 WIDTH, EXPANSION, PIECE = 384, 4, 2048
 CHUNKS = (64, 256, 1024)
+LENGTHS = {"10k": 10_000, "100k": 100_000}  # of the streams whose peak memory is measured
+TURNS = (3, 9)  # with --quick, and without
 WEIGHTS = 2 * EXPANSION * WIDTH * WIDTH
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
 Turn = Callable[[], float]  # one measurement; tokens/s or GFLOP/s
@@ -247,7 +249,7 @@ def stream_layer(tokens: int) -> None:
 
 def main() -> None:
     options = parser(__doc__).parse_args()
-    turns, tokens = (3, PIECE) if options.quick else (9, 2 * PIECE)
+    turns, tokens = (TURNS[0], PIECE) if options.quick else (TURNS[1], 2 * PIECE)
     compared = importlib.util.find_spec("titans_pytorch") is not None
     settings: dict[str, Any] = {"width": WIDTH, "depth": 2, "expansion": EXPANSION, "turns": turns, "tokens": tokens}
     settings |= {"threads": torch.get_num_threads(), "wait": os.environ.get("OMP_WAIT_POLICY", "default")}
@@ -311,7 +313,7 @@ def main() -> None:
             report.add(f"tokens_per_s.same.fp32.{row}", speeds[f"same.fp32.{row}"])
             report.add(f"speedup.{row}", speeds[f"same.fp32.{row}"] / speeds[f"theirs.{row}"])
         report.add("speedup_bf16.per_token", speeds["same.bf16.per_token"] / speeds["theirs.per_token"])
-    for label, length in (("10k", 10_000), ("100k", 100_000)):
+    for label, length in LENGTHS.items():
         megabytes, speed = peak(length)
         report.add(f"peak_mb.{label}", megabytes)
         report.add(f"tokens_per_s.layer.{label}", speed)

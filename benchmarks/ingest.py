@@ -96,12 +96,12 @@ def timed_stages() -> Iterator[dict[str, float]]:
     """Seconds spent in each stage of every ingest inside the block."""
     from titans_cli.model.engine import Engine
     from titans_cli.model.network import TitansNetwork
-    from titans_cli.sessions import ingest
+    from titans_cli.readers import ahead
     from titans_cli.store import SessionStore
 
     spent: dict[str, float] = defaultdict(float)
     stages: list[tuple[Any, str, str, Callable[[], float]]] = [
-        (ingest, "read", "parse", time.perf_counter),
+        (ahead, "read", "parse", time.perf_counter),
         (Engine, "segments", "tokenize", seconds),
         (TitansNetwork, "trunk", "trunk", seconds),
         (Engine, "read", "model", seconds),
@@ -122,7 +122,9 @@ def timed_stages() -> Iterator[dict[str, float]]:
         for owner, name, stage, clock in stages:
             stack.enter_context(patch.object(owner, name, timing(getattr(owner, name), stage, clock)))
         yield spent
-        spent["memory"] = spent.pop("model", 0.0) - spent["trunk"]
+    never = [stage for _, _, stage, _ in stages if stage not in spent]
+    assert not never, f"nothing went through {', '.join(never)}: has a function moved?"
+    spent["memory"] = spent.pop("model") - spent["trunk"]
 
 
 def stream(source: str) -> None:
@@ -225,11 +227,14 @@ def against_embedding(source: Path, turns: int) -> float:
 
 
 def main() -> None:
-    options = parser(__doc__).parse_args()
+    args = parser(__doc__)
+    args.add_argument("--runs", type=int, help="of each command; default 15, 5 with --quick")
+    options = args.parse_args()
     from benchmarks.answers_evidence import Encoder
     from titans_cli.sessions.machine import default_threads
 
-    runs, lengths = (5, ["10k"]) if options.quick else (15, list(LENGTHS))
+    runs = options.runs or (5 if options.quick else 15)
+    lengths = ["10k"] if options.quick else list(LENGTHS)
     clock = "cpu" if os.environ.get("TITANS_THREADS") == "1" else "wall"
     report = Report("ingest", {"runs": runs, "threads": default_threads(), "clock": clock, "load": os.getloadavg()[0]})
     with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,8 @@ def main() -> None:
     report.print(as_json=arguments.json)
     for problem in found:
         print(f"report_check: {problem}", file=sys.stderr)
-    sys.exit(1 if found else 0)
+    if found:
+        sys.exit(1)
 
 
 def sample_report(folder: Path) -> Path:

@@ -12,9 +12,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Left out by `make check`: programs and recipes run whole, processes that are killed, Ray, training, trained weights.
+SLOW = {
+    "cli/test_engines.py",
+    "cli/test_signals.py",
+    "memory/test_gradient_rule.py",
+    "model/test_attach.py",
+    "model/test_variants.py",
+    "server/test_transports.py",
+    "sessions/test_cluster.py",
+    "sessions/test_items.py",
+    "sessions/test_resume.py",
+    "store/test_crash.py",
+    "test_ablation.py",
+    "test_benchmarks.py",
+    "test_chaos.py",
+    "test_fuzz.py",
+    "test_packaging.py",
+    "test_recipes.py",
+    "test_weights.py",
+    "train/test_adapt.py",
+}
+HERE = Path(__file__).parent
+
 if TYPE_CHECKING:
     from titans_cli.model.engine import Engine
     from titans_cli.model.tokenizer import TitansTokenizer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(HERE).as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")

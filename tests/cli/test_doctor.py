@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -181,3 +182,32 @@ def test_threads_are_those_set_or_the_usable_cores_at_most_four(monkeypatch: pyt
     assert machine.default_threads() == 2
     monkeypatch.setenv("TITANS_THREADS", "7")
     assert machine.default_threads() == 7
+
+
+def test_a_version_newer_than_what_was_tested_is_named_by_the_doctor_and_by_nobody_else(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = doctor.TESTED.read_text(encoding="utf-8").splitlines()
+    older = tmp_path / "tested.txt"
+    older.write_text("\n".join("rich==1.2" if x.startswith("rich==") else x for x in lines), encoding="utf-8")
+    monkeypatch.setattr(doctor, "TESTED", older)
+    monkeypatch.setattr(doctor, "NEWEST_PYTHON", "3.10")
+    found = examined(titans)["tested"]
+    assert found["level"] == "advice"
+    assert f"rich {importlib.metadata.version('rich')} (1.2)" in found["said"]
+    assert f"python {platform.python_version()} (3.10)" in found["said"]
+    assert "torch" not in found["said"]
+    assert found["todo"]
+    assert titans("session", "new", "papers").err.count("rich") == 0
+
+
+@pytest.mark.parametrize(
+    ("installed", "newer"), [("5.24.0", False), ("5.24.0+local", False), ("5.20.1", False), ("5.24.1", True)]
+)
+def test_newer_is_newer_than_the_newest_release_that_was_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, newer: bool
+) -> None:
+    pins = tmp_path / "tested.txt"
+    pins.write_text('# made by\ntransformers==5.24.0\nnumpy==1.0 ; python_version < "3"\n', encoding="utf-8")
+    monkeypatch.setattr(doctor, "TESTED", pins)
+    assert bool(doctor._untested({"transformers": installed, "numpy": "2.4", "unknown": "9"})) == newer

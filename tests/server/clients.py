@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_types import CallToolResult, TextContent
 
 from tests.sessions.samples import child_environment
@@ -57,7 +57,7 @@ def http_server(place: Place, *argv: str) -> Iterator[tuple[str, subprocess.Pope
             yield json.loads(process.stdout.readline())["url"], process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
             process.stdout.close()
 
 
@@ -65,7 +65,7 @@ def http_server(place: Place, *argv: str) -> Iterator[tuple[str, subprocess.Pope
 async def over_http(url: str, token: str | None = None) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
-        create_mcp_http_client(headers=headers) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
         Client(streamable_http_client(url, http_client=http), read_timeout_seconds=60) as client,
     ):
         yield client

@@ -70,6 +70,7 @@ def pull(model: str, revision: str | None = None) -> Found:
 
 
 def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
+    import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -79,7 +80,6 @@ def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx, or what took its place
 
     try:
         path = snapshot_download(model, revision=revision, allow_patterns=WANTED, local_files_only=local_only)
@@ -93,7 +93,7 @@ def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
         if local_only:
             raise NoSuchModelError("not on this machine", subject=model, hint=_PULL.format(model)) from error
         raise ModelError("cannot reach the hub", subject=model, hint="Check the network, or give a folder") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise ModelError(f"cannot fetch it ({error})", subject=model, hint="Check the network and the disk") from error
     folder = Path(path)
     if not (folder / "config.json").is_file():
@@ -211,7 +211,7 @@ def room(device: str) -> int | None:
 
 def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
     """The frozen model and its tokenizer. Raises ModelError and its kinds; estimates the memory before it takes any."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     numbers, _ = parameters(found)
@@ -223,7 +223,7 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
         config = AutoConfig.from_pretrained(found.folder, trust_remote_code=trust_remote_code, local_files_only=True)
     except (ValueError, OSError, KeyError) as error:
         raise _foreign(found, error) from error
-    if type(config) not in AutoModelForCausalLM._model_mapping and not trust_remote_code:
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and not trust_remote_code:
         what = f"wrong architecture: {config.model_type} is no causal language model"
         raise WrongArchitectureError(what, subject=found.name, hint="Give a decoder-only language model")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stdout is for data, stderr for what the user has to know

@@ -42,13 +42,13 @@ class EndpointWriter:
     """`POST {base}/chat/completions`, streamed. `url` may carry the model's name behind a #: `http://host/v1#name`."""
 
     def __init__(self, url: str, client: Any = None) -> None:
-        from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx, or what took its place
+        import httpx2
 
         parts = urlsplit(url)
         self.base = urlunsplit(parts._replace(fragment="")).rstrip("/").removesuffix("/chat/completions")
         self.model = parts.fragment
-        self.client = client or httpx.Client(timeout=httpx.Timeout(TIMEOUT, connect=10.0))
-        self.errors = httpx.HTTPError
+        self.client = client or httpx2.Client(timeout=httpx2.Timeout(TIMEOUT, connect=10.0))
+        self.errors = httpx2.HTTPError
 
     @property
     def name(self) -> str:

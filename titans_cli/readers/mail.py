@@ -96,7 +96,7 @@ def _header(message: Message, name: str) -> str:
     try:
         value = str(message.get(name, ""))
     except (ValueError, IndexError, AttributeError, LookupError, TypeError):
-        value = next((str(v) for k, v in message._headers if k.lower() == name.lower()), "")  # type: ignore[attr-defined]
+        value = next((str(v) for k, v in message.raw_items() if k.lower() == name.lower()), "")
     return " ".join(mend_characters(value).split())[:1000]
 
 

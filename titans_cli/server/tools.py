@@ -99,8 +99,8 @@ class TitansServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context | None = None
     ) -> CallToolResult | InputRequiredResult:
         """As the SDK's; but an argument that the tool does not have is an error: a misspelt key is no key."""
-        tool = self._tool_manager.get_tool(name)
-        known = tool.parameters["properties"] if tool else arguments
+        schemas = {tool.name: tool.input_schema for tool in await self.list_tools()}
+        known = schemas[name]["properties"] if name in schemas else arguments
         if unknown := sorted(arguments.keys() - known.keys()):
             raise ToolError(f"{name} has no argument {unknown[0][:40]!r}. Next: it takes {', '.join(known)}")
         return await super().call_tool(name, arguments, context)

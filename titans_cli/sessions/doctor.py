@@ -16,7 +16,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from titans_cli.store.locks import exclusive
 
 DISTRIBUTION = "titans-cli"
 LITTLE_ROOM, NO_ROOM = 2_000_000_000, 100_000_000  # bytes; a paper of 2,000 tokens takes about 3 MB
+TESTED = Path(__file__).with_name("tested.txt")  # by `make lock`
+NEWEST_PYTHON = "3.11"  # that the suite was run with
 SLOW = 1_000  # tokens/s; two cores of an ordinary laptop do ten times as many
 _TEXT = "The lattice was grown for {n} tides at a salinity of {n}.5 g/kg, and its cover was measured every tide. "
 
@@ -77,7 +79,7 @@ def _versions() -> Iterator[Finding]:
         return
     from packaging.requirements import Requirement
 
-    had, wrong = [], []
+    had, wrong, versions = [], [], {"python": platform.python_version()}
     for need in map(Requirement, wanted):
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue
@@ -87,6 +89,7 @@ def _versions() -> Iterator[Finding]:
             wrong.append(f"{need.name} is missing ({need.specifier})")
             continue
         had.append(f"{need.name} {version}")
+        versions[need.name] = version
         if not need.specifier.contains(version, prereleases=True):
             wrong.append(f"{need.name} {version} is not {need.specifier}")
     if wrong:
@@ -94,9 +97,34 @@ def _versions() -> Iterator[Finding]:
     else:
         told = [v for v in had if v.split()[0] in ("torch", "transformers", "tokenizers", "safetensors", "typer")]
         yield Finding("packages", "ok", f"all {len(had)} fit: {', '.join(told)}, ...")
+        if newer := _untested(versions):
+            todo = "Nothing has to be done; if something fails, install the version that was tested"
+            yield Finding("tested", "advice", f"newer than what was tested: {'; '.join(newer)}", todo)
     if sqlite3.connect(":memory:").execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone() != (1,):
         todo = "Use a Python whose sqlite3 module has FTS5 (python.org, conda and all current distributions have it)"
         yield Finding("sqlite", "problem", f"SQLite {sqlite3.sqlite_version} is built without FTS5", todo)
+
+
+def _untested(versions: Mapping[str, str]) -> list[str]:
+    """Of installed releases those that are newer than the newest the suite was run with; older ones do not fit."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+    from packaging.version import Version
+
+    lines = TESTED.read_text(encoding="utf-8").splitlines()
+    tested = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {
+        canonicalize_name(pin.name): Version(next(iter(pin.specifier)).version)
+        for pin in tested
+        if pin.marker is None or pin.marker.evaluate()
+    }
+    pinned[canonicalize_name("python")] = Version(NEWEST_PYTHON)
+    return [
+        f"{name} {version} ({pinned[key]})"
+        for name, version in versions.items()
+        if (key := canonicalize_name(name)) in pinned
+        and Version(version).release[: len(pinned[key].release)] > pinned[key].release
+    ]
 
 
 def _settings() -> Iterator[Finding]:

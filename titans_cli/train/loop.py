@@ -180,7 +180,7 @@ class Trainer:
                 if self.step % LANDMARK_EVERY == 0:
                     landmark = self.landmark_loss(np.random.default_rng(seed))
                     loss = loss + landmark
-                    running["landmark"] = float(landmark)
+                    running["landmark"] = float(landmark.detach())
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -191,7 +191,8 @@ class Trainer:
             self.tokens += int(batch.answer.sum() + batch.text.sum())
             self.seconds += time.monotonic() - begun
             for key, value in (("answer", answer), ("text", text), ("written", written), ("norm", norm)):
-                running[key] = 0.95 * running.get(key, float(value)) + 0.05 * float(value)
+                now = float(value.detach())
+                running[key] = 0.95 * running.get(key, now) + 0.05 * now
             if self.step % 20 == 0:
                 rate = self.tokens / self.seconds
                 print(

@@ -1,0 +1,215 @@
+"""Each program of `benchmarks/` runs to its end on very little, and prints figures. What they come to is not looked at.
+
+One whose function has moved, or whose data is read in another way than before, would otherwise be found out by whoever
+wants its figure months later. `test_chaos.py` and `test_fuzz.py` run theirs in processes of their own, and look closer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import figures
+from benchmarks.recording import Scene
+from tests.tiny import make_sentences
+
+ROOT = Path(__file__).parent.parent
+ELSEWHERE = {"chaos", "fuzz"}
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """How a program is run: its arguments, with {data}, {work} and {model} filled in, and constants that are lowered.
+
+    `needs`: modules without which it cannot run. `prints`: what it prints when that is no report.
+    """
+
+    arguments: str = ""
+    lowered: dict[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    prints: str = ""
+
+
+PROGRAMS = {
+    "ablation": Smallest(
+        "--quick --json --work {work} --only shipped",
+        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
+    ),
+    "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
+    "answers_tune": Smallest("--quick --data {data} --model {model}", prints="extract.SUPPORT"),
+    "attach": Smallest(
+        "--quick --json --data {data} --work {work}/attach --steps 1 --adapt-steps 1 --papers 1 --tokens 200",
+        {"attach.LONG": 2000},
+    ),
+    "attach_backbone": Smallest(
+        "--data {data} --work {work}/text --out {work}/standin --steps 20", {"attach_backbone.BATCH": 1}, prints="loss"
+    ),
+    "core": Smallest(
+        "--quick --json", {"core.PIECE": 128, "core.CHUNKS": (64,), "core.LENGTHS": {"10k": 256}, "core.TURNS": (1, 1)}
+    ),
+    "figures": Smallest("check", prints="README"),
+    "ingest": Smallest(
+        "--quick --json --runs 1", {"ingest.LENGTHS": {"10k": 600}, "ingest.COMMANDS": {"list": ["session", "list"]}}
+    ),
+    "niah": Smallest("--json --samples 1 --lengths 2k", {"niah.LENGTHS": {"2k": 300}}),
+    "perplexity": Smallest("--json --documents 1 --tokens 512", {"perplexity.WINDOW": 256}),
+    "recall": Smallest("--json --papers 2 --tokens 200"),
+    "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
+    "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
+    "scaling": Smallest("--json --papers 1 --tokens 200", needs=("ray",)),
+    "serving": Smallest("--json --papers 2 --tokens 200 --questions 2"),
+    "updates": Smallest("--quick --json", {"updates.QUICK": (3, 1, 1, 1)}),
+}
+
+
+def programs() -> set[str]:
+    return {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+
+
+def test_every_program_is_run_here() -> None:
+    assert programs() == PROGRAMS.keys() | ELSEWHERE, "say above how it is run on the least that it can do"
+
+
+def _lines(path: Path, records: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(record) + "\n" for record in records).encode()
+    if path.suffix == ".zst":
+        import zstandard
+
+        text = zstandard.ZstdCompressor().compress(text)
+    path.write_bytes(text)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder laid out as docs/training.md says, with nothing much in it."""
+    folder = tmp_path_factory.mktemp("data")
+    running = [{"text": " ".join(make_sentences(50, seed))} for seed in range(100, 124)]
+    _lines(folder / "text" / "made.jsonl.zst", running)
+    _lines(folder / "text" / "heldout" / "made.jsonl.zst", running)
+    parts = {"train": ("nq_open_oracle", "timeqa"), "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val")}
+    for seed, (part, name) in enumerate(((part, name) for part, names in parts.items() for name in names), start=1):
+        sentences = make_sentences(48, seed)  # each document another one: the same text twice is read once
+        documents = {f"{seed}-{n}": " ".join(sentences[n : n + 12]) for n in range(0, 48, 12)}
+        asked = [
+            {
+                "doc_id": i,
+                "context": text,
+                "question": f"What about {text.split()[1]}?",
+                "answers": [text.split(". ")[2]],
+            }
+            for i, text in documents.items()
+        ]
+        _lines(folder / "qa" / part / f"{name}.jsonl", asked)
+        _lines(folder / "qa" / part / f"{name}_docs.jsonl", [{"doc_id": i, "text": t} for i, t in documents.items()])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """Prepared for training with the embedded model's tokenizer, as `python -m titans_cli.train prepare` does."""
+    from benchmarks.attach_backbone import prepared
+
+    return prepared(data, tmp_path_factory.mktemp("work"))
+
+
+@pytest.fixture
+def settled(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The programs are processes of their own as a rule: they change folders, environments, threads and seeds."""
+    threads, here = torch.get_num_threads(), Path.cwd()
+    monkeypatch.setenv("TITANS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TITANS_MODEL", str(tiny_folder))
+    monkeypatch.setenv("TITANS_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with torch.random.fork_rng():
+        yield
+    torch.set_num_threads(threads)
+    os.chdir(here)
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_a_program_runs_to_its_end(
+    name: str,
+    data: Path,
+    work: Path,
+    tiny_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    how = PROGRAMS[name]
+    for module in how.needs:
+        pytest.importorskip(module)
+    for where, value in how.lowered.items():
+        monkeypatch.setattr(where if where.startswith("titans_cli.") else f"benchmarks.{where}", value)
+    arguments = how.arguments.format(data=data, work=work, model=tiny_folder).split()
+    monkeypatch.setattr(sys, "argv", [f"benchmarks.{name}", *arguments])
+    importlib.import_module(f"benchmarks.{name}").main()
+    said = capfd.readouterr().out.splitlines()
+    if how.prints:
+        assert any(how.prints in line for line in said)
+        return
+    report = json.loads(said[-1])
+    assert report.keys() == {"benchmark", "commit", "machine", "settings", "figures"}
+    assert report["benchmark"] == name
+    assert report["figures"]
+    assert all(math.isfinite(value) for value in report["figures"].values())
+
+
+# ---- the README's table
+
+
+def test_every_row_of_the_readme_is_what_its_program_printed_last() -> None:
+    assert figures.readme() == figures.README.read_text(encoding="utf-8"), "run: python -m benchmarks.figures table"
+    assert {row.program for row in figures.rows()} == figures.runs().keys()
+
+
+def test_a_figure_that_changed_changes_the_table_and_one_that_was_not_printed_is_an_error() -> None:
+    row = figures.Row("speed / share", "{tokens_per_s.10k:,.0f} / {share:.1%}, {share}", "python -m benchmarks.it")
+    run = {"figures": {"tokens_per_s.10k": 12345.6, "share": 0.5}, "date": "2026-01-02", "commit": "abc"}
+    line = "| speed / share | 12,346 / 50.0%, 0.5 | `python -m benchmarks.it` | 2026-01-02, abc |"
+    assert figures.table([row], {row.program: run}).splitlines()[2] == line
+    with pytest.raises(KeyError, match="recall"):
+        figures.filled(row._replace(figure="{recall:.0%}"), run)
+
+
+def test_what_a_program_prints_is_kept_with_the_day_and_put_into_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is run as the table says, with the folder in place of DATA; or what it printed is read."""
+    code = (
+        "import json, os, sys; "
+        "print(json.dumps(dict(commit='c', figures=dict(a=len(sys.argv), b=int(os.environ['TITANS_THREADS'])))))"
+    )
+    program = f'TITANS_THREADS=1 python -c "{code}" DATA'
+    rows, kept, readme = tmp_path / "rows.toml", tmp_path / "runs.json", tmp_path / "README.md"
+    rows.write_text(f"[[row]]\nwhat = 'it'\nfigure = '{{a}}, {{b}}'\nprogram = {json.dumps(program)}\n")
+    kept.write_text("{}")
+    readme.write_text(f"above\n{figures.BEGIN}{figures.END}\nbelow\n")
+    for name, value in {"ROWS": rows, "RUNS": kept, "README": readme, "ROOT": tmp_path}.items():
+        monkeypatch.setattr(figures, name, value)
+    monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--data", str(tmp_path)])
+    figures.main()
+    assert json.loads(kept.read_text())[program]["figures"] == {"a": 3, "b": 1}
+    assert "| it | 3, 1 |" in readme.read_text()
+    (tmp_path / "printed").write_text('step 1\n{"commit": "d", "figures": {"a": 7, "b": 8}}\n')
+    monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--from", str(tmp_path / "printed")])
+    figures.main()
+    assert "| it | 7, 8 |" in readme.read_text()
+    assert readme.read_text().startswith("above\n")
+    assert readme.read_text().endswith("\nbelow\n")
