@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from titans_cli.answers.claims import fault
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.words import stems, words
 from titans_cli.model.writer import Message, Writer
@@ -21,12 +22,9 @@ from titans_cli.sentences import sentence_spans
 
 MOST_PARTS = 4
 MOST_SENTENCES = 12  # of evidence for a part
-LEAST_COVERED = 0.5  # of a claim's words, by what it cites
 LONGEST_PLAN, LONGEST_DRAFT = 160, 480  # tokens
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _LIST = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|\(\d{1,2}\))\s*")
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w’'-]{2,}")
 
 _PLAN = (
     "Take the question apart into at most four short questions that can be looked up one by one. "
@@ -163,20 +161,7 @@ def _fault(claim: str, cited: Sequence[int], evidence: Sequence[Candidate]) -> s
         return "it cites nothing"
     if not all(1 <= n <= len(evidence) for n in cited):
         return "it cites a number that is not there"
-    said = " ".join(evidence[n - 1].text for n in cited)
-    missing = [f for f in _FIGURE.findall(claim) if f not in _FIGURE.findall(said)]
-    missing += [n for n in _NAME.findall(claim) if n.lower() not in said.lower()]
-    if missing:
-        return f"what it cites does not say {', '.join(dict.fromkeys(missing))}"
-    mine, theirs = set(stems(claim)), set(stems(said))
-    if mine and len(mine & theirs) < LEAST_COVERED * len(mine):
-        return "what it cites speaks of other things"
-    if bool(_DENIES.search(claim)) != bool(_DENIES.search(said)):
-        return "one denies what the other says"
-    return ""
-
-
-_DENIES = re.compile(r"\b(no|not|never|neither|nor|cannot|\w+n['’]t)\b", re.I)
+    return fault(claim, [evidence[n - 1].text for n in cited])
 
 
 def _faults_of(claims: Sequence[Claim]) -> str:
