@@ -70,9 +70,11 @@ def _matter(result: Answer) -> None:
             _cited(c)
             out(dim(f'    "{_one_line(c.quote)}"'))
     if result.written_by:
-        doubt = f"; {len(result.unverified)} of its sentences stand in no passage" if result.unverified else ""
+        doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
         out()
         out(dim(f"Written by {result.written_by}{doubt}."))
+    if result.incomplete:
+        note(f"warning: the answer is incomplete: {result.incomplete}")
     if result.caution and (result.recalled or result.support == "memory"):
         note(f"note: {result.caution}")
     if result.recalled and result.support != "memory":
