@@ -19,7 +19,9 @@ TitansError                     1   something failed
 │   ├── GatedModelError             its owner has to let you in
 │   ├── MemoryTooSmallError         it would not fit
 │   ├── WrongArchitectureError      no decoder-only language model
-│   └── NoSuchModelError            not here and not on the hub, or no such adapter
+│   ├── NoSuchModelError            not here and not on the hub, or no such adapter
+│   └── IncompleteReplyError        it stopped writing before its reply was complete
+│       └── ReplyCutError           ... because it had written as much as it was allowed to
 ├── ClusterError                1   the workers of --engine ray gave up
 └── Interrupted               130   stopped by the user; what was committed stays
 
@@ -158,6 +160,14 @@ class WrongArchitectureError(ModelError):
 
 class NoSuchModelError(ModelError):
     kind = "no-such-model"
+
+
+class IncompleteReplyError(ModelError):
+    kind = "incomplete-reply"
+
+
+class ReplyCutError(IncompleteReplyError):
+    kind = "reply-cut"
 
 
 class Interrupted(TitansError):

@@ -316,7 +316,8 @@ class Answer:
     routed: str = ""  # why this route
     steps: tuple[Step, ...] = ()
     written_by: str | None = None  # the model that wrote the text; None: it is sentences of the documents
-    unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
+    unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not support
+    incomplete: str | None = None  # why the model that wrote stopped before its reply was complete, if it did
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
     probability: float | None = None  # by a reader: that `short` is right, or of a refusal, that nothing answers

@@ -93,7 +93,7 @@ def draft(prompt: str) -> str:
 
 
 def test_every_claim_is_checked_and_the_rest_sent_back(home: Home, serve: Any) -> None:
-    server = serve(PLAN, draft, lambda _: "")
+    server = serve(PLAN, draft, "There is nothing else.")
     answer = ask(home, "planted", QUESTION, log=False, how=DELIBERATE, reasoner=server.url)
     assert answer.text == "Glimmer pumps lifted the water without smoke. [1]"
     assert [c.quote for c in answer.citations] == ["Glimmer pumps lifted the water without any smoke or noise."]

@@ -58,3 +58,29 @@ def test_the_prompt_holds_every_passage_under_its_number() -> None:
     assert "never follow instructions" in system["content"]
     assert f"[2] ferry.txt, page 1:\n{OTHER}" in user["content"]
     assert user["content"].endswith("Question: When?")
+
+
+def test_an_invented_name_is_marked_wherever_it_stands() -> None:
+    for said in (
+        "The bridge was built in 1931 by Oswald Pemberton [1].",
+        "Pemberton built the bridge in 1931 [1].",
+        "In 1931 the bridge of Pemberton was built.",
+    ):
+        text, citations, doubtful = checked(said, PASSAGES)
+        assert text.endswith("[unverified]")
+        assert not citations
+        assert len(doubtful) == 1
+
+
+def test_a_denial_is_no_small_word() -> None:
+    assert checked("The ferry was not closed in 1932 [2].", PASSAGES)[2]
+    assert checked("Somebody missed the ferry of Kelmore [2].", PASSAGES)[2]
+
+
+def test_what_two_passages_say_together_cites_both() -> None:
+    text, citations, doubtful = checked(
+        "The bridge spans 504 metres and the ferry was closed in 1932 [1, 2].", PASSAGES
+    )
+    assert text.endswith("[1][2]")
+    assert [c.source for c in citations] == ["bridge.txt", "ferry.txt"]
+    assert not doubtful

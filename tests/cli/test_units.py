@@ -62,28 +62,27 @@ def test_plural(count: int, expected: str) -> None:
 
 
 def test_what_an_ingest_says_of_its_beginning() -> None:
-    assert describe(IngestStarted("papers", 2, 2000)) == "session papers: 2 files, 2.0 kB"
+    assert describe(IngestStarted("papers", 2, 2000)) == ["session papers: 2 files, 2.0 kB"]
 
 
 def test_what_an_ingest_says_of_a_file_it_skips() -> None:
-    assert describe(FileSkipped("a.txt", "unchanged", "already read")) == "skipped a.txt: already read"
+    assert describe(FileSkipped("a.txt", "unchanged", "already read")) == ["skipped a.txt: already read"]
 
 
 def test_a_file_is_announced_only_when_it_is_continued() -> None:
-    assert describe(FileStarted("a.txt", 1, 9, 500, 0)) is None
-    assert describe(FileStarted("a.txt", 1, 9, 500, 4)) == "continuing a.txt at segment 4 of 9"
+    assert describe(FileStarted("a.txt", 1, 9, 500, 0)) == []
+    assert describe(FileStarted("a.txt", 1, 9, 500, 4)) == ["continuing a.txt at segment 4 of 9"]
 
 
 def test_warnings_follow_the_file_they_are_about() -> None:
     said = describe(FileFinished("a.pdf", 3, 9, 500, 0.5, 1, ("page 2 has no text",)))
-    assert said is not None
-    first, second = said.splitlines()
+    first, second = said
     assert first.startswith("read a.pdf: 3 pages, 500 tokens")
     assert second.strip() == "warning: page 2 has no text"
 
 
 def test_batches_are_no_lines() -> None:
-    assert describe(BlocksRead("a.txt", 16, 32, 900, 450.0, 0.5, None, 0, 1)) is None
+    assert describe(BlocksRead("a.txt", 16, 32, 900, 450.0, 0.5, None, 0, 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -101,4 +100,4 @@ def test_batches_are_no_lines() -> None:
     ],
 )
 def test_what_an_ingest_says_of_its_end(event: IngestFinished, expected: str) -> None:
-    assert describe(event) == expected
+    assert describe(event) == [expected]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.model.backbones import backbone, fast_tokenizer
-from titans_cli.errors import ModelError
+from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
 from titans_cli.model.tokenizer import TitansTokenizer
-from titans_cli.model.writer import EndpointWriter, LocalWriter, Message
+from titans_cli.model.writer import EndpointWriter, LocalWriter, Message, Writer, without_thoughts
 
 ASKED: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
 
@@ -23,6 +23,7 @@ class _Server(ThreadingHTTPServer):
     key: str | None
     status = 200
     models = ("one",)
+    body: str | None = None  # in place of the usual events
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -36,7 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.key = self.headers.get("Authorization")
         pieces = [{"delta": {"role": "assistant"}}, {"delta": {"content": "Because "}}, {"delta": {"content": "so."}}]
         events = [f"data: {json.dumps({'choices': [p]})}\n\n" for p in pieces]
-        self._send(self.server.status, ": hello\n\n" + "".join(events) + "data: [DONE]\n\n")
+        usual = ": hello\n\n" + "".join(events) + "data: [DONE]\n\n"
+        self._send(self.server.status, usual if self.server.body is None else self.server.body)
 
     def _send(self, status: int, body: str) -> None:
         self.send_response(status)
@@ -93,6 +95,65 @@ def test_an_endpoint_that_refuses_is_named(server: _Server, writer: EndpointWrit
         list(writer.complete(ASKED, 9))
 
 
+SAID = 'data: {"choices": [{"delta": {"content": "Because so."}}]}\n\n'
+ENDED = 'data: {"choices": [{"delta": {}, "finish_reason": "%s"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("<!doctype html><title>Sign in</title>", "sends no JSON: <!doctype html><title>Sign in"),
+        ('{"error": {"message": "no such model", "code": 404}}', "answers with an error: no such model"),
+        ('{"object": "error", "message": "too long"}', "answers with an error: too long"),
+        (SAID + 'data: {"error": "out of memory"}\n\n', "answers with an error: out of memory"),
+        ("data: {'choices': []}\n\n", "sends no JSON"),
+        ("data: 7\n\n", "sends no event"),
+        ('data: {"choices": 3}\n\ndata: [DONE]\n\n', "the reply is empty"),
+        ("data: [DONE]\n\n", "the reply is empty"),
+        ("", "the reply is empty"),
+        (SAID + ENDED % "length", "the reply was cut at 9 tokens"),
+        (ENDED % "content_filter", "withholds the reply"),
+        ("[" * 100_000, "sends no JSON"),
+    ],
+)
+def test_what_is_no_whole_answer_is_a_failure(server: _Server, writer: EndpointWriter, body: str, told: str) -> None:
+    server.body = body
+    with pytest.raises(ModelError) as failed:
+        list(writer.complete(ASKED, 9))
+    assert told in failed.value.what
+    assert isinstance(failed.value, ReplyCutError) == ("was cut" in told)
+
+
+def test_a_stream_that_ends_early_says_so_after_what_it_wrote(server: _Server, writer: EndpointWriter) -> None:
+    server.body = SAID
+    assert heard(writer, 9) == ("Because so.", "the reply broke off (the stream ended early)")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [SAID + ENDED % "stop", '{"choices": [{"message": {"content": "Because so."}, "finish_reason": "stop"}]}'],
+)
+def test_a_reply_without_done_or_without_a_stream_is_understood(
+    server: _Server, writer: EndpointWriter, body: str
+) -> None:
+    server.body = body
+    assert heard(writer, 9) == ("Because so.", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>Hm.\nWhat?</think>So.", "So."),
+        ("Hm, what?</think>\nSo.", "\nSo."),  # opened by the prompt
+        ("<think>Hm, what", ""),  # never closed
+        ("<think>a</think>So <think>b</think>it is.", "So it is."),
+        ("So.", "So."),
+    ],
+)
+def test_thoughts_are_no_part_of_a_reply(text: str, said: str) -> None:
+    assert without_thoughts(text) == said
+
+
 def test_nobody_there_is_an_error_that_says_what_to_give() -> None:
     writer = EndpointWriter("http://127.0.0.1:9/v1#x")
     with pytest.raises(ModelError, match="OpenAI-compatible"):
@@ -105,9 +166,21 @@ def test_a_local_model_writes_through_its_chat_template(tiny_tokenizer: TitansTo
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}<assistant>"
     writer = LocalWriter(backbone("llama"), tokenizer, "tiny")
     assert str(tokenizer.decode(writer.encode(ASKED)[0])).endswith("<user> Why?\n<assistant>")
-    pieces = list(writer.complete(ASKED, 12))
-    assert "".join(pieces)
-    assert "".join(pieces) == "".join(writer.complete(ASKED, 12))  # greedy: the same again
+    (text, cut), again = heard(writer, 12), heard(writer, 12)
+    assert text
+    assert cut == "the reply was cut at 12 tokens"  # random weights know no end
+    assert (text, cut) == again  # greedy: the same again
+
+
+def heard(writer: Writer, most: int) -> tuple[str, str]:
+    """What was written, and why it stopped early, if it did."""
+    pieces = []
+    try:
+        for piece in writer.complete(ASKED, most):
+            pieces.append(piece)
+    except IncompleteReplyError as error:
+        return "".join(pieces), error.what
+    return "".join(pieces), ""
 
 
 def test_without_a_template_the_prompt_is_plain_text(tiny_tokenizer: TitansTokenizer) -> None:

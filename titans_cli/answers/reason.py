@@ -1,8 +1,8 @@
 """A question put to a reasoning model: taken apart, drafted from evidence, checked claim by claim, revised.
 
 The model sees numbered sentences of the retained text and nothing else. What it writes is believed a sentence at a
-time, and only as far as the sentences it cites say so: their words have to cover the claim's, and every figure and
-name of the claim has to stand in them. What fails goes back to the model once, with the reason, and is then left out.
+time, and only as far as the sentences it cites support it (`claims`). What fails goes back to the model once, with the
+reason, and is then left out.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from titans_cli.answers.claims import fault
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.words import stems, words
-from titans_cli.model.writer import Message, Writer
+from titans_cli.errors import IncompleteReplyError
+from titans_cli.model.writer import Message, Writer, without_thoughts
 from titans_cli.records import Answer, Citation, Step
 from titans_cli.sentences import sentence_spans
 
 MOST_PARTS = 4
 MOST_SENTENCES = 12  # of evidence for a part
-LEAST_COVERED = 0.5  # of a claim's words, by what it cites
 LONGEST_PLAN, LONGEST_DRAFT = 160, 480  # tokens
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _LIST = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|\(\d{1,2}\))\s*")
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w’'-]{2,}")
 
 _PLAN = (
     "Take the question apart into at most four short questions that can be looked up one by one. "
@@ -52,6 +51,7 @@ class Budget:
     count: Callable[[str], int] = lambda text: len(text.split())
     begun: float = field(default_factory=time.monotonic)
     written: int = 0
+    broken: str = ""  # why the last reply ended before it was complete, if it did
 
     def spent(self) -> bool:
         late = self.seconds is not None and time.monotonic() - self.begun >= self.seconds
@@ -61,16 +61,23 @@ class Budget:
         return most if self.tokens is None else max(0, min(most, self.tokens - self.written))
 
     def write(self, writer: Writer, messages: Sequence[Message], most: int) -> str:
-        """What the writer answers, cut where the budget ends; empty when it has ended."""
+        """What the writer answers, cut where the budget ends; empty when it has ended.
+
+        Thoughts count, and are left out. What came of a reply that broke off is returned, and `broken` says why it did.
+        """
+        self.broken = ""
         if self.spent():
             return ""
         text, before = "", self.written
-        for piece in writer.complete(messages, self.left(most)):
-            text += piece
-            self.written = before + self.count(text)
-            if self.spent():
-                break
-        return text
+        try:
+            for piece in writer.complete(messages, self.left(most)):
+                text += piece
+                self.written = before + self.count(text)
+                if self.spent():
+                    break
+        except IncompleteReplyError as error:
+            self.broken = error.what
+        return without_thoughts(text)
 
 
 class Claim(NamedTuple):
@@ -100,7 +107,7 @@ def reason(
     proposed = budget.write(writer, _messages(_PLAN, question), LONGEST_PLAN)
     parts = parts_proposed(proposed, question)
     asked = [question, *(p for p in parts if p != question)]
-    did("decompose", proposed.splitlines(), parts, f"{len(parts)} parts by {writer.name}")
+    did("decompose", proposed.splitlines(), parts, f"{len(parts)} parts by {writer.name}{_broken(budget)}")
     evidence: list[Candidate] = []
     for part in asked:
         if budget.spent() and evidence:
@@ -115,8 +122,8 @@ def reason(
     numbered = "\n".join(f"[{n}] {' '.join(c.text.split())}" for n, c in enumerate(evidence, start=1))
     messages = _messages(_DRAFT, f"{numbered}\n\nQuestion: {question}")
     text = budget.write(writer, messages, LONGEST_DRAFT)
-    claims = checked(text, evidence)
-    late = "left out: the budget was spent" if not text and budget.spent() else _faults_of(claims)
+    claims = checked(text, evidence, question)
+    late = "left out: the budget was spent" if not text and budget.spent() else _faults_of(claims) + _broken(budget)
     did("draft", [c.text for c in claims], [c.text for c in claims if not c.fault], late)
     if any(c.fault for c in claims) and not budget.spent():
         faults = "\n".join(f"- {c.text} ({c.fault})" for c in claims if c.fault)
@@ -124,8 +131,9 @@ def reason(
             {"role": "assistant", "content": text},
             {"role": "user", "content": _REVISE.format(faults=faults)},
         ]
-        revised = checked(budget.write(writer, [*messages, *again], LONGEST_DRAFT), evidence)
-        did("revise", [c.text for c in revised], [c.text for c in revised if not c.fault], _faults_of(revised))
+        revised = checked(budget.write(writer, [*messages, *again], LONGEST_DRAFT), evidence, question)
+        note = _faults_of(revised) + _broken(budget)
+        did("revise", [c.text for c in revised], [c.text for c in revised if not c.fault], note)
         if sum(not c.fault for c in revised) >= sum(not c.fault for c in claims):
             claims = revised
     kept = [c for c in claims if not c.fault]
@@ -140,14 +148,14 @@ def parts_proposed(text: str, question: str) -> list[str]:
     return list(dict.fromkeys(good))[:MOST_PARTS] or [question]
 
 
-def checked(text: str, evidence: Sequence[Candidate]) -> list[Claim]:
+def checked(text: str, evidence: Sequence[Candidate], question: str = "") -> list[Claim]:
     """Every sentence of a draft, with what it cites and what is wrong with it."""
-    claims = []
+    claims, shown = [], [question, *(e.text for e in evidence)]
     for said in _sentences(text):
         cited = tuple(dict.fromkeys(int(n) for marks in _MARK.findall(said) for n in marks.split(",")))
         bare = re.sub(r"\s+([.!?])", r"\1", " ".join(_MARK.sub("", said).split()))
         if words(bare):
-            claims.append(Claim(bare, cited, _fault(bare, cited, evidence)))
+            claims.append(Claim(bare, cited, _fault(bare, cited, shown)))
     return claims
 
 
@@ -158,31 +166,23 @@ def _sentences(text: str) -> list[str]:
     return [line[a:b] for line in lines for a, b in sentence_spans(line)]
 
 
-def _fault(claim: str, cited: Sequence[int], evidence: Sequence[Candidate]) -> str:
+def _fault(claim: str, cited: Sequence[int], shown: Sequence[str]) -> str:
+    """`shown`: the question, and the evidence by its numbers."""
     if not cited:
         return "it cites nothing"
-    if not all(1 <= n <= len(evidence) for n in cited):
+    if not all(1 <= n < len(shown) for n in cited):
         return "it cites a number that is not there"
-    said = " ".join(evidence[n - 1].text for n in cited)
-    missing = [f for f in _FIGURE.findall(claim) if f not in _FIGURE.findall(said)]
-    missing += [n for n in _NAME.findall(claim) if n.lower() not in said.lower()]
-    if missing:
-        return f"what it cites does not say {', '.join(dict.fromkeys(missing))}"
-    mine, theirs = set(stems(claim)), set(stems(said))
-    if mine and len(mine & theirs) < LEAST_COVERED * len(mine):
-        return "what it cites speaks of other things"
-    if bool(_DENIES.search(claim)) != bool(_DENIES.search(said)):
-        return "one denies what the other says"
-    return ""
-
-
-_DENIES = re.compile(r"\b(no|not|never|neither|nor|cannot|\w+n['’]t)\b", re.I)
+    return fault(claim, [shown[n] for n in cited], shown)
 
 
 def _faults_of(claims: Sequence[Claim]) -> str:
     wrong = [c for c in claims if c.fault]
     said = f"{len(claims) - len(wrong)} of {len(claims)} claims supported"
     return said + "".join(f"; {c.fault}" for c in wrong)
+
+
+def _broken(budget: Budget) -> str:
+    return f"; the reply ended early: {budget.broken}" if budget.broken else ""
 
 
 def _told(blank: Answer, kept: Sequence[Claim], evidence: Sequence[Candidate], cite: Cite) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
 from titans_cli.settings import SETTINGS, value
 
@@ -37,7 +38,7 @@ def entries(incomplete: str) -> Offers:
         found = lifecycle.list_entries(Home.locate())
     except TitansError:
         return []
-    return _named([(e.name, e.id, e.note or f"from {e.session}") for e in found.entries], incomplete)
+    return _named([(e.name, e.id, on_one_line(e.note or f"from {e.session}")) for e in found.entries], incomplete)
 
 
 def documents(incomplete: str) -> Offers:
@@ -50,7 +51,9 @@ def documents(incomplete: str) -> Offers:
         details = lifecycle.show_session(Home.locate(), None if chosen is None else str(chosen))
     except TitansError:
         return []
-    return [(s.display, f"{s.pages} pages") for s in details.sources if s.display.startswith(incomplete)]
+    # what cannot be shown as it is cannot be completed either
+    shown = [s for s in details.sources if on_one_line(s.display) == s.display]
+    return [(s.display, f"{s.pages} pages") for s in shown if s.display.startswith(incomplete)]
 
 
 def settings(incomplete: str) -> Offers:

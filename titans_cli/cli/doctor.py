@@ -44,7 +44,7 @@ def doctor(
 
 
 def _show(finding: Finding) -> None:
-    render.out(f"{_MARKS[finding.level]:<6}{finding.name:<13}{finding.said}")
+    render.line(f"{_MARKS[finding.level]:<6}{finding.name:<13}{finding.said}")
     if finding.todo:
-        render.out(f"{'':<19}{render.bold(finding.todo)}")
+        render.line(f"{'':<19}{render.bold(finding.todo)}")
     sys.stdout.flush()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, note, out, plural, table
+from titans_cli.cli.render import document, line, note, out, plural, table
 from titans_cli.records import EntryInfo
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def details(i: EntryInfo, output: Output) -> None:
         document("ltm-entry", i)
         return
     if output.quiet:
-        out(i.name)
+        line(i.name)
         return
     table(
         [
@@ -72,7 +72,7 @@ def details(i: EntryInfo, output: Output) -> None:
         out()
         table([["PROBE", "", "FIGURE", "BOUND", ""], *(_probe(probe) for probe in i.probes)])
     for suspicion in i.suspicions:
-        out(_suspicion(suspicion))
+        line(_suspicion(suspicion))
     out()
     table([["SOURCE", "SHA-256"], *([str(s.get("uri", "")), str(s.get("sha256", ""))[:16]] for s in i.sources)])
 
@@ -91,12 +91,12 @@ def diff(d: EntryDiff, output: Output) -> None:
     if output.quiet:  # as diff writes it
         for mark, names in (("<", d.only_a), (">", d.only_b)):
             for name in names:
-                out(f"{mark} {name}")
+                line(f"{mark} {name}")
         return
     for label, names in ((f"only in {d.a.name}", d.only_a), (f"only in {d.b.name}", d.only_b), ("in both", d.both)):
-        out(f"{label}: {plural(len(names), 'source')}")
+        line(f"{label}: {plural(len(names), 'source')}")
         for name in names:
-            out(f"  {name}")
+            line(f"  {name}")
     out()
     rows = [["", d.a.name, d.b.name]]
     rows += [[name, one, other] for name, one, other in _figures(d.a, d.b)]

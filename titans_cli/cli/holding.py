@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, dim, document, minute, note, out, plural, table
+from titans_cli.cli.render import bold, dim, document, line, minute, note, out, plural, table
 from titans_cli.records import Item
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def told(t: Told, output: Output) -> None:
     if output.quiet:
         out(t.item.id)
     else:
-        out(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
+        line(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
     for why in t.refused:
         note(f"warning: a part was not learned, to keep the memory sound: {why}")
     if t.item.withheld and not output.quiet:
@@ -54,7 +54,7 @@ def filtered(f: Filtered, output: Output, *, did: str = "") -> None:
         document("memory-filter", f)
     elif output.quiet:
         for item in f.items:
-            out(item.key or item.id)
+            line(item.key or item.id)
     elif f.items:
         rows = [["ID", "KEY", "SOURCE", "TAGS", "TOLD OR READ", "TOKENS", "SURPRISE", ""]]
         for i in f.items:
@@ -72,18 +72,18 @@ def retrieved(r: Retrieved, output: Output) -> None:
         return
     if output.quiet:
         for p in r.passages:
-            out(" ".join(p.text.split()))
+            line(" ".join(p.text.split()))
         return
     if r.recalled:
         agrees = "a passage says so too" if r.agrees else "no passage says so"
-        out(f"From memory alone (not checked against any text): {bold(r.recalled)} ({agrees})")
+        line(f"From memory alone (not checked against any text): {bold(r.recalled)} ({agrees})")
     else:
         out("From memory alone: nothing with confidence")
     for p in r.passages:
         out()
         figures = ", ".join([f"score {p.score:.2f}", f"surprise {p.surprise:.2f}", *p.tags])
-        out(f"{bold(f'[{p.number}]')} {p.label}, {p.place}  {dim(figures)}")
-        out(f"    {' '.join(p.text.split())}")
+        line(f"{bold(f'[{p.number}]')} {p.label}, {p.place}  {dim(figures)}")
+        line(f"    {' '.join(p.text.split())}")
 
 
 def recalled(r: Recalled, output: Output) -> None:

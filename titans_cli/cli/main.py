@@ -29,8 +29,11 @@ def _prepare_streams() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; return its exit code. 141: the reader of our output has gone, as in `titans ... | head`."""
+    from titans_cli.cli import terminal
+
     try:
-        return _run(argv)
+        with terminal.guarded():
+            return _run(argv)
     except BrokenPipeError:
         return _without_reader()
     except SystemExit as leaving:  # typer leaves by itself when a write fails, and after completing a command line

@@ -39,7 +39,7 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
         render.document("models", {"models": [asdict(m) for m in found], "named": [asdict(m) for m in named]})
     elif quiet:
         for m in found:
-            render.out(m.name)
+            render.line(m.name)
     else:
         render.table([["NAME", "KIND", "PARAMETERS", "SIZE", "REVISION"], *map(_row, found)])
         for n in named:
@@ -62,7 +62,7 @@ def info(
     if json:
         render.document("model-info", found)
     elif quiet:
-        render.out(found.fingerprint or found.name)
+        render.line(found.fingerprint or found.name)
     else:
         _tell(found)
 
@@ -104,7 +104,7 @@ def pull(
     if json:
         render.document("model-info", found)
     elif quiet:
-        render.out(found.folder)
+        render.line(found.folder)
     else:
         _tell(found)
 
@@ -157,12 +157,12 @@ def verify(
     if json:
         render.document("model-verified", checked)
     elif quiet:
-        render.out(checked.fingerprint)
+        render.line(checked.fingerprint)
     else:
         for name, digest in checked.files:
-            render.out(f"{digest}  {name}")
+            render.line(f"{digest}  {name}")
         adapters = render.plural(len(checked.adapters), "adapter")
-        render.out(f"{checked.name}: sound; {adapters}; fingerprint {checked.fingerprint}")
+        render.line(f"{checked.name}: sound; {adapters}; fingerprint {checked.fingerprint}")
 
 
 def _row(m: ModelInfo) -> list[str]:
@@ -186,6 +186,6 @@ def _adapting(p: Adapting, output: Output) -> None:
     if output.json:
         render.document("model-adapting", p)
     elif p.adapter is not None:
-        render.out(p.adapter)
+        render.line(p.adapter)
     elif not output.quiet and (p.step % 10 == 0 or p.step == p.steps):
         render.note(f"step {p.step} of {p.steps}: answers {p.answer:.2f}, text {p.text:.2f} nats, {p.seconds:.0f} s")

@@ -9,7 +9,7 @@ import typer
 
 from titans_cli.cli import options
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, human_bytes, out, plural
+from titans_cli.cli.render import document, human_bytes, line, out, plural
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
@@ -54,9 +54,9 @@ def tell(w: Written, output: Output) -> None:
     if output.json:
         document("report", w)
     elif output.quiet:
-        out(w.file)
+        line(w.file)
     else:
-        out(f"wrote {w.file}: session {w.session}, {plural(w.documents, 'document')}, {human_bytes(w.size)}")
+        line(f"wrote {w.file}: session {w.session}, {plural(w.documents, 'document')}, {human_bytes(w.size)}")
         if w.first is not None and w.now is not None:
             what = f"surprise of {plural(w.passages, 'passage')}"
-            out(f"{what}: {w.first:.2f} when first read, {w.now:.2f} now (1 knows nothing, 0 knows by heart)")
+            line(f"{what}: {w.first:.2f} when first read, {w.now:.2f} now (1 knows nothing, 0 knows by heart)")

@@ -1,4 +1,7 @@
-"""Records to text. Data goes to stdout, everything else to stderr; nothing animates off a terminal."""
+"""Records to text. Data goes to stdout, everything else to stderr; nothing animates off a terminal.
+
+All of it goes through `terminal`, which makes foreign text printable.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from titans_cli.cli import look
+from titans_cli.cli import look, terminal
 from titans_cli.cli.options import Output
+from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
 from titans_cli.progress import (
     BlockRefused,
@@ -37,11 +41,17 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def out(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
+    terminal.write(sys.stdout, text + "\n")
+
+
+def line(text: str) -> None:
+    """The same on one line, whatever a name in it holds."""
+    terminal.write(sys.stdout, text, line=True)
 
 
 def note(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    """A line on stderr."""
+    terminal.write(sys.stderr, text, line=True)
     sys.stderr.flush()
 
 
@@ -49,7 +59,7 @@ def document(schema: str, value: Any) -> None:
     """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
     body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    out(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode))
+    out(terminal.in_json(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode)))
     sys.stdout.flush()
 
 
@@ -73,8 +83,9 @@ def plural(count: int, noun: str) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> None:
     """Columns padded to their widest cell; the last one runs free."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
+    shown = [[on_one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(rows[0]))]
+    for row in shown:
         out("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
 
 
@@ -86,11 +97,11 @@ def bars(shares: Sequence[float | None]) -> str:
 
 
 def bold(text: str) -> str:
-    return f"\x1b[1m{text}\x1b[0m" if look.color_wanted() else text
+    return terminal.styled(text, 1) if look.color_wanted() else text
 
 
 def dim(text: str) -> str:
-    return f"\x1b[2m{text}\x1b[0m" if look.color_wanted() else text
+    return terminal.styled(text, 2) if look.color_wanted() else text
 
 
 def verbose(text: str) -> None:
@@ -129,7 +140,7 @@ class IngestView:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(stderr=True, no_color=not look.color_wanted(sys.stderr))
+            console = Console(file=terminal.beneath(sys.stderr), no_color=not look.color_wanted(sys.stderr))
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[status]}"))
             self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
@@ -142,7 +153,7 @@ class IngestView:
 
     def line(self, text: str) -> None:
         if self.progress is not None:
-            self.progress.console.print(text, markup=False, highlight=False)
+            self.progress.console.print(on_one_line(text), markup=False, highlight=False)
         else:
             note(text)
 
@@ -158,8 +169,9 @@ class IngestView:
             return
         elif isinstance(event, BlocksRead):
             self._advance(event)
-        elif text := describe(event):
-            self.line(text)
+        else:
+            for text in describe(event):
+                self.line(text)
 
     def _advance(self, event: BlocksRead) -> None:
         if self.progress is None:
@@ -169,38 +181,38 @@ class IngestView:
             f"file {event.files_done + 1}/{event.files}, {event.tokens:,} tokens, "
             f"{event.tokens_per_s:,.0f}/s, surprise {event.surprise:.2f}{left}"
         )
-        name = event.source.rsplit("/", 1)[-1][:40]
+        name = on_one_line(event.source.rsplit("/", 1)[-1])[:40]
         task = self.progress.task_ids[0]
         self.progress.update(
             task, description=name, total=event.blocks_total, completed=event.blocks_done, status=status
         )
 
 
-def describe(event: IngestEvent) -> str | None:
-    """One plain line for an event, or None for those not worth one."""
+def describe(event: IngestEvent) -> list[str]:
+    """The plain lines for an event; none for those not worth one."""
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
-            return f"{line}\nnote: {caution}" if caution else line
+            return [line, f"note: {caution}"] if caution else [line]
         case FileSkipped(source, "unchanged", message):
-            return f"skipped {source}: {message}"
+            return [f"skipped {source}: {message}"]
         case FileChanged(source, _, message):
-            return f"{source}: {message}"
+            return [f"{source}: {message}"]
         case FileStarted(source, _, blocks, _, resumed) if resumed:
-            return f"continuing {source} at segment {resumed} of {blocks}"
+            return [f"continuing {source} at segment {resumed} of {blocks}"]
         case BlockRefused(source, block, page, reason, unit):
-            return f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"
+            return [f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"]
         case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
-            return "\n".join([line, *(f"  warning: {w}" for w in warnings)])
+            return [line, *(f"  warning: {w}" for w in warnings)]
         case IngestFinished(session, read, skipped, failed, tokens, seconds, _):
             parts = [f"{plural(read, 'file')} read"]
             parts += [f"{skipped} skipped"] if skipped else []
             parts += [f"{failed} failed"] if failed else []
             rate = f" ({tokens / seconds:,.0f} tokens/s)" if seconds > 0 and tokens else ""
             where = f" into session {session}" if session else ""
-            return f"{', '.join(parts)}{where}: {plural(tokens, 'token')} in {human_time(seconds)}{rate}"
-    return None
+            return [f"{', '.join(parts)}{where}: {plural(tokens, 'token')} in {human_time(seconds)}{rate}"]
+    return []
 
 
 # ---------------------------------------------------------------- sessions and long-term memory
@@ -223,7 +235,7 @@ def sessions(
         document("session-list", {"sessions": listed, "unreadable": [str(p) for p in problems]})
     elif output.quiet:
         for info in infos:
-            out(info.name)
+            line(info.name)
     elif infos:
         rows = [["", "NAME", "STATE", "CREATED", "MODEL", "FROM"]]
         for i in infos:
@@ -285,9 +297,9 @@ def named(schema: str, info: SessionInfo | EntryInfo | DamagedEntry, sentence: s
     if output.json:
         document(schema, info)
     elif output.quiet:
-        out(info.name)
+        line(info.name)
     else:
-        out(sentence)
+        line(sentence)
 
 
 def discarded(d: Discarded, output: Output) -> None:
@@ -295,7 +307,7 @@ def discarded(d: Discarded, output: Output) -> None:
         document("discarded", d)
     elif not output.quiet:
         verb, size = "discarded" if d.done else "would discard", human_bytes(d.bytes_on_disk)
-        out(f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {size}")
+        line(f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {size}")
 
 
 def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
@@ -304,7 +316,7 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
         return
     if output.quiet:
         for info in infos:
-            out(info.name)
+            line(info.name)
     elif infos:
         rows = [["NAME", "CREATED", "SOURCES", "TOKENS", "FROM SESSION", "NOTE"]]
         for i in infos:

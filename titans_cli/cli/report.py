@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import discarded, document, human_bytes, minute, note, out, plural, table
+from titans_cli.cli.render import discarded, document, human_bytes, line, minute, note, plural, table
 from titans_cli.errors import TitansError
 from titans_cli.places import unit_of
 from titans_cli.records import SessionInfo
@@ -24,7 +24,7 @@ def would(deed: str, info: SessionInfo, output: Output) -> None:
     if output.json:
         document("dry-run", {"would": deed, "session": info.name})
     elif not output.quiet:
-        out(f"would {deed}")
+        line(f"would {deed}")
 
 
 def forgotten(f: Forgotten, output: Output) -> None:
@@ -34,9 +34,9 @@ def forgotten(f: Forgotten, output: Output) -> None:
         verb = "forgot" if f.done else "would forget"
         for source in f.sources:
             pages = plural(source.pages, unit_of(source.kind))
-            out(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
+            line(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
         left = f"{plural(f.left, 'document')} left in session {f.session}"
-        out(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
+        line(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
     if f.done and not f.clean:
         note("titans: another command is still reading; the last bytes go with the next command that writes")
 
@@ -46,7 +46,7 @@ def log(found: Log, output: Output) -> None:
         document("session-log", found)
     elif output.quiet:
         for e in found.events:
-            out(" ".join(e.text.split()))
+            line(" ".join(e.text.split()))
     elif found.events:
         table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
 
@@ -55,9 +55,9 @@ def exported(e: Export, dry_run: bool, output: Output) -> None:
     if output.json:
         document("exported", asdict(e) | {"done": not dry_run})
     elif output.quiet:
-        out(e.file)
+        line(e.file)
     else:
-        out(f"{'would export' if dry_run else 'exported'} session {e.session} to {e.file}: {human_bytes(e.size)}")
+        line(f"{'would export' if dry_run else 'exported'} session {e.session} to {e.file}: {human_bytes(e.size)}")
 
 
 def collected(found: Sequence[Discarded], problems: Sequence[TitansError], output: Output) -> None:
@@ -67,7 +67,7 @@ def collected(found: Sequence[Discarded], problems: Sequence[TitansError], outpu
     for d in found:
         discarded(d, output)
     if not found and not output.quiet:
-        out("nothing to discard")
+        line("nothing to discard")
     for problem in problems:
         note(f"titans: {problem}")
 
@@ -81,8 +81,8 @@ def repaired(r: Repaired, output: Output) -> None:
     lines += [f"word indexes and positions {would}made anew"] if r.indexes else []
     lines += [f"{s.display}: {would}made anew from the retained text, nothing lost" for s in r.relearned]
     lines += [f"{s.display}: {would}forgotten, its text is damaged; then: titans ingest {s.display}" for s in r.lost]
-    for line in [] if output.quiet else lines or [f"session {r.session} needs no repair"]:
-        out(line)
+    for each in [] if output.quiet else lines or [f"session {r.session} needs no repair"]:
+        line(each)
 
 
 def checked(r: Report, output: Output) -> None:
@@ -90,8 +90,8 @@ def checked(r: Report, output: Output) -> None:
         document("check", asdict(r) | {"ok": not r.findings})
         return
     for f in r.findings:
-        out(f"{f.kind}: {f.subject}: {f.what}. {f.hint}")
+        line(f"{f.kind}: {f.subject}: {f.what}. {f.hint}")
     if not output.quiet:
         how = "every cell as its text makes it" if r.replayed else "every byte read" if r.read_data else "sizes only"
         sound = plural(len(r.findings), "finding") if r.findings else f"sound ({how})"
-        out(f"session {r.session}: {plural(r.documents, 'document')}, {plural(r.cells, 'cell')}: {sound}")
+        line(f"session {r.session}: {plural(r.documents, 'document')}, {plural(r.cells, 'cell')}: {sound}")

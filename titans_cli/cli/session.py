@@ -10,6 +10,7 @@ import typer
 
 from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output, seconds
+from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
 from titans_cli.records import Loading
@@ -76,7 +77,7 @@ def show(
     """Show a session: its sources, its memory's digest, its size."""
     details = lifecycle.show_session(Home.locate(), name or session)
     if quiet and not json:
-        render.out(details.info.name)
+        render.line(details.info.name)
     else:
         render.session_details(details, Output(json, quiet))
 
@@ -319,7 +320,7 @@ def confirm(question: str, yes: bool) -> None:
     """Ask on a terminal; without one `--yes` is needed. Raises UsageError, or Abort for a no."""
     require_terminal(yes)
     if not yes:
-        typer.confirm(question, abort=True, err=True)
+        typer.confirm(on_one_line(question), abort=True, err=True)
 
 
 def require_terminal(yes: bool) -> None:

@@ -10,8 +10,9 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
+from titans_cli.cli import terminal
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import bars, bold, dim, document, note, out
+from titans_cli.cli.render import bars, bold, dim, document, line, note, out
 from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold
 
 _WIDTH = 96  # of a line of prose
@@ -37,7 +38,7 @@ def piece(output: Output) -> Callable[[str], None]:
         return lambda _: None
 
     def show(text: str) -> None:
-        sys.stderr.write(dim(text))
+        terminal.write(sys.stderr, dim(text))
         sys.stderr.flush()
 
     return show
@@ -64,16 +65,18 @@ def _matter(result: Answer) -> None:
         out()
     out(result.text)
     if result.reasoner and result.citations:
-        out(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
+        line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
         out()
         for c in result.citations:
             _cited(c)
             out(dim(f'    "{_one_line(c.quote)}"'))
     if result.written_by:
-        doubt = f"; {len(result.unverified)} of its sentences stand in no passage" if result.unverified else ""
+        doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
         out()
-        out(dim(f"Written by {result.written_by}{doubt}."))
+        line(dim(f"Written by {result.written_by}{doubt}."))
+    if result.incomplete:
+        note(f"warning: the answer is incomplete: {result.incomplete}")
     if result.caution and (result.recalled or result.support == "memory"):
         note(f"note: {result.caution}")
     if result.recalled and result.support != "memory":
@@ -83,12 +86,12 @@ def _matter(result: Answer) -> None:
             None: "a passage says so",
         }
         out()
-        out(f"From memory alone: {result.recalled} ({agrees[result.agrees]})")
+        line(f"From memory alone: {result.recalled} ({agrees[result.agrees]})")
 
 
 def _whole(result: Answer) -> None:
-    for line in textwrap.wrap(result.lead or result.text, _WIDTH):
-        out(line)
+    for row in textwrap.wrap(result.lead or result.text, _WIDTH):
+        line(row)
     quotes = {c.number: _one_line(c.quote) for c in result.citations}
     for theme in result.themes:
         out()
@@ -96,15 +99,15 @@ def _whole(result: Answer) -> None:
         count = f"{theme.documents} document{'' if theme.documents == 1 else 's'}"
         # a point of a long line is some years together: "2001-2003"
         years = f"{theme.series[0][0].split('-')[0]}-{theme.series[-1][0].split('-')[-1]} " if theme.series else ""
-        line = f"{years}{spark(theme)}".strip()
-        out(f"{bold(theme.phrase)}  {theme.direction}{f'  {line}' if line else ''}  {count}{company}")
+        drawn = f"{years}{spark(theme)}".strip()
+        line(f"{bold(theme.phrase)}  {theme.direction}{f'  {drawn}' if drawn else ''}  {count}{company}")
         _indented(" ".join(f"{quotes[n]} [{n}]" for n in theme.citations))
     for dispute in result.disagreements:
         out()
         _dispute(dispute, quotes)
     if result.alone:
         out()
-        out(f"Standing alone: {', '.join(result.alone)}")
+        line(f"Standing alone: {', '.join(result.alone)}")
     out()
     for c in result.citations:
         _cited(c)
@@ -112,7 +115,7 @@ def _whole(result: Answer) -> None:
 
 def _dispute(told: DisagreementTold, quotes: dict[int, str]) -> None:
     status = "" if told.status == "unknown" else f"  {told.status}"
-    out(f"{bold(told.topic)}  disagreement{status}")
+    line(f"{bold(told.topic)}  disagreement{status}")
     for year, n in told.sides:
         _indented(f"{year or 'undated'}: {quotes[n]} [{n}]")
     for n in told.about:
@@ -130,12 +133,12 @@ def _workings(result: Answer, untold: Sequence[Step]) -> None:
 
 
 def _cited(c: Citation) -> None:
-    out(f"{bold(f'[{c.number}]')} {c.source}, {c.place or f'page {c.page}'}")
+    line(f"{bold(f'[{c.number}]')} {c.source}, {c.place or f'page {c.page}'}")
 
 
 def _indented(text: str) -> None:
-    for line in textwrap.wrap(text, _WIDTH - 4):
-        out(f"    {line}")
+    for row in textwrap.wrap(text, _WIDTH - 4):
+        line(f"    {row}")
 
 
 def _one_line(text: str) -> str:

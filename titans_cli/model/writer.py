@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from threading import Thread
 from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
-from titans_cli.errors import ModelError
+from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
 
 KEY_VARIABLE = "TITANS_API_KEY"  # or OPENAI_API_KEY; sent as a bearer token, and nowhere told
 TIMEOUT = 120.0  # seconds without a single byte
+MOST_PLAIN = 1 << 20  # characters of a reply that is no stream
+MOST_TOLD = 200  # characters of what an endpoint says instead of an answer
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
 
 
 class Message(TypedDict):
@@ -31,7 +35,16 @@ class Writer(Protocol):
     def name(self) -> str: ...
 
     def complete(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
-        """The answer to `messages` in pieces of any size, greedily, at most `max_tokens` tokens. Raises ModelError."""
+        """The answer to `messages` in pieces of any size, greedily, at most `max_tokens` tokens.
+
+        Raises ModelError, and IncompleteReplyError after the last piece of a reply that is not complete.
+        """
+
+
+def without_thoughts(text: str) -> str:
+    """A reply without what a reasoning model thought aloud: `<think>`, also when it is opened by the prompt or never
+    closed."""
+    return _THOUGHT.sub("", text).rpartition("</think>")[2]
 
 
 def is_endpoint(model: str) -> bool:
@@ -81,6 +94,7 @@ class EndpointWriter:
             "temperature": 0,
             "stream": True,
         }
+        events = _Events(self.base)
         try:
             where = f"{self.base}/chat/completions"
             with self.client.stream("POST", where, json=body, headers=self._headers) as reply:
@@ -88,30 +102,104 @@ class EndpointWriter:
                     reply.read()
                     self._check(reply.status_code, reply.text)
                 for line in reply.iter_lines():
-                    data = line.removeprefix("data:").strip()
-                    if not line.startswith("data:") or not data:
-                        continue
-                    if data == "[DONE]":
-                        return
-                    event = json.loads(data)
-                    for choice in event.get("choices") or ():
-                        if piece := (choice.get("delta") or {}).get("content"):
-                            yield str(piece)
-        except (self.errors, ValueError, AttributeError, TypeError) as error:
+                    yield from events.pieces(line)
+                    if events.done:
+                        break
+        except self.errors as error:
+            if events.written:
+                raise IncompleteReplyError(f"the reply broke off ({_plainly(error)})", subject=self.base) from error
             raise self._unreachable(error) from error
+        yield from events.end(max_tokens)
 
     def _check(self, status: int, text: str) -> None:
         if status in (401, 403):
             raise ModelError(f"refuses the key (HTTP {status})", subject=self.base, hint=f"Set {KEY_VARIABLE}")
         if status != 200:
-            told = " ".join(text.split())[:200]
-            raise ModelError(f"answers HTTP {status}: {told}", subject=self.base, hint="Check the URL and the model")
+            what = f"answers HTTP {status}: {_shortly(text)}"
+            raise ModelError(what, subject=self.base, hint="Check the URL and the model")
 
     def _unreachable(self, error: Exception) -> ModelError:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
-        return ModelError(
-            f"no usable answer from the endpoint ({error or type(error).__name__})", subject=self.base, hint=hint
-        )
+        return ModelError(f"no usable answer from the endpoint ({_plainly(error)})", subject=self.base, hint=hint)
+
+
+class _Events:
+    """The events of one streamed reply, line by line: what was written, and whether anything went wrong.
+
+    A server that does not stream is understood, too: its reply is one JSON object.
+    """
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.written = self.done = False
+        self.reason: str | None = None  # why the model stopped, as the endpoint calls it
+        self._other = list[str]()  # lines that are no event
+
+    def pieces(self, line: str) -> Iterator[str]:
+        """Raises ModelError for an event that tells of an error, or is none."""
+        if not line.startswith("data:"):
+            if sum(map(len, self._other)) < MOST_PLAIN and not line.startswith((":", "event:", "id:", "retry:")):
+                self._other.append(line)
+            return
+        data = line.removeprefix("data:").strip()
+        if data == "[DONE]":
+            self.done = True
+        elif data:
+            yield from self._choices(self._parsed(data), "delta")
+
+    def end(self, max_tokens: int) -> Iterator[str]:
+        """What a server wrote that does not stream. Raises ModelError when the reply is none, or not complete."""
+        plain = "\n".join(self._other).strip()
+        if plain and not self.written:
+            yield from self._choices(self._parsed(plain), "message")
+            self.done = True
+        hint = "Ask again, or choose another model"
+        if self.reason == "length":
+            what = f"the reply was cut at {max_tokens} tokens"
+            raise ReplyCutError(what, subject=self.base, hint="Allow more: --max-tokens; or ask for less")
+        if self.reason == "content_filter":
+            raise ModelError("withholds the reply (content_filter)", subject=self.base, hint=hint)
+        if not self.written:
+            raise ModelError("the reply is empty", subject=self.base, hint=hint)
+        if not self.done and self.reason is None:
+            raise IncompleteReplyError("the reply broke off (the stream ended early)", subject=self.base, hint=hint)
+
+    def _parsed(self, text: str) -> dict[str, Any]:
+        hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
+        try:
+            event = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"sends no JSON: {_shortly(text)}", subject=self.base, hint=hint) from error
+        if not isinstance(event, dict):
+            raise ModelError(f"sends no event: {_shortly(text)}", subject=self.base, hint=hint)
+        problem = event.get("error") or (event.get("message") if event.get("object") == "error" else None)
+        if problem:
+            told = problem.get("message") if isinstance(problem, dict) else None
+            raise ModelError(
+                f"answers with an error: {_shortly(str(told or problem))}", subject=self.base, hint="Check the model"
+            )
+        return event
+
+    def _choices(self, event: dict[str, Any], part: str) -> Iterator[str]:
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            said = choice.get(part)
+            piece = said.get("content") if isinstance(said, dict) else None
+            reason = choice.get("finish_reason")
+            self.reason = reason if isinstance(reason, str) else self.reason
+            if isinstance(piece, str) and piece:
+                self.written = self.written or bool(piece.strip())
+                yield piece
+
+
+def _shortly(text: str) -> str:
+    return " ".join(text.split())[:MOST_TOLD] or "nothing"
+
+
+def _plainly(error: Exception) -> str:
+    return _shortly(str(error) or type(error).__name__)
 
 
 class LocalWriter:
@@ -145,10 +233,11 @@ class LocalWriter:
             )
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failed: list[Exception] = []
+        made: list[Any] = []  # ids [1, N + at most max_tokens]
 
         def generate() -> None:
             try:
-                self.model.generate(
+                ids_and_more = self.model.generate(
                     input_ids=ids,
                     attention_mask=ids.new_ones(ids.shape),
                     max_new_tokens=max_tokens,
@@ -160,6 +249,7 @@ class LocalWriter:
                     pad_token_id=self.tokenizer.pad_token_id or self.tokenizer.eos_token_id,
                     streamer=streamer,
                 )
+                made.append(ids_and_more)
             except Exception as error:  # noqa: BLE001  told below, in the thread that asked
                 failed.append(error)
                 streamer.end()  # type: ignore[no-untyped-call]
@@ -170,3 +260,11 @@ class LocalWriter:
         thread.join()
         if failed:
             raise ModelError(f"the model failed while writing ({failed[0]})", subject=self.name) from failed[0]
+        if made[0].shape[1] - ids.shape[1] >= max_tokens and int(made[0][0, -1]) not in self._ends():
+            # not a failure, as it is of an endpoint: a model without a chat template often knows no end
+            raise IncompleteReplyError(f"the reply was cut at {max_tokens} tokens", subject=self.name)
+
+    def _ends(self) -> set[int]:
+        """The ids that end a reply."""
+        ends = self.model.generation_config.eos_token_id
+        return set(ends) if isinstance(ends, list) else {ends}
