@@ -24,7 +24,7 @@ WORDS = LEAVES | {"places"}
 # What each part of titans_cli may import of the others, besides itself. Data flows one way (docs/design.md).
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "places": {"readers"},  # of them only the table of formats
+    "places": {"readers", "records"},  # of the readers only the table of formats
     "progress": set(),
     "records": set(),
     "sentences": set(),

@@ -8,9 +8,11 @@ derived from the retained text, so that a place is as true as the quote itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
 from titans_cli.readers.formats import WHOLE, format_of
+from titans_cli.records import Omission
 
 _LONGEST_NAME = 80
 _HEADER = re.compile(r"^(Date|Subject): (.+)$", re.M)
@@ -20,6 +22,11 @@ _PARAGRAPH = re.compile(r"\n\s*\n")
 def unit_of(kind: str) -> str:
     """What `Page.number` counts in a document of this kind."""
     return format_of(kind).unit
+
+
+def in_words(omissions: Iterable[Omission]) -> str:
+    """What was left out, as people say it: "3 comments, 1 script"."""
+    return ", ".join(f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in omissions)
 
 
 def is_year_of_file(kind: str) -> bool:

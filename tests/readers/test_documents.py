@@ -288,7 +288,7 @@ def test_a_notebook_has_a_page_for_every_cell(tmp_path: Path) -> None:
     assert document.pages[0].text == "Tides\n\nWe model Brest."
     assert document.pages[1].text.startswith("if x:\n    y()\n\nmean 4.2\n\n1\n1\n")
     assert document.pages[1].text.endswith("KeyError: 'x'")
-    assert document.omissions == (("line of output", 480),)
+    assert document.omissions == (("output line", 480),)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"cells": 3}', '{"cells": [', '{"cells": [[]]}', "[" * 100_000])

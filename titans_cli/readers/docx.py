@@ -134,7 +134,9 @@ def _make_known(document: ET.Element) -> Counter[str]:
         children = list(_unwrapped(parent))
         if len(children) != len(parent) or any(new is not old for new, old in zip(children, parent, strict=False)):
             parent[:] = children
-        counts["deleted text"] += sum(child.tag in _DELETED and bool((child.text or "").strip()) for child in children)
+        counts["deleted passage"] += sum(
+            child.tag in _DELETED and bool((child.text or "").strip()) for child in children
+        )
         stack += children
     return counts
 

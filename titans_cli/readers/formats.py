@@ -21,7 +21,7 @@ WHOLE = "the whole"  # of a format without pages
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`kind` is what a session keeps. `reader` imports what makes pages of the bytes; None: a page at a time, by pdf.py.
+    """`kind` is what a session keeps. `reader` imports what makes pages of the bytes; None: one by one, by pdf.py.
 
     `part` is the folder in which a package of parts has its main one, or the entry that tells it from others.
     """

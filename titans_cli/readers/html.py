@@ -203,7 +203,7 @@ class _Walk:
         elif name == "svg":
             self.counts["picture"] += 1
         elif name == "a" and _leads_away(given.get("href") or "", node):
-            self.counts["link address"] += 1
+            self.counts["link target"] += 1
         self.open(node, name, around)
 
     def drop(self, kind: str, words: str | None) -> None:

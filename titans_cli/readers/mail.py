@@ -166,7 +166,7 @@ def _alternative(forms: list[_Body], besides: list[_Body]) -> _Body:
         another += bool(said) and sum(word in words for word in said) < _ANOTHER * len(said)
     dropped = [form._replace(omissions=()) for form in forms if form is not chosen]
     kept = _joined([chosen.text, *(each.text for each in besides)], [*dropped, chosen, *besides])
-    return kept._replace(omissions=totals(kept.omissions, (("other form of the text", another),)))
+    return kept._replace(omissions=totals(kept.omissions, (("alternative text", another),)))
 
 
 def _leaf(part: Message, kind: str) -> _Body:

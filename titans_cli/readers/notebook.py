@@ -73,7 +73,7 @@ def _shown(output: Any, counts: Counter[str]) -> str:
     if not isinstance(output, dict):
         return ""
     if output.get("output_type") in ("error", "pyerr"):
-        counts["line of a traceback"] += len(_list(output.get("traceback")))
+        counts["traceback line"] += len(_list(output.get("traceback")))
         return _cut(f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}", counts)
     bundle = output.get("data")
     if not isinstance(bundle, dict):  # before 2015 the forms stood in the output itself, under short names
@@ -105,7 +105,7 @@ def _rich(bundle: Mapping[str, Any], counts: Counter[str]) -> str:
 def _cut(text: str, counts: Counter[str]) -> str:
     """The first lines of an output, and the number of those that are left out."""
     lines = text[:_OUTPUT_CHARACTERS].splitlines()[:_OUTPUT_LINES]
-    counts["line of output"] += len(text.splitlines()) - len(lines)
+    counts["output line"] += len(text.splitlines()) - len(lines)
     return tidy_code("\n".join(lines))
 
 

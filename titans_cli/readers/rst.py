@@ -86,8 +86,8 @@ def _count(tree: Any, counts: Counter[str]) -> None:
     """What the tree holds and `_blocks` does not tell."""
     counts["comment"] += sum(any(c.isalnum() for c in node.astext()) for node in tree.findall(nodes.comment))
     counts["picture"] += sum(1 for _ in tree.findall(nodes.image))
-    counts["raw markup"] += sum(1 for _ in tree.findall(nodes.raw))
-    counts["link address"] += sum(
+    counts["raw block"] += sum(1 for _ in tree.findall(nodes.raw))
+    counts["link target"] += sum(
         "refuri" in node and node["refuri"] not in node.astext() for node in tree.findall(nodes.reference)
     )
     for message in tree.findall(nodes.system_message):

@@ -70,7 +70,7 @@ def parse_tex(text: str) -> Parsed:
     head, body = (text[: begin.start()], text[begin.end() :]) if begin else ("", text)
     end = _END.search(body)
     if end:
-        counts["text after the end"] += any(c.isalnum() for c in body[end.end() :])
+        counts["trailing text"] += any(c.isalnum() for c in body[end.end() :])
         body = body[: end.start()]
     macros = {m[1] or m[2] or m[3]: " ".join(_Stripper(m[4]).run().split()) for m in _MACRO.finditer(text)}
     counts["preamble"] += any(c.isalnum() for c in head)
@@ -224,7 +224,7 @@ class _Stripper:
             if brace is not None:
                 self.groups[self.closes[brace]] = (0, "^" if bare == "textsuperscript" else "_")
         elif bare in FIRST_DROPPED:
-            self.counts["link address"] += bare == "href"
+            self.counts["link target"] += bare == "href"
             self.drop(at, 1 if bare not in ("multicolumn", "multirow", "resizebox") else 2)
         elif bare in ("verb", "lstinline") and at < len(self.text) and not self.text[at].isspace():
             stop = self.text.find(self.text[at], at + 1, at + 2000)

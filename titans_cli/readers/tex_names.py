@@ -28,15 +28,15 @@ OMISSIONS = {
     ),
     **dict.fromkeys("ref eqref pageref autoref cref Cref vref nameref".split(), "cross-reference"),
     **dict.fromkeys("input include subfile".split(), "included file"),
-    **dict.fromkeys("bibliography addbibresource".split(), "bibliography"),
+    **dict.fromkeys("bibliography addbibresource".split(), "reference list"),
     "includegraphics": "picture",
-    "href": "link address",
+    "href": "link target",
 }
 FIRST_DROPPED = frozenset("href textcolor resizebox scalebox multicolumn multirow colorbox parbox raisebox".split())
 DROPPED_ENVIRONMENTS = frozenset(
     "thebibliography tikzpicture pgfpicture comment filecontents CCSXML picture forest".split()
 )
-ENVIRONMENT_OMISSIONS = {"thebibliography": "bibliography", "comment": "comment", "filecontents": "included file"}
+ENVIRONMENT_OMISSIONS = {"thebibliography": "reference list", "comment": "comment", "filecontents": "included file"}
 RAW_ENVIRONMENTS = frozenset("verbatim lstlisting minted Verbatim alltt".split())
 WITH_ARGUMENT = frozenset("tabular tabularx array longtable tabulary minipage wrapfigure multicols subfigure".split())
 SYMBOLS = {
