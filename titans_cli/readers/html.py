@@ -26,7 +26,6 @@ from titans_cli.records import Omission
 _DROPPED = {
     "script": "script",
     "style": "style sheet",
-    "template": "template",
     "iframe": "embedded page",
     "noembed": "embedded page",
     "noframes": "embedded page",
@@ -116,8 +115,12 @@ def extract_html(text: str, *, xml: bool = False) -> Html:
     except SelectolaxError as error:  # it parses whatever there is, so there is no memory left
         raise MemoryError from error
     walk = _Walk()
-    if page.root is not None:
-        walk.run(page.root)
+    first = page.root
+    while first is not None and first.prev is not None:  # comments may stand before the page and after it
+        first = first.prev
+    while first is not None:
+        walk.run(first)
+        first = first.next
     return Html(_title(page), walk.text(), _year(page), totals(walk.counts.items()))
 
 
@@ -188,6 +191,9 @@ class _Walk:
     def element(self, node: LexborNode, name: str, around: _Around) -> None:
         given = node.attributes
         hidden = "hidden" in given and given["hidden"] != "until-found"
+        if name == "template":  # its content is no part of the tree
+            self.counts["template"] += 1
+            return
         if hidden or name in _DROPPED or (name == "title" and _name(node.parent) in ("head", "svg")):
             if name != "title" or _name(node.parent) == "svg":
                 self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node.text())
