@@ -8,16 +8,12 @@ derived from the retained text, so that a place is as true as the quote itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
-_UNITS = {
-    "pdf": "page",
-    "csv": "row",  # as a spreadsheet numbers them: the header is row 1
-    "jsonl": "line",
-    "ipynb": "cell",
-    "epub": "part",
-    "mbox": "message",
-}
+from titans_cli.readers.formats import WHOLE, format_of
+from titans_cli.records import Omission
+
 _LONGEST_NAME = 80
 _HEADER = re.compile(r"^(Date|Subject): (.+)$", re.M)
 _PARAGRAPH = re.compile(r"\n\s*\n")
@@ -25,7 +21,17 @@ _PARAGRAPH = re.compile(r"\n\s*\n")
 
 def unit_of(kind: str) -> str:
     """What `Page.number` counts in a document of this kind."""
-    return _UNITS.get(kind, "page")
+    return format_of(kind).unit
+
+
+def in_words(omissions: Iterable[Omission]) -> str:
+    """What was left out, as people say it: "3 comments, 1 script"."""
+    return ", ".join(f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in omissions)
+
+
+def is_year_of_file(kind: str) -> bool:
+    """Whether the year that a document of this kind states is the one its file was made in, not its text."""
+    return format_of(kind).made
 
 
 def place(kind: str, page: int, text: str, start: int) -> str:
@@ -39,9 +45,9 @@ def place(kind: str, page: int, text: str, start: int) -> str:
     if kind == "epub":
         heading = text.partition("\n")[0]
         return f'part {page} "{heading}"' if 0 < len(heading) <= _LONGEST_NAME else f"part {page}"
-    if kind in _UNITS:
-        return f"{_UNITS[kind]} {page}"
-    return f"paragraph {len(_PARAGRAPH.findall(text, 0, start)) + 1}"
+    if format_of(kind).page == WHOLE:
+        return f"paragraph {len(_PARAGRAPH.findall(text, 0, start)) + 1}"
+    return f"{unit_of(kind)} {page}"
 
 
 def _of_message(text: str) -> str:

@@ -14,6 +14,13 @@ class IngestStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesLeftOut:
+    """Files of the folders and archives that were named, of which no reader knows the kind by their names."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FileSkipped:
     """Nothing to do for this file: already read, `reason` "unchanged"; or "continued", a while ago in this run."""
 
@@ -76,6 +83,7 @@ class FileFinished:
     snapshot: int  # the number of the newest
     warnings: tuple[str, ...]
     unit: str = "page"  # what the document's pages are
+    omissions: tuple[tuple[str, int], ...] = ()  # what its reader left out, by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,12 @@ class IngestFinished:
     tokens: int
     seconds: float
     snapshot: int | None
+    files_left_out: int = 0
 
 
 IngestEvent = (
     IngestStarted
+    | FilesLeftOut
     | FileSkipped
     | FileChanged
     | FileStarted

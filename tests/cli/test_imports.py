@@ -10,7 +10,7 @@ import pytest
 
 from tests.sessions.samples import child_environment
 
-HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "bs4", "numpy"]
+HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selectolax", "markdown_it", "numpy"]
 
 
 @pytest.mark.parametrize(

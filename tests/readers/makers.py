@@ -81,3 +81,44 @@ def epub(chapters: list[str], *, date: str = "1851-10-18", parts: Mapping[str, s
             **(parts or {}),
         }
     )
+
+
+_A = "http://schemas.openxmlformats.org/drawingml/2006/main"
+_P = "http://schemas.openxmlformats.org/presentationml/2006/main"
+_LINK = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_SPACES = f'xmlns:a="{_A}" xmlns:p="{_P}" xmlns:r="{_LINK}"'
+
+
+def _links(*targets: tuple[str, str]) -> str:
+    inside = (f'<Relationship Id="r{i}" Type="{_LINK}/{kind}" Target="{t}"/>' for i, (kind, t) in enumerate(targets, 1))
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(inside)}</Relationships>'
+
+
+def _box(words: str, kind: str) -> str:
+    holder = f'<p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr>'
+    return f"<p:sp>{holder}<p:txBody><a:p><a:r><a:t>{words}</a:t></a:r></a:p></p:txBody></p:sp>"
+
+
+def pptx(titles: list[str], *, order: list[int], notes: str) -> bytes:
+    """A slide for each title, shown in this `order`; the second has a table, notes and a picture."""
+    ids = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in order)
+    raised = '<a:r><a:rPr baseline="30000"/><a:t>8</a:t></a:r>'
+    cell = "<a:tc><a:txBody><a:p><a:r><a:t>{}</a:t></a:r>{}</a:p></a:txBody></a:tc>".format
+    rows = f"<a:tbl><a:tr>{cell('a', '')}{cell('10', raised)}</a:tr></a:tbl>"
+    slides = {
+        f"ppt/slides/slide{n}.xml": f"<p:sld {_SPACES}>{_box(title, 'title')}{rows}{_box('9', 'sldNum')}</p:sld>"
+        for n, title in enumerate(titles, 1)
+    }
+    return zipped(
+        {
+            "[Content_Types].xml": _TYPES,
+            "_rels/.rels": _links(("officeDocument", "ppt/presentation.xml")),
+            "ppt/presentation.xml": f"<p:presentation {_SPACES}><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>",
+            "ppt/_rels/presentation.xml.rels": _links(
+                *(("slide", f"slides/slide{n}.xml") for n in range(1, len(titles) + 1))
+            ),
+            "ppt/slides/_rels/slide2.xml.rels": _links(("notesSlide", "../notes/n.xml"), ("image", "../media/x.png")),
+            "ppt/notes/n.xml": f"<p:notes {_SPACES}>{_box(notes, 'body')}</p:notes>",
+            **slides,
+        }
+    )

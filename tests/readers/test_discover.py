@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from titans_cli.errors import ReadError, UnsupportedFormatError, UsageError
-from titans_cli.readers import discover
+from tests.readers.makers import zipped
+from titans_cli.errors import NoTextError, ReadError, UnsupportedFormatError, UsageError
+from titans_cli.readers import discover, read
 from titans_cli.records import Source
 
 
@@ -165,3 +168,41 @@ def test_within_folders_means_that_no_link_and_no_dots_lead_out(tree: Path) -> N
         with pytest.raises(UsageError, match="outside the folders"):
             discover([path], within=["papers"])
     assert len(discover(["papers/sub"], within=["alone.txt", "papers"]).sources) == 2
+
+
+def test_files_that_no_reader_knows_are_named(tree: Path) -> None:
+    (tree / "papers/z.zip").write_bytes(zipped({"in.txt": "x", "in.xyz": "y", ".hidden": "z"}))
+    found = discover(["papers"])
+    assert found.left_out == ("papers/README", "papers/data.dat", "papers/z.zip/in.xyz")
+    assert discover(["papers"], include=["*.dat"]).left_out == ()
+    assert discover(["papers"], exclude=["*.dat", "z.zip"]).left_out == ("papers/README",)
+
+
+def test_a_folder_or_archive_with_nothing_to_read_is_a_failure(tree: Path) -> None:
+    (tree / "empty").mkdir()
+    (tree / "pictures").mkdir()
+    (tree / "pictures/a.png").write_bytes(b"\x89PNG")
+    (tree / "z.zip").write_bytes(zipped({"a.png": "x"}))
+    found = discover(["empty", "pictures", "z.zip", "papers"])
+    assert [display for display, _ in found.failures] == ["empty", "pictures", "z.zip"]
+    assert all(isinstance(error, NoTextError) and error.hint for _, error in found.failures)
+    assert len(found.sources) == 5
+    assert "pictures/a.png" in found.left_out
+
+
+def test_the_mark_of_a_document_that_somebody_has_open_is_passed_over(tree: Path) -> None:
+    (tree / "papers/~$report.docx").write_bytes(b"\x05Ann")
+    assert len(shown("papers")) == 5
+
+
+def test_two_members_of_one_name_are_read_once_and_said(tree: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of what it does here
+        with zipfile.ZipFile("z.zip", "w") as archive:
+            for words in ("first", "last"):
+                archive.writestr("a.txt", words)
+                archive.writestr("same.txt", "the same")
+    found = discover(["z.zip"])
+    assert [source.display for source in found.sources] == ["z.zip/a.txt", "z.zip/same.txt"]
+    assert [display for display, _ in found.failures] == ["z.zip/a.txt"]
+    assert read(found.sources[0]).pages[0].text == "last"

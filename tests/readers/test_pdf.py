@@ -199,7 +199,7 @@ def test_the_worker_ends_when_its_parent_does(tmp_path: Path) -> None:
 
 def test_neither_the_worker_nor_the_package_imports_torch_and_the_package_imports_no_parser() -> None:
     program = (
-        "import sys, titans_cli.readers; parsers = {'pypdf', 'bs4', 'charset_normalizer'} & set(sys.modules);"
+        "import sys, titans_cli.readers; parsers = {'pypdf', 'selectolax', 'charset_normalizer'} & set(sys.modules);"
         "import titans_cli.readers.worker, titans_cli.readers.pdf, titans_cli.readers.html;"
         "print(sorted(parsers), 'torch' in sys.modules)"
     )

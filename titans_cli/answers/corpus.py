@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.places import is_year_of_file
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
@@ -33,7 +34,6 @@ _PRINTED = re.compile(
     r"|\barXiv:\S+ \[\S+\]\s+|\b[Cc]opyright\s+|©\s*)"
     rf"(?:©\s*)?(?:\d{{1,2}}\.?\s+)?(?:[A-Z][a-z]+\.?,?\s+)?(?:\d{{1,2}},\s+)?{_A_YEAR}\b"
 )
-MADE = ("docx", "pdf")  # kinds whose stated year is that of the file
 FIRST_PAGE = 12_000  # characters of a first page that are looked through for printed dates
 HEAD = 600  # characters of the first page in which a year is looked for
 
@@ -58,7 +58,7 @@ def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
         return max(map(int, printed))
     if title := _YEAR.search(source.title or ""):
         return int(title.group())
-    if source.year is not None and source.kind not in MADE:
+    if source.year is not None and not is_year_of_file(source.kind):
         return source.year
     head = _YEAR.search(first[0][:HEAD]) if first else None
     return int(head.group()) if head else source.year

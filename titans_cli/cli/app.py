@@ -110,8 +110,9 @@ def ingest(
 ) -> None:
     """Read documents into a session; the memory learns while it reads.
 
-    What can be read: pdf, html, txt, md, rst, tex, docx, epub, ipynb, csv, jsonl, eml, mbox and source code, also
-    packed in zip and gz.
+    What can be read: pdf, html, txt, md, rst, tex, docx, pptx, epub, ipynb, csv, jsonl, json, eml, mbox, source code
+    and settings, also packed in zip and gz. What a reader leaves out is counted (--verbose tells it), and so are the
+    files of a folder that no reader knows.
 
     Without a session one is created and becomes the current one. Run it again after an interruption and it continues
     where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it

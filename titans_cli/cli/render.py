@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli import look, terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
+from titans_cli.places import in_words
 from titans_cli.progress import (
     BlockRefused,
     BlocksRead,
@@ -22,6 +25,7 @@ from titans_cli.progress import (
     FileFailed,
     FileFinished,
     FileSkipped,
+    FilesLeftOut,
     FileStarted,
     IngestEvent,
     IngestFinished,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
+_MOST_KINDS = 8  # of files left out
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -202,17 +207,29 @@ def describe(event: IngestEvent) -> list[str]:
             return [f"continuing {source} at segment {resumed} of {blocks}"]
         case BlockRefused(source, block, page, reason, unit):
             return [f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"]
-        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit):
+        case FilesLeftOut(names):
+            line = f"left out {plural(len(names), 'file')} that no reader knows by name: {_by_suffix(names)}"
+            return [line, *(f"  {name}" for name in names if look.current().verbose)]
+        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
-            return [line, *(f"  warning: {w}" for w in warnings)]
-        case IngestFinished(session, read, skipped, failed, tokens, seconds, _):
+            skipped = [f"  skipped: {in_words(omissions)}"] if omissions and look.current().verbose else []
+            return [line, *(f"  warning: {w}" for w in warnings), *skipped]
+        case IngestFinished(session, read, skipped, failed, tokens, seconds, _, left_out):
             parts = [f"{plural(read, 'file')} read"]
             parts += [f"{skipped} skipped"] if skipped else []
             parts += [f"{failed} failed"] if failed else []
+            parts += [f"{left_out:,} left out"] if left_out else []
             rate = f" ({tokens / seconds:,.0f} tokens/s)" if seconds > 0 and tokens else ""
             where = f" into session {session}" if session else ""
             return [f"{', '.join(parts)}{where}: {plural(tokens, 'token')} in {human_time(seconds)}{rate}"]
     return []
+
+
+def _by_suffix(names: Sequence[str]) -> str:
+    """A folder may hold thousands of pictures: kinds with their numbers, and by name what has no suffix."""
+    kinds = Counter(PurePath(name).suffix.lower() or PurePath(name).name for name in names)
+    shown = [f"{count:,} {kind}" if count > 1 else kind for kind, count in kinds.most_common(_MOST_KINDS)]
+    return ", ".join([*shown, *(["..."] if len(kinds) > len(shown) else [])])
 
 
 # ---------------------------------------------------------------- sessions and long-term memory
@@ -283,6 +300,9 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
+    if skipped := [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]:
+        out()
+        table([["NUMBER", "SKIPPED"], *skipped])
 
 
 def surprise_line(values: Sequence[float]) -> str:

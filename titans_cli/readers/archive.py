@@ -10,7 +10,9 @@ import posixpath
 import stat
 import time
 import zlib
+from collections.abc import Sequence
 from typing import IO
+from zipfile import ZipInfo
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, ReadError, UnsupportedFormatError
 from titans_cli.readers.limits import Limits
@@ -45,8 +47,22 @@ def members(path: str, display: str) -> list[tuple[str, ReadError | None]]:
     if total > _MOSTUNPACKED or (total > _HARMLESS and total > _MOST_RATIO * size):
         what = f"it unpacks to {total / (1 << 20):,.0f} MiB, {total // max(1, size):,} times its size"
         raise LimitError(what, subject=display, hint=UNPACK)
-    found = {info.filename: _objection(info.filename, display) for info in infos}
-    return sorted(found.items(), key=lambda item: item[0].encode("utf-8", "replace"))
+    found = [(info.filename, _objection(info.filename, display)) for info in _last_of_each_name(infos)]
+    contents = {info.filename: (info.CRC, info.file_size) for info in infos}
+    lost = {info.filename for info in infos if (info.CRC, info.file_size) != contents[info.filename]}
+    found += [(name, _namesake(name, display)) for name in lost]
+    return sorted(found, key=lambda item: item[0].encode("utf-8", "replace"))
+
+
+def _last_of_each_name(infos: Sequence[ZipInfo]) -> Sequence[ZipInfo]:
+    """A member added later under the same name is the one that an archive is unpacked to."""
+    return list({info.filename: info for info in infos}.values())
+
+
+def _namesake(name: str, display: str) -> ReadError:
+    shown = f"{display}/{name[:200].encode('unicode_escape').decode('ascii')}"
+    what = "the archive has another member of this name and other content, and only the last one is read"
+    return ReadError(what, subject=shown, hint=UNPACK)
 
 
 def _objection(name: str, display: str) -> ReadError | None:

@@ -27,6 +27,10 @@ _DROPPED: dict[str, str] = {
 }
 _TABLE = str.maketrans({**_LIGATURES, **_NEWLINES, **_SPACES, **_DROPPED})
 # Private-use characters are pictures of one font. The joiners matter only in scripts that are not Latin-like.
+# What a terminal takes for colours and titles (ECMA-48), and a printing terminal's bold and underlined letters.
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]{0,100}[ -/]{0,9}[@-~]|\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\)|[ -/]{0,9}[0-~])")
+_OVERSTRUCK = re.compile("_\b(.)|(.)\b_|.\b(.)")
+_MOST_STRIKES = 4  # of one letter
 _MEANINGLESS = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]|(?<![\u0590-\U0010ffff])[\u200c\u200d]")
 _ACCENTS = {"´": "\u0301", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˚": "\u030a", "¸": "\u0327"}
 _LOOSE_ACCENT = re.compile(r"(?<=[^\W\d_])( ?)([´¨ˆ˜ˇ˚¸]) ?([a-zı])|([´¨ˆ˜ˇ˚¸]) ?([A-Z])")
@@ -39,6 +43,10 @@ def mend_characters(text: str) -> str:
     # Through UTF-16, pairs of surrogates become the characters they stand for, and single ones U+FFFD.
     text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00ad\n", "").replace("\u00ad \n", "")
+    if "\x1b" in text:
+        text = _TERMINAL.sub("", text)
+    for _ in range(_MOST_STRIKES * ("\b" in text)):
+        text = _OVERSTRUCK.sub(lambda struck: struck[1] or struck[2] or struck[3], text)
     text = _MEANINGLESS.sub("", text.translate(_TABLE))
     return unicodedata.normalize("NFC", text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from titans_cli.readers.clean import mend_characters
+from titans_cli.readers.parsed import Parsed, one_page
 
 _WIDEST_INDENT = 200
 # What prose takes for the end of a line, and an editor that numbers lines does not.
@@ -18,9 +19,9 @@ def tidy_code(text: str) -> str:
     return "\n".join(out).rstrip()
 
 
-def parse_code(text: str) -> tuple[str | None, str]:
+def extract_code(data: bytes) -> Parsed:
     """As many lines as the file has. No title: what the first lines say is a licence more often than a name."""
-    return None, "\n".join(_lines(text)).rstrip()
+    return one_page(None, "\n".join(_lines(data.decode("utf-8"))).rstrip())
 
 
 def _lines(text: str) -> list[str]:

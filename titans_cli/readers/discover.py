@@ -15,20 +15,25 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from titans_cli.errors import ReadError, UnsupportedFormatError, UsageError
+from titans_cli.errors import NoTextError, ReadError, UnsupportedFormatError, UsageError
 from titans_cli.readers import archive
 from titans_cli.readers.address import is_address
+from titans_cli.readers.formats import BY_SUFFIX
 from titans_cli.readers.read import STDIN, not_a_file, os_error
-from titans_cli.readers.sniff import GZIP, SUFFIXES, ZIP, is_zip_name, kind_of_name
+from titans_cli.readers.sniff import GZIP, ZIP, is_zip_name, kind_of_name
 from titans_cli.records import Source
+
+_HIDDEN = (".", "~$")  # the latter is how Word marks a document that somebody has open
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What there is to read, and what was named but cannot be read (as displayed, and why)."""
+    """What there is to read, what was named but cannot be read (as displayed, and why), and what lies in the folders
+    and archives and was left out, since no reader knows files of its name."""
 
     sources: tuple[Source, ...]
     failures: tuple[tuple[str, ReadError], ...]
+    left_out: tuple[str, ...] = ()
 
 
 def discover(
@@ -42,10 +47,11 @@ def discover(
 ) -> Discovery:
     """Find the sources.
 
-    Folders are read recursively, without hidden files and folders and without files of unknown suffix (unless
-    `include` names them). `include` and `exclude` filter what folders and `files_from` bring; a file named in
-    `paths` wins over `include` but not over `exclude`. The same file named twice is read once. Raises UsageError, also
-    for an address on the network unless `network` allows to fetch it.
+    Folders are read recursively, without hidden files and folders. Files of unknown suffix are left out and named
+    (unless `include` names them); a folder or archive with nothing to read in it is a failure. `include` and `exclude`
+    filter what folders and `files_from` bring; a file named in `paths` wins over `include` but not over `exclude`. The
+    same file named twice is read once. Raises UsageError, also for an address on the network unless `network` allows to
+    fetch it.
 
     `within`: folders, and nothing outside them is looked at, wherever a link or `..` leads: what is named there raises
     UsageError, whether it exists or not; what a folder's links lead to is a failure.
@@ -62,7 +68,7 @@ def discover(
         search.named(path, listed=False)
     for path in _listed(files_from) if files_from is not None else ():
         search.named(path, listed=True)
-    return Discovery(tuple(search.sources.values()), tuple(search.failures))
+    return Discovery(tuple(search.sources.values()), tuple(search.failures), tuple(search.left_out))
 
 
 class _Search:
@@ -77,6 +83,7 @@ class _Search:
         self.exclude = exclude
         self.sources: dict[str, Source] = {}
         self.failures: list[tuple[str, ReadError]] = []
+        self.left_out: list[str] = []
 
     def named(self, path: str, *, listed: bool) -> None:
         """A path from the command line, or (`listed`) from a list of files."""
@@ -123,14 +130,26 @@ class _Search:
             self.sources.setdefault(url, Source(url, _displayable(url)))
 
     def folder(self, root: str) -> None:
-        found = sorted(self.walk(root), key=lambda entry: os.fsencode(entry[0]))
-        for relative, path in found:
+        """Of a folder that was named. Nothing in it to read is a mistake, and told as one."""
+        failed, found = len(self.failures), False
+        for relative, path in sorted(self.walk(root), key=lambda entry: os.fsencode(entry[0])):
             if is_zip_name(relative):
+                found = True
                 self.zip_file(path, relative)
+            elif self.excluded(relative):
                 continue
-            wanted = _matches(relative, self.include) if self.include else kind_of_name(relative) is not None
-            if wanted and not self.excluded(relative):
+            elif _matches(relative, self.include) if self.include else kind_of_name(relative) is not None:
+                found = True
                 self.add(path)
+            elif not self.include:
+                self.left_out.append(_displayable(path))
+        if not found and len(self.failures) == failed:
+            self.nothing_in(root)
+
+    def nothing_in(self, path: str) -> None:
+        display = _displayable(path)
+        hint = "Name another folder, or with --include what to read as text"
+        self.fail(display, NoTextError("there is no file in it that a reader knows", subject=display, hint=hint))
 
     def zip_file(self, path: str, relative: str) -> None:
         """A zip archive is a folder, unless it is a document under a wrong name: then the reader will find out."""
@@ -160,21 +179,27 @@ class _Search:
             hint = f"See what is in it: unzip -l {display}"
             self.fail(shown, ReadError("the archive has no such member", subject=shown, hint=hint))
         include = self.include if not _matches(relative, self.include) else ()
+        wanted_any = False
         for name, problem in found:
             below = f"{relative}/{name}"
             if only is not None:
                 wanted = name == only
-            elif any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
+            elif any(part.startswith((*_HIDDEN, "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
                 wanted = False
             else:
                 known = kind_of_name(name) is not None or is_zip_name(name)
                 wanted = _matches(below, include) if include else known
+                if not known and not include and not self.excluded(below):
+                    self.left_out.append(f"{display}/{_displayable(name)}")
+            wanted_any = wanted_any or wanted
             if not wanted or self.excluded(below):
                 continue
             if problem is not None:
                 self.fail(problem.subject or display, problem)
             else:
                 self.add(path, name)
+        if not wanted_any and only is None:
+            self.nothing_in(path)
 
     def walk(self, root: str) -> Iterator[tuple[str, str]]:
         """Every regular file below root: (path relative to root with slashes, path). A stack, not recursion."""
@@ -194,7 +219,7 @@ class _Search:
                 self.fail(display, os_error(error, display))
                 continue
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(_HIDDEN):
                     continue
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if self.excluded(below):
@@ -272,7 +297,7 @@ def _unknown_suffix(display: str) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         "no reader for this kind of file",
         subject=display,
-        hint=f"Readable are {' '.join(SUFFIXES)}, also in {ZIP} or {GZIP}; to read it as text, name it with --include",
+        hint=f"Readable are {' '.join(BY_SUFFIX)}, also in {ZIP} or {GZIP}; to read it as text, name it with --include",
     )
 
 

@@ -1,25 +1,27 @@
-"""Books (epub): one page for every file of the book's spine, in reading order."""
+"""Books (epub): one page for every file of the book's spine, in reading order and numbered as the spine has them."""
 
 from __future__ import annotations
 
 import io
 import posixpath
-import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
 from titans_cli.errors import CorruptError, EncryptedError
-from titans_cli.readers.clean import mend_characters, tidy_prose
+from titans_cli.readers.clean import mend_characters
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.package import Package
-from titans_cli.readers.parsed import Parsed, short
+from titans_cli.readers.parsed import Parsed, short, totals
 from titans_cli.readers.xml import FirstTexts, Handler, parse_xml
 from titans_cli.records import Page
 
-# XHTML may close what HTML cannot: `<title/>` would swallow the chapter.
-_SELF_CLOSED = re.compile(r"<(script|style|title|a|textarea|p|div|span|i|b|em)((?:\s[^<>]{0,500})?)/>", re.I)
+# What a reader of books shows as text: XHTML, and what came before it (OEB 1, DAISY), and drawings with words.
+_TEXTS = frozenset(
+    "application/xhtml+xml text/html application/x-dtbook+xml text/x-oeb1-document application/xml text/xml "
+    "image/svg+xml text/plain".split()
+)
 _FONT_KEYS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # scrambled fonts, not text
 
 
@@ -32,7 +34,9 @@ def extract_epub(data: bytes) -> Parsed:
     opf = _Opf()
     parse_xml(package.needed(container.root), opf)
     folder = posixpath.dirname(container.root)
-    spine = [posixpath.normpath(posixpath.join(folder, opf.files[item])) for item in opf.spine if item in opf.files]
+    spine = [
+        posixpath.normpath(posixpath.join(folder, unquote(opf.files.get(item, ("", ""))[0]))) for item in opf.spine
+    ]
     if not spine:
         raise CorruptError("it has no chapters in reading order")
     rights = package.part("META-INF/encryption.xml")
@@ -41,20 +45,26 @@ def extract_epub(data: bytes) -> Parsed:
         parse_xml(rights, locked)
         if locked.files & set(spine):
             raise EncryptedError("it is copy-protected")
-    pages, notes = [], []
-    for number, name in enumerate(spine, 1):
-        part = package.part(name)
+    pages, notes, left_out = [], [], []
+    for number, (item, name) in enumerate(zip(opf.spine, spine, strict=True), 1):
+        kind = opf.files.get(item, ("", ""))[1]
+        part = package.part(name) if item in opf.files else None
         if part is None:
-            notes.append(f"part {number}: skipped, its file {name[:100]} is missing")
+            notes.append(f"part {number}: skipped, its file {name[:100] or item[:100]} is missing")
+        elif kind not in _TEXTS:
+            notes.append(f"part {number}: skipped, {name[:100]} is no text ({kind[:100]})")
+        if part is None or kind not in _TEXTS:
+            left_out.append(("part", 1))
             continue
-        words, _ = decode(part, name, declared=declared_charset(part))
-        clean = tidy_prose(mend_characters(extract_html(_SELF_CLOSED.sub(r"<\1\2></\1>", words)).text))
-        if clean:
-            pages.append(Page(number, clean))
+        words, doubts = decode(part, name, declared=declared_charset(part))
+        page = extract_html(words, xml=True)
+        left_out += page.omissions
+        notes += [f"part {number}: {doubt}" for doubt in doubts]
+        if page.text:
+            pages.append(Page(number, page.text))
     stated = opf.found
-    return Parsed(
-        short(mend_characters(stated.get("title", ""))), tuple(pages), tuple(notes[:20]), year_in(stated.get("date"))
-    )
+    title, year = short(mend_characters(stated.get("title", ""))), year_in(stated.get("date"))
+    return Parsed(title, tuple(pages), tuple(notes[:20]), year, totals(left_out))
 
 
 class _Container(Handler):
@@ -70,15 +80,13 @@ class _Opf(FirstTexts):
 
     def __init__(self) -> None:
         super().__init__("title", "date")
-        self.files: dict[str, str] = {}
+        self.files: dict[str, tuple[str, str]] = {}  # the address and the media type of each
         self.spine: list[str] = []
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         super().start(name, attributes)
         if name == "item":
-            is_contents = "nav" in attributes.get("properties", "").split()
-            if "html" in attributes.get("media-type", "") and not is_contents:
-                self.files[attributes.get("id", "")] = unquote(attributes.get("href", ""))
+            self.files[attributes.get("id", "")] = (attributes.get("href", ""), attributes.get("media-type", ""))
         elif name == "itemref":
             self.spine.append(attributes.get("idref", ""))
 

@@ -22,27 +22,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from titans_cli.errors import LimitError, ReadError
+from titans_cli.readers.formats import BY_MEDIA_TYPE
 from titans_cli.readers.limits import Limits
 
 _SILENCE = 30.0  # seconds without a byte
 _PIECE = 1 << 16
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in its last 32 bits (RFC 6052)
-# What a server calls a document, where that says more than the address does.
-_SUFFIXES = {
-    "application/pdf": ".pdf",
-    "text/html": ".html",
-    "application/xhtml+xml": ".html",
-    "text/markdown": ".md",
-    "text/csv": ".csv",
-    "text/x-rst": ".rst",
-    "application/x-tex": ".tex",
-    "application/epub+zip": ".epub",
-    "application/jsonl": ".jsonl",
-    "application/x-ndjson": ".jsonl",
-    "application/x-ipynb+json": ".ipynb",
-    "message/rfc822": ".eml",
-    "application/mbox": ".mbox",
-}
 
 
 def fetch(url: str, limits: Limits) -> tuple[bytes, str]:
@@ -222,8 +207,8 @@ def is_public(address: str) -> bool:
 def name_of(url: str, kind: str) -> str:
     """A file name for what came from this address with this content type: its suffix decides the reader."""
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "page"
-    suffix = _SUFFIXES.get(kind)
-    return name if suffix is None or name.lower().endswith(suffix) else f"{name}{suffix}"
+    told = BY_MEDIA_TYPE.get(kind)
+    return name if told is None or name.lower().endswith(told.suffixes) else f"{name}{told.suffixes[0]}"
 
 
 def _plainly(error: Exception) -> str:

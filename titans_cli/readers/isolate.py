@@ -7,9 +7,8 @@ import time
 from typing import Any
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
-from titans_cli.places import unit_of
-from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
-from titans_cli.readers.encoding import declared_charset, decode
+from titans_cli.readers.clean import clean_pages, mend_characters
+from titans_cli.readers.formats import FORMATS
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed, totals
 from titans_cli.readers.process import Process
@@ -20,36 +19,11 @@ _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
 _MAX_WARNINGS = 20  # named one by one
 _SPLIT = "Split it into smaller files"
-# What to do about a file, by its kind; "" is any other.
 _DECRYPT = {"pdf": "Decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf", "": "Save a copy without protection first"}
-_MEND = {
-    "pdf": "Mend it, e.g. qpdf in.pdf out.pdf, or download it again",
-    "docx": "Open it in a word processor and save it again",
-    "ipynb": "Open it in Jupyter and save it again, or rename it to .txt to read it as it is",
-    "csv": "Save it again as CSV, or rename it to .txt to read it as it is",
-    "jsonl": "Write one JSON value a line, or rename it to .txt to read it as it is",
-    "eml": "Save the message again, or rename it to .txt to read it as it is",
-    "mbox": "Export the mailbox again, or rename it to .txt to read it as it is",
-    "": "Download it again",
-}
-
-
-def parse_html(data: bytes, display: str, limits: Limits) -> Parsed:
-    text, warnings = decode(data, display, declared=declared_charset(data))
-    if len(text) > limits.max_text_chars:
-        raise _text_limit(display, limits)
-    reading = Reading("html", text.encode("utf-8", "replace"), display, limits)
-    reading.run()
-    clean = tidy_prose(mend_characters("".join(reading.texts.values())))
-    if not clean:
-        raise reading.no_text()
-    title = mend_characters(reading.title).strip() if reading.title else None
-    pages = (Page(1, clean),)
-    return Parsed(title or None, pages, (*warnings, *reading.warnings()), reading.year, totals(reading.omissions))
 
 
 def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
-    """Every other kind. Its extractor has cleaned the text: what cleaning means differs from prose to code."""
+    """Every kind but PDF. Its reader has cleaned the text: what cleaning means differs from prose to code."""
     reading = Reading(kind, data, display, limits)
     reading.run()
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
@@ -204,10 +178,12 @@ class Reading:
             return LimitError(what, subject=self.display, hint=hint)
         if kind == NoTextError.kind:
             return NoTextError(what, subject=self.display, hint="Leave it out")
-        return CorruptError(f"it is damaged: {what}", subject=self.display, hint=_MEND.get(self.kind, _MEND[""]))
+        return CorruptError(f"it is damaged: {what}", subject=self.display, hint=FORMATS[self.kind].mend)
 
     def too_many_pages(self, count: int) -> LimitError:
-        what = f"it has {count:,} {unit_of(self.kind)}s; at most {self.limits.max_pages:,} are read, each on its own"
+        what = (
+            f"it has {count:,} {FORMATS[self.kind].unit}s; at most {self.limits.max_pages:,} are read, each on its own"
+        )
         return LimitError(what, subject=self.display, hint="Split it, or keep what matters of it")
 
     def no_worker(self, what: str) -> ReadError:

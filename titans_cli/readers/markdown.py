@@ -1,165 +1,116 @@
-"""Markdown to readable text: the words stay, the marks go. Light on purpose: a page for people needs no parser."""
+"""Markdown to readable text: markdown-it makes it HTML, as CommonMark says, and what HTML says is read from that.
+
+So an HTML tag in it, a superscript, a table or an entity means what it means on a page. What is not CommonMark: tables,
+strikethrough, formulas between dollars (whose asterisks are no emphasis) and data about the page in front of it.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
+from titans_cli.readers.html import extract_html
+from titans_cli.readers.parsed import Parsed, one_page, short, totals
+from titans_cli.readers.tables import told
+from titans_cli.records import Omission
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
-_SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
-_RULE = re.compile(r"[ \t]*(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
-_ITEM = re.compile(r"[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+")
-_QUOTE = re.compile(r" {0,3}(?:>[ \t]?)+")
-_DEFINITION = re.compile(r" {0,3}\[[^\]\n]{1,300}\]:[ \t]*\S")
-_FOOTNOTE = re.compile(r" {0,3}\[\^[^\]\n]{1,100}\]:[ \t]*")
-_FRONT_TITLE = re.compile(r"title[ \t]*:[ \t]*(.+)", re.I)
+_DEEPEST = 60  # levels of lists and quotations; markdown-it passes over what is deeper
 _LONGEST_FRONT = 20_000  # characters
-_FRONT_DATE = re.compile(r"(?:date|year|published|created)[ \t]*:[ \t]*(.+)", re.I)
-
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
-_INLINE = (
-    (re.compile(r"!\[([^\[\]]{0,2000})\]\([^()\n]{0,2000}(?:\([^()\n]{0,500}\)[^()\n]{0,500})?\)"), r"\1"),  # image
-    (re.compile(r"\[([^\[\]]{0,2000})\]\([^()\n]{0,2000}(?:\([^()\n]{0,500}\)[^()\n]{0,500})?\)"), r"\1"),  # link
-    (re.compile(r"!?\[([^\[\]]{1,2000})\] ?\[[^\[\]]{0,300}\]"), r"\1"),  # [text][reference]
-    (re.compile(r"<((?:https?|mailto|ftp):[^<>\s]{1,2000})>"), r"\1"),  # <https://...>
-    (re.compile(r"</?[A-Za-z][^<>]{0,2000}>"), ""),  # inline HTML
-    (re.compile(r"\*\*\*(?=\S)([^*]{1,5000})\*\*\*"), r"\1"),
-    (re.compile(r"\*\*(?=\S)([^*]{1,5000})\*\*"), r"\1"),
-    (re.compile(r"(?<!\w)__(?=\S)([^_]{1,5000})__(?!\w)"), r"\1"),
-    (re.compile(r"\*(?=[^\s*])([^*]{1,5000})\*"), r"\1"),
-    (re.compile(r"(?<!\w)_(?=[^\s_])([^_]{1,5000})_(?!\w)"), r"\1"),
-    (re.compile(r"~~(?=\S)([^~]{1,5000})~~"), r"\1"),
-)
-_ANY_MARK = re.compile(r"[\[*_<~\\]")
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-_HIDDEN = re.compile(
-    "[\ue021-\ue07e]"
-)  # an escaped mark on its way past the patterns; mended text has no such character
-_CODE = re.compile(r"(?<!`)(`{1,9})(?!`)([^`]{1,5000})\1(?!`)")
+_DATES = ("date", "year", "published", "created")
 
 
-def parse_markdown(text: str) -> tuple[str | None, str]:
-    """The title (front matter's, else the first top heading) and the readable text."""
-    title, body = _front_matter(mend_characters(text))
-    blocks = _Blocks()
-    for line in _COMMENT.sub("", body).split("\n"):
-        blocks.take(line)
-    blocks.end()
-    return title or blocks.title, tidy_prose("\n\n".join(blocks.done))
+def extract_md(data: bytes) -> Parsed:
+    return parse_markdown(data.decode("utf-8"))
 
 
-def year_of_front_matter(text: str) -> int | None:
-    """The year that a leading block of data about the page states."""
-    text = mend_characters(text[:_LONGEST_FRONT])
-    head = text[4:].partition("\n---\n")[0].split("\n") if text.startswith("---\n") and "\n---\n" in text else []
-    return next((year for line in head if (found := _FRONT_DATE.match(line)) and (year := year_in(found[1]))), None)
+def parse_markdown(text: str) -> Parsed:
+    """The page: its title is the front matter's, else the first top heading; its text begins with the front matter."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    stated, body = _front_matter(text)
+    title, words, omissions = _read(body)
+    said = {str(name).lower(): value for name, value in stated.items()}
+    year = next((year for name in _DATES if (year := year_in(str(said.get(name, ""))))), None)
+    data = tidy_prose(mend_characters("\n".join(told(stated, "", 0))))
+    whole = "\n\n".join(filter(None, [data, words]))
+    return one_page(short(str(said.get("title") or "")) or title, whole, year=year, omissions=omissions)
 
 
-def _front_matter(text: str) -> tuple[str | None, str]:
-    """A leading block between two lines of --- is data about the page, not the page."""
-    if not text.startswith("---\n"):
-        return None, text
-    head, end, body = text[4:].partition("\n---\n")
-    if not end:
-        return None, text
-    for line in head.split("\n"):
-        found = _FRONT_TITLE.match(line)
-        if found:
-            return found[1].strip().strip("\"'").strip() or None, body
-    return None, body
+def _front_matter(text: str) -> tuple[dict[str, Any], str]:
+    """What a block between two lines of --- says about the page, and the page. Prose between two rules says nothing."""
+    if not text.startswith("---"):
+        return {}, text
+    tokens = MarkdownIt("zero").use(front_matter_plugin).parse(text[:_LONGEST_FRONT])
+    if not tokens or tokens[0].type != "front_matter" or tokens[0].map is None:
+        return {}, text
+    try:
+        stated = yaml.load(tokens[0].content, Loader=_Plain)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}, text
+    return (stated, "\n".join(text.split("\n")[tokens[0].map[1] :])) if isinstance(stated, dict) else ({}, text)
 
 
-@dataclass
-class _Blocks:
-    """Takes a page line by line; `done` are its blocks, `lines` the one being collected."""
+class _Plain(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Every scalar as it is written: 2021-04-05 is no date object, "no" no falsehood. No aliases: they can be bombs."""
 
-    done: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    fence: str | None = None
-    table: bool = False
-    title: str | None = None
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
 
-    def take(self, line: str) -> None:
-        opening = _FENCE.match(line)
-        if self.fence is not None:
-            if opening and opening[1].startswith(self.fence) and not line.strip(" `~"):
-                self.end_code()
-            else:
-                self.lines.append(line)
-        elif opening:
-            self.end()
-            self.fence = opening[1]
-        else:
-            self.take_prose(_QUOTE.sub("", line, count=1))
-
-    def take_prose(self, line: str) -> None:
-        heading = _HEADING.match(line)
-        if not line.strip():
-            self.end()
-        elif heading:
-            self.end()
-            self.add_heading(line[heading.end() :].rstrip("# \t"), level=len(heading[1]))
-        elif _SETEXT.match(line) and self.lines and not self.table:
-            words, self.lines = " ".join(self.lines), []
-            self.add_heading(words, level=1 if line.strip().startswith("=") else 2)
-        elif _RULE.match(line) or _is_table_rule(line):
-            self.table = self.table or "|" in line
-        elif _DEFINITION.match(line) and not _FOOTNOTE.match(line):
-            self.end()
-        elif line.lstrip().startswith("|"):
-            if not self.table:
-                self.end()
-            self.table = True
-            self.lines.append(line)
-        elif _ITEM.match(line):
-            self.lines.append("\n" + line.strip() if self.lines else line.strip())
-        else:
-            self.lines.append(_FOOTNOTE.sub("", line).strip())
-
-    def add_heading(self, words: str, *, level: int) -> None:
-        clean = inline(words).strip()
-        if clean:
-            self.done.append(clean)
-            if level == 1 and self.title is None:
-                self.title = clean
-
-    def end(self) -> None:
-        """The block is complete: a table or code stays in lines, a list has one line an item, prose is one line."""
-        if self.fence is not None:
-            self.end_code()
-            return
-        if self.lines:
-            joiner = "\n" if self.table else " "
-            self.done.append(inline(joiner.join(self.lines).replace(" \n", "\n")))
-        self.lines, self.table = [], False
-
-    def end_code(self) -> None:
-        self.done.append("\n".join(self.lines))
-        self.lines, self.fence = [], None
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias")
+        return super().compose_node(parent, index)
 
 
-def _is_table_rule(line: str) -> bool:
-    """The line of dashes below a table's head."""
-    return "|" in line and "-" in line and not line.strip("|:- \t")
+def _read(body: str) -> tuple[str | None, str, tuple[Omission, ...]]:
+    """The first top heading, the text, and what was left out."""
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False)
+    for kind in ("math_inline", "math_block"):
+        parser.add_render_rule(kind, _formula)
+    env: dict[str, Any] = {}
+    tokens = parser.parse(body, env)
+    if lines := _no_definitions(body, env):
+        tokens = parser.parse(_escaped(body, lines), {})
+    if max((token.level for token in tokens), default=0) >= _DEEPEST - 1:
+        return None, tidy_prose(mend_characters(body)), ()  # not Markdown any more: as it stands
+    page = extract_html(parser.renderer.render(tokens, parser.options, env))
+    return _top_heading(tokens), page.text, totals(page.omissions)
 
 
-def inline(text: str) -> str:
-    """Words without the marks around them; what stands in code marks is left as it is."""
-    out, at = [], 0
-    for code in _CODE.finditer(text):
-        out += [_strip_marks(text[at : code.start()]), code[2]]
-        at = code.end()
-    return "".join([*out, _strip_marks(text[at:])])
+def _formula(_self: RendererHTML, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
+    words = tokens[index].content.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<p>${words}$</p>" if tokens[index].block else f"${words}$"
 
 
-def _strip_marks(text: str) -> str:
-    if not _ANY_MARK.search(text):
-        return text
-    text = _ESCAPED.sub(lambda mark: chr(0xE000 + ord(mark[1])), text)
-    for pattern, replacement in _INLINE:
-        text = pattern.sub(replacement, text)
-    return _HIDDEN.sub(lambda mark: chr(ord(mark[0]) - 0xE000), text)
+def _no_definitions(body: str, env: dict[str, Any]) -> list[int]:
+    """The lines that have the form of a link's definition, and no link is made from them: "[10:32]: pressure"."""
+    found = [(label, each["map"][0]) for label, each in env.get("references", {}).items()]
+    found += [(each["label"], each["map"][0]) for each in env.get("duplicate_refs", ())]
+    if not found:
+        return []
+    plain = re.sub(r"\s+", " ", body).casefold()
+    return [line for label, line in found if plain.count(f"[{label.casefold()}]") < 2]
+
+
+def _escaped(body: str, lines: list[int]) -> str:
+    split = body.split("\n")
+    for line in lines:
+        split[line] = split[line].replace("[", "\\[", 1)
+    return "\n".join(split)
+
+
+def _top_heading(tokens: list[Token]) -> str | None:
+    for token, after in pairwise(tokens):
+        if token.type == "heading_open" and token.tag == "h1":
+            words = "".join(part.content for part in after.children or () if part.type in ("text", "code_inline"))
+            return short(mend_characters(words))
+    return None

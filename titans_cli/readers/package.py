@@ -6,10 +6,12 @@ unpacked before its claim was looked at, and nothing ever reaches the disk.
 
 from __future__ import annotations
 
+import re
 from typing import IO
 from zipfile import ZipFile, ZipInfo
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError
+from titans_cli.readers.formats import FORMATS
 
 MOST_MEMBERS = 5_000
 _MOST_AT_ONCE = MOST_MEMBERS * 400  # bytes: an entry is 46 bytes and its name
@@ -18,11 +20,12 @@ _MOST_INFLATED = 256 << 20  # bytes, of all parts that are read of one document
 _HARMLESS, _MOST_RATIO = 32 << 20, 200  # below so many bytes a ratio does not matter; XML packs to a tenth, or less
 _CHUNK = 1 << 20
 
-_KINDS = {"word/document.xml": "docx", "META-INF/container.xml": "epub"}
+_RELATIONS = "_rels/.rels"
+_MAIN_PART = re.compile(rb"<[^<>]*/relationships/officeDocument[\"'][^<>]*>")
+_TARGET = re.compile(rb"""\bTarget\s*=\s*["']/?([^"']{1,500})["']""")
 _FOREIGN = {
     "xl/workbook.xml": "a spreadsheet",
     "xl/workbook.bin": "a spreadsheet",
-    "ppt/presentation.xml": "a slide show",
     "content.xml": "an OpenDocument file",
     "META-INF/MANIFEST.MF": "a Java archive",
 }
@@ -73,13 +76,21 @@ def kind_of_zip(file: IO[bytes]) -> tuple[str | None, str]:
     """(the kind of document it is or None, what it is in words). Raises as `open_zip`."""
     with open_zip(file) as archive:
         names = set(archive.namelist())
-    for name, kind in _KINDS.items():
-        if name in names:
-            return kind, kind
+        main = _main_part(unpack(archive, archive.getinfo(_RELATIONS), _LARGEST_PART)) if _RELATIONS in names else ""
+    for known in FORMATS.values():
+        if known.part and (known.part in names or main.startswith(known.part) or f"{known.part}document.xml" in names):
+            return known.kind, known.kind
     for name, what in _FOREIGN.items():
         if name in names and ("mimetype" in names or name != "content.xml"):
             return None, what
     return None, "a zip archive"
+
+
+def _main_part(relations: bytes) -> str:
+    """The part with which an office document begins, by whatever name."""
+    found = _MAIN_PART.search(relations)
+    target = _TARGET.search(found[0]) if found else None
+    return target[1].decode("utf-8", "replace") if target else ""
 
 
 class Package:
@@ -102,6 +113,13 @@ class Package:
         if ratio or self.inflated > _MOST_INFLATED:
             raise LimitError(f"its parts unpack to more than {(self.inflated - 1) >> 20:,} MiB")
         return unpack(self.archive, info, _LARGEST_PART)
+
+    def main_part(self, otherwise: str) -> str:
+        """The name of an office document's main part. Raises CorruptError when it is not there."""
+        relations = self.part(_RELATIONS)
+        name = (_main_part(relations) if relations else "") or otherwise
+        self.needed(name)
+        return name
 
     def needed(self, name: str) -> bytes:
         data = self.part(name)

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
+from titans_cli.readers.formats import FORMATS, reader_of
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed
 from titans_cli.readers.sniff import kind_of, nested
 from titans_cli.records import Document, Source
 
 STDIN = "-"
-# Parsed in this process while they are small, since starting another takes longer than reading them.
-_SIMPLE = frozenset(("txt", "md", "code"))
+# What needs no process of its own is parsed in this one while it is small, which takes less time than starting one.
 _SMALL = 1 << 20
 
 
@@ -85,31 +85,21 @@ def _unwrapped(data: bytes, display: str, limits: Limits, member: bool) -> bytes
 
 def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
     """Only the reader that is needed is imported."""
-    if kind == "pdf":
-        from titans_cli.readers.isolate import parse_pdf
-
-        return parse_pdf(data, display, limits)
-    if kind == "html":
-        from titans_cli.readers.isolate import parse_html
-
-        return parse_html(data, display, limits)
-
-    from titans_cli.readers.extract import AS_TEXT, extract
-
+    wanted = FORMATS[kind]
     warnings: tuple[str, ...] = ()
-    if kind in AS_TEXT:
-        from titans_cli.readers.encoding import decode
+    if wanted.text:
+        from titans_cli.readers.encoding import declared_charset, decode
 
-        text, warnings = decode(data, display)
+        text, warnings = decode(data, display, declared=declared_charset(data) if wanted.declares else None)
         if len(text) > limits.max_text_chars:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
-    if kind in _SIMPLE and len(data) <= _SMALL:
-        parsed = extract(kind, data)
+    if not wanted.isolated and len(data) <= _SMALL:
+        parsed = reader_of(kind)(data)
     else:
-        from titans_cli.readers.isolate import parse_whole
+        from titans_cli.readers.isolate import parse_pdf, parse_whole
 
-        parsed = parse_whole(kind, data, display, limits)
+        parsed = parse_pdf(data, display, limits) if kind == "pdf" else parse_whole(kind, data, display, limits)
     return replace(parsed, warnings=(*warnings, *parsed.warnings))
 
 

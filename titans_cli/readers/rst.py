@@ -8,6 +8,7 @@ nests very deep, so it runs in the worker only.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,8 @@ from docutils.parsers.rst.languages import en
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.parsed import Parsed, one_page, short
+from titans_cli.readers.parsed import Parsed, one_page, short, totals
+from titans_cli.readers.scripts import subscript, superscript
 
 _SETTINGS = {
     "file_insertion_enabled": False,
@@ -42,11 +44,13 @@ _SILENT = frozenset(
 )
 # Sphinx's have options that docutils' do not, and an unknown option would cost the code.
 _CODE = frozenset("code code-block sourcecode ipython doctest testcode testoutput testsetup prompt".split())
+_SILENT_ONES = re.compile(rf"^[ \t]*\.\. (?:{'|'.join(sorted(_SILENT))})::", re.M)
 _DROPPED = (
-    *(nodes.comment, nodes.system_message, nodes.substitution_definition, nodes.raw, nodes.image, nodes.target),
+    *(nodes.comment, nodes.substitution_definition, nodes.raw, nodes.target),
     *(nodes.generated, nodes.pending, nodes.label, nodes.meta),
 )
 _LINES = (nodes.literal_block, nodes.doctest_block)
+_UNOPENED = re.compile(r"\.\.\s+(?:include|raw|csv-table)::")  # directives that open other files
 
 
 def extract_rst(data: bytes) -> Parsed:
@@ -55,7 +59,41 @@ def extract_rst(data: bytes) -> Parsed:
     tree = publish_doctree(text, settings_overrides=_SETTINGS)
     date = next((node.astext() for node in tree.findall(_is_date)), None)
     title = tree.get("title") or next((node.astext() for node in tree.findall(nodes.title)), None)
-    return one_page(short(title), "\n\n".join(filter(None, _blocks(tree))), year=year_in(date))
+    _write_scripts(tree)
+    counts = Counter({"directive": len(_SILENT_ONES.findall(text))})
+    _count(tree, counts)
+    text = "\n\n".join(filter(None, _blocks(tree)))
+    return one_page(short(title), text, year=year_in(date), omissions=totals(counts.items()))
+
+
+def _write_scripts(tree: Any) -> None:
+    """Superscripts, subscripts and the marks of notes, in the line."""
+    for node in list(tree.findall(_is_script)):
+        before = node.parent[: node.parent.index(node)]
+        words, last = node.astext(), before[-1].astext() if before else ""
+        if isinstance(node, nodes.superscript | nodes.subscript):
+            script = superscript if isinstance(node, nodes.superscript) else subscript
+            node.parent.replace(node, nodes.Text(script(last, words)))
+        else:
+            node.parent.replace(node, nodes.Text(f"[{words}]"))
+
+
+def _is_script(node: Any) -> bool:
+    return isinstance(node, nodes.superscript | nodes.subscript | nodes.footnote_reference | nodes.citation_reference)
+
+
+def _count(tree: Any, counts: Counter[str]) -> None:
+    """What the tree holds and `_blocks` does not tell."""
+    counts["comment"] += sum(any(c.isalnum() for c in node.astext()) for node in tree.findall(nodes.comment))
+    counts["picture"] += sum(1 for _ in tree.findall(nodes.image))
+    counts["raw block"] += sum(1 for _ in tree.findall(nodes.raw))
+    counts["link target"] += sum(
+        "refuri" in node and node["refuri"] not in node.astext() for node in tree.findall(nodes.reference)
+    )
+    for message in tree.findall(nodes.system_message):
+        counts["included file"] += any(
+            _UNOPENED.match(block.astext()) for block in message.findall(nodes.literal_block)
+        )
 
 
 def _is_date(node: Any) -> bool:
@@ -102,9 +140,17 @@ class _Unknown(Directive):  # type: ignore[misc]  # docutils has no types
 
 def _blocks(node: Any) -> Iterator[str]:
     for child in node.children:
-        if isinstance(child, _DROPPED):
+        if isinstance(child, nodes.system_message):
+            # What docutils could not parse stands here as it was written.
+            yield from (b.astext() for b in child.findall(nodes.literal_block) if not _UNOPENED.match(b.astext()))
+        elif isinstance(child, nodes.image):
+            yield str(child.get("alt", ""))
+        elif isinstance(child, nodes.footnote | nodes.citation):
+            label = next((part.astext() for part in child.children if isinstance(part, nodes.label)), "")
+            yield " ".join(filter(None, [f"[{label}]" if label else "", *_blocks(child)]))
+        elif isinstance(child, _DROPPED):
             continue
-        if isinstance(child, _LINES):
+        elif isinstance(child, _LINES):
             yield tidy_code(child.astext())
         elif isinstance(child, nodes.line_block):
             yield tidy_prose("\n".join(line.astext() for line in child.findall(nodes.line)))
@@ -123,10 +169,18 @@ def _blocks(node: Any) -> Iterator[str]:
 def _items(items: Any) -> Iterator[str]:
     """A list of single paragraphs is one block, a line for each; items that hold more are blocks."""
     told = [list(filter(None, _blocks(item))) for item in items.children]
-    lines = [f"- {blocks[0]}" for blocks in told if blocks]
+    marks = [_mark(items, number) for number in range(len(told))]
     if all(len(blocks) <= 1 for blocks in told):
-        yield "\n".join(lines)
+        yield "\n".join(f"{mark} {blocks[0]}" for mark, blocks in zip(marks, told, strict=True) if blocks)
     else:
-        for blocks in filter(None, told):
-            yield f"- {blocks[0]}"
-            yield from blocks[1:]
+        for mark, blocks in zip(marks, told, strict=True):
+            yield from [f"{mark} {blocks[0]}", *blocks[1:]] if blocks else ()
+
+
+def _mark(items: Any, number: int) -> str:
+    if isinstance(items, nodes.bullet_list):
+        return "-"
+    number += int(items.get("start", 1))
+    letter = {"loweralpha": 96, "upperalpha": 64}.get(items.get("enumtype"))
+    shown = chr(letter + number) if letter and number <= 26 else str(number)
+    return f"{items.get('prefix', '')}{shown}{items.get('suffix', '.')}"

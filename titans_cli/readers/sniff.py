@@ -11,57 +11,22 @@ import re
 from pathlib import PurePath
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, UnsupportedFormatError
+from titans_cli.readers.encoding import wide_without_mark
+from titans_cli.readers.formats import BY_SUFFIX, FORMATS
 
-_CODE = (
-    "py pyi js mjs cjs jsx ts tsx go rs java kt scala c h cc cpp cxx hh hpp cs swift rb php pl lua r jl sql sh bash zsh"
-).split()
-SUFFIXES = {
-    ".pdf": "pdf",
-    ".docx": "docx",
-    ".epub": "epub",
-    ".txt": "txt",
-    ".text": "txt",
-    ".log": "txt",
-    ".md": "md",
-    ".markdown": "md",
-    ".rst": "rst",
-    ".tex": "tex",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".ipynb": "ipynb",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".eml": "eml",
-    ".mbox": "mbox",
-    **{f".{suffix}": "code" for suffix in _CODE},
-}
 ZIP, GZIP = ".zip", ".gz"  # of any of these; what they hold is read as if it lay in a folder
-_STRUCTURED = frozenset(("ipynb", "csv", "jsonl", "eml", "mbox", "tex"))  # text in which an HTML page is a mistake
 
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # UTF-8, UTF-16/32 LE, UTF-16 BE, UTF-32 BE
-
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_BINARY = (
-    (_OLE, "an old office document"),
-    (b"{\\rtf", "a rich-text document"),
-    (b"%!PS", "a PostScript file"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a rar archive"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"\x7fELF", "a program"),
-)
+_MARKUP = ((b"{\\rtf", "a rich-text document"), (b"%!PS", "a PostScript file"))  # no binary data, and no text to read
 
 _HTML_START = re.compile(
     rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html)\b", re.I | re.S
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1b\x08"))
+_MOST_CONTROLS = 0.05  # of the bytes, in text
+_SURE = 0.4  # of puremagic's confidence: three bytes and more
+_NULS = re.compile(rb"\x00+")
 _CONVERT = "Convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or libreoffice --convert-to pdf IN"
 
 
@@ -73,7 +38,8 @@ def kind_of_name(name: str) -> str | None:
     """The kind a file's suffix stands for, or None for one no reader claims; `a.txt.gz` is what `a.txt` is."""
     if name.lower().endswith(GZIP):
         name = name[: -len(GZIP)]
-    return SUFFIXES.get(PurePath(name).suffix.lower())
+    known = BY_SUFFIX.get(PurePath(name).suffix.lower())
+    return known.kind if known else None
 
 
 def is_zip_name(name: str) -> bool:
@@ -81,7 +47,7 @@ def is_zip_name(name: str) -> bool:
 
 
 def _kind_of_package(data: bytes, named: str | None, display: str, member: bool) -> str:
-    """docx or epub: both are zip archives, and which of them shows inside."""
+    """Word, slides or a book: all are zip archives, and which of them shows inside."""
     from titans_cli.readers.package import kind_of_zip
 
     try:
@@ -89,7 +55,7 @@ def _kind_of_package(data: bytes, named: str | None, display: str, member: bool)
     except Exception as error:
         if isinstance(error, LimitError):
             raise LimitError(error.what, subject=display, hint="Unpack it, and ingest what you need of it") from error
-        if named in ("docx", "epub"):
+        if _is_package(named):
             words = " ".join(str(error).split())[:160] or type(error).__name__
             hint = "Download it again, or open it in its program and save it again"
             raise CorruptError(f"it is damaged: {words}", subject=display, hint=hint) from error
@@ -103,6 +69,10 @@ def _kind_of_package(data: bytes, named: str | None, display: str, member: bool)
         raise nested(display)
     hint = f"Give it a name that ends in {ZIP}: then its members are read" if what == _PLAIN_ZIP else _CONVERT
     raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=hint)
+
+
+def _is_package(kind: str | None) -> bool:
+    return kind is not None and bool(FORMATS[kind].part)
 
 
 def nested(display: str) -> UnsupportedFormatError:
@@ -135,12 +105,12 @@ def kind_of(data: bytes, name: str, display: str, *, member: bool = False) -> st
         hint = "Open it with its password and save a copy without one"
         raise EncryptedError("it is encrypted and needs a password", subject=display, hint=hint)
     refuse_binary(data, display)
-    if named in ("docx", "epub"):
+    if _is_package(named):
         what = f"it is called .{named} but does not look like one"
         hint = "Download it again, or give it the suffix that fits its content"
         raise CorruptError(what, subject=display, hint=hint)
     is_html = _HTML_START.match(data[:4096]) is not None
-    if is_html and named in _STRUCTURED:
+    if is_html and named is not None and FORMATS[named].page_in_error:
         what = f"it is called {PurePath(name).suffix} but is an HTML page, often a download that went wrong"
         raise CorruptError(what, subject=display, hint="Download it again, or rename it to .html to read it as it is")
     if named is None and is_html:
@@ -153,11 +123,23 @@ def refuse_binary(data: bytes, display: str) -> None:
     if data[257:262] == b"ustar":
         what = "this is a tar archive, not text"
         raise UnsupportedFormatError(what, subject=display, hint="Unpack it, and ingest the folder")
-    for magic, what in _BINARY:
-        if data.startswith(magic):
+    for start, what in _MARKUP:
+        if data.startswith(start):
             raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=_CONVERT)
-    if data.startswith(_BOMS):
+    if data.startswith(_BOMS) or wide_without_mark(data):
         return
-    sample = data[: 1 << 16]
-    if b"\x00" in data or len(sample.translate(None, _CONTROLS)) < 0.95 * len(sample):
-        raise UnsupportedFormatError("this is binary data, not text", subject=display, hint=_CONVERT)
+    # A program that died leaves holes of zeros in its log: each counts once.
+    sample = _NULS.sub(b"\0", data[: 1 << 16])
+    if len(sample.translate(None, _CONTROLS)) < (1 - _MOST_CONTROLS) * len(sample):
+        raise UnsupportedFormatError(f"this is {_name_of(data)}, not text", subject=display, hint=_CONVERT)
+
+
+def _name_of(data: bytes) -> str:
+    """What binary data is, by the bytes it begins with, as far as puremagic knows them."""
+    import puremagic
+
+    try:
+        found = puremagic.magic_string(data[: 1 << 16])
+    except (puremagic.PureError, ValueError):
+        return "binary data"
+    return f"binary data ({found[0].name.strip()})" if found and found[0].confidence >= _SURE else "binary data"

@@ -7,7 +7,6 @@ delimiter and the header: it takes quotes in prose for a dialect and any short f
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,12 +15,10 @@ from typing import Any
 
 from titans_cli.errors import CorruptError
 from titans_cli.readers.clean import mend_characters
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import Parsed, short, totals
 from titans_cli.records import Page
 
-_LONGEST_ROW = 10_000  # characters; a table's row is a sentence or two
-_LONGEST_RECORD = 200_000  # a record may hold a document
-_MOST_COLUMNS = 500
+_MOST_LINES = 200  # of a row with line breaks in its cells
 _DEEPEST = 20
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 100
@@ -31,20 +28,74 @@ def extract_csv(data: bytes) -> Parsed:
     """Pages are numbered as a spreadsheet numbers rows: the header and blank rows count too."""
     text = data.decode("utf-8")
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    cells = ((i, [" ".join(cell.split()) for cell in row[:_MOST_COLUMNS]]) for i, row in enumerate(reader, 1))
+    rows = _Rows(text, _delimiter(text))
+    cells = ((i, [" ".join(cell.split()) for cell in row]) for i, row in enumerate(rows, 1))
     filled = ((i, row) for i, row in cells if any(row))
     first = list(islice(filled, _SAMPLE_LINES))
     header = _header([row for _, row in first])
-    pages, cut = [], 0
+    pages = []
     for number, row in chain(first[1:] if header else first, filled):
-        words = mend_characters(_row(row, header)).strip()
-        cut += len(words) > _LONGEST_ROW
-        if words:
-            pages.append(Page(number, words[:_LONGEST_ROW].strip()))
+        if words := mend_characters(_row(row, header)).strip():
+            pages.append(Page(number, words))
     if header and not pages:
         pages.append(Page(first[0][0], mend_characters("; ".join(cell for cell in header if cell)).strip()))
-    return Parsed(None, tuple(pages), tuple(_cut_note(cut, _LONGEST_ROW, "rows")))
+    notes = (f"quotation marks in {rows.stray:,} rows open nothing and were taken as they stand",) if rows.stray else ()
+    return Parsed(None, tuple(pages), notes)
+
+
+class _Rows:
+    """The rows of a table. A quotation mark that opens a cell and closes none must not swallow the rows after it:
+    `stray` counts the rows in which one is taken as it stands.
+    """
+
+    def __init__(self, text: str, mark: str) -> None:
+        self.lines = text.splitlines(keepends=True) if "\r" in text else text.split("\n")
+        self.lines = [line.rstrip("\r\n") for line in self.lines]
+        while self.lines and not self.lines[-1]:
+            self.lines.pop()
+        self.mark = mark
+        self.stray = 0
+        self.widths: Counter[int] = Counter()  # how many columns the rows have that are no matter of doubt
+
+    def __iter__(self) -> Iterator[list[str]]:
+        at = 0
+        while at < len(self.lines):
+            row, taken = self.row(at)
+            at += taken
+            yield row
+
+    def row(self, at: int) -> tuple[list[str], int]:
+        """The row that begins in a line, and how many lines it takes."""
+        line = self.lines[at]
+        if '"' not in line:
+            cells = line.split(self.mark)
+            self.widths[len(cells)] += 1
+            return cells, 1
+        stop, odd = at + 1, line.count('"') % 2
+        while odd and stop < len(self.lines) and stop - at < _MOST_LINES:
+            odd ^= self.lines[stop].count('"') % 2
+            stop += 1
+        row = None if odd else self.parsed(self.lines[at:stop])
+        plain = line.split(self.mark)
+        if row is not None and stop - at > 1 and self.is_row(plain):
+            each = (other.split(self.mark) for other in self.lines[at:stop])
+            row = row if self.is_row(row) and not all(map(self.is_row, each)) else None
+        if row is None:
+            self.stray += 1
+            return plain, 1
+        self.widths[len(row)] += 1
+        return row, stop - at
+
+    def is_row(self, cells: Sequence[str]) -> bool:
+        """Whether it has as many columns as most rows so far."""
+        return bool(self.widths) and len(cells) == self.widths.most_common(1)[0][0]
+
+    def parsed(self, lines: list[str]) -> list[str] | None:
+        try:
+            rows = list(csv.reader([f"{line}\n" for line in lines], delimiter=self.mark, strict=True))
+        except csv.Error:
+            return None
+        return rows[0] if len(rows) == 1 else None
 
 
 def _delimiter(text: str) -> str:
@@ -103,37 +154,65 @@ def _row(row: Sequence[str], header: Sequence[str] | None) -> str:
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(names, row, strict=False) if cell)
 
 
-# ---------------------------------------------------------------- JSON lines
+# ---------------------------------------------------------------- JSON
 
 
 def extract_jsonl(data: bytes) -> Parsed:
     """Pages are numbered by their lines in the file."""
-    pages, bad, cut, total = [], 0, 0, 0
+    pages, bad, total = [], 0, 0
     for number, line in enumerate(data.decode("utf-8").split("\n"), 1):
         if not line.strip():
             continue
         total += 1
         try:
-            words = mend_characters("; ".join(_told(json.loads(line), "", 0)))
+            words = mend_characters("; ".join(told(json.loads(line), "", 0)))
         except (ValueError, RecursionError):
             bad += 1
             continue
-        cut += len(words) > _LONGEST_RECORD
         if words.strip():
-            pages.append(Page(number, words[:_LONGEST_RECORD].strip()))
+            pages.append(Page(number, words.strip()))
     if bad and bad >= 0.5 * total:
         raise CorruptError(f"{bad:,} of its {total:,} lines are not JSON")
-    notes = [f"{bad:,} lines skipped: not JSON"] if bad else []
-    return Parsed(None, tuple(pages), (*notes, *_cut_note(cut, _LONGEST_RECORD, "records")))
+    notes = (f"{bad:,} lines skipped: not JSON",) if bad else ()
+    return Parsed(None, tuple(pages), notes, omissions=totals((("line", bad),)))
 
 
-def _told(value: Any, name: str, depth: int) -> Iterator[str]:
+def extract_json(data: bytes) -> Parsed:
+    """A page for every entry of the outermost list or object, numbered from 1. Many files hold a JSON value a line."""
+    text = data.decode("utf-8")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if "\n" in text.strip():
+            return extract_jsonl(data)
+        raise
+    if isinstance(value, dict):
+        entries = [(str(name), inner) for name, inner in value.items()]
+    else:
+        entries = [("", inner) for inner in value] if isinstance(value, list) else [("", value)]
+    title = short(value["title"]) if isinstance(value, dict) and isinstance(value.get("title"), str) else None
+    pages = []
+    for number, (name, inner) in enumerate(entries, 1):
+        if words := mend_characters(_entry(name, inner)).strip():
+            pages.append(Page(number, words))
+    return Parsed(title, tuple(pages))
+
+
+def _entry(name: str, value: Any) -> str:
+    """One entry; the records of a list in it have a line each."""
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        lines = ["; ".join(told(item, name, 1)) for item in value]
+        return "\n".join(filter(None, lines))
+    return "; ".join(told(value, name, 0))
+
+
+def told(value: Any, name: str, depth: int) -> Iterator[str]:
     """A JSON value as "name: words"; what is nested has a dotted name."""
     if depth > _DEEPEST:
         raise RecursionError
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _told(inner, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from told(inner, f"{name}.{key}" if name else str(key), depth + 1)
     elif isinstance(value, list):
         if all(not isinstance(item, dict | list) for item in value):
             words = ", ".join(_word(item) for item in value if item is not None)
@@ -141,7 +220,7 @@ def _told(value: Any, name: str, depth: int) -> Iterator[str]:
                 yield f"{name}: {words}" if name else words
         else:
             for item in value:
-                yield from _told(item, name, depth + 1)
+                yield from told(item, name, depth + 1)
     elif value is not None and value != "":
         yield f"{name}: {_word(value)}" if name else _word(value)
 
@@ -150,7 +229,3 @@ def _word(value: Any) -> str:
     if isinstance(value, str):
         return "\n\n".join(" ".join(part.split()) for part in value.split("\n\n") if part.strip())
     return json.dumps(value)
-
-
-def _cut_note(cut: int, longest: int, what: str) -> list[str]:
-    return [f"{cut:,} {what} cut to {longest:,} characters"] if cut else []

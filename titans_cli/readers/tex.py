@@ -1,5 +1,8 @@
 r"""LaTeX source to text: comments, preamble, commands, bibliography go; words, headings, captions, formulas stay.
 
+Ours, since pylatexenc loses more: the arguments of what it does not know (\SI), own macros, what stands in verbatim,
+and the rest of the line after a percent sign in \url or \verb (docs/design.md).
+
 One pass over the tokens with a table of which brace closes which: no recursion, linear in the file. TeX is a
 programming language; this reads what people write in papers. Of the author's own macros only names for words, those
 without arguments, are put in their place, and not inside one another.
@@ -9,35 +12,45 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.parsed import Parsed, one_page
+from titans_cli.readers.parsed import Parsed, one_page, totals
+from titans_cli.readers.scripts import grouped, subscript, superscript
 from titans_cli.readers.tex_names import (
     ACCENTS,
     DROPPED,
     DROPPED_ENVIRONMENTS,
+    ENVIRONMENT_OMISSIONS,
     FIRST_DROPPED,
     HEADINGS,
+    OMISSIONS,
+    PREFIXES,
     RAW_ENVIRONMENTS,
     SYMBOLS,
+    UNITS,
     WITH_ARGUMENT,
 )
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+\*?|.|\n)|[{}&~$]|[^\\{}&~$]+", re.S)
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(\n[ \t]*)?")
+# A percent sign begins a comment, but not in an address or in what stands verbatim in a line.
+_COMMENT = re.compile(
+    r"(\\(?:url|path|nolinkurl|href)\s{0,3}\{[^{}\n]{0,2000}\}"
+    r"|\\(?:verb\*?|lstinline(?:\[[^\]\n]{0,200}\])?)([^A-Za-z0-9\s{*])[^\n]{0,2000}?\2)"
+    r"|(?<!\\)((?:\\\\)*)%([^\n]*)(?:\n[ \t]*)?"
+)
 _OPTION = re.compile(r"\s{0,3}\[[^\[\]]{0,1000}(?:\[[^\[\]]{0,200}\][^\[\]]{0,1000})?\]")
 _ENVIRONMENT = re.compile(r"\s*\{([A-Za-z]{1,40}\*?)\}")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
 _END = re.compile(r"\\end\s*\{document\}")
 _INPUT = re.compile(r"\\(?:input|include|subfile)\s*\{([^{}\n]{1,200})\}")
-_TITLE = re.compile(r"\\title\s*(?:\[[^\[\]]{0,300}\])?\s*(?=\{)")
+_STATED = ("title", "author", "date")
 
 _ACCENTED = re.compile(r"[ \t]*(?:\{\s*(\\[ij](?![A-Za-z])|[^\W\d_])?\s*\}|(\\[ij](?![A-Za-z])|[^\W\d_]))")
 
 
-_DATE = re.compile(r"\\date\s*\{([^{}]{0,200})\}")
 _RAW = re.compile(rf"\\begin\{{((?:{'|'.join(sorted(RAW_ENVIRONMENTS))})\*?)\}}")
 _MACRO = re.compile(
     r"\\(?:(?:new|renew|provide)command\*?\s{0,3}(?:\{\s{0,3}\\([A-Za-z]{1,50})\s{0,3}\}|\\([A-Za-z]{1,50}))"
@@ -45,54 +58,75 @@ _MACRO = re.compile(
 )
 
 
+def extract_tex(data: bytes) -> Parsed:
+    return parse_tex(data.decode("utf-8"))
+
+
 def parse_tex(text: str) -> Parsed:
-    """Warns of files that it takes in, which are not read with it."""
-    text = _without_comments(mend_characters(text))
+    """Title, authors and date come first, wherever they stand. Warns of files that it takes in, which are not read."""
+    counts: Counter[str] = Counter()
+    text = _without_comments(mend_characters(text), counts)
     begin = _BEGIN.search(text)
     head, body = (text[: begin.start()], text[begin.end() :]) if begin else ("", text)
     end = _END.search(body)
-    body = body[: end.start()] if end else body
+    if end:
+        counts["trailing text"] += any(c.isalnum() for c in body[end.end() :])
+        body = body[: end.start()]
     macros = {m[1] or m[2] or m[3]: " ".join(_Stripper(m[4]).run().split()) for m in _MACRO.finditer(text)}
-    title = _title(head, macros) or _title(body, macros)
-    date = _DATE.search(head) or _DATE.search(body)
+    counts["preamble"] += any(c.isalnum() for c in head)
+    stated = {name: _stated(head, name, macros) for name in _STATED}
+    title = stated["title"] or _stated(body, "title", macros)
+    date = stated["date"] or _stated(body, "date", macros)
     included = sorted(set(_INPUT.findall(body)))
     notes = (f"not followed: \\input of {', '.join(included[:10])}; name those files too",) if included else ()
-    words = tidy_prose(_Stripper(body, macros).run())
-    whole = f"{title}\n\n{words}" if title and begin and _TITLE.search(head) else words
-    return one_page(title, whole, *notes, year=year_in(date[1]) if date else None)
+    stripper = _Stripper(body, macros)
+    words = tidy_prose(stripper.run())
+    whole = "\n\n".join(filter(None, [*(stated[name] for name in _STATED), words]))
+    omissions = totals(counts.items(), stripper.counts.items())
+    return one_page(title, whole, *notes, year=year_in(date), omissions=omissions)
 
 
-def _title(text: str, macros: Mapping[str, str]) -> str | None:
-    found = _TITLE.search(text)
+def _stated(text: str, name: str, macros: Mapping[str, str]) -> str | None:
+    """What stands in the command of this name."""
+    found = re.search(rf"\\{name}\s*(?:\[[^\[\]]{{0,300}}\])?\s*(?=\{{)", text)
     if found is None:
         return None
-    stripper = _Stripper(text[found.end() : found.end() + 2000])
+    stripper = _Stripper(text[found.end() : found.end() + 5000])
     stop = stripper.closes.get(0)
     words = _Stripper(stripper.text[1:stop], macros).run() if stop else ""
-    return " ".join(words.split())[:300] or None
+    return " ".join(words.split())[:2000] or None
 
 
-def _without_comments(text: str) -> str:
+def _without_comments(text: str, counts: Counter[str]) -> str:
     """What stands verbatim keeps its percent signs."""
     out, at, endless = [], 0, set[str]()
     for begin in _RAW.finditer(text):
         ending = f"\\end{{{begin[1]}}}"
         stop = -1 if begin.start() < at or ending in endless else text.find(ending, begin.end())
         if stop >= 0:
-            out += [_uncommented(text[at : begin.start()]), text[begin.start() : stop]]
+            out += [_uncommented(text[at : begin.start()], counts), text[begin.start() : stop]]
             at = stop
         elif begin.start() >= at:
             endless.add(ending)
-    return "".join([*out, _uncommented(text[at:])])
+    return "".join([*out, _uncommented(text[at:], counts)])
 
 
-def _uncommented(text: str) -> str:
+def _uncommented(text: str, counts: Counter[str]) -> str:
     """A comment takes its line's end and the next line's indent with it, unless that leaves a blank line blank."""
-    return _COMMENT.sub(lambda m: m[1] + ("\n" if m.start() == 0 or text[m.start() - 1] == "\n" else ""), text)
+
+    def spared(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]
+        counts["comment"] += any(c.isalnum() for c in found[4])
+        return found[3] + ("\n" if found.start() == 0 or text[found.start() - 1] == "\n" else "")
+
+    return _COMMENT.sub(spared, text)
 
 
 class _Stripper:
-    """`closes` maps an opening brace to its closing one; `after` what to put out where a brace closes."""
+    """`closes` maps an opening brace to its closing one; `after` what to put out where a brace closes; `groups` a
+    closing brace to how much had been put out where it opened, and what becomes of it: a script, a side of a fraction.
+    """
 
     def __init__(self, text: str, macros: Mapping[str, str] | None = None) -> None:
         self.text = text
@@ -100,6 +134,8 @@ class _Stripper:
         self.tokens = [(m.start(), m[0]) for m in _TOKEN.finditer(text)]
         self.closes: dict[int, int] = {}
         self.after: dict[int, str] = {}
+        self.groups: dict[int, tuple[int, str]] = {}
+        self.counts: Counter[str] = Counter()
         self.endless: set[str] = set()  # environments of which no end follows any more
         self.out: list[str] = []
         self.math = False
@@ -119,15 +155,35 @@ class _Stripper:
                 at, token = self.until, token[self.until - at :]
             if token[0] == "\\" and len(token) > 1:
                 self.command(token[1:], at + len(token))
+            elif token == "{":
+                self.open(at)
             elif token == "}":
-                self.out.append(self.after.pop(at, ""))
+                self.close(at)
             elif token == "&":
                 self.out.append(" " if self.math else " | ")
             elif token == "~":
                 self.out.append(" ")
-            elif token not in ("{", "$", "\\"):
+            elif token not in ("$", "\\"):
                 self.out.append(token)
         return _spell("".join(self.out))
+
+    def open(self, at: int) -> None:
+        """A group behind ^ or _ in a formula stands above or below the line as a whole."""
+        before = self.out[-1][-1:] if self.out else ""
+        if before and before in "^_" and at in self.closes:
+            self.groups.setdefault(self.closes[at], (len(self.out), "()"))
+        elif at in self.closes and self.closes[at] in self.groups:
+            self.groups[self.closes[at]] = (len(self.out), self.groups[self.closes[at]][1])
+
+    def close(self, at: int) -> None:
+        if at in self.groups:
+            place, mark = self.groups.pop(at)
+            words = "".join(self.out[place:])
+            del self.out[place:]
+            before = self.out[-1] if self.out else ""
+            script = {"^": superscript, "_": subscript}.get(mark)
+            self.out.append(script(before, words) if script else grouped(words.strip()))
+        self.out.append(self.after.pop(at, ""))
 
     def command(self, name: str, at: int) -> None:
         """`at` is the place after the command's name. Of an unknown command only the words stay."""
@@ -139,22 +195,43 @@ class _Stripper:
         elif bare in HEADINGS:
             self.heading(at)
         elif bare in DROPPED:
+            self.counts[OMISSIONS.get(bare, "layout command")] += 1
             self.drop(at, DROPPED[bare])
+        elif bare in ("url", "path", "nolinkurl"):
+            brace = self.group(at)
+            if brace is not None:
+                self.out.append(self.text[brace + 1 : self.closes[brace]].replace("\\", ""))
+                self.until = self.closes[brace] + 1
+        elif bare in _QUANTITIES:
+            self.quantity(bare, at)
         elif bare in self.macros:
             self.out.append(self.macros[bare])
             self.until = max(self.until, at + 2 * (self.text[at : at + 2] == "{}"))
         elif bare in ("frac", "dfrac", "tfrac", "nicefrac"):
+            bare_one = _BARE_FRACTION.match(self.text, at)
+            if bare_one:
+                self.out.append(f"{bare_one[1]}/{bare_one[2]}")
+                self.until = bare_one.end()
+            above = self.group(at)
+            below = self.group(self.closes[above] + 1) if above is not None else None
+            for brace in (above, below):
+                if brace is not None:
+                    self.groups[self.closes[brace]] = (0, "()")
+            if above is not None:
+                self.after[self.closes[above]] = "/"
+        elif bare in ("textsuperscript", "textsubscript"):
             brace = self.group(at)
             if brace is not None:
-                self.after[self.closes[brace]] = "/"
+                self.groups[self.closes[brace]] = (0, "^" if bare == "textsuperscript" else "_")
         elif bare in FIRST_DROPPED:
+            self.counts["link target"] += bare == "href"
             self.drop(at, 1 if bare not in ("multicolumn", "multirow", "resizebox") else 2)
         elif bare in ("verb", "lstinline") and at < len(self.text) and not self.text[at].isspace():
             stop = self.text.find(self.text[at], at + 1, at + 2000)
             if stop > 0:
                 self.out.append(self.text[at + 1 : stop])
                 self.until = stop + 1
-        elif bare == "footnote":
+        elif bare in ("footnote", "thanks"):
             brace = self.group(self.option(at))
             if brace is not None:
                 self.out.append(" (")
@@ -191,6 +268,26 @@ class _Stripper:
             at = self.closes[brace] + 1
         self.until = max(self.until, at)
 
+    def quantity(self, name: str, at: int) -> None:
+        """Numbers and units of siunitx: \\SI{42}{\\metre} is 42 m."""
+        parts = []
+        for _ in range(_QUANTITIES[name]):
+            brace = self.group(self.option(at))
+            if brace is None:
+                break
+            parts.append(self.text[brace + 1 : self.closes[brace]])
+            at = self.closes[brace] + 1
+        if name not in ("num", "numrange", "ang") and parts:
+            parts[-1] = _unit(parts[-1])
+        if name == "ang" and parts:
+            parts = [
+                mark for value, sign in zip(parts[0].split(";"), "°′″", strict=False) if (mark := f"{value}{sign}")
+            ]
+        numbers, unit = (parts[:-1], parts[-1]) if "range" in name and name != "numrange" else ([], "")
+        words = f"{' to '.join(numbers)} {unit}" if numbers else (" to " if name == "numrange" else " ").join(parts)
+        self.out.append(words)
+        self.until = max(self.until, at)
+
     def heading(self, at: int) -> None:
         brace = self.group(self.option(at))
         if brace is not None:
@@ -221,6 +318,8 @@ class _Stripper:
             if stop < 0:
                 self.endless.add(ending)
                 return
+            if name in DROPPED_ENVIRONMENTS:
+                self.counts[ENVIRONMENT_OMISSIONS.get(name, "drawing")] += 1
             if name in RAW_ENVIRONMENTS:
                 self.out.append(self.text[self.option(found.end()) : stop] + "\n\n")
             self.until = stop + len(ending)
@@ -230,6 +329,30 @@ class _Stripper:
             self.until = self.option(found.end())
 
 
+# Commands of siunitx, and how many groups follow each.
+_QUANTITIES = {"SI": 2, "qty": 2, "num": 1, "si": 1, "unit": 1, "ang": 1, "SIrange": 3, "qtyrange": 3, "numrange": 2}
+_BARE_FRACTION = re.compile(r"\s*([0-9A-Za-z])\s*([0-9A-Za-z])")
+_PART_OF_UNIT = re.compile(r"\\([A-Za-z]+)\s*(?:\{([^{}]{0,20})\})?|\^\{([^{}]{0,20})\}|([^\\{}])")
+
+
+def _unit(text: str) -> str:
+    r"""\kilo\metre\per\second\squared is km/s^2."""
+    out, joined = "", True
+    for part in _PART_OF_UNIT.finditer(text):
+        name = part[1]
+        if name is None:
+            out += f"^{part[3]}" if part[3] else {"~": " ", ".": " "}.get(part[4], part[4])
+            joined = True
+        elif name == "per":
+            out, joined = f"{out}/", True
+        elif name in ("squared", "cubed", "tothe"):
+            out += {"squared": "^2", "cubed": "^3"}.get(name, f"^{part[2]}")
+        else:
+            out += ("" if joined else " ") + (PREFIXES.get(name) or UNITS.get(name, name))
+            joined = name in PREFIXES
+    return out.strip()
+
+
 _SWALLOW = frozenset("ss ae AE oe OE o O aa AA l L i j".split())
 
 
@@ -237,4 +360,5 @@ def _spell(text: str) -> str:
     """The marks TeX has for quotes and dashes, and spaces left before a stop by a reference that went."""
     for tex, plain in (("``", "“"), ("''", "”"), ("---", "—"), ("--", "–")):
         text = text.replace(tex, plain)
+    text = text.replace("^°", "°").replace("^′", "′")
     return re.sub(r"[ \t]+(?=[,.;:)])", "", text)

@@ -64,7 +64,7 @@ class Worker:
         self.stdout.flush()
 
     def run(self, data: bytes) -> None:
-        work = {"html": self.html, "pdf": self.pdf}.get(self.job["kind"], self.whole)
+        work = self.pdf if self.job["kind"] == "pdf" else self.whole
         try:
             work(data)
         except BrokenPipeError:
@@ -77,23 +77,15 @@ class Worker:
 
     def whole(self, data: bytes) -> None:
         """The other kinds: parsed in one go, since none of them has pages that fail one by one."""
-        from titans_cli.readers.extract import extract
+        from titans_cli.readers.formats import reader_of
 
+        parse = reader_of(self.job["kind"])
         self.send(started=True, ceiling=limit_resources(self.job))
-        found = extract(self.job["kind"], data)
+        found = parse(data)
         self.send(pages=len(found.pages), title=found.title, year=found.year)
         for page in found.pages:
             self.send_text(page.number, page.text)
         self.send(end=True, odd=0, images=False, notes=list(found.warnings), omissions=found.omissions)
-
-    def html(self, data: bytes) -> None:
-        from titans_cli.readers.html import extract_html
-
-        self.send(started=True, ceiling=limit_resources(self.job))
-        page = extract_html(data.decode("utf-8"))
-        self.send(pages=1, title=page.title, year=page.year)
-        self.send_text(1, page.text)
-        self.send(end=True, odd=0, images=False)
 
     def pdf(self, data: bytes) -> None:
         from titans_cli.readers.pdf import open_pdf

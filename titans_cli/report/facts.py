@@ -43,6 +43,7 @@ class DocumentTold:
     passages: int  # measured
     first: float | None  # mean surprise of those to their cell just before it learned them; 1.0 knows nothing
     now: float | None  # and to the cell as it is
+    skipped: str = ""  # what its reader left out, in words
 
 
 @dataclass(frozen=True, slots=True)

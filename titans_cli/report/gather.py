@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from titans_cli import __version__
 from titans_cli.answers.compose import Asking, answer
 from titans_cli.errors import LockedError, NotFoundError, UsageError
+from titans_cli.places import in_words
 from titans_cli.records import SessionInfo, SourceRecord
 from titans_cli.report.absorbed import measured
 from titans_cli.report.facts import DocumentTold, Facts, PageTold, Passage, Question, Quote, Stretch, Whole
@@ -117,6 +118,7 @@ def _documents(
     for passage in passages:
         known[passage.source].append(passage)
     start, room = 0, PAGES
+    omissions = episodes.omissions()
     for source in sources:
         mine, put = of[source.id], known[source.id]
         tokens = sum(row[2] for row in mine)
@@ -134,6 +136,7 @@ def _documents(
             len(put),
             _mean([p.first for p in put]) if put else None,
             _mean([p.now for p in put]) if put else None,
+            in_words(omissions.get(source.id, ())),
         )
         start += tokens
 

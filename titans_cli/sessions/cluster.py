@@ -116,7 +116,8 @@ class Writer:
                 mean = sum(surprises) / max(1, len(surprises))
                 newest, warnings = self._run.episodes.newest_snapshot(), prepared.document.warnings
                 blocks, tokens, unit = record.blocks_total, record.tokens, unit_of(record.kind)
-                return FileFinished(record.display, record.pages, blocks, tokens, mean, newest, warnings, unit)
+                told = prepared.document.omissions
+                return FileFinished(record.display, record.pages, blocks, tokens, mean, newest, warnings, unit, told)
         return None
 
     def close(self) -> int:

@@ -26,13 +26,14 @@ from titans_cli.progress import (
     FileFailed,
     FileFinished,
     FileSkipped,
+    FilesLeftOut,
     FileStarted,
     IngestEvent,
     IngestFinished,
     IngestStarted,
 )
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
-from titans_cli.records import ITEM, Episode, Loading, Page, Segment, Source, SourceRecord
+from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn
 from titans_cli.sessions.machine import default_threads
@@ -121,7 +122,9 @@ def ingest(
     discovery = discovered(what, how)
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
-        yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
+        if discovery.left_out:
+            yield FilesLeftOut(discovery.left_out)
+        yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None, len(discovery.left_out))
         return
     store, engine = session_to_read_into(home, session, how, engine)
     with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
@@ -181,6 +184,8 @@ class Ingestion:
         for display, error in discovery.failures:
             self.failed += 1
             yield failed(display, error)
+        if discovery.left_out:
+            yield FilesLeftOut(discovery.left_out)
         yield from self.finish_begun()
         known = {source.sha256 for source in self.episodes.sources()}
         ahead = read_ahead(discovery.sources, self.how.reading, known, self.how.ahead, self.how.stop)
@@ -203,6 +208,7 @@ class Ingestion:
             self.tokens,
             time.monotonic() - self.began,
             self.episodes.newest_snapshot(),
+            len(discovery.left_out),
         )
 
     def finish_begun(self) -> Iterator[IngestEvent]:
@@ -272,7 +278,9 @@ class Ingestion:
             what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
             yield FileChanged(source.display, self.how.append, f"changed since this session read it: {what}")
         replaces = None if self.how.append else before
-        yield from self._learn(record, document.pages, document.warnings, segments, replaces, prepared.learned)
+        yield from self._learn(
+            record, document.pages, document.warnings, segments, replaces, prepared.learned, document.omissions
+        )
 
     def _known(self, source: Source, digest: str) -> FileSkipped | None:
         """Whether this very content needs no reading. A file that now says what another one says is a changed one."""
@@ -295,6 +303,7 @@ class Ingestion:
         segments: Sequence[Segment] | None = None,
         replaces: SourceRecord | None = None,
         learned: Iterable[Learned] | None = None,
+        omissions: Sequence[Omission] = (),
     ) -> Iterator[IngestEvent]:
         """Read a document from its first block that is not committed, and commit it.
 
@@ -307,7 +316,7 @@ class Ingestion:
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch = Uncommitted(replaces)
+        batch = Uncommitted(replaces, omissions)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
@@ -340,7 +349,8 @@ class Ingestion:
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
-        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit)
+        told = self.episodes.omissions().get(record.id, ())
+        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told)
 
     def _segments(self, pages: Sequence[Page]) -> list[Segment]:
         """Of megabytes of text it takes a while, and whoever says stop must be heard: there is nothing to lose yet."""
@@ -390,6 +400,7 @@ class Ingestion:
             blocks=batch.blocks,
             landmarks=batch.landmarks,
             events=events,
+            omissions=batch.omissions,
             forget=[gone.id] if gone else (),
             forget_events=events_about(self.episodes, [gone]) if gone else (),
         )

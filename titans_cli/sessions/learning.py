@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from titans_cli.model.interface import BATCH, SessionModel
-from titans_cli.records import Block, Document, Segment, SourceRecord
+from titans_cli.records import Block, Document, Omission, Segment, SourceRecord
 from titans_cli.store import Cell
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Uncommitted:
     """What was learned since the last commit."""
 
     replaces: SourceRecord | None = None
+    omissions: Sequence[Omission] = ()  # what the reader left out
     cells: dict[int, Cell] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     landmarks: list[bytes] = field(default_factory=list)

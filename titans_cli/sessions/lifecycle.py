@@ -4,14 +4,24 @@ Nothing here but `new_session` and `promote_session` needs the model, and so tor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
-from titans_cli.records import EXCLUDED, SUPERSEDED, EntryInfo, Episode, Loading, SessionInfo, SourceRecord, Vetting
+from titans_cli.records import (
+    EXCLUDED,
+    SUPERSEDED,
+    EntryInfo,
+    Episode,
+    Loading,
+    Omission,
+    SessionInfo,
+    SourceRecord,
+    Vetting,
+)
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.store import (
     EntryList,
@@ -49,6 +59,7 @@ class SessionDetails:
     surprise: tuple[float, ...] = ()  # while reading, from first to last: means of at most `STRETCHES` equal runs
     excluded: int = 0  # sources that take no part in answers
     superseded: int = 0  # old versions that are still on disk
+    omissions: Mapping[int, tuple[Omission, ...]] = field(default_factory=dict)  # by source: what its reader left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             _stretches([surprise for *_, surprise in episodes.surprises()]),
             len(episodes.withheld(EXCLUDED)),
             len(superseded),
+            {i: told for i, told in episodes.omissions().items() if i not in superseded},
         )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
 from titans_cli.store.queries import (
@@ -46,6 +46,7 @@ class Retained(TypedDict, total=False):
     forget_events: Collection[int]
     item: ItemRow | None
     supersede: Collection[int]
+    omissions: Collection[Omission]
 
 
 class Episodes(Queries):
@@ -79,6 +80,7 @@ class Episodes(Queries):
         forget_events: Collection[int] = (),
         item: ItemRow | None = None,
         supersede: Collection[int] = (),
+        omissions: Collection[Omission] = (),
     ) -> SourceRecord:
         """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
@@ -86,7 +88,8 @@ class Episodes(Queries):
         snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
         stay as they are. `landmarks` has one vector (little-endian float32) for each block, or none at all. What is to
         be forgotten is so first, as `forget` does. `item`: the source is one. What it takes the place of, `supersede`,
-        stays, withheld and an item no more. Raises ValueError for a mismatch of these.
+        stays, withheld and an item no more. `omissions`: what its reader left out. Raises ValueError for a mismatch of
+        these.
         """
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
@@ -98,6 +101,10 @@ class Episodes(Queries):
             self._db.executemany(
                 "INSERT INTO pages (source_id, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 [(source.id, page.number, page.text) for page in pages],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO omissions (source_id, kind, count) VALUES (?, ?, ?)",
+                [(source.id, kind, count) for kind, count in omissions],
             )
             self._put_blocks(source.id, blocks, landmarks)
             self._put_events(events)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from titans_cli.errors import DamagedError, NotFoundError
-from titans_cli.records import ITEM, Block, Episode, Item, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
 from titans_cli.store.rows import R, records
@@ -110,6 +110,17 @@ class Queries:
         sql = f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1"
         found = self._records(SourceRecord, sql, (value,))
         return found[0] if found else None
+
+    def omissions(self) -> dict[int, tuple[Omission, ...]]:
+        """What the readers left out, by source and kind, of sources of which something was."""
+        found: dict[int, tuple[Omission, ...]] = {}
+        if self._one("PRAGMA user_version") < 3:  # a session of before it was counted
+            return found
+        for source_id, kind, count in self._rows(
+            "SELECT source_id, kind, count FROM omissions ORDER BY source_id, kind"
+        ):
+            found[int(source_id)] = (*found.get(int(source_id), ()), (str(kind), int(count)))
+        return found
 
     # ------------------------------------------------------------ items
 
