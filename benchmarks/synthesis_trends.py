@@ -95,12 +95,13 @@ class Population:
         self.years = np.array(years)
         self._flat = [" | ".join(" ".join(map(_stem, r)) for r in runs(x["text"])) for x in self.records]
         holders: dict[str, list[int]] = defaultdict(list)
-        self.forms: dict[str, Stems] = {}  # the longest key of each joined one: ("pre", "train") of "pretrain"
+        forms: dict[str, Counter[Stems]] = defaultdict(Counter)
         for number, record in enumerate(self.records):
             for joined, key in {"".join(key): key for key in sorted(phrases_of(record["text"]))}.items():
                 holders[joined].append(number)
-                if len(key) > len(self.forms.get(joined, ())):
-                    self.forms[joined] = key
+                forms[joined][key] += 1
+        # of a joined key how it is parted most often: ("pre", "train") of "pretrain"
+        self.forms: dict[str, Stems] = {j: max(f, key=lambda key: (f[key], key)) for j, f in forms.items()}
         self.holders = {j: np.array(h, dtype=np.int32) for j, h in holders.items() if len(h) >= LEAST}
         general: Counter[str] = Counter()
         pieces = [r["text"][:3000] for name in ("wikipedia", "openstax") for r in read_jsonl(_path(data, name))][:8000]
