@@ -14,6 +14,7 @@ disagreements.false      of all that is told of 104 papers and three other piles
                          printed to stderr to be read
 rouge*                   summaries (benchmarks/answers_summaries.py)
 
+No model reads the piles: an answer about the whole needs none (benchmarks/synthesis_pile.py).
 Choose parts with --part: trends, topics, disagreements, summaries. --quick: one sample of 240, and the textbooks.
 Neither the five samples nor the judged piles may be looked at while what they measure is built: use --seed for others.
 """
@@ -26,12 +27,14 @@ import random
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
-from benchmarks import answers_summaries, synthesis_told, synthesis_topics
-from benchmarks.answers_data import Session, session, write
+from benchmarks import answers_summaries, synthesis_pile, synthesis_told, synthesis_topics
+from benchmarks.answers_data import session, write
 from benchmarks.common import ROOT, Report, parser
+from benchmarks.synthesis_pile import of_texts
 from benchmarks.synthesis_topics import Pile, Topics
 from benchmarks.synthesis_trends import Population, score
 from titans_cli.train.corpus import read_jsonl
@@ -54,18 +57,14 @@ def files_of(population: Population, sample: list[int]) -> dict[str, str]:
     }
 
 
-def trends(report: Report, population: Population, folder: Path, seed: int, quick: bool) -> None:
+def trends(report: Report, population: Population, seed: int, quick: bool) -> None:
     for size in SIZES[: 1 if quick else None]:
         suffix = "" if size == SIZES[0] else str(size)
         rows: dict[str, list[float]] = defaultdict(list)
         for number in range(seed, seed + (1 if quick else SAMPLES)):
             sample = population.sample(number, size // 6)
             name = f"abstracts-{size}-{number}"
-            with (
-                tempfile.TemporaryDirectory(dir=folder) as home,
-                session(Path(home) / "home", write(files_of(population, sample), Path(home) / name)) as s,
-            ):
-                told, named = synthesis_told.claims(s)
+            told, named = synthesis_told.claims(of_texts(files_of(population, sample)))
             found = score(population, sample, told)
             rows["told"].append(found.told)
             rows["right"].append(found.right)
@@ -80,7 +79,7 @@ def trends(report: Report, population: Population, folder: Path, seed: int, quic
         report.add(f"themes{suffix}.generic", sum(rows["generic"]) / max(1, sum(rows["named"])))
 
 
-def topics(report: Report, data: Path, population: Population | None, folder: Path, seed: int) -> None:
+def topics(report: Report, data: Path, population: Population | None, seed: int) -> None:
     piles: dict[str, Pile] = {"openstax": synthesis_topics.openstax(data)}
     if population is not None:
         texts = files_of(population, population.sample(seed, SIZES[1] // 6))
@@ -91,12 +90,8 @@ def topics(report: Report, data: Path, population: Population | None, folder: Pa
         print("skipped: BERTopic is not installed", file=sys.stderr)
     every: dict[str, list[float]] = defaultdict(list)
     for name, pile in piles.items():
-        with (
-            tempfile.TemporaryDirectory(dir=folder) as home,
-            session(Path(home) / "home", write(pile.texts, Path(home) / name)) as s,
-        ):
-            ours = synthesis_told.topics(s)
-            vectors = synthesis_told.vectors(s, pile.texts)
+        read = of_texts(pile.texts)
+        ours, vectors = synthesis_told.topics(read), synthesis_told.vectors(read, pile.texts)
         made: dict[str, Topics] = {"": ours, ".nmf": synthesis_topics.nmf(pile, max(2, len(ours.words)))}
         if with_bertopic:
             made[".bertopic"] = synthesis_topics.bertopic(pile, vectors)
@@ -111,12 +106,11 @@ def topics(report: Report, data: Path, population: Population | None, folder: Pa
                 report.add(short + who, mean(every[figure + who]))
 
 
-def disagreements(report: Report, data: Path, folder: Path, quick: bool) -> None:
+def disagreements(report: Report, data: Path, quick: bool) -> None:
     judged: dict[str, str] = json.loads(JUDGED.read_text(encoding="utf-8")) if JUDGED.exists() else {}
     told, false, unjudged = 0, 0, 0
-    for name, documents in ({} if quick else _documents(data, folder)).items():
-        with tempfile.TemporaryDirectory(dir=folder) as home, session(Path(home) / "home", documents) as s:
-            pairs = disagreements_told(s)
+    for name, pile in () if quick else _piles(data):
+        pairs = {digest(pair): pair for pair in synthesis_told.disagreements(pile)}.values()
         for pair in pairs:
             verdict = judged.get(digest(pair))
             told += 1
@@ -130,30 +124,17 @@ def disagreements(report: Report, data: Path, folder: Path, quick: bool) -> None
     report.add("disagreements.false", false / max(1, told - unjudged))
 
 
-def disagreements_told(s: Session) -> list[list[str]]:
-    """The quotes of the sides of all that is told, asked for or not."""
-    found: dict[str, list[str]] = {}
-    for question in ("What do the documents disagree on?", "summarize trends"):
-        answer = s.ask(question)
-        quotes = {c.number: " ".join(c.quote.split()) for c in answer.citations}
-        for d in answer.disagreements:
-            pair = [quotes[n] for _, n in d.sides]
-            found.setdefault(digest(pair), pair)
-    return list(found.values())
-
-
 def digest(pair: list[str]) -> str:
     return hashlib.sha256("\n".join(sorted(pair)).encode()).hexdigest()[:16]
 
 
-def _documents(data: Path, folder: Path) -> dict[str, Path]:
-    places = {"papers": data / "pdfs"}
+def _piles(data: Path) -> Iterator[tuple[str, synthesis_pile.Pile]]:
+    yield "papers", synthesis_pile.of_folder(data / "pdfs")
     for name, count in PILES.items():
         records = sorted(read_jsonl(data / "text" / f"{name}.jsonl.zst"), key=lambda r: str(r["id"]))
         chosen = random.Random(0).sample(records, count)
         files = {f"{r['id'].split('/')[-1].replace('.', '-')}.txt": r["text"][:LONGEST] for r in chosen}
-        places[name] = write(files, folder / name)
-    return places
+        yield name, synthesis_pile.of_texts(files)
 
 
 def summaries(report: Report, data: Path, folder: Path, quick: bool) -> None:
@@ -176,16 +157,15 @@ def main() -> None:
     report = Report("synthesis", {"parts": list(parts), "seed": options.seed, "quick": options.quick})
     whole = "trends" in parts or ("topics" in parts and not options.quick)
     population = Population(options.data) if whole else None
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        if "trends" in parts and population is not None:
-            trends(report, population, folder, options.seed, options.quick)
-        if "topics" in parts:
-            topics(report, options.data, None if options.quick else population, folder, options.seed)
-        if "disagreements" in parts:
-            disagreements(report, options.data, folder, options.quick)
-        if "summaries" in parts:
-            summaries(report, options.data, folder, options.quick)
+    if "trends" in parts and population is not None:
+        trends(report, population, options.seed, options.quick)
+    if "topics" in parts:
+        topics(report, options.data, None if options.quick else population, options.seed)
+    if "disagreements" in parts:
+        disagreements(report, options.data, options.quick)
+    if "summaries" in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            summaries(report, options.data, Path(folder), options.quick)
     report.print(as_json=options.json)
 
 
