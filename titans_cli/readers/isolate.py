@@ -14,11 +14,13 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed
 from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
+from titans_cli.readers.undecoded import TOO_MUCH
 from titans_cli.records import Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
 _MAX_WARNINGS = 20  # named one by one
+_OCR_AGAIN = "ocrmypdf --force-ocr in.pdf out.pdf"
 _SPLIT = "Split it into smaller files"
 # What to do about a file, by its kind; "" is any other.
 _DECRYPT = {"pdf": "Decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf", "": "Save a copy without protection first"}
@@ -62,11 +64,13 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     reading.run()
     numbers = sorted(reading.texts)
     raw = [reading.texts[number] for number in numbers]
-    pages = tuple(Page(number, text) for number, text in zip(numbers, clean_pages(raw), strict=True))
+    cleaned = clean_pages(raw, numbers)
+    pages = tuple(Page(number, text) for number, text in zip(numbers, cleaned.pages, strict=True))
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
-    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year)
+    omissions = (*reading.omitted, *cleaned.omissions)
+    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year, omissions)
 
 
 class Reading:
@@ -85,7 +89,9 @@ class Reading:
         self.bad: dict[int, tuple[str, str]] = {}  # page: what happened, kind
         self.characters = 0
         self.odd = 0
-        self.images = False
+        self.scanned: list[int] = []  # pages that show an image and hold no text
+        self.undecoded: dict[int, float] = {}  # page: share of it
+        self.omitted: list[tuple[str, int]] = []
         self.notes: list[str] = []
         self.finished = False
         self.cut_off_at: int | None = None  # the first page there was no time for
@@ -152,7 +158,7 @@ class Reading:
             raise self.error(str(message["error"]), str(message.get("kind")))
         if "end" in message:
             self.odd += int(message["odd"])
-            self.images = self.images or bool(message["images"])
+            self.omitted += [(str(kind)[:100], int(count)) for kind, count in message.get("omitted", ())]
             self.notes += [str(note)[:500] for note in message.get("notes", ())]
             self.finished = True
         elif "pages" in message:
@@ -169,7 +175,12 @@ class Reading:
             self.characters += len(text)
             if self.characters > self.limits.max_text_chars:
                 raise _text_limit(self.display, self.limits)
-            self.texts[int(message["page"])] = text
+            number = int(message["page"])
+            self.texts[number] = text
+            if message.get("scanned"):
+                self.scanned.append(number)
+            if float(message.get("undecoded", 0.0)) > TOO_MUCH:
+                self.undecoded[number] = float(message["undecoded"])
         return self.finished
 
     def blame(self, outcome: str) -> None:
@@ -216,7 +227,9 @@ class Reading:
             return self.error(what if kind in ("time", "memory") else f"page {number}: {what}", kind)
         if self.cut_off_at is not None:
             return self.error(f"it took more than {self.limits.seconds:g} s", "time")
-        if self.images:
+        if self.undecoded:
+            return NoTextError(self.not_decoded(), subject=self.display, hint=f"Run OCR first, e.g. {_OCR_AGAIN}")
+        if self.scanned:
             hint = "Run OCR first, e.g. ocrmypdf in.pdf out.pdf"
             return NoTextError("its pages are scanned images without text", subject=self.display, hint=hint)
         return NoTextError("there is no text in it", subject=self.display, hint="Leave it out")
@@ -230,7 +243,32 @@ class Reading:
             notes.append(f"{which} {self.count}: skipped, the file took more than {self.limits.seconds:g} s")
         if self.odd >= _MANY_ODDITIES:
             notes.append(f"slightly malformed: the parser passed over {self.odd} oddities")
+        if self.undecoded:
+            notes.append(f"{self.not_decoded()}. Run OCR, e.g. {_OCR_AGAIN}, and ingest that")
+        if self.scanned:
+            which = spans_of(self.scanned)
+            notes.append(f"{which}: an image and no text. Run OCR, e.g. ocrmypdf --skip-text in.pdf out.pdf")
         return (*notes, *self.notes)
+
+    def not_decoded(self) -> str:
+        most = max(self.undecoded.values())
+        share = f"up to {most:.0%} of the text" if most < 1 else "the text"
+        return f"{spans_of(list(self.undecoded))}: {share} cannot be decoded, since its fonts name no letters"
+
+
+def spans_of(numbers: list[int]) -> str:
+    """ "page 3" or "pages 1, 3 to 5": where they are many, the first of them and how many more there are."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    named, more = told[:_MAX_WARNINGS], len(told) - _MAX_WARNINGS
+    return f"page{'s' if len(numbers) > 1 else ''} {', '.join(named)}" + (
+        f" and {more} more places" if more > 0 else ""
+    )
 
 
 def _text_limit(display: str, limits: Limits) -> LimitError:

@@ -13,6 +13,7 @@ class Parsed:
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
     year: int | None = None  # as the file states it about itself
+    omissions: tuple[tuple[str, int], ...] = ()  # what the reader left out: the kind of thing, and how many
 
 
 def one_page(title: str | None, text: str, *warnings: str, year: int | None = None) -> Parsed:

@@ -5,10 +5,10 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
 
     {"started": true, "ceiling": 9}          imports are done; time is the file's own, memory ends at the ceiling
     {"pages": 12, "title": "...", "year": 2021}  the file is open; null for what it does not state
-    {"page": 1, "text": "..."}               one page
+    {"page": 1, "text": "..."}               one page; of a PDF also "undecoded" (a share), "scanned" (true: no text)
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "images": true, "notes": []}  done
+    {"end": true, "odd": 3, "notes": [], "omitted": [["attachments", 2]]}  done
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -20,6 +20,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -82,7 +83,7 @@ class Worker:
         self.send(pages=len(found.pages), title=found.title, year=found.year)
         for page in found.pages:
             self.send_text(page.number, page.text)
-        self.send(end=True, odd=0, images=False, notes=list(found.warnings))
+        self.send(end=True, odd=0, notes=list(found.warnings))
 
     def html(self, data: bytes) -> None:
         from titans_cli.readers.html import extract_html
@@ -91,34 +92,41 @@ class Worker:
         page = extract_html(data.decode("utf-8"))
         self.send(pages=1, title=page.title, year=page.year)
         self.send_text(1, page.text)
-        self.send(end=True, odd=0, images=False)
+        self.send(end=True, odd=0)
 
     def pdf(self, data: bytes) -> None:
+        from titans_cli.readers.annotations import Annotations
         from titans_cli.readers.pdf import open_pdf
+        from titans_cli.readers.undecoded import undecoded, without_names
 
         self.send(started=True, ceiling=limit_resources(self.job))
         pdf = open_pdf(data)
         self.send(pages=pdf.count, title=self.quietly(pdf.title, None), year=self.quietly(pdf.year, None))
-        first, silent = self.job["first"], True
-        for number in range(first, pdf.count + 1):
+        beside = self.quietly(lambda: Annotations(data), None)
+        for number in range(self.job["first"], pdf.count + 1):
             try:
-                text = pdf.text(number - 1)
+                page = pdf.page(number - 1)
             except Exception as error:  # noqa: BLE001 - the same boundary, for one page
                 what, kind = _explain(error)
                 self.send(page=number, failed=what, kind=kind)
                 if kind == "memory":
                     return  # what is left of this process is not worth trusting; the parent starts another
                 continue
-            silent = silent and not text.strip()
-            self.send_text(number, text)
-        images = silent and self.quietly(pdf.has_images, False)
-        self.send(end=True, odd=pdf.complaints.count, images=images)
+            share = undecoded(page.text, page.unmapped)
+            text = without_names(page.text)
+            added = self.quietly(partial(beside.of_page, number - 1, text), ()) if beside else ()
+            scanned = not text.strip() and self.quietly(partial(pdf.shows_image, number - 1), False)
+            self.send_text(number, "\n\n".join((text, *added)), undecoded=round(share, 3), scanned=scanned)
+        unseen = ["its form fields, comments and attachments could not be looked for"]
+        notes = self.quietly(lambda: list(beside.notes()), unseen) if beside else unseen
+        omitted = list(beside.omitted.items()) if beside else []
+        self.send(end=True, odd=pdf.complaints.count, notes=notes, omitted=omitted)
 
-    def send_text(self, number: int, text: str) -> None:
+    def send_text(self, number: int, text: str, **about: Any) -> None:
         if len(text) > self.job["max_text_chars"]:
             self.send(error="too much text", kind="text")
         else:
-            self.send(page=number, text=text)
+            self.send(page=number, text=text, **about)
 
     @staticmethod
     def quietly(ask: Any, otherwise: Any) -> Any:

@@ -1,0 +1,54 @@
+"""Text that came out of a PDF undecoded: codes and names of glyphs in the place of letters.
+
+A font may draw letters without saying which. What comes out then are the names of its glyphs (`/c0/c1`, `(cid:12)`),
+codes in the private-use area, or letters that are others than those on the page.
+"""
+
+from __future__ import annotations
+
+import re
+
+from charset_normalizer.cd import coherence_ratio
+
+TOO_MUCH = 0.3  # share of a page, by which it is one that cannot be read
+_NAMES = re.compile(r"(?:/[A-Za-z]{1,6}\d{1,5}){2,}|\(cid:\d+\)|/uni[0-9A-F]{4}")
+_CODES = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff\ufffd\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_ENOUGH = 200  # letters, by which their frequencies tell
+# Of charset_normalizer's likeness to the language it fits best. On 83 pages of 13 papers 0.59 and more; on the same
+# pages with every letter's code shifted, by 3 or by 29 as fonts numbered by glyph do, less than 0.50.
+_LIKE_LANGUAGE = 0.55
+_LONGEST = 20_000  # characters looked at
+
+
+def without_names(text: str) -> str:
+    """The text without names of glyphs, where these are what most of it consists of."""
+    return _NAMES.sub("", text) if _share(_NAMES, text) > TOO_MUCH else text
+
+
+def undecoded(text: str, unmapped: float = 0.0) -> float:
+    """Share of a page's words or characters that are none: names or codes of glyphs, or letters that are others'.
+
+    `unmapped`: share of the words whose font does not say what its codes mean. They are believed if they read like a
+    language: old fonts number their letters as everybody does.
+    """
+    share = _share(_NAMES, text) + _share(_CODES, text)
+    reads = _reads_like_language(text)
+    if reads is False:
+        share = 1.0
+    elif reads is None and unmapped > TOO_MUCH:
+        share = max(share, unmapped)
+    return min(1.0, share)
+
+
+def _reads_like_language(text: str) -> bool | None:
+    """By the frequencies of letters (charset_normalizer's, of 40 languages). None: too short to tell, or not Latin."""
+    letters = [character for character in text if character.isalpha()]
+    if len(letters) < _ENOUGH or sum(map(str.isascii, letters)) < 0.8 * len(letters):
+        return None
+    found = coherence_ratio(text[:_LONGEST], 0.1)
+    return max((likeness for _, likeness in found), default=0.0) >= _LIKE_LANGUAGE
+
+
+def _share(pattern: re.Pattern[str], text: str) -> float:
+    whole = sum(not character.isspace() for character in text)
+    return sum(len(found) for found in pattern.findall(text)) / whole if whole else 0.0
