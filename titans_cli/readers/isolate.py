@@ -65,7 +65,12 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     numbers = sorted(reading.texts)
     raw = [reading.texts[number] for number in numbers]
     cleaned = clean_pages(raw, numbers)
-    pages = tuple(Page(number, text) for number, text in zip(numbers, cleaned.pages, strict=True))
+    pages = tuple(
+        Page(
+            number, "\n\n".join(filter(None, (text, *(tidy_prose(mend_characters(b)) for b in reading.beside[number]))))
+        )
+        for number, text in zip(numbers, cleaned.pages, strict=True)
+    )
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
@@ -86,6 +91,7 @@ class Reading:
         self.title: str | None = None
         self.year: int | None = None
         self.texts: dict[int, str] = {}
+        self.beside: dict[int, list[str]] = {}  # what stands beside a page's text
         self.bad: dict[int, tuple[str, str]] = {}  # page: what happened, kind
         self.characters = 0
         self.odd = 0
@@ -171,12 +177,13 @@ class Reading:
             self.bad[int(message["page"])] = (str(message["failed"]), str(message["kind"]))
             return bool(message["kind"] == "memory")
         else:
-            text = str(message["text"])
-            self.characters += len(text)
+            text, beside = str(message["text"]), list(map(str, message.get("beside", ())))
+            self.characters += len(text) + sum(map(len, beside))
             if self.characters > self.limits.max_text_chars:
                 raise _text_limit(self.display, self.limits)
             number = int(message["page"])
             self.texts[number] = text
+            self.beside[number] = beside
             if message.get("scanned"):
                 self.scanned.append(number)
             if float(message.get("undecoded", 0.0)) > TOO_MUCH:

@@ -43,9 +43,9 @@ def drop_running_lines(
             words = any(character.isalpha() for character in line)
             seen[_DIGITS.sub("#", line).casefold()].append(_Line(index, place, number, figures, words))
     dropped: defaultdict[int, set[int]] = defaultdict(set)
-    for lines in seen.values():
-        for line in _running(lines):
-            dropped[line.index].add(line.place)
+    for alike in seen.values():
+        for running in _running(alike):
+            dropped[running.index].add(running.place)
     kept = [_left(page, dropped[index]) for index, page in enumerate(pages)]
     return [page for page, _ in kept], sum(count for _, count in kept)
 

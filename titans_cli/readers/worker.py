@@ -5,7 +5,8 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
 
     {"started": true, "ceiling": 9}          imports are done; time is the file's own, memory ends at the ceiling
     {"pages": 12, "title": "...", "year": 2021}  the file is open; null for what it does not state
-    {"page": 1, "text": "..."}               one page; of a PDF also "undecoded" (a share), "scanned" (true: no text)
+    {"page": 1, "text": "..."}               one page; of a PDF also "undecoded" (a share), "scanned" (an image
+                                             and no text) and "beside" (form fields and comments)
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
     {"end": true, "odd": 3, "notes": [], "omitted": [["attachments", 2]]}  done
@@ -116,14 +117,14 @@ class Worker:
             text = without_names(page.text)
             added = self.quietly(partial(beside.of_page, number - 1, text), ()) if beside else ()
             scanned = not text.strip() and self.quietly(partial(pdf.shows_image, number - 1), False)
-            self.send_text(number, "\n\n".join((text, *added)), undecoded=round(share, 3), scanned=scanned)
+            self.send_text(number, text, beside=list(added), undecoded=round(share, 3), scanned=scanned)
         unseen = ["its form fields, comments and attachments could not be looked for"]
         notes = self.quietly(lambda: list(beside.notes()), unseen) if beside else unseen
         omitted = list(beside.omitted.items()) if beside else []
         self.send(end=True, odd=pdf.complaints.count, notes=notes, omitted=omitted)
 
     def send_text(self, number: int, text: str, **about: Any) -> None:
-        if len(text) > self.job["max_text_chars"]:
+        if len(text) + sum(map(len, about.get("beside", ()))) > self.job["max_text_chars"]:
             self.send(error="too much text", kind="text")
         else:
             self.send(page=number, text=text, **about)
