@@ -33,6 +33,9 @@ class Source:
     display: str  # as the user typed or would type it; shown in messages and citations
 
 
+Omission = tuple[str, int]  # what a reader left out, as a noun in the singular ("form field"), and how often
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a reader makes of one source."""
@@ -45,6 +48,7 @@ class Document:
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
     year: int | None = None  # in which it was published or sent, if the file says so about itself
+    omissions: tuple[Omission, ...] = ()  # each kind once, in alphabetical order
 
 
 @dataclass(frozen=True, slots=True)

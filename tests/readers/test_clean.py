@@ -147,7 +147,7 @@ def test_a_word_cut_by_a_ligature_is_whole_and_two_words_stay_two(text: str, men
 
 
 def test_what_has_no_meaning_is_left_out_and_counted() -> None:
-    assert clean_pages(["one \uf0b7 two \uf0b7"]).omissions == (("characters of no known meaning", 2),)
+    assert clean_pages(["one \uf0b7 two \uf0b7"]).omissions == (("character of no known meaning", 2),)
 
 
 def test_headings_and_lists_stand_apart_from_prose() -> None:

@@ -170,7 +170,7 @@ def test_filled_fields_and_comments_are_read_with_their_page() -> None:
 
 def test_what_is_hidden_is_counted() -> None:
     page = placed_page([(72, 700, 11, PROSE)], annotations=(note(b"Not for you", b"Text", b"/F 2"),))
-    assert parsed(page).omissions == (("hidden fields or comments", 1),)
+    assert parsed(page).omissions == (("hidden field or comment", 1),)
 
 
 def test_a_form_without_any_other_text_is_a_document() -> None:
@@ -185,7 +185,7 @@ def test_attachments_are_named_and_counted() -> None:
     writer.write(out)
     document = parse_pdf(out.getvalue(), "a.pdf", Limits())
     assert document.pages[0].text == PROSE
-    assert document.omissions == (("attachments", 2),)
+    assert document.omissions == (("attachment", 2),)
     assert "pumps.csv, seals.txt" in document.warnings[0]
 
 

@@ -45,7 +45,7 @@ class Annotations:
             if not line or " ".join(line.split()) in shown:
                 continue
             if int(annotation.get("/F", 0)) & _HIDDEN:
-                self.omitted["hidden fields or comments"] += 1
+                self.omitted["hidden field or comment"] += 1
             else:
                 lines[line] = None
         return list(lines)
@@ -70,13 +70,13 @@ class Annotations:
         root = self.reader.root_object
         self.attached.update(dict.fromkeys(map(str, self.reader.attachments)))
         if self.attached:
-            self.omitted["attachments"] += len(self.attached)
+            self.omitted["attachment"] += len(self.attached)
             names = list(self.attached)[:_MOST_NAMED]
             more = ", ..." if len(self.attached) > len(names) else ""
             yield f"its attachments are not read ({', '.join(names)}{more}): save them from a viewer and ingest them"
         form = _resolved(root.get("/AcroForm"))
         if isinstance(form, DictionaryObject) and "/XFA" in form:
-            self.omitted["XFA forms"] += 1
+            self.omitted["XFA form"] += 1
             yield "it holds an XFA form, which is not read: print it to PDF in the viewer that shows it"
 
 

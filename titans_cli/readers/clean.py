@@ -184,5 +184,5 @@ def clean_pages(raw: Sequence[str], numbers: Sequence[int] | None = None) -> Cle
     pages, running = drop_running_lines([drop_marks(page) for page in pages], numbers)
     words = vocabulary(pages)
     texts = [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]
-    counted = (("repeated header or footer lines", running), ("characters of no known meaning", meaningless))
+    counted = (("repeated header or footer line", running), ("character of no known meaning", meaningless))
     return Cleaned(texts, tuple((kind, count) for kind, count in counted if count))

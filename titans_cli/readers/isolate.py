@@ -11,11 +11,11 @@ from titans_cli.places import unit_of
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
 from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.limits import Limits
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import Parsed, totals
 from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
 from titans_cli.readers.undecoded import TOO_MUCH
-from titans_cli.records import Page
+from titans_cli.records import Omission, Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
@@ -46,7 +46,8 @@ def parse_html(data: bytes, display: str, limits: Limits) -> Parsed:
     if not clean:
         raise reading.no_text()
     title = mend_characters(reading.title).strip() if reading.title else None
-    return Parsed(title or None, (Page(1, clean),), (*warnings, *reading.warnings()), reading.year)
+    pages = (Page(1, clean),)
+    return Parsed(title or None, pages, (*warnings, *reading.warnings()), reading.year, totals(reading.omissions))
 
 
 def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
@@ -56,7 +57,7 @@ def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
     if not any(page.text for page in pages):
         raise reading.no_text()
-    return Parsed(reading.title, pages, reading.warnings(), reading.year)
+    return Parsed(reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions))
 
 
 def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
@@ -74,8 +75,9 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
-    omissions = (*reading.omitted, *cleaned.omissions)
-    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year, omissions)
+    title = title or title_of_page(raw[0])
+    omissions = totals(reading.omissions, cleaned.omissions)
+    return Parsed(title, pages, reading.warnings(), reading.year, omissions)
 
 
 class Reading:
@@ -97,8 +99,8 @@ class Reading:
         self.odd = 0
         self.scanned: list[int] = []  # pages that show an image and hold no text
         self.undecoded: dict[int, float] = {}  # page: share of it
-        self.omitted: list[tuple[str, int]] = []
         self.notes: list[str] = []
+        self.omissions: list[Omission] = []
         self.finished = False
         self.cut_off_at: int | None = None  # the first page there was no time for
 
@@ -160,11 +162,11 @@ class Reading:
 
     def take(self, message: dict[str, Any]) -> bool:
         """Note one message; True when the worker has nothing more to say."""
+        self.omissions += [(str(kind)[:100], int(count)) for kind, count in message.get("omissions", ())]
         if "error" in message:
             raise self.error(str(message["error"]), str(message.get("kind")))
         if "end" in message:
             self.odd += int(message["odd"])
-            self.omitted += [(str(kind)[:100], int(count)) for kind, count in message.get("omitted", ())]
             self.notes += [str(note)[:500] for note in message.get("notes", ())]
             self.finished = True
         elif "pages" in message:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from titans_cli.records import Page
+from titans_cli.records import Omission, Page
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
+    """`omissions`: what the reader left out and how often, by kind: (("form field", 3), ("script", 1)).
+
+    Everything that is dropped and holds letters or digits is counted under some kind; a kind is a noun in the singular.
+    """
+
     title: str | None
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
     year: int | None = None  # as the file states it about itself
-    omissions: tuple[tuple[str, int], ...] = ()  # what the reader left out: the kind of thing, and how many
+    omissions: tuple[Omission, ...] = ()
 
 
-def one_page(title: str | None, text: str, *warnings: str, year: int | None = None) -> Parsed:
+def one_page(
+    title: str | None, text: str, *warnings: str, year: int | None = None, omissions: tuple[Omission, ...] = ()
+) -> Parsed:
     """For formats without pages."""
-    return Parsed(title, (Page(1, text),), warnings, year)
+    return Parsed(title, (Page(1, text),), warnings, year, omissions)
+
+
+def totals(*counts: Iterable[Omission]) -> tuple[Omission, ...]:
+    """Counts put together by kind, in alphabetical order; what was counted 0 times is nothing."""
+    together: dict[str, int] = {}
+    for kind, count in (pair for each in counts for pair in each):
+        together[kind] = together.get(kind, 0) + count
+    return tuple((kind, count) for kind, count in sorted(together.items()) if count > 0)
 
 
 def short(text: str | None, longest: int = 300) -> str | None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+from dataclasses import replace
 
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
@@ -46,6 +47,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         pages=parsed.pages,
         warnings=parsed.warnings,
         year=parsed.year,
+        omissions=parsed.omissions,
     )
 
 
@@ -108,7 +110,7 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
         from titans_cli.readers.isolate import parse_whole
 
         parsed = parse_whole(kind, data, display, limits)
-    return Parsed(parsed.title, parsed.pages, (*warnings, *parsed.warnings), parsed.year)
+    return replace(parsed, warnings=(*warnings, *parsed.warnings))
 
 
 def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
