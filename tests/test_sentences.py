@@ -125,7 +125,7 @@ def test_a_line_break_made_on_purpose_ends_a_unit(units: list[str]) -> None:
     assert split("\n".join(units)) == units
 
 
-@pytest.mark.parametrize("text", ["as it is called,\nOrvane pump", "the long-\nHarbour pump", "one (the\nOrvane) pump"])
+@pytest.mark.parametrize("text", ["as it is called,\nOrvane pump", "the long-\nHarbour pump", "one (\nOrvane) pump"])
 def test_a_line_that_cannot_end_there_goes_on(text: str) -> None:
     assert len(split(text)) == 1
 
