@@ -11,6 +11,7 @@ import textwrap
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 COLUMNS = 80
 
@@ -23,6 +24,8 @@ class PageSpec:
     entries: bytes = b""
     xobject: bytes | None = None  # a complete stream object, without "n 0 obj"
     fonts: bool = True
+    annotations: tuple[bytes, ...] = ()  # dictionaries, each within << >>
+    font: bytes | None = None  # a dictionary in the place of Helvetica, as /F1
 
 
 def make_pdf(pages: Sequence[str], *, title: str | None = None, made: str | None = None) -> bytes:
@@ -41,6 +44,12 @@ def lines_page(lines: Sequence[str]) -> PageSpec:
     """A page with exactly these lines, none wrapped."""
     shown = b"".join(b"(" + _escape(line) + b") Tj T*\n" for line in lines)
     return PageSpec(b"BT /F1 11 Tf 14 TL 72 760 Td\n" + shown + b"ET")
+
+
+def placed_page(items: Sequence[tuple[float, float, float, str]], **more: Any) -> PageSpec:
+    """Runs of text where they are put: x, y, size, text. In this order in the file, whatever the places."""
+    shown = b"".join(b"BT /F1 %g Tf %g %g Td (%s) Tj ET\n" % (size, x, y, _escape(text)) for x, y, size, text in items)
+    return PageSpec(shown, **more)
 
 
 def gaps_page(words: Sequence[str], gap: int) -> PageSpec:
@@ -110,13 +119,14 @@ def build_pdf(pages: Sequence[PageSpec], *, title: str | None = None, made: str 
     for i, page in enumerate(pages):
         number = 5 + 3 * i
         kids.append(b"%d 0 R" % number)
-        resources = b"/Font << /F1 3 0 R >> " if page.fonts else b""
+        font = b"3 0 R" if page.font is None else page.font
+        resources = b"/Font << /F1 %s >> " % font if page.fonts else b""
         if page.xobject is not None:
             resources += b"/XObject << /X1 %d 0 R >>" % (number + 2)
             objects[number + 2] = page.xobject
         objects[number] = (
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 842] /Resources << %s >> /Contents %d 0 R >>"
-            % (resources, number + 1)
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 842] /Resources << %s >> /Contents %d 0 R /Annots [%s] >>"
+            % (resources, number + 1, b" ".join(page.annotations))
         )
         objects[number + 1] = _stream(page.content, page.entries)
     objects[1] = b"<< /Type /Catalog /Pages 2 0 R >>"

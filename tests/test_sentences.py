@@ -95,6 +95,71 @@ def test_every_item_of_a_numbered_list_is_a_sentence_with_its_number() -> None:
     assert split("It is over.\n\n3. Results\n\nThey differ.") == ["It is over.", "3. Results", "They differ."]
 
 
+WRAPPED = (
+    "The pump of the harbour was made in Norhavn by the\n"
+    "Orvane works in a year of which nobody is certain, and\n"
+    "1998 is the first of which there are books about it."
+)
+
+
+def test_a_full_line_of_prose_goes_on_whatever_begins_the_next() -> None:
+    assert split(WRAPPED) == [WRAPPED]
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        ["Pumps of the harbour", "The first of them was made in Norhavn by Orvane."],
+        ["Orvane | 412", "Norhavn | 77", "seal | 9"],
+        ["flow\t412", "height\t77"],
+        [
+            "2031-03-01 12:00 pump started by hand",
+            "2031-03-01 12:05 pump stopped",
+            "2031-03-02 09:00 pump started again",
+        ],
+        ["泵的流量", "每分钟四百一十二升水。"],
+        ["Method", "We read the gauge.", "Then we rested."],
+    ],
+)
+def test_a_line_break_made_on_purpose_ends_a_unit(units: list[str]) -> None:
+    assert split("\n".join(units)) == units
+
+
+@pytest.mark.parametrize("text", ["as it is called,\nOrvane pump", "the long-\nHarbour pump", "one (\nOrvane) pump"])
+def test_a_line_that_cannot_end_there_goes_on(text: str) -> None:
+    assert len(split(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["水泵每分钟输送四百一十二升水。", "它建于诺尔港！", "谁安装的？"],
+        ["「彼は来た。」", "そして去った。"],
+        ["पम्प पानी चलाता है।", "वह पुराना है।"],
+        ["كم لترا في الدقيقة؟", "أربعمائة."],
+    ],
+)
+def test_full_stops_of_other_scripts_end_sentences_with_or_without_a_space(sentences: list[str]) -> None:
+    assert split("".join(sentences)) == sentences
+    assert split(" ".join(sentences)) == sentences
+
+
+def test_the_raised_number_of_a_note_goes_with_its_sentence() -> None:
+    assert split("Rook said so.^12 Then it rained.^[3,4] It was late.") == [
+        "Rook said so.^12",
+        "Then it rained.^[3,4]",
+        "It was late.",
+    ]
+    assert split("See Rook et al.^3 Attention is all.") == ["See Rook et al.^3 Attention is all."]
+
+
+@pytest.mark.parametrize("text", ["One\nTwo. Three", "水泵。它", "so.^12 Then", "a | b\nc | d"])
+def test_the_rules_of_before_are_kept_as_they_were(text: str) -> None:
+    assert [text[a:b] for a, b in sentence_spans(text, version=1)] == (
+        ["One\nTwo.", "Three"] if "Two" in text else [text]
+    )
+
+
 def test_a_hyphen_inside_a_word_or_line_is_no_list() -> None:
     assert split("A long-\nterm memory - or so\n-1 degrees") == ["A long-\nterm memory - or so\n-1 degrees"]
 

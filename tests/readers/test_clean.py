@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from titans_cli.readers.clean import (
     clean_pages,
     close_spaced_letters,
-    drop_running_lines,
     join_hyphenated,
     mend_accents,
     mend_characters,
+    mend_ligatures,
 )
+from titans_cli.readers.running import drop_running_lines
 from titans_cli.readers.unwrap import unwrap_page
 
 
@@ -70,19 +71,83 @@ def test_a_word_split_at_a_line_end_is_mended_and_a_compound_is_kept(
 
 def test_the_document_itself_decides_about_a_hyphen() -> None:
     pages = ["It is state-of-the-art and well-known.", "This well-\nknown method."]
-    assert clean_pages(pages)[1] == "This well-known method."
+    assert clean_pages(pages).pages[1] == "This well-known method."
 
 
-def test_running_lines_go_and_numbers_in_them_do_not_matter() -> None:
-    pages = [["Proceedings 2019", f"body {word} here", "more of it", f"- {i} -"] for i, word in enumerate("abcd")]
-    assert drop_running_lines(pages)[2] == ["body c here", "more of it"]
+def edged(top: str, body: str, bottom: str) -> list[str]:
+    """A page with a line at either edge that stands apart."""
+    return [top, "", body, "more of it", "", bottom]
+
+
+def test_running_lines_go_from_the_second_page_on_and_are_counted() -> None:
+    pages = [edged("Proceedings 2019", f"body {word} here", f"- {i} -") for i, word in enumerate("abcd")]
+    kept, dropped = drop_running_lines(pages)
+    assert kept[0] == ["Proceedings 2019", "", "body a here", "more of it", ""]
+    assert kept[2] == ["", "body c here", "more of it", ""]
+    assert dropped == 3 + 4
+
+
+@pytest.mark.parametrize(
+    "foot",
+    [
+        "Total due: {0} crowns",
+        "Week {1}: river at {0} cm",
+        "Page {1} of 4, total {0}",
+        "Invoice {0} of 2031",
+    ],
+)
+@pytest.mark.parametrize("figures", [(412, 214, 77, 9), (412, 412, 77, 412), (1, 3, 5, 7)])
+def test_a_line_whose_figures_count_nothing_is_no_running_line(foot: str, figures: tuple[int, ...]) -> None:
+    pages = [
+        edged(f"Item {i}", f"body {word}", foot.format(n, i))
+        for i, (n, word) in enumerate(zip(figures, "abcd", strict=True), 1)
+    ]
+    kept, _ = drop_running_lines(pages)
+    assert [page[-1] for page in kept] == [page[-1] for page in pages]
+
+
+@pytest.mark.parametrize("foot", ["Page {0} of 4", "{1} Journal of Tests 2031", "vol. 7 | {1} | ISSN 1234-5678"])
+def test_a_counter_may_run_with_the_pages_from_any_number(foot: str) -> None:
+    pages = [edged("x", f"body {word}", foot.format(i, i + 411)) for i, word in enumerate("abcd", 1)]
+    kept, _ = drop_running_lines(pages)
+    assert [page[-1] for page in kept] == [pages[0][-1], "", "", ""]
+
+
+def test_pages_that_were_skipped_count_as_well() -> None:
+    pages = [edged("x", f"body {word}", f"Page {n}") for n, word in ((1, "a"), (2, "b"), (9, "c"))]
+    assert [page[-1] for page in drop_running_lines(pages, [1, 2, 9])[0]] == ["Page 1", "", ""]
+    assert [page[-1] for page in drop_running_lines(pages)[0]] == ["Page 1", "Page 2", "Page 9"]
+
+
+def test_a_line_that_does_not_stand_apart_is_text() -> None:
+    pages = [["Orvane Works", f"body {word} here", "more of it"] for word in "abcd"]
+    assert drop_running_lines(pages) == (pages, 0)
 
 
 def test_two_pages_are_too_few_to_tell_and_a_page_is_never_emptied() -> None:
-    two = [["Header", "one"], ["Header", "two"]]
-    assert drop_running_lines(two) == two
-    same = [["The same words."]] * 5
-    assert drop_running_lines(same) == same
+    two = [["Header", "", "one"], ["Header", "", "two"]]
+    assert drop_running_lines(two) == (two, 0)
+    same = [["The same words.", "", "17"]] * 5
+    assert drop_running_lines(same)[0] == same
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("a speciﬁ c one", "a speciﬁc one"),
+        ("a speci ﬁc one", "a speciﬁc one"),
+        ("no e ﬀ ect", "no eﬀect"),
+        ("the ﬁrst, and the end", "the ﬁrst, and the end"),
+        ("oﬀ the coast, the end", "oﬀ the coast, the end"),
+        ("eﬃciency", "eﬃciency"),
+    ],
+)
+def test_a_word_cut_by_a_ligature_is_whole_and_two_words_stay_two(text: str, mended: str) -> None:
+    assert mend_ligatures([text]) == [mended]
+
+
+def test_what_has_no_meaning_is_left_out_and_counted() -> None:
+    assert clean_pages(["one \uf0b7 two \uf0b7"]).omissions == (("character of no known meaning", 2),)
 
 
 def test_headings_and_lists_stand_apart_from_prose() -> None:
@@ -121,7 +186,7 @@ def test_a_notice_at_the_foot_is_not_glued_to_half_a_sentence() -> None:
     st.lists(st.text(alphabet=st.characters() | st.sampled_from("\n\n- -.aA1\ud800\u00ad"), max_size=120), max_size=6)
 )
 def test_clean_text_is_always_storable_and_page_for_page(raw: list[str]) -> None:
-    pages = clean_pages(raw)
+    pages = clean_pages(raw).pages
     assert len(pages) == len(raw)
     for page in pages:
         assert page.encode("utf-8") is not None

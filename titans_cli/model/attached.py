@@ -35,6 +35,7 @@ from titans_cli.model.interface import (
 from titans_cli.model.network import absorb, has_successor
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
+from titans_cli.sentences import VERSIONS
 
 UNTRAINED = (
     "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
@@ -98,8 +99,10 @@ class AttachedEngine:
 
     # ---- reading
 
-    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
-        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause)
+    def segments(
+        self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None, version: int = VERSIONS[0]
+    ) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause, version)
 
     def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
         tokens = torch.full((len(rows), self.spec.segment_length), PAD)

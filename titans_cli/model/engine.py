@@ -38,6 +38,7 @@ from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
+from titans_cli.sentences import VERSIONS
 
 EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
@@ -165,8 +166,10 @@ class Engine:
 
     # ---- reading
 
-    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
-        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause)
+    def segments(
+        self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None, version: int = VERSIONS[0]
+    ) -> list[Segment]:
+        return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause, version)
 
     def _pad(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         tokens = torch.full((len(rows), self.spec.segment_length), PAD)

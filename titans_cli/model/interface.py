@@ -15,6 +15,7 @@ from torch import Tensor
 
 from titans_cli.memory import MemoryState
 from titans_cli.records import Page, Segment
+from titans_cli.sentences import VERSIONS
 
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
@@ -132,9 +133,11 @@ class SessionModel(Protocol):
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
         """Raises IncompatibleError for a state of another shape."""
 
-    def segments(self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None) -> list[Segment]:
+    def segments(
+        self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None, version: int = VERSIONS[0]
+    ) -> list[Segment]:
         """`pause` is called again and again meanwhile: a long document takes a minute, and whoever is told to stop may
-        raise."""
+        raise. `version`: of the rules for sentences; a text read by an earlier one must be cut by that again."""
 
     def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
         """Learn segments in order, `BATCH` in a trunk pass; cut at multiples of it, calls have the bits of one."""

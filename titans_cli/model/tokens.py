@@ -12,20 +12,27 @@ from collections.abc import Callable, Iterator, Sequence
 
 from titans_cli.model.interface import Encoder
 from titans_cli.records import Page, Segment
-from titans_cli.sentences import sentence_spans
+from titans_cli.sentences import VERSIONS, sentence_spans
 
 LONGEST_PIECE = 1200  # characters; bounds what one call to the tokenizer sees, whatever the document
 AT_ONCE = 512  # pieces in one call: an encoding takes a hundred times the room of its ids
 
 
 def segment_pages(
-    pages: Sequence[Page], tokenizer: Encoder, length: int, pause: Callable[[], None] = lambda: None
+    pages: Sequence[Page],
+    tokenizer: Encoder,
+    length: int,
+    pause: Callable[[], None] = lambda: None,
+    version: int = VERSIONS[0],
 ) -> list[Segment]:
-    """Segments of at most `length` tokens, in reading order. `pause` is called for every piece: it may raise."""
+    """Segments of at most `length` tokens, in reading order. `pause` is called for every piece: it may raise.
+
+    `version`: of the rules by which sentences are told (`sentences.VERSIONS`).
+    """
     segments: list[Segment] = []
     for page in pages:
         start, end, ids = 0, 0, list[int]()
-        for (a, b), piece in _pieces(page.text, tokenizer, length):
+        for (a, b), piece in _pieces(page.text, tokenizer, length, version):
             pause()
             if ids and len(ids) + len(piece) > length:
                 segments.append(_segment(len(segments), page, start, end, ids))
@@ -42,8 +49,8 @@ def _segment(index: int, page: Page, start: int, end: int, ids: list[int]) -> Se
     return Segment(index, page.number, start, end, page.text[start:end], tuple(ids))
 
 
-def _pieces(text: str, tokenizer: Encoder, length: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
-    spans = [piece for span in sentence_spans(text) for piece in _cut(text, span)]
+def _pieces(text: str, tokenizer: Encoder, length: int, version: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    spans = [piece for span in sentence_spans(text, version) for piece in _cut(text, span)]
     for start in range(0, len(spans), AT_ONCE):
         some = spans[start : start + AT_ONCE]
         encoded = tokenizer.encode_many([_plain(text, span) for span in some])

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from titans_cli.readers.running import drop_running_lines
 from titans_cli.readers.unwrap import unwrap_page
 
 # ---------------------------------------------------------------- characters
@@ -49,6 +50,30 @@ def mend_characters(text: str) -> str:
         text = _OVERSTRUCK.sub(lambda struck: struck[1] or struck[2] or struck[3], text)
     text = _MEANINGLESS.sub("", text.translate(_TABLE))
     return unicodedata.normalize("NFC", text)
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
+_AT_LIGATURE = re.compile(r"(\w*)( ?)([ﬀ-ﬆ]+)( ?)(\w*)")
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
+
+
+def mend_ligatures(texts: Sequence[str]) -> list[str]:
+    """Words that a ligature has cut, made whole: "speci ﬁ c" is specific, "the ﬁrst" stays.
+
+    Some fonts leave room around a ligature. What stands there alone is a piece of a word unless the document uses it as
+    a word elsewhere.
+    """
+    if not any(_LIGATURE.search(text) for text in texts):
+        return list(texts)
+    words = {word for text in texts for word in _WORD.findall(_AT_LIGATURE.sub(" ", text).casefold())}
+
+    def whole(match: re.Match[str]) -> str:
+        before, left, ligature, right, after = match.groups()
+        left = "" if before and before.casefold() not in words else left
+        right = "" if after and after.casefold() not in words else right
+        return f"{before}{left}{ligature}{right}{after}"
+
+    return [_AT_LIGATURE.sub(whole, text) for text in texts]
 
 
 def mend_accents(text: str) -> str:
@@ -95,46 +120,8 @@ def tidy_prose(text: str) -> str:
     return "\n".join(out)
 
 
-# ---------------------------------------------------------------- running headers and footers
-
-_DEPTH = 4  # lines at each end of a page that may be a header or footer
-_DIGITS = re.compile(r"\d+")
-_LETTERS = re.compile(r"[^\W\d_]")
-
-
-def drop_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Pages without the headers, footers and page numbers that most of them share.
-
-    A line among the first or last four of a page, its numbers ignored, runs when it stands there on at least
-    three pages and on two pages in five (left and right pages may differ). Pages of few lines vote only with
-    the outermost of them, so that what they really say twice stays. A page is never emptied.
-    """
-    kept = [[line for line in page if line] for page in pages]
-    if len(kept) < 3:
-        return [list(page) for page in pages]
-    counts: Counter[str] = Counter()
-    for lines in kept:
-        depth = max(1, min(_DEPTH, len(lines) // 5))
-        counts.update({_running_key(line) for line in (*lines[:depth], *lines[-depth:])})
-    filled = sum(1 for lines in kept if lines)
-    running = {key for key, count in counts.items() if count >= 3 and count >= 0.4 * filled}
-    return [_without(page, running) for page in pages]
-
-
-def _without(page: Sequence[str], running: set[str]) -> list[str]:
-    filled = [i for i, line in enumerate(page) if line]
-    edge = {*filled[:_DEPTH], *filled[-_DEPTH:]}
-    out = [line for i, line in enumerate(page) if i not in edge or _running_key(line) not in running]
-    return out if any(_LETTERS.search(line) for line in out) else list(page)
-
-
-def _running_key(line: str) -> str:
-    return _DIGITS.sub("#", line).casefold()
-
-
 # ---------------------------------------------------------------- hyphens at line ends
 
-_WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
 _HYPHEN = re.compile(r"([^\W_]+)[-‐]$")
 _LONGEST_WORD = 60  # characters of a line's end to look at
 _LONGEST_LINE = 2000  # a line that grows by more is no prose
@@ -191,9 +178,19 @@ def _split_word(line: str) -> tuple[str, str]:
 # ---------------------------------------------------------------- the whole
 
 
-def clean_pages(raw: Sequence[str]) -> list[str]:
-    """Raw page texts of one document to clean ones, page by page in the same order."""
-    pages = [tidy_lines(close_spaced_letters(mend_accents(mend_characters(text)))) for text in raw]
-    pages = drop_running_lines([drop_marks(page) for page in pages])
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    pages: list[str]
+    omissions: tuple[tuple[str, int], ...]  # what was left out, and how often
+
+
+def clean_pages(raw: Sequence[str], numbers: Sequence[int] | None = None) -> Cleaned:
+    """Raw page texts of one document to clean ones, page by page in the same order. `numbers`: of the pages."""
+    meaningless = sum(len(_MEANINGLESS.findall(text)) for text in raw)
+    mended = [mend_characters(text) for text in mend_ligatures(raw)]
+    pages = [tidy_lines(close_spaced_letters(mend_accents(text))) for text in mended]
+    pages, running = drop_running_lines([drop_marks(page) for page in pages], numbers)
     words = vocabulary(pages)
-    return [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]
+    texts = [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]
+    counted = (("repeated header or footer line", running), ("character of no known meaning", meaningless))
+    return Cleaned(texts, tuple((kind, count) for kind, count in counted if count))

@@ -7,17 +7,19 @@ import time
 from typing import Any
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
-from titans_cli.readers.clean import clean_pages, mend_characters
+from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
 from titans_cli.readers.formats import FORMATS
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed, totals
 from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
+from titans_cli.readers.undecoded import TOO_MUCH
 from titans_cli.records import Omission, Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
 _MAX_WARNINGS = 20  # named one by one
+_OCR_AGAIN = "ocrmypdf --force-ocr in.pdf out.pdf"
 _SPLIT = "Split it into smaller files"
 _DECRYPT = {"pdf": "Decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf", "": "Save a copy without protection first"}
 
@@ -37,12 +39,19 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     reading.run()
     numbers = sorted(reading.texts)
     raw = [reading.texts[number] for number in numbers]
-    pages = tuple(Page(number, text) for number, text in zip(numbers, clean_pages(raw), strict=True))
+    cleaned = clean_pages(raw, numbers)
+    pages = tuple(
+        Page(
+            number, "\n\n".join(filter(None, (text, *(tidy_prose(mend_characters(b)) for b in reading.beside[number]))))
+        )
+        for number, text in zip(numbers, cleaned.pages, strict=True)
+    )
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
     title = title or title_of_page(raw[0])
-    return Parsed(title, pages, reading.warnings(), reading.year, totals(reading.omissions))
+    omissions = totals(reading.omissions, cleaned.omissions)
+    return Parsed(title, pages, reading.warnings(), reading.year, omissions)
 
 
 class Reading:
@@ -58,10 +67,12 @@ class Reading:
         self.title: str | None = None
         self.year: int | None = None
         self.texts: dict[int, str] = {}
+        self.beside: dict[int, list[str]] = {}  # what stands beside a page's text
         self.bad: dict[int, tuple[str, str]] = {}  # page: what happened, kind
         self.characters = 0
         self.odd = 0
-        self.images = False
+        self.scanned: list[int] = []  # pages that show an image and hold no text
+        self.undecoded: dict[int, float] = {}  # page: share of it
         self.notes: list[str] = []
         self.omissions: list[Omission] = []
         self.finished = False
@@ -130,7 +141,6 @@ class Reading:
             raise self.error(str(message["error"]), str(message.get("kind")))
         if "end" in message:
             self.odd += int(message["odd"])
-            self.images = self.images or bool(message["images"])
             self.notes += [str(note)[:500] for note in message.get("notes", ())]
             self.finished = True
         elif "pages" in message:
@@ -143,11 +153,17 @@ class Reading:
             self.bad[int(message["page"])] = (str(message["failed"]), str(message["kind"]))
             return bool(message["kind"] == "memory")
         else:
-            text = str(message["text"])
-            self.characters += len(text)
+            text, beside = str(message["text"]), list(map(str, message.get("beside", ())))
+            self.characters += len(text) + sum(map(len, beside))
             if self.characters > self.limits.max_text_chars:
                 raise _text_limit(self.display, self.limits)
-            self.texts[int(message["page"])] = text
+            number = int(message["page"])
+            self.texts[number] = text
+            self.beside[number] = beside
+            if message.get("scanned"):
+                self.scanned.append(number)
+            if float(message.get("undecoded", 0.0)) > TOO_MUCH:
+                self.undecoded[number] = float(message["undecoded"])
         return self.finished
 
     def blame(self, outcome: str) -> None:
@@ -196,7 +212,9 @@ class Reading:
             return self.error(what if kind in ("time", "memory") else f"page {number}: {what}", kind)
         if self.cut_off_at is not None:
             return self.error(f"it took more than {self.limits.seconds:g} s", "time")
-        if self.images:
+        if self.undecoded:
+            return NoTextError(self.not_decoded(), subject=self.display, hint=f"Run OCR first, e.g. {_OCR_AGAIN}")
+        if self.scanned:
             hint = "Run OCR first, e.g. ocrmypdf in.pdf out.pdf"
             return NoTextError("its pages are scanned images without text", subject=self.display, hint=hint)
         return NoTextError("there is no text in it", subject=self.display, hint="Leave it out")
@@ -210,7 +228,32 @@ class Reading:
             notes.append(f"{which} {self.count}: skipped, the file took more than {self.limits.seconds:g} s")
         if self.odd >= _MANY_ODDITIES:
             notes.append(f"slightly malformed: the parser passed over {self.odd} oddities")
+        if self.undecoded:
+            notes.append(f"{self.not_decoded()}. Run OCR, e.g. {_OCR_AGAIN}, and ingest that")
+        if self.scanned:
+            which = spans_of(self.scanned)
+            notes.append(f"{which}: an image and no text. Run OCR, e.g. ocrmypdf --skip-text in.pdf out.pdf")
         return (*notes, *self.notes)
+
+    def not_decoded(self) -> str:
+        most = max(self.undecoded.values())
+        share = f"up to {most:.0%} of the text" if most < 1 else "the text"
+        return f"{spans_of(list(self.undecoded))}: {share} cannot be decoded, since its fonts name no letters"
+
+
+def spans_of(numbers: list[int]) -> str:
+    """ "page 3" or "pages 1, 3 to 5": where they are many, the first of them and how many more there are."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    named, more = told[:_MAX_WARNINGS], len(told) - _MAX_WARNINGS
+    return f"page{'s' if len(numbers) > 1 else ''} {', '.join(named)}" + (
+        f" and {more} more places" if more > 0 else ""
+    )
 
 
 def _text_limit(display: str, limits: Limits) -> LimitError:

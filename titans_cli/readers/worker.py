@@ -5,10 +5,12 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
 
     {"started": true, "ceiling": 9}          imports are done; time is the file's own, memory ends at the ceiling
     {"pages": 12, "title": "...", "year": 2021}  the file is open; null for what it does not state
-    {"page": 1, "text": "..."}               one page; with "omissions": [["form field", 3]] if it left any out
+    {"page": 1, "text": "..."}               one page; with "omissions": [["form field", 3]] if it left any out;
+                                             of a PDF also "undecoded" (a share), "scanned" (an image and no text)
+                                             and "beside" (form fields and comments)
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "images": true, "notes": [], "omissions": []}  done; what the whole file left out
+    {"end": true, "odd": 3, "notes": [], "omissions": []}  done; what the whole file left out
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -20,7 +22,9 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -85,34 +89,45 @@ class Worker:
         self.send(pages=len(found.pages), title=found.title, year=found.year)
         for page in found.pages:
             self.send_text(page.number, page.text)
-        self.send(end=True, odd=0, images=False, notes=list(found.warnings), omissions=found.omissions)
+        self.send(end=True, odd=0, notes=list(found.warnings), omissions=found.omissions)
 
     def pdf(self, data: bytes) -> None:
+        from titans_cli.readers.annotations import Annotations
         from titans_cli.readers.pdf import open_pdf
+        from titans_cli.readers.undecoded import undecoded, without_names
 
         self.send(started=True, ceiling=limit_resources(self.job))
         pdf = open_pdf(data)
         self.send(pages=pdf.count, title=self.quietly(pdf.title, None), year=self.quietly(pdf.year, None))
-        first, silent = self.job["first"], True
-        for number in range(first, pdf.count + 1):
+        beside = self.quietly(lambda: Annotations(data), None)
+        unread: Counter[str] = Counter() if beside is None else beside.omitted
+        for number in range(self.job["first"], pdf.count + 1):
             try:
-                text = pdf.text(number - 1)
+                page = pdf.page(number - 1)
             except Exception as error:  # noqa: BLE001 - the same boundary, for one page
                 what, kind = _explain(error)
                 self.send(page=number, failed=what, kind=kind)
                 if kind == "memory":
                     return  # what is left of this process is not worth trusting; the parent starts another
                 continue
-            silent = silent and not text.strip()
-            self.send_text(number, text)
-        images = silent and self.quietly(pdf.has_images, False)
-        self.send(end=True, odd=pdf.complaints.count, images=images)
+            share = undecoded(page.text, page.unmapped)
+            text, names = without_names(page.text)
+            unread["undecoded glyph"] += names
+            added = self.quietly(partial(beside.of_page, number - 1, text), None) if beside else []
+            unread["page whose form fields and comments could not be read"] += added is None
+            scanned = not text.strip() and self.quietly(partial(pdf.shows_image, number - 1), False)
+            about = {"beside": added or [], "undecoded": round(share, 3), "scanned": scanned}
+            self.send_text(number, text, list((+unread).items()), **about)
+            unread.clear()
+        unseen = ["its form fields, comments and attachments could not be looked for"]
+        notes = self.quietly(lambda: list(beside.notes()), unseen) if beside else unseen
+        self.send(end=True, odd=pdf.complaints.count, notes=notes, omissions=list((+unread).items()))
 
-    def send_text(self, number: int, text: str, omissions: Sequence[Omission] = ()) -> None:
-        if len(text) > self.job["max_text_chars"]:
+    def send_text(self, number: int, text: str, omissions: Sequence[Omission] = (), **about: Any) -> None:
+        if len(text) + sum(map(len, about.get("beside", ()))) > self.job["max_text_chars"]:
             self.send(error="too much text", kind="text")
         else:
-            self.send(page=number, text=text, **({"omissions": omissions} if omissions else {}))
+            self.send(page=number, text=text, **about, **({"omissions": omissions} if omissions else {}))
 
     @staticmethod
     def quietly(ask: Any, otherwise: Any) -> Any:

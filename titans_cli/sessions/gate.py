@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import DamagedError, NotFoundError, PromotionRefused, TitansError, UsageError
 from titans_cli.places import unit_of
 from titans_cli.records import Block, EntryInfo, Page, Segment, SnapshotInfo, SourceRecord, Vetting
+from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.instructions import MOST, Suspicion, suspicions
 from titans_cli.store import Episodes, Finding, Home, LongTermMemory, SessionStore
@@ -252,8 +253,9 @@ def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place
     for source, indexes in wanted.items():
         blocks = [b for b in episodes.blocks_of(source) if b.index in indexes]
         pages = {b.page for b in blocks}
-        made = engine.segments([Page(n, episodes.page(source, n)) for n in sorted(pages)])
-        at = {(s.page, s.start, s.end): s for s in made}
+        texts = [Page(n, episodes.page(source, n)) for n in sorted(pages)]
+        cut = (engine.segments(texts, version=version) for version in reversed(VERSIONS))
+        at = {(s.page, s.start, s.end): s for made in cut for s in made}
         found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
     return found
 

@@ -125,10 +125,10 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
 
 def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
     """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
-    from titans_cli.sessions.learning import learn
+    from titans_cli.sessions.learning import learn, segments_as_read
 
-    segments = engine.segments(episodes.pages(source.id))
     blocks = episodes.blocks_of(source.id)
+    segments = segments_as_read(engine, episodes.pages(source.id), source, blocks)
     if len(segments) != source.blocks_total or [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
         return None
     return list({part.cell.index: part.cell for part in learn(engine, segments[: source.blocks_done])}.values())
@@ -192,10 +192,11 @@ def repair_session(
 
 def _restore(engine: SessionModel, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
     """Make blocks, surprises and landmarks of a document anew from its pages; whether it then is what was written."""
-    from titans_cli.sessions.learning import block_of, learn
+    from titans_cli.sessions.learning import block_of, learn, segments_as_read
 
     blocks, landmarks = list[Block](), list[bytes]()
-    for part in learn(engine, engine.segments(episodes.pages(source.id))[: source.blocks_done]):
+    segments = segments_as_read(engine, episodes.pages(source.id), source, episodes.blocks_of(source.id))
+    for part in learn(engine, segments[: source.blocks_done]):
         blocks += [block_of(segment, 0, s) for segment, s in zip(part.segments, part.surprise, strict=True)]
         landmarks += part.landmarks
     return episodes.restore_blocks(source.id, blocks, landmarks, dry_run=dry_run)

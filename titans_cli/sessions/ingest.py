@@ -35,7 +35,7 @@ from titans_cli.progress import (
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
 from titans_cli.sessions.engines import engine_of, insist, new_engine
-from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn
+from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
@@ -312,7 +312,7 @@ class Ingestion:
         """
         if segments is None or learned is None:
             assert self.engine is not None
-            segments = self._segments(pages) if segments is None else segments
+            segments = self._segments(pages, record) if segments is None else segments
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
@@ -352,7 +352,7 @@ class Ingestion:
         told = self.episodes.omissions().get(record.id, ())
         yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told)
 
-    def _segments(self, pages: Sequence[Page]) -> list[Segment]:
+    def _segments(self, pages: Sequence[Page], begun_as: SourceRecord | None = None) -> list[Segment]:
         """Of megabytes of text it takes a while, and whoever says stop must be heard: there is nothing to lose yet."""
         begun = time.monotonic()
 
@@ -361,7 +361,9 @@ class Ingestion:
                 raise self._stopped()
 
         assert self.engine is not None
-        return self.engine.segments(pages, pause)
+        if begun_as is None or not begun_as.blocks_done:
+            return self.engine.segments(pages, pause)
+        return segments_as_read(self.engine, pages, begun_as, self.episodes.blocks_of(begun_as.id), pause)
 
     def _stopped(self) -> Interrupted:
         hint = "Run the same command again: it continues from here"

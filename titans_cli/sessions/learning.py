@@ -6,12 +6,13 @@ documents, and are the same bytes; who commits them decides where they stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from titans_cli.model.interface import BATCH, SessionModel
-from titans_cli.records import Block, Document, Omission, Segment, SourceRecord
+from titans_cli.records import Block, Document, Omission, Page, Segment, SourceRecord
+from titans_cli.sentences import VERSIONS
 from titans_cli.store import Cell
 
 if TYPE_CHECKING:
@@ -46,6 +47,29 @@ class Begun:
     begun: int
     done: int
     tensors: Mapping[str, Tensor]
+
+
+def segments_as_read(
+    engine: SessionModel,
+    pages: Sequence[Page],
+    source: SourceRecord,
+    blocks: Sequence[Block],
+    pause: Callable[[], None] = lambda: None,
+) -> list[Segment]:
+    """A source's pages, cut as its blocks were: an earlier release told sentences otherwise (`sentences.VERSIONS`).
+
+    Where the rules of no version give its blocks, as those of the newest do.
+    """
+    read = {(block.index, block.page, block.start, block.end) for block in blocks}
+
+    def alike(segments: Sequence[Segment]) -> tuple[bool, int]:
+        places = {(s.index, s.page, s.start, s.end) for s in segments}
+        return len(segments) == source.blocks_total, len(places & read)
+
+    newest = engine.segments(pages, pause)
+    if not read or alike(newest) == (True, len(read)):
+        return newest
+    return max((newest, *(engine.segments(pages, pause, version) for version in VERSIONS[1:])), key=alike)
 
 
 @dataclass(slots=True)

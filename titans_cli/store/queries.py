@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
-from titans_cli.store import database
+from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
 from titans_cli.store.rows import R, records
 
@@ -241,7 +241,20 @@ class Queries:
             "SELECT rowid, -bm25(blocks_fts) AS score FROM blocks_fts"
             f" WHERE blocks_fts MATCH ? AND {self._shown('rowid')} ORDER BY score DESC, rowid LIMIT ?"
         )
-        return [(int(i), float(score)) for i, score in self._rows(sql, (query, limit))]
+        found = {int(i): float(score) for i, score in self._rows(sql, (query, limit))}
+        for i, score in self._search_unspaced("blocks", match, self._shown("id")).items():
+            found[i] = found.get(i, 0.0) + score
+        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def _search_unspaced(self, table: str, match: str, condition: str) -> dict[int, float]:
+        """Scores of rows by the words of `match` that no space parts from others (`unspaced`)."""
+        wanted = unspaced.pairs(match)
+        if not wanted:
+            return {}
+        holds = " OR ".join(["instr(text, ?) > 0"] * len(wanted))
+        texts = dict(self._rows(f"SELECT id, text FROM {table} WHERE ({holds}) AND {condition}", wanted))
+        ((total, length),) = self._rows(f"SELECT count(*), coalesce(avg(length(text)), 0.0) FROM {table}")
+        return unspaced.bm25(wanted, texts, int(total), float(length))
 
     def _shown(self, block: str) -> str:
         """The condition that a block's source is not withheld."""
@@ -359,7 +372,13 @@ class Queries:
             " ORDER BY score DESC, events.id LIMIT :limit"
         )
         rows = self._rows(sql, {"query": query, "since": since, "kind": kind, "limit": limit})
-        return [(self._event(row), float(row[5])) for row in rows]
+        found = {int(row[0]): (self._event(row), float(row[5])) for row in rows}
+        for i, score in self._search_unspaced("events", match, "1").items():
+            (row,) = self._rows(f"SELECT {EVENT} FROM events WHERE id = ?", (i,))
+            if row[1] >= since and kind in (None, row[2]):
+                found[i] = (self._event(row), score + (found[i][1] if i in found else 0.0))
+        ranked = sorted(found.values(), key=lambda pair: (-pair[1], pair[0].id))
+        return ranked if limit < 0 else ranked[:limit]
 
     def _event(self, row: tuple[Any, ...]) -> Episode:
         try:

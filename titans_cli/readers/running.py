@@ -1,0 +1,92 @@
+"""Running headers and footers of paged text: found by what they are, told by how many there were.
+
+A running line stands apart from the text at the edge of a page, on three pages or more, and is the same on all of
+them but for a counter. Lines that differ in any other figure say something each ("Total due: 412 crowns") and stay.
+The first of those that run stays as well, so that nothing a document says is lost; page numbers alone say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_DEEPEST = 4  # lines of a block at the edge that may be a header or footer
+_FEWEST = 3  # pages
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    index: int  # of its page
+    place: int  # in its page
+    number: int  # of its page, as the file counts them
+    figures: tuple[int, ...]
+    words: bool
+
+
+def drop_running_lines(
+    pages: Sequence[Sequence[str]], numbers: Sequence[int] | None = None
+) -> tuple[list[list[str]], int]:
+    """Pages, an empty line between what stands apart, without their running lines; and how many these were.
+
+    `numbers`: of the pages; without them counted from 1. A page is never emptied.
+    """
+    seen: defaultdict[str, list[_Line]] = defaultdict(list)
+    for index, page in enumerate(pages):
+        number = numbers[index] if numbers else index + 1
+        for place in sorted(_edges(page)):
+            line = page[place]
+            figures = tuple(int(figure[-9:]) for figure in _DIGITS.findall(line))
+            words = any(character.isalpha() for character in line)
+            seen[_DIGITS.sub("#", line).casefold()].append(_Line(index, place, number, figures, words))
+    dropped: defaultdict[int, set[int]] = defaultdict(set)
+    for alike in seen.values():
+        for running in _running(alike):
+            dropped[running.index].add(running.place)
+    kept = [_left(page, dropped[index]) for index, page in enumerate(pages)]
+    return [page for page, _ in kept], sum(count for _, count in kept)
+
+
+def _edges(page: Sequence[str]) -> set[int]:
+    """Places of the lines at the top and the bottom, as far in as there is a gap behind them."""
+    filled = [i for i, line in enumerate(page) if line]
+    gaps = [i for i, (a, b) in enumerate(pairwise(filled), 1) if b > a + 1]  # so many lines stand before it
+    top = max((gap for gap in gaps if gap <= _DEEPEST), default=0)
+    bottom = max((len(filled) - gap for gap in gaps if len(filled) - gap <= _DEEPEST), default=0)
+    return {*filled[:top], *filled[len(filled) - bottom :]}
+
+
+def _left(page: Sequence[str], dropped: set[int]) -> tuple[list[str], int]:
+    """A page without these lines, and how many went: of each block all or none."""
+    block: set[int] = set()
+    for i in range(len(page) + 1):
+        if i < len(page) and page[i]:
+            block.add(i)
+        else:
+            dropped = dropped if block <= dropped else dropped - block
+            block = set()
+    left = [line for i, line in enumerate(page) if i not in dropped]
+    if any(character.isalpha() for line in left for character in line):
+        return left, len(dropped)
+    return list(page), 0
+
+
+def _running(lines: Sequence[_Line]) -> list[_Line]:
+    """Those to drop, of lines that are the same but for their figures."""
+    if not lines[0].words:  # a figure alone: a page's number, or none
+        offsets = [line.figures[0] - line.number for line in lines if len(line.figures) == 1]
+        usual = max(set(offsets), key=offsets.count, default=0)
+        found = [line for line in lines if line.figures == (line.number + usual,)]
+        return found if len(found) >= _FEWEST else []
+    if len({line.index for line in lines}) < _FEWEST:
+        return []
+    for figure in range(len(lines[0].figures)):
+        constant = {line.figures[figure] for line in lines}
+        counter = {line.figures[figure] - line.number for line in lines}
+        if min(len(constant), len(counter)) > 1:
+            return []
+    first = min(line.index for line in lines)
+    return [line for line in lines if line.index != first]
