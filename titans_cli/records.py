@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from titans_cli.cards import Card
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -45,6 +47,7 @@ class Document:
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
     year: int | None = None  # in which it was published or sent, if the file says so about itself
+    card: Card = field(default_factory=Card)
 
 
 @dataclass(frozen=True, slots=True)

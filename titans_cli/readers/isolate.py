@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from titans_cli.cards import FIELDS, Entry
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
 from titans_cli.places import unit_of
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
@@ -18,6 +19,7 @@ from titans_cli.records import Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
+MOST_ENTRIES = 5_000  # of a card: papers of physics have thousands of authors
 _MAX_WARNINGS = 20  # named one by one
 _SPLIT = "Split it into smaller files"
 # What to do about a file, by its kind; "" is any other.
@@ -44,7 +46,7 @@ def parse_html(data: bytes, display: str, limits: Limits) -> Parsed:
     if not clean:
         raise reading.no_text()
     title = mend_characters(reading.title).strip() if reading.title else None
-    return Parsed(title or None, (Page(1, clean),), (*warnings, *reading.warnings()), reading.year)
+    return Parsed(title or None, (Page(1, clean),), (*warnings, *reading.warnings()), reading.year, reading.card)
 
 
 def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
@@ -54,7 +56,7 @@ def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
     if not any(page.text for page in pages):
         raise reading.no_text()
-    return Parsed(reading.title, pages, reading.warnings(), reading.year)
+    return Parsed(reading.title, pages, reading.warnings(), reading.year, reading.card)
 
 
 def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
@@ -66,7 +68,15 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     if not any(page.text for page in pages):
         raise reading.no_text()
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
-    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year)
+    return Parsed(title or title_of_page(raw[0]), pages, reading.warnings(), reading.year, reading.card)
+
+
+def card_of(rows: Any) -> tuple[Entry, ...]:
+    """Entries as a worker sends them; a worker that was taken over may send anything."""
+    if not isinstance(rows, list):
+        return ()
+    texts = [[mend_characters(str(x)) for x in row] for row in rows[:MOST_ENTRIES] if isinstance(row, list)]
+    return tuple(Entry(r[0], r[1][:500], r[2][:100]) for r in texts if len(r) == 3 and r[0] in FIELDS)
 
 
 class Reading:
@@ -87,6 +97,7 @@ class Reading:
         self.odd = 0
         self.images = False
         self.notes: list[str] = []
+        self.card: tuple[Entry, ...] = ()
         self.finished = False
         self.cut_off_at: int | None = None  # the first page there was no time for
 
@@ -154,6 +165,7 @@ class Reading:
             self.odd += int(message["odd"])
             self.images = self.images or bool(message["images"])
             self.notes += [str(note)[:500] for note in message.get("notes", ())]
+            self.card = self.card or card_of(message.get("card"))
             self.finished = True
         elif "pages" in message:
             self.count = int(message["pages"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from titans_cli.cards import Entry
 from titans_cli.records import Page
 
 
@@ -13,6 +14,7 @@ class Parsed:
     pages: tuple[Page, ...]
     warnings: tuple[str, ...] = ()
     year: int | None = None  # as the file states it about itself
+    card: tuple[Entry, ...] = ()  # what it says about itself as a publication
 
 
 def one_page(title: str | None, text: str, *warnings: str, year: int | None = None) -> Parsed:

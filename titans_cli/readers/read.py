@@ -7,7 +7,9 @@ import hashlib
 import os
 import stat
 import sys
+from dataclasses import replace
 
+from titans_cli.cards import Entry, filled
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.limits import Limits
@@ -37,6 +39,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         raise too_much_text(display, limits)
     if not any(page.text for page in parsed.pages):
         raise NoTextError("there is no text in it", subject=display, hint="Leave it out")
+    card = filled(parsed.card, _plain(parsed))
     return Document(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -46,7 +49,14 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         pages=parsed.pages,
         warnings=parsed.warnings,
         year=parsed.year,
+        card=card,
     )
+
+
+def _plain(parsed: Parsed) -> list[Entry]:
+    """The little that every reader finds."""
+    year = [Entry("date", str(parsed.year), "stated in the file")] if parsed.year else []
+    return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
 
 
 def too_much_text(display: str, limits: Limits) -> LimitError:
@@ -103,12 +113,14 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
     if kind in _SIMPLE and len(data) <= _SMALL:
-        parsed = extract(kind, data)
+        from titans_cli.readers.stated import stated
+
+        parsed = replace(extract(kind, data), card=tuple(stated(kind, data)))
     else:
         from titans_cli.readers.isolate import parse_whole
 
         parsed = parse_whole(kind, data, display, limits)
-    return Parsed(parsed.title, parsed.pages, (*warnings, *parsed.warnings), parsed.year)
+    return replace(parsed, warnings=(*warnings, *parsed.warnings))
 
 
 def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from titans_cli.cards import Card
 from titans_cli.model.interface import BATCH, SessionModel
 from titans_cli.records import Block, Document, Segment, SourceRecord
 from titans_cli.store import Cell
@@ -53,6 +54,7 @@ class Uncommitted:
     """What was learned since the last commit."""
 
     replaces: SourceRecord | None = None
+    card: Card | None = None  # goes with the first commit
     cells: dict[int, Cell] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     landmarks: list[bytes] = field(default_factory=list)
