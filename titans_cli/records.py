@@ -291,7 +291,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`support`: "evidence" when the retained text carries it, "memory" when only the memory was asked, or "none"."""
+    """`support`: "evidence" when the retained text carries it, "card" when a catalogue card says it and no page does,
+    "memory" when only the memory was asked, or "none"."""
 
     question: str
     support: str
@@ -301,7 +302,7 @@ class Answer:
     session: str
     snapshot: int
     seconds: float
-    kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary"
+    kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary", "card", "pile"
     short: str | None = None  # the answer proper, a few words of the first citation, if they could be told
     agrees: bool | None = None  # whether what memory surely said stands in what is cited; None when it was not sure
     memory: str | None = None  # what the memory alone generated, however unsure; None when it was not asked
@@ -318,6 +319,7 @@ class Answer:
     unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
+    about: int | None = None  # the source that it is about, if it is one alone: what "it" means in a next question
 
 
 # ---------------------------------------------------------------- progress

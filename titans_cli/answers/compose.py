@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.corpus import texts_of, year_of
 from titans_cli.answers.deliberate import deliberate, parts_of
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select
+from titans_cli.answers.intent import points_back
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
@@ -63,6 +65,7 @@ class Asking:
     route: str = "auto"  # "auto", "fast", "deliberate"
     budget: float | None = None  # seconds for a deliberate answer
     tokens: int | None = None  # ... and how many may be written for it
+    about: int | None = None  # the source that "it" means
 
 
 class Answerer:
@@ -87,13 +90,18 @@ class Answerer:
         self.writer, self.tell = writer, tell
         self.sources = {s.id: s for s in episodes.sources()}
         self.only = None if self.how.only is None else set(self.how.only)
+        self.catalogue = Catalogue(episodes, self.only)
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
+        if self.how.about is not None and points_back(question) and self.how.about in self.sources:
+            self.only = {self.how.about}  # "it" is that document
         blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
         kind = kind_of_whole(question)
         if self.how.closed_book:
             made = self._from_memory(blank)
+        elif (known := self.catalogue.answer(blank, self.how.about)) is not None:
+            made = known
         elif kind is not None:
             made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
@@ -157,6 +165,8 @@ class Answerer:
 
     def _about_matter(self, blank: Answer) -> Answer:
         """The best sentences for a question about a matter, or one of every year if it asks how it changed."""
+        if (known := self.catalogue.answer(blank, self.how.about)) is not None:  # a part of a question
+            return known
         recollection = self.recall(blank.question)
         recalled = worth_telling(recollection)
         terms = Question(blank.question, self.episodes)

@@ -122,9 +122,10 @@ def _venues(line: str, edge: bool) -> Iterator[dict[str, str | None]]:
                     "issue": found["issue"],
                     "date": year.group() if year else None,
                 }
-    if found := _MEETING.search(line):
-        year = re.search(rf"\b{_YEAR}\b", line[found.start() :])
-        name = _joined(found["venue"])
+    meeting = _MEETING.search(line)
+    if meeting is not None:
+        year = re.search(rf"\b{_YEAR}\b", line[meeting.start() :])
+        name = _joined(meeting["venue"])
         yield {"venue": name, "volume": None, "issue": None, "date": year.group() if year else None}
 
 

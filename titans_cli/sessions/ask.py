@@ -53,6 +53,7 @@ def ask(
     reasoner: str | None = None,
     loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
+    after: Answer | None = None,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
@@ -61,6 +62,7 @@ def ask(
     `landmark_model`: a sentence encoder (folder, Hugging Face id, or loaded) whose vectors take the place of the
     model's own landmarks; they are made when first asked for, and kept with the session.
     `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
+    `after`: the answer that this question follows; "it" and "that paper" mean the document which that was about.
     `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
 
     Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
@@ -80,6 +82,7 @@ def ask(
     drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
     with store.episodes() as episodes, episodes.frozen():
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
+        how = replace(how, about=_meant(after, episodes))
         result = answer(
             question,
             episodes=episodes,
@@ -107,6 +110,14 @@ def ask(
             ]
         )
     return result
+
+
+def _meant(before: Answer | None, episodes: Episodes) -> int | None:
+    """The document that an answer was about: its own, or that of what it cites first."""
+    if before is None or before.about is not None or not before.citations:
+        return before.about if before else None
+    source = episodes.source_by_uri(before.citations[0].uri)
+    return source.id if source else None
 
 
 def marks_of(episodes: Episodes, engine: SessionModel, encoder: SentenceEncoder | None) -> Marks:
