@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FIELDS = ("title", "author", "date", "venue", "volume", "issue", "doi", "url", "language")
+ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
 
 
@@ -78,10 +79,12 @@ def filled(*parts: Iterable[Entry]) -> Card:
                 some.setdefault(e.field, []).append(e)
         for field, entries in some.items():
             kept.setdefault(field, entries)
-    return Card(tuple(e for field in FIELDS for e in kept.get(field, ())))
+    return Card(tuple(e for field in (*FIELDS, ENTRY) for e in kept.get(field, ())))
 
 
-ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
+def is_document(kind: str, card: Card) -> bool:
+    """Not what a session was told, and no list of works that lies among the documents."""
+    return kind != "item" and card.first(ENTRY) is None
 
 
 def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[Entry]]) -> dict[int, Card]:

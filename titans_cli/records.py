@@ -242,6 +242,7 @@ class Citation:
     surprise: float
     score: float
     place: str = ""  # where that is, in words a reader can look it up by: "page 3", "row 12", "cell 4", "line 70"
+    label: str = ""  # as a reference has it: "Wright 2019, treesiftr"; empty for what is no publication
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.intent import CardQuestion, PileQuestion, card_questions, matter_of, names_of, pile_question
 from titans_cli.answers.pile import AT_HEAD, Judged, judge, shares_words
-from titans_cli.cards import Card, folded, label, listed, surname
+from titans_cli.cards import Card, folded, is_document, label, listed, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
 from titans_cli.store import Episodes
@@ -53,8 +53,8 @@ class Catalogue:
     def __init__(self, episodes: Episodes, only: Collection[int] | None = None) -> None:
         self.episodes = episodes
         withheld = episodes.withheld()
-        sources = [s for s in episodes.sources() if s.id not in withheld and s.origin != "told"]
         self.cards = episodes.cards()
+        sources = [s for s in episodes.sources() if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
         self.documents = [Document(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
 
     def answer(self, blank: Answer, about: int | None = None) -> Answer | None:
@@ -67,6 +67,15 @@ class Catalogue:
                 return made
         pile = pile_question(blank.question)
         return None if pile is None else self._of_pile(blank, pile)
+
+    def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+        """Citations by author, year and title, of documents that are publications; a note stays with its path."""
+        names = {
+            d.source.uri: label(d.card, d.source.name)
+            for d in self.documents
+            if d.card.title and (d.card.authors or d.card.doi)
+        }
+        return tuple(replace(c, label=names.get(c.uri, "")) for c in citations)
 
     # ------------------------------------------------------------ one document
 

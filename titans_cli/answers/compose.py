@@ -111,7 +111,7 @@ class Answerer:
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
-        return replace(made, seconds=time.monotonic() - begun)
+        return replace(made, citations=self.catalogue.labelled(made.citations), seconds=time.monotonic() - begun)
 
     def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
         """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""

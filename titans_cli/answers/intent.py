@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -175,8 +175,15 @@ def _said_of(rest: str, wants: str, single: bool, language: Language) -> PileQue
         for form in language.patterns.get(kind, ()):
             if found := form.fullmatch(rest):
                 said = next(v for v in found.groupdict().values() if v).strip(" \"'‘’")
-                name = {"use": "uses"}.get(kind, kind)
-                return PileQuestion(wants, single, years, **{name: said})
+                whole = PileQuestion(wants, single, years)
+                match kind:
+                    case "author":
+                        return replace(whole, author=said)
+                    case "about":
+                        return replace(whole, about=said)
+                    case "use":
+                        return replace(whole, uses=said)
+                return replace(whole, venue=said)
     return None
 
 

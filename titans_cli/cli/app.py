@@ -9,6 +9,7 @@ import typer
 
 from titans_cli import __version__, settings
 from titans_cli.cli import (
+    cite,
     complete,
     config,
     doctor,
@@ -50,6 +51,7 @@ app.add_typer(ltm.app, name="ltm")
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
 app.command(epilog=picture.EXAMPLE)(picture.report)
+app.command(epilog=cite.EXAMPLE)(cite.cite)
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)

@@ -271,6 +271,15 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
+    told = [c for c in d.cards if c.authors or c.venue or c.doi]
+    if told:
+        out()
+        head = ["NUMBER", "YEAR", "AUTHORS", "TITLE"]
+        table([head, *([str(c.number), c.year, _shortened(", ".join(c.authors), 40), c.title] for c in told)])
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def surprise_line(values: Sequence[float]) -> str:

@@ -58,7 +58,7 @@ def spark(told: ThemeTold) -> str:
 
 
 def _matter(result: Answer) -> None:
-    if result.short and result.citations:
+    if result.short and result.support != "none":
         out(bold(result.short))
         out()
     out(result.text)
@@ -124,12 +124,15 @@ def _workings(result: Answer, untold: Sequence[Step]) -> None:
     note(f"route {result.route}{why}, {len(result.evidence)} blocks looked at, {result.seconds:.2f} s")
     for step in untold:
         _step(step)
+    for c in result.citations:
+        if c.label:
+            note(f"  [{c.number}] {c.source}")
     for e in result.evidence:
         note(f"  {e.score:.3f} {e.source}, {e.place or f'page {e.page}'}")
 
 
 def _cited(c: Citation) -> None:
-    out(f"{bold(f'[{c.number}]')} {c.source}, {c.place or f'page {c.page}'}")
+    out(f"{bold(f'[{c.number}]')} {c.label or c.source}, {c.place or f'page {c.page}'}")
 
 
 def _indented(text: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from titans_cli.cards import FIELDS, Entry
+from titans_cli.cards import ENTRY, FIELDS, Entry
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
 from titans_cli.places import unit_of
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
@@ -19,6 +19,7 @@ from titans_cli.records import Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
+LONGEST_VALUE = 20_000  # characters of an entry
 MOST_ENTRIES = 5_000  # of a card: papers of physics have thousands of authors
 _MAX_WARNINGS = 20  # named one by one
 _SPLIT = "Split it into smaller files"
@@ -76,7 +77,9 @@ def card_of(rows: Any) -> tuple[Entry, ...]:
     if not isinstance(rows, list):
         return ()
     texts = [[mend_characters(str(x)) for x in row] for row in rows[:MOST_ENTRIES] if isinstance(row, list)]
-    return tuple(Entry(r[0], r[1][:500], r[2][:100]) for r in texts if len(r) == 3 and r[0] in FIELDS)
+    return tuple(
+        Entry(r[0], r[1][:LONGEST_VALUE], r[2][:100]) for r in texts if len(r) == 3 and r[0] in (*FIELDS, ENTRY)
+    )
 
 
 class Reading:

@@ -15,7 +15,6 @@ from pypdf.generic import ArrayObject, FloatObject
 from titans_cli import settings
 from titans_cli.errors import EncryptedError
 from titans_cli.readers.dates import year_of_pdf
-from titans_cli.readers.layout import Layout, pypdf_layout
 
 if TYPE_CHECKING:
     from titans_cli.readers.pdfium import Pdfium
@@ -87,14 +86,6 @@ class Pdf:
         """In which the file was made, by its metadata."""
         metadata = self.reader.metadata
         return year_of_pdf(metadata.get("/CreationDate")) if metadata is not None else None
-
-    def stated(self) -> dict[str, str]:
-        """What the metadata states, by the names the format has for it."""
-        found = {key.lstrip("/"): str(value) for key, value in (self.reader.metadata or {}).items()}
-        return found | {"Lang": str(self.reader.root_object.get("/Lang") or "")}
-
-    def layout(self, index: int) -> Layout:
-        return pypdf_layout(self.reader.pages[index])
 
     def text(self, index: int) -> str:
         return self.reader.pages[index].extract_text(visitor_operand_before=_widen_word_gaps)

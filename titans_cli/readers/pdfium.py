@@ -10,7 +10,6 @@ from pypdfium2 import raw
 
 from titans_cli.errors import EncryptedError
 from titans_cli.readers.dates import year_of_pdf
-from titans_cli.readers.layout import Layout, pdfium_layout
 from titans_cli.readers.pdf import Complaints, told_title
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
@@ -38,16 +37,6 @@ class Pdfium:
 
     def year(self) -> int | None:
         return year_of_pdf(self.document.get_metadata_value("CreationDate"))
-
-    def stated(self) -> dict[str, str]:
-        return {key: str(value) for key, value in self.document.get_metadata_dict().items()}
-
-    def layout(self, index: int) -> Layout:
-        page = self.document[index]
-        try:
-            return pdfium_layout(page)
-        finally:
-            page.close()
 
     def text(self, index: int) -> str:
         page = self.document[index]

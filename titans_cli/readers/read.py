@@ -113,7 +113,7 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
     if kind in _SIMPLE and len(data) <= _SMALL:
-        from titans_cli.readers.stated import stated
+        from titans_cli.readers.cards.stated import stated
 
         parsed = replace(extract(kind, data), card=tuple(stated(kind, data)))
     else:

@@ -26,6 +26,7 @@ SUFFIXES = {
     ".markdown": "md",
     ".rst": "rst",
     ".tex": "tex",
+    ".bib": "txt",
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",

@@ -8,7 +8,7 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
     {"page": 1, "text": "..."}               one page
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "images": true, "notes": [], "card": [[field, value, origin]]}  done
+    {"end": true, "odd": 3, "images": true, "notes": []}  done; "card": [[field, value, origin]] goes with it
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -20,11 +20,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from titans_cli.cards import Entry
 from titans_cli.errors import ReadError
 
 OUT_OF_MEMORY = 7  # exit code
@@ -58,12 +56,16 @@ class Worker:
     def __init__(self, stdout: IO[bytes], job: dict[str, Any]) -> None:
         self.stdout = stdout
         self.job = job
+        self.data = b""
 
     def send(self, **message: Any) -> None:
+        if "end" in message:  # by now all pages are out: nothing is lost if a card takes this process down
+            message["card"] = self.quietly(self.card, [])
         self.stdout.write(json.dumps(message).encode("ascii") + b"\n")
         self.stdout.flush()
 
     def run(self, data: bytes) -> None:
+        self.data = data
         work = {"html": self.html, "pdf": self.pdf}.get(self.job["kind"], self.whole)
         try:
             work(data)
@@ -84,7 +86,7 @@ class Worker:
         self.send(pages=len(found.pages), title=found.title, year=found.year)
         for page in found.pages:
             self.send_text(page.number, page.text)
-        self.send(end=True, odd=0, images=False, notes=list(found.warnings), card=self.card(data))
+        self.send(end=True, odd=0, images=False, notes=list(found.warnings))
 
     def html(self, data: bytes) -> None:
         from titans_cli.readers.html import extract_html
@@ -93,11 +95,10 @@ class Worker:
         page = extract_html(data.decode("utf-8"))
         self.send(pages=1, title=page.title, year=page.year)
         self.send_text(1, page.text)
-        self.send(end=True, odd=0, images=False, card=self.card(data))
+        self.send(end=True, odd=0, images=False)
 
     def pdf(self, data: bytes) -> None:
         from titans_cli.readers.pdf import open_pdf
-        from titans_cli.readers.pdfcard import pdf_card
 
         self.send(started=True, ceiling=limit_resources(self.job))
         pdf = open_pdf(data)
@@ -115,18 +116,19 @@ class Worker:
             silent = silent and not text.strip()
             self.send_text(number, text)
         images = silent and self.quietly(pdf.has_images, False)
-        self.send(
-            end=True,
-            odd=pdf.complaints.count,
-            images=images,
-            card=self.quietly(lambda: rows(pdf_card(pdf, data).entries), []),
-        )
+        self.send(end=True, odd=pdf.complaints.count, images=images)
 
-    def card(self, data: bytes) -> list[tuple[str, str, str]]:
-        """What the file says of itself, if it can say it."""
-        from titans_cli.readers.stated import stated
+    def card(self) -> list[tuple[str, str, str]]:
+        """What the file says of itself as a publication."""
+        if self.job["kind"] == "pdf":
+            from titans_cli.readers.cards.pdf import pdf_card
 
-        return self.quietly(lambda: rows(stated(self.job["kind"], data)), [])
+            entries = pdf_card(self.data)
+        else:
+            from titans_cli.readers.cards.stated import stated
+
+            entries = stated(self.job["kind"], self.data)
+        return [(e.field, e.value, e.origin) for e in entries]
 
     def send_text(self, number: int, text: str) -> None:
         if len(text) > self.job["max_text_chars"]:
@@ -141,10 +143,6 @@ class Worker:
             return ask()
         except Exception:  # noqa: BLE001 - the same boundary
             return otherwise
-
-
-def rows(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
-    return [(e.field, e.value, e.origin) for e in entries]
 
 
 def _explain(error: Exception) -> tuple[str, str]:

@@ -95,7 +95,7 @@ def ask(
             writer=drafter,
             tell=tell,
         )
-        if writing is not None and not how.closed_book:
+        if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
             writer = writer_of(writing.model, writing.loading)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     result = replace(result, caution=engine.caution)

@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from titans_cli.cards import is_document
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
 from titans_cli.records import EXCLUDED, SUPERSEDED, EntryInfo, Episode, Loading, SessionInfo, SourceRecord, Vetting
+from titans_cli.sessions.citing import Catalogued
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.store import (
     EntryList,
@@ -49,6 +51,7 @@ class SessionDetails:
     surprise: tuple[float, ...] = ()  # while reading, from first to last: means of at most `STRETCHES` equal runs
     excluded: int = 0  # sources that take no part in answers
     superseded: int = 0  # old versions that are still on disk
+    cards: tuple[Catalogued, ...] = ()  # of the documents among the sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
     if store.info.state == "promoted":
         return SessionDetails(store.info, current, (), 0, 0, None, _bytes_in(store))
     with store.episodes() as episodes:
-        superseded = episodes.withheld(SUPERSEDED)
+        superseded, cards = episodes.withheld(SUPERSEDED), episodes.cards()
         return SessionDetails(
             store.info,
             current,
@@ -155,6 +158,11 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             _stretches([surprise for *_, surprise in episodes.surprises()]),
             len(episodes.withheld(EXCLUDED)),
             len(superseded),
+            tuple(
+                Catalogued.of(s, cards[s.id])
+                for s in episodes.sources()
+                if s.id not in superseded and is_document(s.kind, cards[s.id])
+            ),
         )
 
 

@@ -13,7 +13,8 @@ from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
 from titans_cli.cards import Entry
-from titans_cli.readers.imprint import date_in
+from titans_cli.readers.cards.bibliography import works
+from titans_cli.readers.cards.imprint import date_in
 
 HEAD = 200_000  # characters of a page in which its head is looked for
 _FRONT = re.compile(r"\A﻿?---[ \t]*\n(.{0,65536}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
@@ -54,7 +55,9 @@ def stated(kind: str, data: bytes) -> list[Entry]:
             return _tex(data.decode("utf-8", "replace"))
         case "md" | "rst" | "txt":
             text = data.decode("utf-8", "replace")
-            return _front_matter(text) or _fields(text)
+            return _front_matter(text) or works(kind, text) or _fields(text)
+        case "jsonl" | "code" | "json" | "bib":
+            return works(kind, data.decode("utf-8", "replace"))
     return []
 
 

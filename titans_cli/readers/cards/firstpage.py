@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from titans_cli.cards import folded, surname
-from titans_cli.readers.layout import Layout, Line
+from titans_cli.readers.cards.layout import Layout, Line
 
 _UPPER = 0.35  # of a page's height: a title stands above
 _ALIKE = 0.04  # of a size: types that differ by less are one

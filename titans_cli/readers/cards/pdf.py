@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 from xml.parsers.expat import ExpatError
 
 from titans_cli.cards import Card, Entry, filled, folded
 from titans_cli.errors import CorruptError
-from titans_cli.readers.firstpage import agree, authors_of, is_name, stated_names, title_of
-from titans_cli.readers.imprint import FIRST_PAGE, printed
-from titans_cli.readers.layout import Layout
-from titans_cli.readers.pdf import Pdf, told_title
-from titans_cli.readers.stated import entries as made_entries
+from titans_cli.readers.cards.firstpage import agree, authors_of, is_name, stated_names, title_of
+from titans_cli.readers.cards.imprint import FIRST_PAGE, printed
+from titans_cli.readers.cards.layout import Layout, pdfium_layout, pypdf_layout
+from titans_cli.readers.cards.stated import entries as made_entries
+from titans_cli.readers.pdf import open_pdf, told_title
 from titans_cli.readers.xml import Handler, parse_xml
-
-if TYPE_CHECKING:
-    from titans_cli.readers.pdfium import Pdfium
 
 METADATA = "PDF metadata"
 _SET_BY_TEX = re.compile(r"\btex\b|pdftex|xetex|luatex|luahbtex|dvipdfm|dvips", re.I)
@@ -26,9 +23,29 @@ HEADS = 2  # pages whose heads and feet are looked at
 _LEAST_SHARED = 0.8  # of the words of a stated title, on the first page: else it is of another document
 
 
-def pdf_card(pdf: Pdf | Pdfium, data: bytes) -> Card:
+def pdf_card(data: bytes) -> Sequence[Entry]:
     """Metadata is believed where the first page bears it out: many a file was made from another document's."""
-    return card(pdf.stated(), xmp(data), [pdf.layout(i) for i in range(min(pdf.count, HEADS))])
+    pdf = open_pdf(data)
+    pages = [_layout(pdf, i) for i in range(min(pdf.count, HEADS))]
+    return card(_metadata(pdf), xmp(data), pages).entries
+
+
+def _metadata(pdf: Any) -> dict[str, str]:
+    """What the metadata states, by the names the format has for it."""
+    if hasattr(pdf, "document"):  # PDFium
+        return {key: str(value) for key, value in pdf.document.get_metadata_dict().items()}
+    found = {key.lstrip("/"): str(value) for key, value in (pdf.reader.metadata or {}).items()}
+    return found | {"Lang": str(pdf.reader.root_object.get("/Lang") or "")}
+
+
+def _layout(pdf: Any, index: int) -> Layout:
+    if not hasattr(pdf, "document"):
+        return pypdf_layout(pdf.reader.pages[index])
+    page = pdf.document[index]
+    try:
+        return pdfium_layout(page)
+    finally:
+        page.close()
 
 
 def card(metadata: Mapping[str, str], described: Sequence[Entry], pages: Sequence[Layout]) -> Card:
