@@ -93,9 +93,10 @@ def _searched(matter: str) -> str:
 
 def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks: list[Block]) -> Judged:
     mentions, at_head, passed, letters = 0, False, 0, False
+    total = sum(len(b.text) for b in blocks)
     sentence: Candidate | None = None
     for block in blocks:
-        stop = _REFERENCES.search(block.text) if 2 * block.index >= len(blocks) else None
+        stop = next((m for m in _REFERENCES.finditer(block.text) if 2 * (passed + m.start()) >= total), None)
         text = block.text[: stop.start()] if stop else block.text
         found = [m for m in form.finditer(text) if len(m.group()) > 1 or _stands_alone(text, m.start())]
         letters = letters or any(len(m.group()) == 1 for m in found)

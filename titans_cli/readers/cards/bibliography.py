@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -138,4 +139,5 @@ def _field(text: str, at: int) -> tuple[str, str, int] | None:
 def _plain(tex: str) -> str:
     """Without braces and commands; accents as letters have them."""
     text = re.sub(r"\\(['`\"^~cv])\s*\{?\\?([a-zA-Z])\}?", lambda m: m[2] + _TEX_ACCENT[m[1]], tex)
+    text = unicodedata.normalize("NFC", text)
     return " ".join(re.sub(r"\\([&%$#_])|\\[a-zA-Z]+\s*|[{}]", lambda m: m[1] or "", text).replace("~", " ").split())
