@@ -320,6 +320,7 @@ class Answer:
     unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
+    understood: str | None = None  # the question as it was read, if a name in it was misspelled
     about: int | None = None  # the source that it is about, if it is one alone: what "it" means in a next question
 
 

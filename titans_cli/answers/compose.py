@@ -18,6 +18,7 @@ from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.span import FORMS, short_answer, told_by
+from titans_cli.answers.spelling import mended
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
@@ -94,8 +95,21 @@ class Answerer:
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
-        if self.how.about is not None and points_back(question) and self.how.about in self.sources:
+        known = self.catalogue.cards.values()
+        asked = question if self.how.closed_book else mended(question, self.episodes, known)
+        before = self.only
+        if self.how.about is not None and self.how.about in self.sources and points_back(asked):
             self.only = {self.how.about}  # "it" is that document
+        made = self._answer(asked)
+        if made.support == "none" and self.only is not before:
+            self.only = before
+            made = self._answer(asked)
+        cited = self.catalogue.labelled(made.citations)
+        read_as = asked if asked != question else None
+        seconds = time.monotonic() - begun
+        return replace(made, question=question, understood=read_as, citations=cited, seconds=seconds)
+
+    def _answer(self, question: str) -> Answer:
         blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
         kind = kind_of_whole(question)
         if self.how.closed_book:
@@ -111,7 +125,7 @@ class Answerer:
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
-        return replace(made, citations=self.catalogue.labelled(made.citations), seconds=time.monotonic() - begun)
+        return made
 
     def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
         """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""

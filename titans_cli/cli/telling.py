@@ -23,7 +23,10 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         _workings(result, () if told else result.steps)
     if output.json:
         document("answer", result)
-    elif output.quiet:
+        return
+    if result.understood:
+        note(f"note: read as {result.understood!r}")
+    if output.quiet:
         out(result.text)
     elif result.themes or result.kind == "disagreements":
         _whole(result)
