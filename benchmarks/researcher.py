@@ -30,7 +30,7 @@ import tempfile
 import time
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -264,33 +264,37 @@ def pile(q: dict[str, Any], answer: Answer, all_papers: dict[str, dict[str, Any]
     return len(listed & must) >= ENOUGH * len(must) and len(good) >= ENOUGH * len(listed) > 0
 
 
-def measure(report: Report, s: Session, all_papers: dict[str, dict[str, Any]], quick: bool) -> None:
+PARTS = ("cards", "written", "false", "pile", "follow", "typo", "language")
+
+
+def measure(
+    report: Report, s: Session, all_papers: dict[str, dict[str, Any]], quick: bool, only: Sequence[str]
+) -> None:
+    """`only`: the parts to measure; none for all."""
     parts: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in records(QUESTIONS):
-        parts[row["part"]].append(row)
     step = 4 if quick else 1
+    for row in records(QUESTIONS):
+        if not only or row["part"] in only:
+            parts[row["part"]].append(row)
     asking = Asker(s)
-    cards(report, s, all_papers)
-    about_cards(report, asking, dict(sorted(all_papers.items())[:: 2 * step if quick else 1]))
-    written(report, asking, parts["written"][::step])
+    if not only or "cards" in only:
+        cards(report, s, all_papers)
+        about_cards(report, asking, dict(sorted(all_papers.items())[:: 2 * step if quick else 1]))
+    if parts["written"]:
+        written(report, asking, parts["written"][::step])
 
-    def share(name: str, marks: Sequence[bool]) -> None:
-        report.add(name, sum(marks) / max(1, len(marks)))
+    def share(name: str, part: str, right: Callable[[dict[str, Any], Answer], bool]) -> None:
+        marks = []
+        for q in parts[part][::step]:
+            answer = asking(q["ask"])
+            marks.append(right(q, answer))
+            if not marks[-1]:
+                wrong(name, q["ask"], f"{headline(answer)} ({len(told(answer, all_papers))} papers)")
+        if marks:
+            report.add(name, sum(marks) / len(marks))
 
-    marks = []
-    for q in parts["false"][::step]:
-        answer = asking(q["ask"])
-        marks.append(refused(answer) or denies(headline(answer)))
-        if not marks[-1]:
-            wrong("false_premise", q["ask"], headline(answer))
-    share("false_premise.refused", marks)
-    marks = []
-    for q in parts["pile"][::step]:
-        answer = asking(q["ask"])
-        marks.append(pile(q, answer, all_papers))
-        if not marks[-1]:
-            wrong("pile", q["ask"], f"{headline(answer)} ({len(told(answer, all_papers))} papers)")
-    share("pile", marks)
+    share("false_premise.refused", "false", lambda _, answer: refused(answer) or denies(headline(answer)))
+    share("pile", "pile", lambda q, answer: pile(q, answer, all_papers))
     marks = []
     for q in parts["follow"][::step]:
         answer = asking(q["ask"])
@@ -299,23 +303,19 @@ def measure(report: Report, s: Session, all_papers: dict[str, dict[str, Any]], q
             marks.append(matches(then, answer))
             if not marks[-1]:
                 wrong("follow_up", f"{q['ask']} {then['ask']}", headline(answer))
-    share("follow_up", marks)
-    for name, part in (("typos", "typo"), ("language", "language")):
-        marks = []
-        for q in parts[part][::step]:
-            answer = asking(q["ask"])
-            marks.append(matches(q, answer))
-            if not marks[-1]:
-                wrong(name, q["ask"], headline(answer))
-        share(name, marks)
+    if marks:
+        report.add("follow_up", sum(marks) / len(marks))
+    share("typos", "typo", matches)
+    share("language", "language", matches)
     report.add("quotes.verbatim", sum(s.quotes) / max(1, len(s.quotes)))
-    report.add("seconds_per_question", (time.perf_counter() - asking.begun) / asking.count)
+    report.add("seconds_per_question", (time.perf_counter() - asking.begun) / max(1, asking.count))
 
 
 def main() -> None:
     args = parser(__doc__)
     args.add_argument("--data", type=Path, required=True, help="data folder with pdfs/ and its manifest.jsonl")
     args.add_argument("--home", type=Path, help="folder of the session; one that is there is asked, and not read again")
+    args.add_argument("--part", action="append", choices=PARTS, default=[], help="this part alone; may be repeated")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
     all_papers = papers(options.data)
@@ -327,7 +327,7 @@ def main() -> None:
         for file in all_papers:
             (read / f"{file}.pdf").symlink_to((options.data / "pdfs" / f"{file}.pdf").absolute())
         with session(options.home or folder / "home", read, options.model) as s:
-            measure(report, s, all_papers, options.quick)
+            measure(report, s, all_papers, options.quick, options.part)
     report.print(as_json=options.json)
 
 

@@ -85,6 +85,27 @@ def test_names_that_go_on_in_the_next_line_are_one_name(pdf: Callable[..., Card]
     assert pdf(pieces).authors == ("Mara Quillfeather", "Jonas van der Molen", "Anna Lindqvist", "Ines Ribeiro")
 
 
+def test_authors_side_by_side_above_their_addresses(pdf: Callable[..., Card]) -> None:
+    pieces = [(17, 150, 740, "Reading Weirs at Scale")]
+    for x, y, name, place in (
+        (80, 700, "Mara Quill", "Ostwick Labs"),
+        (250, 700, "Jonas Mol", "Ravnsund Brain"),
+        (420, 700, "Ines Pereira", "Ostwick Labs"),
+        (80, 650, "Anna Lindqvist", "Harbour Trust"),
+    ):
+        pieces += [(10, x, y, name), (10, x, y - 12, place), (9, x, y - 24, f"{name.split()[0].lower()}@x.org")]
+    pieces += [
+        (12, 260, 600, "Abstract"),
+        (10, 72, 580, "We read every weir of the coast, and then we read them again."),
+    ]
+    assert pdf(pieces).authors == ("Mara Quill", "Jonas Mol", "Ines Pereira", "Anna Lindqvist")
+
+
+def test_a_page_in_one_type_has_no_title_by_type(pdf: Callable[..., Card]) -> None:
+    card = pdf([(10, 72, 740 - 14 * n, f"Line {n} of a weekly letter about the river") for n in range(6)])
+    assert card.origin("title") != "first page, largest type"
+
+
 def test_a_page_without_authors_has_none(pdf: Callable[..., Card]) -> None:
     card = pdf([(17, 72, 740, "Minutes of the Harbour Board"), (10, 72, 700, "The board met at nine and rose at ten.")])
     assert card.title == "Minutes of the Harbour Board"

@@ -7,14 +7,17 @@ up to the first line that is set otherwise, begins with the mark of an affiliati
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from titans_cli.cards import folded, surname
 from titans_cli.readers.cards.layout import Layout, Line
 
 _UPPER = 0.35  # of a page's height: a title stands above
+_LARGER = 1.08  # than the type of the text: so large a title is at least
 _ALIKE = 0.04  # of a size: types that differ by less are one
 _MOST_LINES = 12  # of authors
+_MOST_PIECES = 60  # of lines between title and text
 _FULL = 0.8  # of the right edge of all text: a line that ends further left is not full
 _FAR = 3.5  # of a line's size: authors do not go on after so wide a gap
 _HEADING = re.compile(
@@ -42,6 +45,8 @@ def title_lines(page: Layout) -> tuple[int, int]:
     if not above:
         return 0, 0
     largest = max(page.lines[n].size for n in above)
+    if largest < _LARGER * _body(page):
+        return 0, 0  # all in one type: nothing is set as a title
     first = next(n for n in above if _same(page.lines[n].size, largest))
     last = first + 1
     while last < len(page.lines) and _same(page.lines[last].size, largest) and last - first < 8:
@@ -63,6 +68,8 @@ def authors_of(page: Layout) -> list[str]:
     first, last = title_lines(page)
     if last == 0:
         return []
+    if columns := _columns(page, last):
+        return columns
     found: list[Line] = []
     right = max(line.end for line in page.lines)
     for line in page.lines[last : last + _MOST_LINES]:
@@ -78,6 +85,41 @@ def authors_of(page: Layout) -> list[str]:
             continue  # a subtitle, a date
         found.append(line)
     return names_in(_joined(found, right))
+
+
+def _body(page: Layout) -> float:
+    """The size of most of the page's characters."""
+    sizes: Counter[float] = Counter()
+    for line in page.lines:
+        sizes[line.size] += len(line.text)
+    return sizes.most_common(1)[0][0]
+
+
+def _columns(page: Layout, last: int) -> list[str]:
+    """The names where every author stands above an affiliation and an address of their own, side by side in rows.
+
+    Names are the row below the title, and every row that follows one of addresses; none for another arrangement.
+    """
+    region: list[Line] = []
+    for line in page.lines[last : last + _MOST_PIECES]:
+        if _HEADING.match(line.text):
+            break
+        region.append(line)
+    if sum("@" in line.text for line in region) < 2:
+        return []
+    rows: list[list[Line]] = []
+    for line in sorted(region, key=lambda piece: (-piece.y, piece.x)):
+        if rows and abs(rows[-1][0].y - line.y) < 0.5 * line.size:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    found: list[str] = []
+    addresses = True  # the title does as well
+    for row in rows:
+        if addresses:
+            found += names_in([part for line in row for part in line.parts])
+        addresses = any("@" in line.text for line in row)
+    return found
 
 
 def _joined(lines: Sequence[Line], right: float) -> list[str]:
