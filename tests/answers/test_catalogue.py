@@ -164,6 +164,8 @@ def test_it_means_the_document_before(ask: Ask) -> None:
         "Which papers reproduce earlier work?",
         "Who won the regatta?",
         "Summarize trends.",
+        "How many books are on the weirs?",
+        "What works best for chains?",
         "Which papers are by Nobody Atall?",
         "",
     ],

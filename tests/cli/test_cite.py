@@ -58,6 +58,9 @@ def test_a_card_is_shown_with_the_session_and_in_citations(titans: Titans, tmp_p
     assert card["doi"] == "10.5555/el.2019"
     asked = titans("ask", "Who wrote Weirs & Tides?", "--no-log")
     assert asked.out.startswith("Mara Quill and Jonas van der Molen\n")
+    assert titans("ask", "Who wrote Weirs & Tides?").code == 0
+    assert titans("ask", "and when was it published?", "--continue", "--no-log").out.startswith("4 May 2019\n")
+    assert not titans("ask", "and when was it published?", "--no-log").out.startswith("4 May 2019")
     told = titans("ask", "How many papers are there?", "--no-log", "--json").document
     assert told["short"] == "1"
     assert told["support"] == "card"

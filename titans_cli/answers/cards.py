@@ -48,10 +48,13 @@ class Document:
 
 
 class Catalogue:
-    """The cards of a session's documents, and what can be answered from them."""
+    """The cards of a session's documents, and what can be answered from them.
+
+    `told`: the sources without which the answers given so far would be others; a count is of them all.
+    """
 
     def __init__(self, episodes: Episodes, only: Collection[int] | None = None) -> None:
-        self.episodes = episodes
+        self.episodes, self.told = episodes, set[int]()
         withheld = episodes.withheld()
         self.cards = episodes.cards()
         sources = [s for s in episodes.sources() if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
@@ -64,9 +67,13 @@ class Catalogue:
         for asked in card_questions(blank.question):
             document = self.called(asked.called, asked.wants) if asked.called else self._by_id(about)
             if document is not None and (made := self._of_card(blank, asked, document)) is not None:
+                self.told.add(document.source.id)
                 return made
         pile = pile_question(blank.question)
-        return None if pile is None else self._of_pile(blank, pile)
+        made = None if pile is None else self._of_pile(blank, pile)
+        if made is not None:
+            self.told |= {d.source.id for d in self.documents}
+        return made
 
     def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Citations by author, year and title, of documents that are publications; a note stays with its path."""

@@ -59,6 +59,7 @@ class Language:
     after: re.Pattern[str]
     single: re.Pattern[str]
     joins: re.Pattern[str] | None
+    of_the_world: re.Pattern[str] | None
     patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
 
 
@@ -88,6 +89,7 @@ def _language(said: Mapping[str, Any]) -> Language:
             rf"\b(?:{'|'.join(n.rstrip('?')[:-1] for n in about['nouns'].split('|') if n.endswith('s?'))})\b", re.I
         ),
         whole(about["joins"]) if "joins" in about else None,
+        whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
     )
 
@@ -147,8 +149,10 @@ def pile_question(question: str) -> PileQuestion | None:
             for form in language.patterns.get(wants, ()):
                 if (found := form.fullmatch(text)) is None:
                     continue
-                single = language.single.search(text[: found.start("rest")]) is not None
-                if (read := _said_of(found["rest"].strip(), wants, single, language)) is not None:
+                head = text[: found.start("rest")]
+                single = language.single.search(head) is not None
+                own = language.of_the_world is None or not language.of_the_world.search(head)
+                if (read := _said_of(found["rest"].strip(), wants, single, own, language)) is not None:
                     return read
     return None
 
@@ -158,8 +162,8 @@ def _most(rest: str, language: Language) -> str:
     return next((kind for kind, form in kinds.items() if re.search(rf"\b(?:{form})\b", rest, re.I)), "")
 
 
-def _said_of(rest: str, wants: str, single: bool, language: Language) -> PileQuestion | None:
-    """What is said of the documents, all of it understood; otherwise None."""
+def _said_of(rest: str, wants: str, single: bool, own: bool, language: Language) -> PileQuestion | None:
+    """What is said of the documents, all of it understood; otherwise None. `own`: only the session's can be meant."""
     of_all = language.pile.get("of_all")
     if not rest or (of_all and re.fullmatch(of_all, rest, re.I)):
         return PileQuestion(wants, single)
@@ -171,7 +175,7 @@ def _said_of(rest: str, wants: str, single: bool, language: Language) -> PileQue
     rest, years = _years(rest, language)
     if not rest:
         return PileQuestion(wants, single, years)
-    for kind in ("author", "about", "use", "venue"):
+    for kind in ("author", "about", "use", "venue") if own else ("author",):
         for form in language.patterns.get(kind, ()):
             if found := form.fullmatch(rest):
                 said = next(v for v in found.groupdict().values() if v).strip(" \"'‘’")

@@ -148,6 +148,9 @@ def ask(
     trust_remote_code: options.Trust = False,
     reasoner: options.Reasoner = None,
     landmark_model: options.LandmarkModel = None,
+    follows: Annotated[
+        bool, typer.Option("--continue", "-c", help="It follows the last question: 'it' is what that answer was about.")
+    ] = False,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -179,6 +182,7 @@ def ask(
         reasoner=reasoner,
         loading=loading,
         tell=tell,
+        follows=follows,
     )
     telling.answer(result, output, verbose=verbose, told=tell is not None)
 

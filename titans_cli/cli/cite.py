@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as js
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -43,7 +44,7 @@ def cite(
         raise UsageError("one form at a time", hint="Choose --bibtex, --csl or --json")
     found = citing.catalogue(Home.locate(), session, documents)
     if Output(json, quiet).json:
-        document("catalogue", {"documents": found})
+        document("catalogue", {"documents": [asdict(c) for c in found]})
     elif bibtex:
         out(citing.bibtex(found))
     elif csl:
