@@ -220,6 +220,15 @@ def test_mail_word_documents_and_books_state_a_card() -> None:
     assert book.date is None or book.date.startswith("1851")
 
 
+def test_front_matter_that_would_grow_without_end_is_read_at_once() -> None:
+    grown = ["a0: &a0 {k: v}"]
+    grown += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12)]
+    nested = ["b0: &b0 [x, x]", *(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]" for n in range(1, 40)), "authors: *b39"]
+    text = "\n".join(["---", "title: Small", *grown, *nested, "---", "text"])
+    card = filled(stated("md", text.encode()))
+    assert (card.title, card.authors) == ("Small", ())
+
+
 def test_a_sentence_is_no_field() -> None:
     assert stated("txt", b"Title: this line alone is a sentence of the text.\n\nMore.") == []
     assert stated("md", b"---\n[: not yaml\n---\ntext") == []

@@ -100,7 +100,7 @@ def _not_before(entries: Sequence[Entry], made: str, metadata: Mapping[str, str]
 
 # ---------------------------------------------------------------- XMP
 
-_PACKET = re.compile(rb"<x:xmpmeta.{0,200000}?</x:xmpmeta>", re.S)
+_OPENS, _CLOSES, _LONGEST_PACKET = b"<x:xmpmeta", b"</x:xmpmeta>", 200_000
 _XMP = {
     "title": "title",
     "creator": "author",
@@ -143,12 +143,13 @@ class _Xmp(Handler):
 
 def xmp(data: bytes) -> list[Entry]:
     """What the file's XMP packet says, if it has one that is not compressed or encrypted."""
-    packet = _PACKET.search(data)
-    if packet is None:
+    start = data.find(_OPENS)
+    end = data.find(_CLOSES, start, start + _LONGEST_PACKET) if start >= 0 else -1
+    if end < 0:
         return []
     handler = _Xmp()
     try:
-        parse_xml(packet.group(), handler)
+        parse_xml(data[start : end + len(_CLOSES)], handler)
     except (ExpatError, CorruptError):
         return []
     found = {name: [t for t in texts if t.strip()] for name, texts in handler.found.items()}

@@ -16,6 +16,7 @@ from titans_cli.cards import Entry
 from titans_cli.readers.cards.bibliography import works
 from titans_cli.readers.cards.imprint import date_in
 
+MOST_NAMES = 5_000
 HEAD = 200_000  # characters of a page in which its head is looked for
 _FRONT = re.compile(r"\A﻿?---[ \t]*\n(.{0,65536}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^:?(title|authors?|date|published|created|language|doi|url)[:\s]\s*(\S.{0,500})$", re.I)
@@ -187,8 +188,9 @@ def _front_matter(text: str) -> list[Entry]:
     import yaml
 
     try:
-        said = yaml.safe_load(found[1])
-    except (yaml.YAMLError, ValueError, RecursionError):
+        # Every scalar a string and no merging of mappings, with which a small text can be made a huge one.
+        said = yaml.load(found[1], Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return []
     return _of_mapping("front matter", said if isinstance(said, dict) else {})
 
@@ -208,18 +210,17 @@ def _of_mapping(origin: str, said: Mapping[Any, Any]) -> list[Entry]:
     }.items():
         value = next((lower[k] for k in keys if lower.get(k)), None)
         found[name] = _names(value) if name == "author" else [str(value)] if isinstance(value, str | int) else []
-        if name == "date" and value is not None and not found[name]:
-            found[name] = [str(value)]  # a date of YAML's own
     return entries(origin, found)
 
 
 def _names(value: Any) -> list[str]:
-    """Authors as text, as a list, or as a list of mappings with a name."""
+    """Authors as text, or as a list of texts or of mappings with a name. What is nested deeper is nobody's name."""
     if isinstance(value, str):
         return [turned(n) for n in re.split(r"\s*;\s*|\s+and\s+", value) if n]
-    if isinstance(value, list):
-        return [n for v in value for n in _names(v.get("name") if isinstance(v, dict) else v)]
-    return []
+    if not isinstance(value, list):
+        return []
+    names = [v.get("name") if isinstance(v, dict) else v for v in value[:MOST_NAMES]]
+    return [turned(n) for n in names if isinstance(n, str) and n]
 
 
 def _fields(text: str) -> list[Entry]:
