@@ -98,6 +98,10 @@ def ask(episodes: Episodes) -> Ask:
         ("Which paper is the longest?", "Weirs of the north"),
         ("In which year was the oldest paper published?", "2018"),
         ("Wie viele Artikel gibt es?", "3"),
+        ("Who are TideGauge's authors?", "Mara Quill and Jonas de Mol"),
+        ("Who's the first author of TideGauge?", "Mara Quill"),
+        ("What is the newest paper?", "Harbour chains"),
+        ("How many papers were written by a single author?", "2"),
     ],
 )
 def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str) -> None:
@@ -120,6 +124,8 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("Which papers have only one author?", {2, 3}),
         ("Which papers have more than one author?", {1}),
         ("Which papers use Python?", {1, 3}),  # what a list of references says counts for nothing
+        ("Which papers by Mara Quill came out in 2020?", {3}),
+        ("Which papers mention both Python and chains?", {3}),
         ("Which papers use R?", {2}),  # and an initial is no language
         ("Which papers are about weirs?", {2}),
         ("Which papers mention the harbour chains?", {3}),

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.intent import CardQuestion, PileQuestion, card_questions, matter_of, names_of, pile_question
+from titans_cli.answers.intent import (
+    CardQuestion,
+    PileQuestion,
+    card_questions,
+    matter_of,
+    names_of,
+    parts_of_matter,
+    pile_question,
+)
 from titans_cli.answers.pile import AT_HEAD, Judged, judge, shares_words
 from titans_cli.cards import Card, folded, is_document, label, listed, surname
 from titans_cli.places import place
@@ -123,6 +131,9 @@ class Catalogue:
             case "author":
                 values: Sequence[str] = card.authors
                 said = listed(values)
+            case "first_author" | "last_author":
+                values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
+                said = listed(values)
             case "date":
                 values = (card.date,) if card.date else ()
                 said = _in_words(card.date or "")
@@ -141,7 +152,9 @@ class Catalogue:
         if not said:
             return None
         short = str(len(values)) if asked.wants == "authors" else said
-        field = {"authors": "author", "pages": ""}.get(asked.wants, asked.wants)
+        field = {"authors": "author", "first_author": "author", "last_author": "author", "pages": ""}.get(
+            asked.wants, asked.wants
+        )
         cited = self._cited(d, values)
         mark = " [1]" if cited else ""
         origin = card.origin(field) or "the file"
@@ -176,7 +189,7 @@ class Catalogue:
             return None  # nobody of that name wrote any: what the texts say of them may still answer
         judged: dict[int, Judged] = {}
         if matter := asked.about or asked.uses:
-            found = judge(matter_of(matter), self.episodes, self.cards, [d.source for d in chosen])
+            found = self._judged(matter, chosen)
             if asked.about:
                 found = [j for j in found if j.level >= AT_HEAD] or found[:1]
             judged = {j.source.id: j for j in found}
@@ -191,6 +204,16 @@ class Catalogue:
         if not chosen and matter:
             return None
         return self._told(blank, asked, chosen, judged)
+
+    def _judged(self, matter: str, chosen: Sequence[Document]) -> list[Judged]:
+        """Of a matter that is said in two ("both Python and R") the documents that speak of each."""
+        sources = [d.source for d in chosen]
+        found = judge(matter_of(matter), self.episodes, self.cards, sources)
+        if found or not (parts := parts_of_matter(matter)):
+            return found
+        each = [judge(matter_of(part), self.episodes, self.cards, sources) for part in parts]
+        both = set.intersection(*({j.source.id for j in some} for some in each))
+        return [j for j in each[0] if j.source.id in both]
 
     def _fits(self, d: Document, asked: PileQuestion) -> bool:
         card = d.card

@@ -96,6 +96,7 @@ def _language(said: Mapping[str, Any]) -> Language:
 
 def _bare(question: str, language: Language) -> str:
     text = " ".join(question.split()).strip(" ?!.¿¡").replace("“", '"').replace("”", '"')
+    text = re.sub(r"^(who|what|when|where)['’]s\b", r"\1 is", text, flags=re.I)
     found = language.opening.match(text)
     return text[found.end() :] if found and found.end() < len(text) else text
 
@@ -145,6 +146,9 @@ def pile_question(question: str) -> PileQuestion | None:
         for form in language.patterns.get("when", ()):
             if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
                 return PileQuestion("when", most=most)
+        for form in language.patterns.get("superlative", ()):
+            if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
+                return PileQuestion("list", True, most=most)
         for wants in ("count", "list"):
             for form in language.patterns.get(wants, ()):
                 if (found := form.fullmatch(text)) is None:
@@ -210,8 +214,15 @@ def _years(rest: str, language: Language) -> tuple[str, tuple[int, int] | None]:
             first = said.get("in") or said.get("after") or said.get("later", -1) + 1
             last = said.get("in") or said.get("before") or said.get("sooner", 10_000) - 1
             left = f"{rest[: found.start()]} {rest[found.end() :]}"
-            return " ".join(re.sub(rf"^\s*(?:{language.pile['filler']}\s*)+$", "", left).split()), (first, last)
+            return _stripped(left, language), (first, last)
     return rest, None
+
+
+def _stripped(text: str, language: Language) -> str:
+    """Without the words at either end that say nothing of the documents once their years are known."""
+    filler = language.pile["filler"]
+    bare = re.sub(rf"(?:(?:^|\s+){filler})+\s*$", "", " ".join(text.split()), flags=re.I)
+    return " ".join(bare.split())
 
 
 def matter_of(topic: str) -> str:
@@ -219,3 +230,9 @@ def matter_of(topic: str) -> str:
     language = languages()[0]
     bare = re.sub(rf"^(?:{language.pile['determiners']})\s+", "", topic.strip(), flags=re.I)
     return re.sub(rf"(?<=\w)(?:\s+(?:{language.pile['general']}))+$", "", bare, flags=re.I)
+
+
+def parts_of_matter(topic: str) -> list[str]:
+    """The matters that are named together; none for one alone."""
+    parts = re.split(languages()[0].pile["together"], topic, flags=re.I)
+    return parts if len(parts) > 1 and all(p.strip() for p in parts) else []
