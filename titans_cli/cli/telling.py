@@ -71,7 +71,8 @@ def _matter(result: Answer) -> None:
         out()
         for c in result.citations:
             _cited(c)
-            out(dim(f'    "{_one_line(c.quote)}"'))
+            if result.kind != "pile":  # a list has its sentences beside its documents
+                out(dim(f'    "{_one_line(c.quote)}"'))
     if result.written_by:
         doubt = f"; {len(result.unverified)} of its sentences stand in no passage" if result.unverified else ""
         out()
