@@ -21,6 +21,7 @@ from titans_cli.store import Home, SessionStore
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import PassageReader, SessionModel
+    from titans_cli.sessions.citing import Catalogued
     from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.retrieve import Retrieved
     from titans_cli.sessions.shelf import Shelf
@@ -214,8 +215,11 @@ class Session:
         route: str = "auto",
         budget: float | None = None,
         log: bool = True,
+        after: Answer | None = None,
     ) -> Answer:
-        """An answer with citations. `closed_book`: from the memory alone; `budget`: seconds for a deliberate one."""
+        """An answer with citations. `closed_book`: from the memory alone; `budget`: seconds for a deliberate one.
+
+        `after`: the answer that the question follows, which says what "it" is."""
         from titans_cli.sessions.ask import Asking, ask
 
         how = Asking(sentences, closed_book=closed_book, route=route, budget=budget)
@@ -229,7 +233,14 @@ class Session:
             engine=self.engine,
             shelf=self.shelf,
             reader=self.reader,
+            after=after,
         )
+
+    def catalogue(self, sources: Sequence[str] = ()) -> list[Catalogued]:
+        """The catalogue cards of the documents, or of those whose path matches any of the globs."""
+        from titans_cli.sessions.citing import catalogue
+
+        return catalogue(self.home, self.id, sources)
 
     def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> Retrieved:
         """What the memory alone recalls, and the passages that bear on it. Changes nothing."""

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from titans_cli.cards import Card
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -49,6 +51,7 @@ class Document:
     warnings: tuple[str, ...] = ()
     year: int | None = None  # in which it was published or sent, if the file says so about itself
     omissions: tuple[Omission, ...] = ()  # each kind once, in alphabetical order
+    card: Card = field(default_factory=Card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +246,7 @@ class Citation:
     surprise: float
     score: float
     place: str = ""  # where that is, in words a reader can look it up by: "page 3", "row 12", "cell 4", "line 70"
+    label: str = ""  # as a reference has it: "Wright 2019, treesiftr"; empty for what is no publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +296,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`support`: "evidence" when the retained text carries it, "memory" when only the memory was asked, or "none"."""
+    """`support`: "evidence" when the retained text carries it, "card" when a catalogue card says it and no page does,
+    "memory" when only the memory was asked, or "none"."""
 
     question: str
     support: str
@@ -302,7 +307,7 @@ class Answer:
     session: str
     snapshot: int
     seconds: float
-    kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary"
+    kind: str = "fact"  # "fact", "trends", "themes", "disagreements", "change", "summary", "card", "pile"
     short: str | None = None  # the answer proper, a few words of the first citation, if they could be told
     agrees: bool | None = None  # whether what memory surely said stands in what is cited; None when it was not sure
     memory: str | None = None  # what the memory alone generated, however unsure; None when it was not asked
@@ -321,6 +326,8 @@ class Answer:
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
     probability: float | None = None  # by a reader: that `short` is right, or of a refusal, that nothing answers
+    understood: str | None = None  # the question as it was read, if a name in it was misspelled
+    about: int | None = None  # the source that it is about, if it is one alone: what "it" means in a next question
 
 
 # ---------------------------------------------------------------- progress

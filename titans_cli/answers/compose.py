@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.corpus import texts_of, year_of
 from titans_cli.answers.deliberate import deliberate, parts_of
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select
+from titans_cli.answers.intent import points_back
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import HEADLINE, Told, passages_of, read
 from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.span import FORMS, short_answer, told_by
+from titans_cli.answers.spelling import mended
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
@@ -65,6 +68,7 @@ class Asking:
     budget: float | None = None  # seconds for a deliberate answer
     tokens: int | None = None  # ... and how many may be written for it
     passages: int = 3  # put before a reader, if there is one
+    about: int | None = None  # the source that "it" means
 
 
 class Answerer:
@@ -90,13 +94,31 @@ class Answerer:
         self.writer, self.tell, self.reader = writer, tell, reader
         self.sources = {s.id: s for s in episodes.sources()}
         self.only = None if self.how.only is None else set(self.how.only)
+        self.catalogue = Catalogue(episodes, self.only)
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
+        known = self.catalogue.cards.values()
+        asked = question if self.how.closed_book else mended(question, self.episodes, known)
+        before = self.only
+        if self.how.about is not None and self.how.about in self.sources and points_back(asked):
+            self.only = {self.how.about}  # "it" is that document
+        made = self._answer(asked)
+        if made.support == "none" and self.only is not before:
+            self.only = before
+            made = self._answer(asked)
+        cited = self.catalogue.labelled(made.citations)
+        read_as = asked if asked != question else None
+        seconds = time.monotonic() - begun
+        return replace(made, question=question, understood=read_as, citations=cited, seconds=seconds)
+
+    def _answer(self, question: str) -> Answer:
         blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
         kind = kind_of_whole(question)
         if self.how.closed_book:
             made = self._from_memory(blank)
+        elif (known := self.catalogue.answer(blank, self.how.about)) is not None:
+            made = known
         elif kind is not None:
             made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
@@ -106,7 +128,7 @@ class Answerer:
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
-        return replace(made, seconds=time.monotonic() - begun)
+        return made
 
     def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
         """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""
@@ -160,6 +182,8 @@ class Answerer:
 
     def _about_matter(self, blank: Answer) -> Answer:
         """The best sentences for a question about a matter, or one of every year if it asks how it changed."""
+        if (known := self.catalogue.answer(blank, self.how.about)) is not None:  # a part of a question
+            return known
         recollection = self.recall(blank.question)
         recalled = worth_telling(recollection)
         terms = Question(blank.question, self.episodes)

@@ -27,6 +27,7 @@ _DIFFERENCE = re.compile(
 _VERSUS = re.compile(r"^\s*(?P<a>.+?)\s+(?:versus|vs\.?)\s+(?P<b>.+?)[?.]?\s*$", re.I)
 _ASKS = r"(?:who|what|when|where|which|why|how|whose|in what|by how)"
 _JOINED = re.compile(rf"\s*(?:[?;]\s*(?:and\s+)?|,?\s+and\s+|,\s*)(?={_ASKS}\b)", re.I)
+_MARK = re.compile(r"\s*\[\d+\]")
 LEAST_SHARED = 0.34  # of a part's words, in what supports a claim for it
 Ask = Callable[[Answer], Answer]
 
@@ -75,7 +76,8 @@ def deliberate(
             continue
         got = ask(replace(blank, question=part))
         answers.append(got)
-        claims = [c for c in got.citations if supported(c.quote, part)]
+        looked_up = got.kind in ("card", "pile")  # what a card says is no claim to be checked
+        claims = [c for c in got.citations if looked_up or supported(c.quote, part)]
         said = []
         for c in claims:
             same = next((k for k in kept if (k.uri, k.page, k.start) == (c.uri, c.page, c.start)), None)
@@ -83,7 +85,10 @@ def deliberate(
                 same = replace(c, number=len(kept) + 1)
                 kept.append(same)
             said.append(f"{' '.join(c.quote.split())} [{same.number}]")
-        note = "supported" if claims else "nothing in this session supports an answer"
+        if looked_up:
+            marks = "".join(f" [{n}]" for n in dict.fromkeys(_numbers(claims, kept)))
+            said = [f"{' '.join(_MARK.sub('', got.text).split())}{marks}"]
+        note = "supported" if claims or looked_up else "nothing in this session supports an answer"
         budget.written += sum(budget.count(c.quote) for c in got.citations)
         did(Step(part, tuple(c.quote for c in got.citations), tuple(c.quote for c in claims), note))
         lines.append(f"- {part.rstrip('?')}: {' '.join(said) if said else 'nothing in this session answers that.'}")
@@ -91,12 +96,16 @@ def deliberate(
     evidence = tuple(dict.fromkeys(e for a in answers for e in a.evidence))
     recalled = "; ".join(a.recalled for a in answers if a.recalled) or None
     whole = replace(whole, evidence=evidence, recalled=recalled)
-    if not kept:
+    if not kept and not any(a.kind in ("card", "pile") for a in answers):
         return whole
     if len(parts) == 1:
         only = answers[0]
         return replace(only, route="deliberate", steps=tuple(steps)) if len(kept) == len(only.citations) else whole
     return replace(whole, support="evidence", text="\n".join(lines), citations=tuple(kept))
+
+
+def _numbers(claims: Sequence[Citation], kept: Sequence[Citation]) -> list[int]:
+    return [k.number for c in claims for k in kept if (k.uri, k.page, k.start) == (c.uri, c.page, c.start)]
 
 
 def supported(quote: str, part: str) -> bool:

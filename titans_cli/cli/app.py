@@ -9,6 +9,7 @@ import typer
 
 from titans_cli import __version__, settings
 from titans_cli.cli import (
+    cite,
     complete,
     config,
     doctor,
@@ -50,6 +51,7 @@ app.add_typer(ltm.app, name="ltm")
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
 app.command(epilog=picture.EXAMPLE)(picture.report)
+app.command(epilog=cite.EXAMPLE)(cite.cite)
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)
@@ -152,6 +154,9 @@ def ask(
     reasoner: options.Reasoner = None,
     reader: options.Reader = None,
     landmark_model: options.LandmarkModel = None,
+    follows: Annotated[
+        bool, typer.Option("--continue", "-c", help="It follows the last question: 'it' is what that answer was about.")
+    ] = False,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -184,6 +189,7 @@ def ask(
         reader=reader,
         loading=loading,
         tell=tell,
+        follows=follows,
     )
     telling.answer(result, output, verbose=verbose, told=tell is not None)
 

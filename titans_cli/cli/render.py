@@ -303,6 +303,15 @@ def session_details(d: SessionDetails, output: Output) -> None:
     if skipped := [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]:
         out()
         table([["NUMBER", "SKIPPED"], *skipped])
+    told = [c for c in d.cards if c.authors or c.venue or c.doi]
+    if told:
+        out()
+        head = ["NUMBER", "YEAR", "AUTHORS", "TITLE"]
+        table([head, *([str(c.number), c.year, _shortened(", ".join(c.authors), 40), c.title] for c in told)])
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def surprise_line(values: Sequence[float]) -> str:

@@ -24,7 +24,10 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         _workings(result, () if told else result.steps)
     if output.json:
         document("answer", result)
-    elif output.quiet:
+        return
+    if result.understood:
+        note(f"note: read as {result.understood!r}")
+    if output.quiet:
         out(result.text)
     elif result.themes or result.kind == "disagreements":
         _whole(result)
@@ -59,7 +62,7 @@ def spark(told: ThemeTold) -> str:
 
 
 def _matter(result: Answer) -> None:
-    if result.short and result.citations:
+    if result.short and result.support != "none":
         sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
         out(f"{bold(result.short)}{sure}")
         out()
@@ -70,7 +73,8 @@ def _matter(result: Answer) -> None:
         out()
         for c in result.citations:
             _cited(c)
-            out(dim(f'    "{_one_line(c.quote)}"'))
+            if result.kind != "pile":  # a list has its sentences beside its documents
+                out(dim(f'    "{_one_line(c.quote)}"'))
     if result.written_by:
         doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
         out()
@@ -128,12 +132,15 @@ def _workings(result: Answer, untold: Sequence[Step]) -> None:
     note(f"route {result.route}{why}, {len(result.evidence)} blocks looked at, {result.seconds:.2f} s")
     for step in untold:
         _step(step)
+    for c in result.citations:
+        if c.label:
+            note(f"  [{c.number}] {c.source}")
     for e in result.evidence:
         note(f"  {e.score:.3f} {e.source}, {e.place or f'page {e.page}'}")
 
 
 def _cited(c: Citation) -> None:
-    line(f"{bold(f'[{c.number}]')} {c.source}, {c.place or f'page {c.page}'}")
+    line(f"{bold(f'[{c.number}]')} {c.label or c.source}, {c.place or f'page {c.page}'}")
 
 
 def _indented(text: str) -> None:

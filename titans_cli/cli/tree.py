@@ -18,7 +18,7 @@ Command = TyperCommand | TyperGroup
 # What `titans --help` puts together, in its order; a command that stands nowhere here comes under the last heading.
 GROUPS = {
     "Read and ask": ("ingest", "ask", "run", "recall", "note", "memory"),
-    "Look and keep": ("session", "ltm", "report", "check"),
+    "Look and keep": ("session", "ltm", "report", "cite", "check"),
     "Set up": ("doctor", "config", "model", "mcp", "help"),
 }
 _BY_FLAG = {s.flag: s for s in settings.SETTINGS.values() if s.flag}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from titans_cli.cards import ENTRY, FIELDS, Entry
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
 from titans_cli.readers.formats import FORMATS
@@ -18,6 +19,8 @@ from titans_cli.records import Omission, Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
+LONGEST_VALUE = 20_000  # characters of an entry
+MOST_ENTRIES = 5_000  # of a card: papers of physics have thousands of authors
 _MAX_WARNINGS = 20  # named one by one
 _OCR_AGAIN = "ocrmypdf --force-ocr in.pdf out.pdf"
 _SPLIT = "Split it into smaller files"
@@ -31,7 +34,7 @@ def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
     if not any(page.text for page in pages):
         raise reading.no_text()
-    return Parsed(reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions))
+    return Parsed(reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions), reading.card)
 
 
 def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
@@ -51,7 +54,17 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
     title = title or title_of_page(raw[0])
     omissions = totals(reading.omissions, cleaned.omissions)
-    return Parsed(title, pages, reading.warnings(), reading.year, omissions)
+    return Parsed(title, pages, reading.warnings(), reading.year, omissions, reading.card)
+
+
+def card_of(rows: Any) -> tuple[Entry, ...]:
+    """Entries as a worker sends them; a worker that was taken over may send anything."""
+    if not isinstance(rows, list):
+        return ()
+    texts = [[mend_characters(str(x)) for x in row] for row in rows[:MOST_ENTRIES] if isinstance(row, list)]
+    return tuple(
+        Entry(r[0], r[1][:LONGEST_VALUE], r[2][:100]) for r in texts if len(r) == 3 and r[0] in (*FIELDS, ENTRY)
+    )
 
 
 class Reading:
@@ -75,6 +88,7 @@ class Reading:
         self.undecoded: dict[int, float] = {}  # page: share of it
         self.notes: list[str] = []
         self.omissions: list[Omission] = []
+        self.card: tuple[Entry, ...] = ()
         self.finished = False
         self.cut_off_at: int | None = None  # the first page there was no time for
 
@@ -142,6 +156,7 @@ class Reading:
         if "end" in message:
             self.odd += int(message["odd"])
             self.notes += [str(note)[:500] for note in message.get("notes", ())]
+            self.card = self.card or card_of(message.get("card"))
             self.finished = True
         elif "pages" in message:
             self.count = int(message["pages"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from titans_cli.cards import Entry
 from titans_cli.records import Omission, Page
 
 
@@ -20,6 +21,7 @@ class Parsed:
     warnings: tuple[str, ...] = ()
     year: int | None = None  # as the file states it about itself
     omissions: tuple[Omission, ...] = ()
+    card: tuple[Entry, ...] = ()  # what it says about itself as a publication
 
 
 def one_page(

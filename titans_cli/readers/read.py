@@ -9,6 +9,7 @@ import stat
 import sys
 from dataclasses import replace
 
+from titans_cli.cards import Entry, filled
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import FORMATS, reader_of
@@ -38,6 +39,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         raise too_much_text(display, limits)
     if not any(page.text for page in parsed.pages):
         raise NoTextError("there is no text in it", subject=display, hint="Leave it out")
+    card = filled(parsed.card, _plain(parsed))
     return Document(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -48,7 +50,14 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         warnings=parsed.warnings,
         year=parsed.year,
         omissions=parsed.omissions,
+        card=card,
     )
+
+
+def _plain(parsed: Parsed) -> list[Entry]:
+    """The little that every reader finds."""
+    year = [Entry("date", str(parsed.year), "stated in the file")] if parsed.year else []
+    return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
 
 
 def too_much_text(display: str, limits: Limits) -> LimitError:
@@ -95,7 +104,9 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
     if not wanted.isolated and len(data) <= _SMALL:
-        parsed = reader_of(kind)(data)
+        from titans_cli.readers.cards.stated import stated
+
+        parsed = replace(reader_of(kind)(data), card=tuple(stated(kind, data)))
     else:
         from titans_cli.readers.isolate import parse_pdf, parse_whole
 

@@ -10,7 +10,8 @@ each flushed as soon as it is true, so that whatever happens next, what is out i
                                              and "beside" (form fields and comments)
     {"page": 2, "failed": "...", "kind": k}  a page that could not be read; after "memory" this process ends
     {"error": "...", "kind": k}              the whole file could not be read
-    {"end": true, "odd": 3, "notes": [], "omissions": []}  done; what the whole file left out
+    {"end": true, "odd": 3, "notes": [], "omissions": []}  done; what the whole file left out; "card": [[field, value,
+                                             origin]] goes with it
 
 JSON and never pickle: a parser that was taken over must not be able to run anything in the parent.
 """
@@ -62,12 +63,16 @@ class Worker:
     def __init__(self, stdout: IO[bytes], job: dict[str, Any]) -> None:
         self.stdout = stdout
         self.job = job
+        self.data = b""
 
     def send(self, **message: Any) -> None:
+        if "end" in message:  # by now all pages are out: nothing is lost if a card takes this process down
+            message["card"] = self.quietly(self.card, [])
         self.stdout.write(json.dumps(message).encode("ascii") + b"\n")
         self.stdout.flush()
 
     def run(self, data: bytes) -> None:
+        self.data = data
         work = self.pdf if self.job["kind"] == "pdf" else self.whole
         try:
             work(data)
@@ -122,6 +127,18 @@ class Worker:
         unseen = ["its form fields, comments and attachments could not be looked for"]
         notes = self.quietly(lambda: list(beside.notes()), unseen) if beside else unseen
         self.send(end=True, odd=pdf.complaints.count, notes=notes, omissions=list((+unread).items()))
+
+    def card(self) -> list[tuple[str, str, str]]:
+        """What the file says of itself as a publication."""
+        if self.job["kind"] == "pdf":
+            from titans_cli.readers.cards.pdf import pdf_card
+
+            entries = pdf_card(self.data)
+        else:
+            from titans_cli.readers.cards.stated import stated
+
+            entries = stated(self.job["kind"], self.data)
+        return [(e.field, e.value, e.origin) for e in entries]
 
     def send_text(self, number: int, text: str, omissions: Sequence[Omission] = (), **about: Any) -> None:
         if len(text) + sum(map(len, about.get("beside", ()))) > self.job["max_text_chars"]:

@@ -34,6 +34,7 @@ class DocumentTold:
 
     number: int  # as the session counts
     name: str  # its title, or else its file's name
+    by: str  # its authors and the year, as far as its card has them
     source: SourceRecord
     start: int  # tokens read before it
     end: int

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from titans_cli import __version__
 from titans_cli.answers.compose import Asking, answer
+from titans_cli.cards import Card, listed
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.places import in_words
 from titans_cli.records import SessionInfo, SourceRecord
@@ -35,6 +36,7 @@ PAGES = 1500  # listed
 QUESTIONS = 50  # the newest
 EPISODES = 150  # the newest
 AROUND = 220  # characters shown on either side of a quote
+AUTHORS = 6  # named; of more, the first
 BEGINS = 90  # characters of a page's first words
 ASKED, ANSWERED = "I was asked: ", "I answered: "  # as `sessions.ask` logs them
 Row = tuple[int, int, int, float]  # source, page, tokens, surprise of a segment
@@ -117,7 +119,7 @@ def _documents(
         of[row[0]].append(row)
     for passage in passages:
         known[passage.source].append(passage)
-    start, room = 0, PAGES
+    start, room, cards = 0, PAGES, episodes.cards()
     omissions = episodes.omissions()
     for source in sources:
         mine, put = of[source.id], known[source.id]
@@ -127,6 +129,7 @@ def _documents(
         yield DocumentTold(
             numbers[source.id],
             " ".join((source.title or "").split()) or PurePath(source.display).name or source.display,
+            _by(cards[source.id]),
             source,
             start,
             start + tokens,
@@ -139,6 +142,15 @@ def _documents(
             in_words(omissions.get(source.id, ())),
         )
         start += tokens
+
+
+def _by(card: Card) -> str:
+    names = (
+        listed(card.authors)
+        if len(card.authors) <= AUTHORS
+        else f"{card.authors[0]} and {len(card.authors) - 1} others"
+    )
+    return ", ".join(filter(None, (names, str(card.year or ""), card.venue)))
 
 
 def _pages(episodes: Episodes, source: SourceRecord, rows: Sequence[Row]) -> Iterator[PageTold]:

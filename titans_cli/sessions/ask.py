@@ -55,6 +55,8 @@ def ask(
     reader: str | PassageReader | None = None,
     loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
+    after: Answer | None = None,
+    follows: bool = False,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
@@ -63,6 +65,8 @@ def ask(
     `landmark_model`: a sentence encoder (folder, Hugging Face id, or loaded) whose vectors take the place of the
     model's own landmarks; they are made when first asked for, and kept with the session.
     `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
+    `after`: the answer that this question follows; "it" and "that paper" mean the document which that was about.
+    `follows`: it follows the last answer that the session keeps.
     `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
     `reader`: a model (by name, folder, or id of the hub, or loaded) that finds the short answer in the best passages,
     or finds that nothing answers; a session whose own model can, does so by itself.
@@ -87,6 +91,7 @@ def ask(
     drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
     with store.episodes() as episodes, episodes.frozen():
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
+        how = replace(how, about=_last(episodes) if follows and after is None else _meant(after, episodes))
         result = answer(
             question,
             episodes=episodes,
@@ -100,7 +105,8 @@ def ask(
             reader=None if how.closed_book else reader,
             tell=tell,
         )
-        if writing is not None and not how.closed_book:
+        shown = episodes.sources()
+        if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
             writer = writer_of(writing.model, writing.loading)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     result = replace(result, caution=engine.caution)
@@ -108,13 +114,35 @@ def ask(
         cited = [
             {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
         ]
+        of = next((s for s in shown if s.id == result.about), None)
+        about = {"about": of.uri} if of else {}
         store.log(
             [
                 Episode(0, utc_now(), "asked", f"I was asked: {question}"),
-                Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited}),
+                Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),
             ]
         )
     return result
+
+
+def _meant(before: Answer | None, episodes: Episodes) -> int | None:
+    """The document that an answer was about: its own, or that of what it cites first."""
+    if before is None or before.about is not None or not before.citations:
+        return before.about if before else None
+    source = episodes.source_by_uri(before.citations[0].uri)
+    return source.id if source else None
+
+
+def _last(episodes: Episodes) -> int | None:
+    """The document that the last answer was about which the session keeps."""
+    answered = episodes.events(kind="answered", limit=1)
+    if not answered:
+        return None
+    data = answered[0].data
+    cited = data.get("citations")
+    first = cited[0].get("uri") if isinstance(cited, list) and cited and isinstance(cited[0], dict) else None
+    source = episodes.source_by_uri(str(data.get("about") or first or ""))
+    return source.id if source else None
 
 
 def marks_of(episodes: Episodes, engine: SessionModel, encoder: SentenceEncoder | None) -> Marks:

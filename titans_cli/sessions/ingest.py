@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from titans_cli.cards import Card
 from titans_cli.errors import Interrupted, ReadError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
@@ -265,21 +266,28 @@ class Ingestion:
             sha256=document.sha256,
             size=document.size,
             kind=document.kind,
-            title=document.title,
+            title=document.card.title or document.title,
             pages=len(document.pages),
             blocks_total=len(segments),
             blocks_done=0,
             tokens=0,
             read_at=utc_now(),
             origin="read",
-            year=document.year,
+            year=document.card.year or document.year,
         )
         if before is not None:
             what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
             yield FileChanged(source.display, self.how.append, f"changed since this session read it: {what}")
         replaces = None if self.how.append else before
         yield from self._learn(
-            record, document.pages, document.warnings, segments, replaces, prepared.learned, document.omissions
+            record,
+            document.pages,
+            document.warnings,
+            segments,
+            replaces,
+            prepared.learned,
+            document.omissions,
+            document.card,
         )
 
     def _known(self, source: Source, digest: str) -> FileSkipped | None:
@@ -304,6 +312,7 @@ class Ingestion:
         replaces: SourceRecord | None = None,
         learned: Iterable[Learned] | None = None,
         omissions: Sequence[Omission] = (),
+        card: Card | None = None,
     ) -> Iterator[IngestEvent]:
         """Read a document from its first block that is not committed, and commit it.
 
@@ -316,7 +325,7 @@ class Ingestion:
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch = Uncommitted(replaces, omissions)
+        batch = Uncommitted(replaces, omissions, card)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
@@ -405,4 +414,5 @@ class Ingestion:
             omissions=batch.omissions,
             forget=[gone.id] if gone else (),
             forget_events=events_about(self.episodes, [gone]) if gone else (),
+            card=batch.card,
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from titans_cli.cards import Card
 from titans_cli.model.interface import BATCH, SessionModel
 from titans_cli.records import Block, Document, Omission, Page, Segment, SourceRecord
 from titans_cli.sentences import VERSIONS
@@ -78,6 +79,7 @@ class Uncommitted:
 
     replaces: SourceRecord | None = None
     omissions: Sequence[Omission] = ()  # what the reader left out
+    card: Card | None = None  # goes with the first commit
     cells: dict[int, Cell] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     landmarks: list[bytes] = field(default_factory=list)

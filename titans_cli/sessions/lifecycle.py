@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from titans_cli.cards import is_document
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
 from titans_cli.records import (
     EXCLUDED,
@@ -22,6 +23,7 @@ from titans_cli.records import (
     SourceRecord,
     Vetting,
 )
+from titans_cli.sessions.citing import Catalogued
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.store import (
     EntryList,
@@ -60,6 +62,7 @@ class SessionDetails:
     excluded: int = 0  # sources that take no part in answers
     superseded: int = 0  # old versions that are still on disk
     omissions: Mapping[int, tuple[Omission, ...]] = field(default_factory=dict)  # by source: what its reader left out
+    cards: tuple[Catalogued, ...] = ()  # of the documents among the sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
     if store.info.state == "promoted":
         return SessionDetails(store.info, current, (), 0, 0, None, _bytes_in(store))
     with store.episodes() as episodes:
-        superseded = episodes.withheld(SUPERSEDED)
+        superseded, cards = episodes.withheld(SUPERSEDED), episodes.cards()
         return SessionDetails(
             store.info,
             current,
@@ -167,6 +170,11 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             len(episodes.withheld(EXCLUDED)),
             len(superseded),
             {i: told for i, told in episodes.omissions().items() if i not in superseded},
+            tuple(
+                Catalogued.of(s, cards[s.id])
+                for s in episodes.sources()
+                if s.id not in superseded and is_document(s.kind, cards[s.id])
+            ),
         )
 
 

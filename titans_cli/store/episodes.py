@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
+from titans_cli.cards import Card
 from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
 from titans_cli.store.queries import (
     BLOCK,
+    CARD,
     DIGEST,
     EVENT_DIGEST,
     ITEM_DIGEST,
@@ -47,6 +50,7 @@ class Retained(TypedDict, total=False):
     item: ItemRow | None
     supersede: Collection[int]
     omissions: Collection[Omission]
+    card: Card | None
 
 
 class Episodes(Queries):
@@ -81,6 +85,7 @@ class Episodes(Queries):
         item: ItemRow | None = None,
         supersede: Collection[int] = (),
         omissions: Collection[Omission] = (),
+        card: Card | None = None,
     ) -> SourceRecord:
         """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
@@ -88,8 +93,8 @@ class Episodes(Queries):
         snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
         stay as they are. `landmarks` has one vector (little-endian float32) for each block, or none at all. What is to
         be forgotten is so first, as `forget` does. `item`: the source is one. What it takes the place of, `supersede`,
-        stays, withheld and an item no more. `omissions`: what its reader left out. Raises ValueError for a mismatch of
-        these.
+        stays, withheld and an item no more. `omissions`: what its reader left out. `card`: its catalogue card, in the
+        place of the one it had. Raises ValueError for a mismatch of these.
         """
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
@@ -114,6 +119,8 @@ class Episodes(Queries):
             self._withhold(supersede, SUPERSEDED, source.read_at)
             if item is not None:
                 self._put_item(source.id, item, source.read_at)
+            if card is not None:
+                self._put_card(source.id, card)
             self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
         return source
 
@@ -154,6 +161,14 @@ class Episodes(Queries):
             self._set_meta(f"{EVENT_DIGEST}{event_id}", self._event_digest(event_id))
             stored.append(replace(event, id=event_id))
         return stored
+
+    def _put_card(self, source_id: int, card: Card) -> None:
+        self._db.execute("DELETE FROM cards WHERE source_id = ?", (source_id,))
+        count: Counter[str] = Counter()
+        for e in card.entries:
+            values = (source_id, e.field, count[e.field], e.value, e.origin)
+            self._db.execute(f"INSERT INTO cards ({CARD}) VALUES ({marks(5)})", values)
+            count[e.field] += 1
 
     def _put_snapshots(self, source_id: int, snapshots: Iterable[SnapshotInfo]) -> None:
         for s in snapshots:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from titans_cli.cards import Card, Entry, filled, joined
 from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database, unspaced
@@ -26,6 +27,7 @@ DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retaine
 EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
+CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
@@ -121,6 +123,24 @@ class Queries:
         ):
             found[int(source_id)] = (*found.get(int(source_id), ()), (str(kind), int(count)))
         return found
+
+    # ------------------------------------------------------------ cards
+
+    def card(self, source_id: int) -> Card:
+        """The catalogue card of a document, with what bibliographies among the other documents say of it."""
+        return self.cards()[source_id]
+
+    def cards(self) -> dict[int, Card]:
+        """Of every source, by its id. A document that was read by an early release has its title and year alone."""
+        sources = self.sources()
+        rows: dict[int, list[Entry]] = {s.id: [] for s in sources}
+        if self._one("PRAGMA user_version") >= 3:
+            for source_id, field, _, value, origin in self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid"):
+                rows.setdefault(source_id, []).append(Entry(str(field), str(value), str(origin)))
+        plain = {
+            s.id: [Entry("title", s.title or "", "file"), Entry("date", str(s.year or ""), "file")] for s in sources
+        }
+        return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, rows)
 
     # ------------------------------------------------------------ items
 

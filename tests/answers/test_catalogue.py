@@ -1,0 +1,192 @@
+"""Questions of the catalogue, asked of a database of cards: no model is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from titans_cli.answers.cards import FROM_CARD, Catalogue
+from titans_cli.answers.intent import card_questions, pile_question
+from titans_cli.cards import Entry, filled
+from titans_cli.records import Answer, Block, Page, SourceRecord
+from titans_cli.store import Episodes
+
+AT = "2026-11-27T08:00:00Z"
+# title, authors, date, venue, pages, text of the only page
+SHELF = (
+    (
+        "TideGauge: a logger for estuaries",
+        ("Mara Quill", "Jonas de Mol"),
+        "2018-10-24",
+        "Estuary Letters",
+        3,
+        "TideGauge: a logger for estuaries\n\nMara Quill 1 and Jonas de Mol 2\n\nPublished 24 October 2018.\n\n"
+        "TideGauge is written in Python and logs salinity every hour.",
+    ),
+    (
+        "Weirs of the north",
+        ("Ines Ribeiro",),
+        "2020",
+        "Proceedings of Harbours",
+        9,
+        "Weirs of the north\n\nInes Ribeiro\n\nThe weirs of the north were surveyed with R scripts. "
+        "We plotted them in R again.\n\nReferences\n\nPython is cited here alone.",
+    ),
+    (
+        "Harbour chains",
+        ("Mara Quill",),
+        "2020-02-01",
+        "Estuary Letters",
+        5,
+        "Harbour chains\n\nMara Quill\n\nChains rust. Matthew R Dillon kept them. "
+        "The crew used Python scripts to count.",
+    ),
+)
+
+
+@pytest.fixture
+def episodes(tmp_path: Path) -> Iterator[Episodes]:
+    with Episodes.create(tmp_path / "episodes.sqlite") as opened:
+        for n, (title, authors, date, venue, pages, text) in enumerate(SHELF, 1):
+            card = filled(
+                [Entry("title", title, "PDF metadata"), Entry("date", date, "first page"), Entry("venue", venue, "x")],
+                [Entry("author", a, "first page, below the title") for a in authors],
+            )
+            record = SourceRecord(0, f"/p/{n}.pdf", f"{n}.pdf", f"sha{n}", 9, "pdf", title, pages, 1, 1, 40, AT, "read")
+            block = Block(0, 0, 0, 1, 0, len(text), text, 40, 40 * (n - 1), 1.0)
+            opened.commit(record, pages=[Page(1, text)], blocks=[block], card=card)
+        yield opened
+
+
+Ask = Callable[..., Answer | None]
+
+
+@pytest.fixture
+def ask(episodes: Episodes) -> Ask:
+    def answer(question: str, about: int | None = None) -> Answer | None:
+        given = Catalogue(episodes).answer(Answer(question, "none", "", (), None, "s", 0, 0.0), about)
+        for c in given.citations if given else ():
+            assert SHELF[int(c.source[0]) - 1][5][c.start : c.end] == c.quote
+        return given
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("question", "short"),
+    [
+        ("Who wrote TideGauge?", "Mara Quill and Jonas de Mol"),
+        ("Who are the authors of 'Weirs of the north'?", "Ines Ribeiro"),
+        ("who is 2.pdf by?", "Ines Ribeiro"),
+        ("Who wrote the paper on harbour chains?", "Mara Quill"),
+        ("Who wrote TideGuage?", "Mara Quill and Jonas de Mol"),  # misspelled
+        ("When was TideGauge published?", "24 October 2018"),
+        ("What year is Weirs of the north from?", "2020"),
+        ("In which journal did Harbour chains appear?", "Estuary Letters"),
+        ("What is the title of 3.pdf?", "Harbour chains"),
+        ("How many authors does TideGauge have?", "2"),
+        ("How many pages does Weirs of the north have?", "9"),
+        ("Wer hat TideGauge geschrieben?", "Mara Quill and Jonas de Mol"),
+        ("Qui a écrit TideGauge ?", "Mara Quill and Jonas de Mol"),
+        ("¿Quién escribió TideGauge?", "Mara Quill and Jonas de Mol"),
+        ("How many papers are there?", "3"),
+        ("How many papers are from 2020?", "2"),
+        ("How many papers has Mara Quill co-authored?", "2"),
+        ("Which paper has the most authors?", "TideGauge: a logger for estuaries"),
+        ("Which paper is the longest?", "Weirs of the north"),
+        ("In which year was the oldest paper published?", "2018"),
+        ("Wie viele Artikel gibt es?", "3"),
+        ("Who are TideGauge's authors?", "Mara Quill and Jonas de Mol"),
+        ("Who's the first author of TideGauge?", "Mara Quill"),
+        ("What is the newest paper?", "Harbour chains"),
+        ("How many papers were written by a single author?", "2"),
+    ],
+)
+def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str) -> None:
+    given = ask(question)
+    assert given is not None
+    assert given.short == short
+
+
+@pytest.mark.parametrize(
+    ("question", "files"),
+    [
+        ("List all papers.", {1, 2, 3}),
+        ("Which papers are from 2018?", {1}),
+        ("Which papers were published after 2019?", {2, 3}),
+        ("papers between 2018 and 2019", None),
+        ("Which papers did Mara Quill write?", {1, 3}),
+        ("Which papers are by Jonas de Mol?", {1}),
+        ("What has Ines Ribeiro written?", {2}),
+        ("Which papers appeared in Estuary Letters?", {1, 3}),
+        ("Which papers have only one author?", {2, 3}),
+        ("Which papers have more than one author?", {1}),
+        ("Which papers use Python?", {1, 3}),  # what a list of references says counts for nothing
+        ("Which papers by Mara Quill came out in 2020?", {3}),
+        ("Which papers mention both Python and chains?", {3}),
+        ("Which papers use R?", {2}),  # and an initial is no language
+        ("Which papers are about weirs?", {2}),
+        ("Which papers mention the harbour chains?", {3}),
+    ],
+)
+def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: set[int] | None) -> None:
+    given = ask(question)
+    if files is None:
+        assert given is None
+        return
+    assert given is not None
+    assert {n for n, (title, *_) in enumerate(SHELF, 1) if f"- {title} (" in given.text} == files
+    assert given.kind == "pile"
+
+
+def test_what_the_page_prints_is_cited_and_the_rest_says_where_it_is_from(ask: Ask) -> None:
+    printed, stated = ask("Who wrote TideGauge?"), ask("In which journal did TideGauge appear?")
+    assert printed is not None
+    assert stated is not None
+    assert printed.support == "evidence"
+    assert printed.citations[0].quote.startswith("Mara Quill")
+    assert printed.citations[0].quote.endswith("Jonas de Mol")
+    assert stated.support == FROM_CARD
+    assert stated.citations == ()
+
+
+def test_it_means_the_document_before(ask: Ask) -> None:
+    before = ask("Who wrote TideGauge?")
+    assert before is not None
+    follows = ask("and when was it published?", before.about)
+    assert follows is not None
+    assert follows.short == "24 October 2018"
+    assert ask("and when was it published?") is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who wrote the first version of TideGauge?",
+        "When was TideGauge first sold?",
+        "What do the papers disagree on?",
+        "Which papers reproduce earlier work?",
+        "Who won the regatta?",
+        "Summarize trends.",
+        "How many books are on the weirs?",
+        "What works best for chains?",
+        "Which papers are by Nobody Atall?",
+        "",
+    ],
+)
+def test_other_questions_are_left_to_the_text(ask: Ask, question: str) -> None:
+    assert ask(question) is None
+
+
+def test_a_question_that_has_another_in_it_is_none_of_the_catalogue() -> None:
+    assert not list(card_questions("Who wrote TideGauge, and what does it do?"))
+    assert pile_question("How many students took part?") is None
+
+
+def test_cards_go_with_their_document(episodes: Episodes) -> None:
+    episodes.forget([1])
+    assert 1 not in episodes.cards()
+    assert episodes._one("SELECT count(*) FROM cards WHERE source_id = 1") == 0
+    assert episodes.card(2).authors == ("Ines Ribeiro",)

@@ -1,0 +1,68 @@
+"""The leaf of cards: names, labels, which entries win, and joining bibliographies to documents."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from titans_cli.cards import ENTRY, Card, Entry, filled, given, joined, label, listed, short_title, surname
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "first"),
+    [
+        ("Bryan W. Weber", "Weber", "Bryan W."),
+        ("Bert de Vries", "de Vries", "Bert"),
+        ("Samuel von Baussnern", "von Baussnern", "Samuel"),
+        ("Weber, Bryan", "Weber", "Bryan"),
+        ("John Smith Jr.", "Smith", "John"),
+        ("Plato", "Plato", ""),
+    ],
+)
+def test_the_family_name_has_its_small_words(name: str, family: str, first: str) -> None:
+    assert surname(name) == family
+    assert given(name).removesuffix(" Jr.").split(" Smith")[0] == first
+
+
+def card(title: str, *authors: str, date: str = "2019-04-05", doi: str = "") -> Card:
+    entries = [Entry("title", title, "x"), *(Entry("author", a, "x") for a in authors), Entry("date", date, "x")]
+    return filled([*entries, Entry("doi", doi, "x")])
+
+
+def test_a_label_is_what_a_reader_would_cite() -> None:
+    assert label(card("treesiftr: a package", "A Wright"), "f.pdf") == "Wright 2019, treesiftr"
+    assert label(card("Two of us", "A Wright", "B Ito"), "f.pdf") == "Wright and Ito 2019, Two of us"
+    assert label(card("Many", "A Wright", "B Ito", "C Oda"), "f.pdf") == "Wright et al. 2019, Many"
+    assert label(Card(), "f.pdf") == "f.pdf"
+    assert short_title("A very long title without a colon in it") == "A very long title without a colon in it"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed([]) == ""
+
+
+def test_a_field_is_taken_whole_from_the_most_trusted_that_has_it() -> None:
+    first = [Entry("author", "A One", "metadata"), Entry("title", " ", "metadata")]
+    second = [Entry("author", "B Two", "page"), Entry("author", "C Three", "page"), Entry("title", "T", "page")]
+    made = filled(first, second)
+    assert made.authors == ("A One",)
+    assert made.title == "T"
+    assert made.origin("title") == "page"
+    assert made.year is None
+
+
+def test_a_bibliography_fills_up_the_cards_of_what_it_lists() -> None:
+    work = {"title": ["treesiftr: a package"], "author": ["April Wright"], "date": ["2019"], "doi": ["10.1/abc"]}
+    by_file = {"title": ["Scanned"], "author": ["Q Quill"], "file": ["scan.pdf"]}
+    rows = {3: [Entry(ENTRY, json.dumps(w), "bibliography") for w in (work, by_file)]}
+    cards = {
+        1: ("a.pdf", card("Treesiftr: A Package", date="2018")),
+        2: ("b.pdf", card("Another")),
+        3: ("refs.bib", filled(rows[3])),
+        4: ("scan.pdf", Card()),
+    }
+    found = joined(cards, rows)
+    assert found[1].authors == ("April Wright",)
+    assert found[1].date == "2019"
+    assert found[1].origin("author") == "bibliography refs.bib"
+    assert found[2] == cards[2][1]
+    assert (found[4].title, found[4].authors) == ("Scanned", ("Q Quill",))

@@ -1,0 +1,329 @@
+"""Answers from the catalogue: who wrote it, when and where it appeared, which documents there are and how many.
+
+What a card says is looked up, and cited where its document prints it. A list judges every document: by its card, or by
+whether its text speaks of the matter, with the sentence that shows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from titans_cli.answers.extract import Candidate
+from titans_cli.answers.intent import (
+    CardQuestion,
+    PileQuestion,
+    card_questions,
+    matter_of,
+    names_of,
+    parts_of_matter,
+    pile_question,
+)
+from titans_cli.answers.pile import AT_HEAD, Judged, judge, shares_words
+from titans_cli.cards import Card, folded, is_document, label, listed, surname
+from titans_cli.places import place
+from titans_cli.records import Answer, Citation, SourceRecord
+from titans_cli.store import Episodes
+
+FROM_CARD = "card"  # `Answer.support` of what a card says that no page prints
+ALIKE = (
+    0.8  # of the letters of a name: spelled so much alike, it is meant; half as many again as one wrong letter in ten
+)
+SHORTEST = 5  # letters of a name that may be misspelled
+LONGEST_SPAN = 1_500  # characters of a first page that may be quoted for a list of authors
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    source: SourceRecord
+    card: Card
+
+    @property
+    def title(self) -> str:
+        return self.card.title or self.source.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called, letters and digits alone."""
+        head = self.title.split(": ")[0]
+        return tuple(
+            n
+            for n in (folded(x) for x in (self.title, head, self.source.name, self.source.name.rsplit(".", 1)[0]))
+            if n
+        )
+
+
+class Catalogue:
+    """The cards of a session's documents, and what can be answered from them.
+
+    `told`: the sources without which the answers given so far would be others; a count is of them all.
+    """
+
+    def __init__(self, episodes: Episodes, only: Collection[int] | None = None) -> None:
+        self.episodes, self.told = episodes, set[int]()
+        withheld = episodes.withheld()
+        self.cards = episodes.cards()
+        sources = [s for s in episodes.sources() if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
+        self.documents = [Document(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
+
+    def answer(self, blank: Answer, about: int | None = None) -> Answer | None:
+        """None for what is no question of the catalogue. `about`: the document that "it" means."""
+        if not self.documents:
+            return None
+        for asked in card_questions(blank.question):
+            document = self.called(asked.called, asked.wants) if asked.called else self._by_id(about)
+            if document is not None and (made := self._of_card(blank, asked, document)) is not None:
+                self.told.add(document.source.id)
+                return made
+        pile = pile_question(blank.question)
+        made = None if pile is None else self._of_pile(blank, pile)
+        if made is not None:
+            self.told |= {d.source.id for d in self.documents}
+        return made
+
+    def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+        """Citations by author, year and title, of documents that are publications; a note stays with its path."""
+        names = {
+            d.source.uri: label(d.card, d.source.name)
+            for d in self.documents
+            if d.card.title and (d.card.authors or d.card.doi)
+        }
+        return tuple(replace(c, label=names.get(c.uri, "")) for c in citations)
+
+    # ------------------------------------------------------------ one document
+
+    def _by_id(self, source_id: int | None) -> Document | None:
+        return next((d for d in self.documents if d.source.id == source_id), None)
+
+    def called(self, name: str, wants: str = "") -> Document | None:
+        """The document of this title, short title, file name or DOI, of one that is nearly so, or the only one whose
+        title has all of its words."""
+        asked = [n for n in map(folded, names_of(name)) if n]
+        for n in asked:
+            found = [d for d in self.documents if n in d.names or (d.card.doi and folded(d.card.doi) == n)]
+            if found:
+                return found[-1]
+        close = [n.replace(" ", "") for n in asked]
+        for n in close:
+            found = [d for d in self.documents if n in {x.replace(" ", "") for x in d.names}]
+            if found:
+                return found[-1]
+        best, how = None, ALIKE
+        for n in close:
+            for d in self.documents if len(n) >= SHORTEST else ():
+                for x in d.names:
+                    likeness = _likeness(n, x.replace(" ", ""), how)
+                    if likeness > how:
+                        best, how = d, likeness
+        if best is not None:
+            return best
+        for n in names_of(name):
+            found = [d for d in self.documents if shares_words(n, d.title)]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+    def _of_card(self, blank: Answer, asked: CardQuestion, d: Document) -> Answer | None:
+        card = d.card
+        match asked.wants:
+            case "author":
+                values: Sequence[str] = card.authors
+                said = listed(values)
+            case "first_author" | "last_author":
+                values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
+                said = listed(values)
+            case "date":
+                values = (card.date,) if card.date else ()
+                said = _in_words(card.date or "")
+            case "venue":
+                values = (card.venue,) if card.venue else ()
+                number = f"{card.first('volume') or ''}{f'({i})' if (i := card.first('issue')) else ''}"
+                said = ", ".join(filter(None, (card.venue, number)))
+            case "authors":
+                values = card.authors
+                said = f"{len(values)}: {listed(values)}" if values else ""
+            case "pages":
+                values, said = (), f"{d.source.pages}"
+            case wanted:
+                values = card.values(wanted)
+                said = values[0] if values else ""
+        if not said:
+            return None
+        short = str(len(values)) if asked.wants == "authors" else said
+        field = {"authors": "author", "first_author": "author", "last_author": "author", "pages": ""}.get(
+            asked.wants, asked.wants
+        )
+        cited = self._cited(d, values)
+        mark = " [1]" if cited else ""
+        origin = card.origin(field) or "the file"
+        text = f"{said} ({label(card, d.source.name)}; {origin}).{mark}"
+        support = "evidence" if cited else FROM_CARD
+        return replace(blank, kind="card", support=support, short=short, text=text, citations=cited, about=d.source.id)
+
+    def _cited(self, d: Document, values: Sequence[str]) -> tuple[Citation, ...]:
+        """The stretch of the document's first page from the first to the last of these, if all are printed there."""
+        pages = self.episodes.pages(d.source.id)[:1]
+        if not pages or not values:
+            return ()
+        text, ends, at = pages[0].text, [], 0
+        for value in values:
+            found = re.compile(r"[\s\d,*]+".join(map(re.escape, _printed(value).split())), re.I).search(text, at)
+            if found is None:
+                return ()
+            ends.append(found.span())
+            at = found.end()
+        start, end = ends[0][0], ends[-1][1]
+        if end - start > LONGEST_SPAN:
+            return ()
+        where = place(d.source.kind, pages[0].number, text, start)
+        quote = text[start:end]
+        return (Citation(1, d.source.display, d.source.uri, pages[0].number, start, end, quote, 0.0, 1.0, where),)
+
+    # ------------------------------------------------------------ the pile
+
+    def _of_pile(self, blank: Answer, asked: PileQuestion) -> Answer | None:
+        chosen = [d for d in self.documents if self._fits(d, asked)]
+        if asked.author and not chosen:
+            return None  # nobody of that name wrote any: what the texts say of them may still answer
+        judged: dict[int, Judged] = {}
+        if matter := asked.about or asked.uses:
+            found = self._judged(matter, chosen)
+            if asked.about:
+                found = [j for j in found if j.level >= AT_HEAD] or found[:1]
+            judged = {j.source.id: j for j in found}
+            by_id = {d.source.id: d for d in chosen}
+            chosen = [by_id[i] for i in judged]
+        if asked.venue and not chosen:
+            return None
+        if asked.most:
+            chosen = self._most(chosen, asked.most)
+        elif asked.single and matter and chosen:
+            chosen = chosen[:1]
+        if not chosen and matter:
+            return None
+        return self._told(blank, asked, chosen, judged)
+
+    def _judged(self, matter: str, chosen: Sequence[Document]) -> list[Judged]:
+        """Of a matter that is said in two ("both Python and R") the documents that speak of each."""
+        sources = [d.source for d in chosen]
+        found = judge(matter_of(matter), self.episodes, self.cards, sources)
+        if found or not (parts := parts_of_matter(matter)):
+            return found
+        each = [judge(matter_of(part), self.episodes, self.cards, sources) for part in parts]
+        both = set.intersection(*({j.source.id for j in some} for some in each))
+        return [j for j in each[0] if j.source.id in both]
+
+    def _fits(self, d: Document, asked: PileQuestion) -> bool:
+        card = d.card
+        if asked.years and not (card.year and asked.years[0] <= card.year <= asked.years[1]):
+            return False
+        if asked.authors and not (asked.authors[0] <= len(card.authors) <= asked.authors[1] and card.authors):
+            return False
+        if asked.author and not any(_same_person(asked.author, a) for a in card.authors):
+            return False
+        venue = folded(asked.venue)
+        return not asked.venue or (bool(card.venue) and _holds(folded(card.venue or ""), venue))
+
+    def _most(self, documents: Sequence[Document], most: str) -> list[Document]:
+        def measure(d: Document) -> tuple[int, str]:
+            match most:
+                case "authors":
+                    return len(d.card.authors), ""
+                case "pages" | "few_pages":
+                    return d.source.pages * (1 if most == "pages" else -1), ""
+            return 0, d.card.date or ""
+
+        known = [d for d in documents if d.card.date] if most in ("new", "old") else list(documents)
+        if not known:
+            return []
+        best = (min if most == "old" else max)(map(measure, known))
+        return [d for d in known if measure(d) == best]
+
+    def _told(
+        self, blank: Answer, asked: PileQuestion, chosen: Sequence[Document], judged: Mapping[int, Judged]
+    ) -> Answer:
+        lines: list[str] = []
+        citations: list[Citation] = []
+        for d in chosen:
+            mark, said = "", ""
+            if (j := judged.get(d.source.id)) and j.sentence is not None:
+                citations.append(self._cite(len(citations) + 1, d, j.sentence))
+                mark, said = f" [{len(citations)}]", f": {' '.join(j.sentence.text.split())}"
+            lines.append(f"- {_entry(d)}{said}{mark}")
+        all_of_them = len(self.documents)
+        count = f"{len(chosen)} of {all_of_them} documents" if len(chosen) < all_of_them else f"{all_of_them} documents"
+        short = count
+        if asked.wants == "when":
+            short = str(chosen[0].card.year) if chosen and chosen[0].card.year else count
+        elif asked.wants == "count":
+            short = str(len(chosen))
+        elif len(chosen) == 1 and (asked.single or asked.most):
+            short = chosen[0].title
+        text = "\n".join([f"{count}:" if chosen else f"{count}.", *lines])
+        support = "evidence" if citations else FROM_CARD
+        about = chosen[0].source.id if len(chosen) == 1 else None
+        return replace(
+            blank, kind="pile", support=support, short=short, text=text, citations=tuple(citations), about=about
+        )
+
+    def _cite(self, number: int, d: Document, c: Candidate) -> Citation:
+        page = self.episodes.page(d.source.id, c.block.page)
+        where = place(d.source.kind, c.block.page, page, c.start)
+        span = (d.source.display, d.source.uri, c.block.page, c.start, c.end)
+        return Citation(number, *span, page[c.start : c.end], c.block.surprise, 1.0, where)
+
+
+def _entry(d: Document) -> str:
+    """A line of a list: title, who and when, and the file."""
+    names = [surname(a) for a in d.card.authors]
+    who = listed(names) if len(names) < 3 else f"{names[0]} et al." if names else ""
+    about = ", ".join(filter(None, (who, str(d.card.year or ""), d.source.name if d.title != d.source.name else "")))
+    return f"{d.title} ({about})" if about else d.title
+
+
+def _in_words(date: str) -> str:
+    """ "2018-06-21" is "21 June 2018"."""
+    months = "January February March April May June July August September October November December".split()
+    year, *rest = date.split("-")
+    if not rest:
+        return year
+    month = months[int(rest[0]) - 1] if 1 <= int(rest[0]) <= 12 else ""
+    return " ".join(filter(None, (str(int(rest[1])) if len(rest) > 1 else "", month, year)))
+
+
+def _printed(value: str) -> str:
+    """As a page prints a value: a date there is no ISO one."""
+    return _in_words(value) if re.fullmatch(r"\d{4}-\d\d(-\d\d)?", value) else value
+
+
+def _likeness(one: str, other: str, least: float) -> float:
+    """Of two words without spaces, 0 to 1; 0 where it cannot reach `least`."""
+    if min(len(one), len(other)) < least * max(len(one), len(other)):
+        return 0.0
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least else 0.0
+
+
+def _same_person(asked: str, author: str) -> bool:
+    """Whether a name that is asked for is this author's: the family name, and the given ones as far as told."""
+    mine, theirs = folded(asked).split(), folded(author).split()
+    if not mine or not theirs:
+        return False
+    family = folded(surname(author)).split()[-1]
+    if mine[-1] != family and _likeness(mine[-1], family, ALIKE) < ALIKE:
+        return False
+    if len(mine) == 1:
+        return mine[-1] == family
+    return (
+        mine[0] == theirs[0]
+        or (min(len(mine[0]), len(theirs[0])) == 1 and mine[0][0] == theirs[0][0])
+        or (_likeness(mine[0], theirs[0], ALIKE) >= ALIKE)
+    )
+
+
+def _holds(name: str, asked: str) -> bool:
+    """Whether a venue is the one asked for: one has the words of the other, "the" apart."""
+    words, said = name.removeprefix("the ").split(), asked.removeprefix("the ").split()
+    return set(said) <= set(words) or set(words) <= set(said)

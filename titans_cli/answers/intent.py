@@ -1,0 +1,238 @@
+"""What a question of the catalogue asks: a field of one document's card, or a list or number of documents.
+
+The forms of questions are data, a file a language (lexicon/*.toml). What they say nothing of is no such question, and
+is answered from the text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_X = "<x>"
+_NAMED = r"(?P<x>.+?)"
+
+
+@dataclass(frozen=True, slots=True)
+class CardQuestion:
+    """`wants`: a field of the card, "authors" or "pages" for how many; `called`: the document's name as it was asked.
+
+    `called` is empty for one that is meant by "it".
+    """
+
+    wants: str
+    called: str
+
+
+@dataclass(frozen=True, slots=True)
+class PileQuestion:
+    """`wants`: "list", "count" or "when". A document counts when everything holds that is not None or empty.
+
+    `most`: of those, the one with the most of it ("authors", "pages", "few_pages", "new", "old").
+    """
+
+    wants: str
+    single: bool = False  # one document is asked for
+    years: tuple[int, int] | None = None  # first and last
+    author: str = ""
+    venue: str = ""
+    authors: tuple[int, int] | None = None  # how many, at least and at most
+    about: str = ""
+    uses: str = ""
+    most: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The forms of one language, compiled."""
+
+    card: Mapping[str, tuple[re.Pattern[str], ...]]
+    pile: Mapping[str, Any]
+    opening: re.Pattern[str]
+    pronoun: re.Pattern[str]
+    before: re.Pattern[str]
+    after: re.Pattern[str]
+    single: re.Pattern[str]
+    joins: re.Pattern[str] | None
+    of_the_world: re.Pattern[str] | None
+    patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    folder = files("titans_cli.answers") / "lexicon"
+    names = sorted((f.name for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda n: n != "english.toml")
+    return tuple(_language(tomllib.loads((folder / n).read_text(encoding="utf-8"))) for n in names)
+
+
+def _language(said: Mapping[str, Any]) -> Language:
+    about = said["document"]
+    nouns = f"(?:{about['nouns']})"
+
+    def whole(form: str) -> re.Pattern[str]:
+        return re.compile(form.replace(_X, _NAMED).replace("<d>", nouns), re.I)
+
+    lists = {name: value for name, value in said["pile"].items() if isinstance(value, list)}
+    return Language(
+        {name: tuple(map(whole, forms)) for name, forms in said["card"].items()},
+        said["pile"],
+        whole(f"(?:{about['opening']})+"),
+        whole(about["pronouns"]),
+        whole(about["before"]),
+        whole(f"(?:{about['after']})$"),
+        re.compile(
+            rf"\b(?:{'|'.join(n.rstrip('?')[:-1] for n in about['nouns'].split('|') if n.endswith('s?'))})\b", re.I
+        ),
+        whole(about["joins"]) if "joins" in about else None,
+        whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
+        {name: tuple(map(whole, forms)) for name, forms in lists.items()},
+    )
+
+
+def _bare(question: str, language: Language) -> str:
+    text = " ".join(question.split()).strip(" ?!.¿¡").replace("“", '"').replace("”", '"')
+    text = re.sub(r"^(who|what|when|where)['’]s\b", r"\1 is", text, flags=re.I)
+    found = language.opening.match(text)
+    return text[found.end() :] if found and found.end() < len(text) else text
+
+
+# ---------------------------------------------------------------- one document
+
+
+def card_questions(question: str) -> Iterator[CardQuestion]:
+    """Every way to read it as a question of one document's card, the likeliest first."""
+    for language in languages():
+        text = _bare(question, language)
+        for wants, forms in language.card.items():
+            for form in forms:
+                if (found := form.fullmatch(text)) is None:
+                    continue
+                if language.joins and language.joins.search(found.groupdict().get("x") or ""):
+                    continue  # another question follows
+                called = (found.groupdict().get("x") or "").strip(" \"'‘’«»,")
+                yield CardQuestion(wants, "" if language.pronoun.fullmatch(called) else called)
+
+
+def names_of(called: str) -> list[str]:
+    """What a document may be called when it is asked about so: as it stands, and without "the paper on"."""
+    found = [called]
+    for language in languages():
+        bare = language.before.sub("", called, count=1)
+        found += [bare, language.after.sub("", bare), language.after.sub("", called)]
+    return [n for name in dict.fromkeys(found) if (n := name.strip(" \"'‘’«»,"))]
+
+
+def points_back(question: str) -> bool:
+    """Whether it speaks of something by "it" or "that paper" alone."""
+    words = " ".join(question.split())
+    return any(re.search(rf"\b(?:{language.pronoun.pattern})\b", words, re.I) for language in languages()[:1])
+
+
+# ---------------------------------------------------------------- the pile
+
+
+def pile_question(question: str) -> PileQuestion | None:
+    """A question of which or how many documents; None for one that says something else of them."""
+    for language in languages():
+        text = _bare(question, language)
+        for form in language.patterns.get("wrote", ()):
+            if (found := form.fullmatch(text)) is not None:
+                return PileQuestion("list", author=found["name"].strip())
+        for form in language.patterns.get("when", ()):
+            if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
+                return PileQuestion("when", most=most)
+        for form in language.patterns.get("superlative", ()):
+            if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
+                return PileQuestion("list", True, most=most)
+        for wants in ("count", "list"):
+            for form in language.patterns.get(wants, ()):
+                if (found := form.fullmatch(text)) is None:
+                    continue
+                head = text[: found.start("rest")]
+                single = language.single.search(head) is not None
+                own = language.of_the_world is None or not language.of_the_world.search(head)
+                if (read := _said_of(found["rest"].strip(), wants, single, own, language)) is not None:
+                    return read
+    return None
+
+
+def _most(rest: str, language: Language) -> str:
+    kinds = language.pile.get("most", {})
+    return next((kind for kind, form in kinds.items() if re.search(rf"\b(?:{form})\b", rest, re.I)), "")
+
+
+def _said_of(rest: str, wants: str, single: bool, own: bool, language: Language) -> PileQuestion | None:
+    """What is said of the documents, all of it understood; otherwise None. `own`: only the session's can be meant."""
+    of_all = language.pile.get("of_all")
+    if not rest or (of_all and re.fullmatch(of_all, rest, re.I)):
+        return PileQuestion(wants, single)
+    if most := _most(rest, language):
+        return PileQuestion(wants, True, most=most)
+    for form in language.patterns.get("authors", ()):
+        if found := form.fullmatch(rest):
+            return PileQuestion(wants, single, authors=_bounds(found, language))
+    rest, years = _years(rest, language)
+    if not rest:
+        return PileQuestion(wants, single, years)
+    for kind in ("author", "about", "use", "venue") if own else ("author",):
+        for form in language.patterns.get(kind, ()):
+            if found := form.fullmatch(rest):
+                said = next(v for v in found.groupdict().values() if v).strip(" \"'‘’")
+                whole = PileQuestion(wants, single, years)
+                match kind:
+                    case "author":
+                        return replace(whole, author=said)
+                    case "about":
+                        return replace(whole, about=said)
+                    case "use":
+                        return replace(whole, uses=said)
+                return replace(whole, venue=said)
+    return None
+
+
+def _bounds(found: re.Match[str], language: Language) -> tuple[int, int]:
+    number = found["number"].lower()
+    n = int(number) if number.isdigit() else int(language.pile["numbers"][number])
+    bound = (found["bound"] or "").lower()
+    if bound in ("more than", "over"):
+        return n + 1, 1_000_000
+    if bound == "at least":
+        return n, 1_000_000
+    return (0, n - 1) if bound in ("fewer than", "less than") else (n, n)
+
+
+def _years(rest: str, language: Language) -> tuple[str, tuple[int, int] | None]:
+    """The years that documents are asked for, and what else is said of them."""
+    for form in language.patterns.get("years", ()):
+        if found := form.search(rest):
+            said = {name: int(value) for name, value in found.groupdict().items() if value}
+            first = said.get("in") or said.get("after") or said.get("later", -1) + 1
+            last = said.get("in") or said.get("before") or said.get("sooner", 10_000) - 1
+            left = f"{rest[: found.start()]} {rest[found.end() :]}"
+            return _stripped(left, language), (first, last)
+    return rest, None
+
+
+def _stripped(text: str, language: Language) -> str:
+    """Without the words at either end that say nothing of the documents once their years are known."""
+    filler = language.pile["filler"]
+    bare = re.sub(rf"(?:(?:^|\s+){filler})+\s*$", "", " ".join(text.split()), flags=re.I)
+    return " ".join(bare.split())
+
+
+def matter_of(topic: str) -> str:
+    """A matter without the article before it and the general noun behind it: "the Bayesian methods" is "Bayesian"."""
+    language = languages()[0]
+    bare = re.sub(rf"^(?:{language.pile['determiners']})\s+", "", topic.strip(), flags=re.I)
+    return re.sub(rf"(?<=\w)(?:\s+(?:{language.pile['general']}))+$", "", bare, flags=re.I)
+
+
+def parts_of_matter(topic: str) -> list[str]:
+    """The matters that are named together; none for one alone."""
+    parts = re.split(languages()[0].pile["together"], topic, flags=re.I)
+    return parts if len(parts) > 1 and all(p.strip() for p in parts) else []

@@ -1,0 +1,124 @@
+"""Which documents speak of a matter: every document judged, with the sentence that shows it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.words import STOP_WORDS, stem, words
+from titans_cli.cards import Card, folded
+from titans_cli.records import Block, SourceRecord
+from titans_cli.sentences import sentence_spans
+from titans_cli.store import Episodes
+
+HEAD = 2_500  # characters at the start of a document: title, abstract, first paragraphs
+LEAST_OF_LETTER = 2  # mentions of a name of one letter: one alone may be anything
+OFTEN = 8  # mentions: a document that speaks of a matter so often is about it, wherever it does
+SHORT = 3  # letters: a shorter word is an abbreviation and has no other forms
+_REFERENCES = re.compile(r"^[\W\d]*(?:References|Bibliography|Works cited|Literature cited)\b", re.M | re.I)
+IN_TITLE, AT_HEAD, SOMEWHERE = 3, 2, 1  # how a document speaks of a matter
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    source: SourceRecord
+    level: int
+    mentions: int
+    sentence: Candidate | None  # the first that speaks of it
+
+
+def form_of(matter: str) -> re.Pattern[str] | None:
+    """What a text has to hold to speak of it: its words one after the other, in any of their forms.
+
+    A single capital ("R") is meant as it stands, and not as somebody's initial or a symbol of a formula.
+    """
+    found = [
+        w
+        for w in re.findall(r"[^\W_]+(?:[+#]+|\.(?=\w)[^\W_]+)*", matter)
+        if w.lower() not in STOP_WORDS or len(w) == 1
+    ]
+    if not found:
+        return None
+    if len(found) == 1 and len(found[0]) == 1:
+        letter = re.escape(found[0].upper())
+        return re.compile(rf"(?<![\w.&'’/(-]){letter}(?![\w'’.&^-]|\s?[=<>+∈(])")
+    return re.compile(r"[\s-]*".join(map(_form, found)), re.I)
+
+
+def _form(word: str) -> str:
+    if word.isdigit():
+        return rf"{word}(?!\d)"
+    if re.search(r"\W", word):
+        return rf"(?<!\w){re.escape(word)}(?!\w)"
+    if len(word.removesuffix("s")) <= SHORT or word.isupper():
+        bare = word.removesuffix("s") if word != word.lower() and word.endswith("s") else word
+        return rf"\b{re.escape(bare)}s?(?![^\W\d])"
+    root = stem(word.lower())
+    root = root[:-1] if root[-1:] in "iy" else root
+    return rf"\b{re.escape(root)}\w*"
+
+
+def _stands_alone(text: str, at: int) -> bool:
+    """Whether a letter is a name of its own: no initial between two names, no letter of a formula or of spaced type."""
+    if "\n" in text[max(0, at - 1) : at] + text[at + 1 : at + 2]:
+        return False  # a formula that was set apart
+    before, after = text[:at].split()[-1:], text[at + 1 :].split()[:1]
+    beside = [w for w in (*before, *after) if w]
+    initial = bool(before and after) and before[0][0].isupper() and before[0].isalpha() and after[0][0].isupper()
+    return not initial and not any(len(w) == 1 and w not in "aI&" for w in beside)
+
+
+def judge(matter: str, episodes: Episodes, cards: dict[int, Card], sources: list[SourceRecord]) -> list[Judged]:
+    """The documents that speak of a matter outside their lists of references: those about it first."""
+    form = form_of(matter)
+    if form is None:
+        return []
+    total = max(1, sum(s.blocks_done for s in sources))
+    near = {b.source_id for b in episodes.blocks([i for i, _ in episodes.search_blocks(_searched(matter), total)])}
+    found = []
+    for source in sources:
+        in_title = form.search(cards[source.id].title or "") is not None
+        if source.id in near or in_title:
+            judged = _judged(source, form, in_title, episodes.blocks_of(source.id))
+            if judged.level:
+                found.append(judged)
+    return sorted(found, key=lambda j: (-j.level, -j.mentions, j.source.id))
+
+
+def _searched(matter: str) -> str:
+    """The index has whole words: "COVID-19" is printed as "COVID19" too."""
+    return f"{matter} {''.join(matter.replace('-', ' ').split())}"
+
+
+def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks: list[Block]) -> Judged:
+    mentions, at_head, passed, letters = 0, False, 0, False
+    total = sum(len(b.text) for b in blocks)
+    sentence: Candidate | None = None
+    for block in blocks:
+        stop = next((m for m in _REFERENCES.finditer(block.text) if 2 * (passed + m.start()) >= total), None)
+        text = block.text[: stop.start()] if stop else block.text
+        found = [m for m in form.finditer(text) if len(m.group()) > 1 or _stands_alone(text, m.start())]
+        letters = letters or any(len(m.group()) == 1 for m in found)
+        hits = [m.start() for m in found]
+        mentions += len(hits)
+        at_head = at_head or any(passed + at < HEAD for at in hits)
+        passed += len(text)
+        if hits and sentence is None:
+            spans = [(a, b) for a, b in sentence_spans(text) if any(a <= at < b for at in hits)]
+            a, b = next(((a, b) for a, b in spans if is_prose(text[a:b])), (0, 0))
+            if b:
+                sentence = Candidate(block, block.start + a, block.start + b, text[a:b], 1.0, 0.0, 1.0)
+        if stop:
+            break
+    if letters and mentions < LEAST_OF_LETTER:
+        mentions = 0
+    about = at_head or mentions >= OFTEN
+    level = IN_TITLE if in_title else AT_HEAD if about and mentions else SOMEWHERE if mentions else 0
+    return Judged(source, level, mentions, sentence)
+
+
+def shares_words(called: str, title: str) -> bool:
+    """Whether every word of what a document is called stands in its title."""
+    asked = {stem(w) for w in words(called) if w not in STOP_WORDS}
+    return bool(asked) and asked <= {stem(w) for w in words(title)} | set(folded(title).split())

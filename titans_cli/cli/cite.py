@@ -1,0 +1,56 @@
+"""titans cite: references to what a session read."""
+
+from __future__ import annotations
+
+import json as js
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from titans_cli.cli import complete, options
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import document, note, out
+from titans_cli.errors import UsageError
+from titans_cli.store import Home
+
+EXAMPLE = "Example: titans cite --bibtex > survey.bib"
+
+
+def cite(
+    documents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[GLOB]...",
+            help="Only documents whose path matches one. Default: all.",
+            show_default=False,
+            autocompletion=complete.documents,
+        ),
+    ] = [],  # noqa: B006
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
+    csl: Annotated[bool, typer.Option("--csl", help="As CSL-JSON.")] = False,
+    session: options.Session = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Print references to the documents of a session, from their catalogue cards.
+
+    A card is what the file states about itself and what its first page prints; -v says where each field was read.
+    """
+    from titans_cli.sessions import citing
+
+    if bibtex + csl + json > 1:
+        raise UsageError("one form at a time", hint="Choose --bibtex, --csl or --json")
+    found = citing.catalogue(Home.locate(), session, documents)
+    if Output(json, quiet).json:
+        document("catalogue", {"documents": [asdict(c) for c in found]})
+    elif bibtex:
+        out(citing.bibtex(found))
+    elif csl:
+        out(js.dumps(citing.csl(found), ensure_ascii=False, indent=2))
+    else:
+        for c in found:
+            out(citing.plain(c))
+            if verbose:
+                note("  " + "; ".join(f"{field}: {origin}" for field, origin in c.origins.items()))

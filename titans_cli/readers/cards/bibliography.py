@@ -1,0 +1,143 @@
+"""Lists of works that lie among the documents: BibTeX, CSL-JSON, and a manifest of one JSON object a line.
+
+A work is an entry of the list's own card; `titans_cli.cards.joined` finds which document of the session it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from titans_cli.cards import ENTRY, Entry
+from titans_cli.readers.cards.imprint import date_in
+
+MOST_WORKS = 5_000
+_BIBTEX = re.compile(r"^\s*@(?!comment|string|preamble)(\w+)\s*[{(]\s*([^\s,{}]*)\s*,", re.I | re.M)
+_TEX_ACCENT = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "c": "\u0327", "v": "\u030c"}
+# The fields of a card, and what they are called in each kind of list, the most telling first.
+_CALLED = {
+    "title": ("title",),
+    "author": ("author", "authors"),
+    "date": ("issued", "date", "publication_date", "year"),
+    "venue": ("container-title", "journal", "journaltitle", "booktitle", "venue"),
+    "volume": ("volume",),
+    "issue": ("issue", "number"),
+    "doi": ("doi",),
+    "url": ("url",),
+    "language": ("language",),
+    "file": ("file", "filename", "path"),
+}
+
+
+def works(kind: str, text: str) -> list[Entry]:
+    """The works that a text lists; none when it is no list of works."""
+    found: Iterator[Mapping[str, Any]] = iter(())
+    if kind == "jsonl":
+        found = _json_lines(text)
+    elif text.lstrip().startswith(("[", "{")):
+        found = _json(text)
+    elif _BIBTEX.search(text):
+        found = _bibtex(text)
+    listed = [work for said in found if (work := _work(said)).get("title")]
+    return [Entry(ENTRY, json.dumps(work, ensure_ascii=False), "bibliography") for work in listed[:MOST_WORKS]]
+
+
+def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and "title" in value and {"doi", "DOI", "file", "authors", "author"} & value.keys():
+            yield value
+
+
+def _json(text: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    items = value.get("items", []) if isinstance(value, dict) else value
+    yield from (i for i in items if isinstance(i, dict) and "title" in i) if isinstance(items, list) else ()
+
+
+def _work(said: Mapping[str, Any]) -> dict[str, list[str]]:
+    lower = {str(key).lower(): value for key, value in said.items()}
+    work: dict[str, list[str]] = {}
+    for field, names in _CALLED.items():
+        value = next((lower[n] for n in names if lower.get(n)), None)
+        if value is None:
+            continue
+        texts = _names(value) if field == "author" else [_text(value)]
+        if field == "date":
+            texts = [d for t in texts if (d := date_in(t))]
+        if field == "file":
+            texts = [re.split(r"[/\\]", t.split(":")[0] or t.strip(":").split(":")[0])[-1] for t in texts]
+        work[field] = [t for t in texts if t]
+    return work
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict) and "date-parts" in value:
+        parts = value["date-parts"]
+        first = parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], list) else []
+        return "-".join(f"{int(p):02}" if n else str(p) for n, p in enumerate(first) if str(p).isdigit())
+    if isinstance(value, list):
+        return _text(value[0]) if value else ""
+    return " ".join(str(value).split())[:500]
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [_turned(n) for n in re.split(r"\s+and\s+|\s*;\s*", value) if n.strip()]
+    names = value if isinstance(value, list) else [value]
+    return [n for v in names if (n := _name(v))]
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, dict):
+        parts = (value.get("given"), value.get("non-dropping-particle"), value.get("family"))
+        return " ".join(str(p) for p in parts if p) or str(value.get("literal") or value.get("name") or "")
+    return _turned(str(value))
+
+
+def _turned(name: str) -> str:
+    """ "Wright, Alicia" is "Alicia Wright"."""
+    family, comma, given = name.partition(",")
+    return " ".join((f"{given} {family}" if comma and given.strip() else name).split())
+
+
+def _bibtex(text: str) -> Iterator[Mapping[str, Any]]:
+    for start in _BIBTEX.finditer(text):
+        fields: dict[str, str] = {}
+        at = start.end()
+        while found := _field(text, at):
+            name, value, at = found
+            fields[name] = _plain(value)
+        yield fields
+
+
+def _field(text: str, at: int) -> tuple[str, str, int] | None:
+    """A field's name and value from here, and where the next one begins; None at the end of the entry."""
+    head = re.compile(r"\s*,?\s*([\w-]+)\s*=\s*").match(text, at)
+    if head is None or head.end() >= len(text):
+        return None
+    at, opening = head.end(), text[head.end()]
+    if opening not in '{"':
+        bare = re.compile(r"[^,}\s]*").match(text, at)
+        return head[1].lower(), bare.group() if bare else "", bare.end() if bare else at
+    depth, end = 0, at + 1
+    while end < len(text) and (depth or text[end] != ("}" if opening == "{" else '"')):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    return head[1].lower(), text[at + 1 : end], end + 1
+
+
+def _plain(tex: str) -> str:
+    """Without braces and commands; accents as letters have them."""
+    text = re.sub(r"\\(['`\"^~cv])\s*\{?\\?([a-zA-Z])\}?", lambda m: m[2] + _TEX_ACCENT[m[1]], tex)
+    text = unicodedata.normalize("NFC", text)
+    return " ".join(re.sub(r"\\([&%$#_])|\\[a-zA-Z]+\s*|[{}]", lambda m: m[1] or "", text).replace("~", " ").split())
