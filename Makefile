@@ -1,4 +1,5 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make demo MODEL=smollm2` fetches that model
+# (94 MB, Apache-2.0), and has it read and answer instead of the embedded one.
 #
 # PyTorch. Without an NVIDIA GPU the CPU build is installed first, so that nothing pulls gigabytes of CUDA packages;
 # with one (nvidia-smi answers) the registry's default build is taken. To decide yourself:
@@ -15,8 +16,10 @@ export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test lint fmt bench dist dist-check clean
 
-demo: $(VENV)/installed ## install, read sample_corpora with the embedded model, ask, print a cited answer
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" && \
+demo: $(VENV)/installed $(if $(MODEL),$(VENV)/installed-gguf) ## install, read sample_corpora, ask, print a cited answer
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" TITANS_CONFIG="$$home/config.toml" && \
+	: > "$$TITANS_CONFIG" && \
+	if [ -n "$(MODEL)" ]; then $(BIN)/titans model pull "$(MODEL)" && $(BIN)/titans config set model "$(MODEL)"; fi && \
 	$(BIN)/titans ingest sample_corpora/papers && \
 	printf '\n$$ titans ask "summarize trends"\n' && $(BIN)/titans ask "summarize trends" && \
 	printf '\n$$ titans ask "What is the true optimum salinity for Halotexa velans?"\n' && \
@@ -65,6 +68,10 @@ $(VENV)/torch:
 
 $(VENV)/installed: $(VENV)/torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-gguf: $(VENV)/installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gguf]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/torch pyproject.toml

@@ -149,3 +149,36 @@ def test_models_in_the_hubs_cache_are_listed_and_pinned_by_their_commit(
     assert titans("ingest", documents[0], "--model", cached, "--offline").code == 0
     kept = titans("session", "show", "--json").document["info"]
     assert (kept["model"], kept["memory"]["attached"]["revision"]) == (cached, listed[1]["revision"])
+
+
+def test_a_session_whose_own_model_reads_passages_takes_it_as_its_reader(
+    titans: Titans, documents: list[Path], llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from titans_cli.errors import IncompatibleError
+    from titans_cli.model import reader
+    from titans_cli.sessions.engines import own_reader
+    from titans_cli.store import SessionStore
+
+    folder = Path(shutil.copytree(llama, tmp_path / "reads"))
+    titans("session", "new", "other", "--model", folder)
+    made = SessionStore.open(Home.locate(), "other").info
+    assert own_reader(made) is None  # what is shipped is of another shape
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    sketch = reader.sketch(model)
+    spec = reader.ReaderSpec(rank=2, first_layer=1)
+    reader.save_reader(folder / reader.FILE, reader.adapted(model, spec), spec, sketch, {})
+    loaded = list[Path]()
+
+    def load(at: Path) -> reader.Reader:
+        loaded.append(at)
+        return really(at)
+
+    really = reader.load_reader
+    monkeypatch.setattr(reader, "load_reader", load)
+    assert own_reader(made) is not None
+    assert loaded == [folder]
+    monkeypatch.setattr(reader, "load_reader", lambda at: (_ for _ in ()).throw(IncompatibleError("another model")))
+    assert own_reader(made) is None
