@@ -113,9 +113,7 @@ def reader_of(name: str) -> PassageReader:
     if is_native(name):
         hint = "titans-mini reads fast; for short answers name another beside it: --reader smollm2"
         raise UsageError("this model reads no passages", subject=name, hint=hint)
-    from titans_cli.model.reader import load_reader
-
-    return load_reader(named.find(name, places().root).folder)
+    return _reader_in(named.find(name, places().root).folder)
 
 
 def own_reader(made: SessionInfo | EntryInfo) -> PassageReader | None:
@@ -123,16 +121,24 @@ def own_reader(made: SessionInfo | EntryInfo) -> PassageReader | None:
     if "attached" not in made.memory:
         return None
     from titans_cli.model import named
-    from titans_cli.model.reader import load_reader
 
     kept = Loading(**made.memory["attached"])
     folder = named.find(made.model, places().root, revision=kept.revision).folder
     if not _is_of_the_shape(folder):
         return None
     try:
-        return load_reader(folder)
+        return _reader_in(folder)
     except IncompatibleError:  # trained for another model of the same shape
         return None
+
+
+def _reader_in(folder: Path) -> PassageReader:
+    from transformers.utils import logging
+
+    from titans_cli.model import reader
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stderr is for what the user has to know
+    return reader.load_reader(folder)
 
 
 def _is_of_the_shape(folder: Path) -> bool:
