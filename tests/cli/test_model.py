@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Titans
 from tests.model.backbones import checkpoint
 from tests.tiny import make_sentences
+from titans_cli.model import hub
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.store import Home
 
@@ -43,7 +44,7 @@ def test_a_session_of_another_model_reads_asks_forgets_and_checks(
     assert "the memory of this model is untrained" in done.err
     shown = titans("session", "show", "--json").document
     assert shown["info"]["memory"]["attached"]["adapter"] == "untrained"
-    assert shown["info"]["memory"]["precision"] == "fp32"
+    assert shown["info"]["memory"]["precision"] == hub.dtype_of("auto", "cpu")
     before = shown["memory_sha256"]
     asked = titans("ask", "What does the memory keep?", "--json")
     assert asked.code == 0, asked.err
@@ -55,8 +56,10 @@ def test_a_session_of_another_model_reads_asks_forgets_and_checks(
 
 
 def test_a_session_keeps_to_its_model(titans: Titans, documents: list[Path], llama: Path, tmp_path: Path) -> None:
-    titans("session", "new", "other", "--model", llama)
+    titans("session", "new", "other", "--model", llama, "--dtype", "fp32")
     assert titans("ingest", documents[0], "--dtype", "bf16", "--model", llama).code == 2
+    assert titans("ingest", documents[0], "--model", llama).code == 0  # what is not said is as the session keeps it
+    assert titans("ingest", documents[0], "--model", llama, "--dtype", "fp32").code == 0
     config = json.loads((llama / "config.json").read_text())
     try:
         (llama / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.01}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -242,7 +243,14 @@ def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:
 
 
 def insist(model: str, loading: Loading | None, made: SessionInfo, engine: SessionModel) -> None:
-    """Raises UsageError when the model that was named is not the session's."""
+    """Raises UsageError when the model that was named, loaded as was said, is not the session's. What was not said is
+    as the session keeps it: a newer adapter, or another machine's arithmetic, is not meant by the name alone."""
+    kept = made.memory.get("attached")
+    if kept is not None and not is_native(model):
+        said = {k: v for k, v in asdict(loading or Loading()).items() if v != getattr(Loading(), k)}
+        loading = replace(Loading(**kept), **said)
+        if loading == Loading(**kept) and made.model in (model, str(Path(model).expanduser().resolve())):
+            return
     if load_engine(model, made.threads, loading=loading).fingerprint != engine.fingerprint:
         hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {model}"
         raise UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)
