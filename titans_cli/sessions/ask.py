@@ -101,7 +101,7 @@ def ask(
             tell=tell,
         )
         if writing is not None and not how.closed_book:
-            writer = writer_of(writing.model, writing.loading)
+            writer = writer_of(writing.model, writing.loading, how.sentences)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     result = replace(result, caution=engine.caution)
     if log:

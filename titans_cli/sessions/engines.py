@@ -86,8 +86,10 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
     return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
 
 
-def writer_of(model: str, loading: Loading) -> Writer:
-    """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
+def writer_of(model: str, loading: Loading, sentences: int | None = None) -> Writer:
+    """`sentences`: at most so many, of a model on this machine.
+
+    Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
     from titans_cli.model import hub, named
     from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
 
@@ -101,7 +103,7 @@ def writer_of(model: str, loading: Loading) -> Writer:
     device = hub.device_of(loading.device)
     dtype, found = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
     network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
-    return LocalWriter(network, tokenizer.backend, found.name)
+    return LocalWriter(network, tokenizer.backend, found.name, sentences)
 
 
 def reader_of(name: str) -> PassageReader:
