@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Both install the versions that the suite was
-# run with, from locks/, which `make lock` makes anew.
+# run with, from locks/, which `make lock` makes anew. `make demo MODEL=smollm2` fetches that model (94 MB, Apache-2.0), and
+# has it read and answer instead of the embedded one.
 #
 # PyTorch stands in no lock, since which build fits is a matter of the machine. On Linux without an NVIDIA GPU the CPU build
 # is taken, so that nothing pulls gigabytes of CUDA packages; elsewhere the registry's default. To decide yourself:
@@ -25,8 +26,10 @@ torch = $(1) $(INSTALL) $(TORCH) 2>/dev/null || $(1) $(INSTALL) $(TORCH) --extra
 
 .PHONY: demo test check lint fmt bench lock test-newest test-oldest suite dist dist-check clean
 
-demo: $(VENV)/installed ## install, read sample_corpora with the embedded model, ask, print a cited answer
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" && \
+demo: $(VENV)/installed $(if $(MODEL),$(VENV)/installed-gguf) ## install, read sample_corpora, ask, print a cited answer
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" TITANS_CONFIG="$$home/config.toml" && \
+	: > "$$TITANS_CONFIG" && \
+	if [ -n "$(MODEL)" ]; then $(BIN)/titans model pull "$(MODEL)" && $(BIN)/titans config set model "$(MODEL)"; fi && \
 	$(BIN)/titans ingest sample_corpora/papers && \
 	printf '\n$$ titans ask "summarize trends"\n' && $(BIN)/titans ask "summarize trends" && \
 	printf '\n$$ titans ask "What is the true optimum salinity for Halotexa velans?"\n' && \
@@ -118,6 +121,10 @@ $(VENV)/torch:
 $(VENV)/installed: $(VENV)/torch pyproject.toml locks/run.txt
 	$(BIN)/python $(LOCKED) locks/run.txt
 	$(BIN)/python $(EDITABLE)
+	@touch $@
+
+$(VENV)/installed-gguf: $(VENV)/installed pyproject.toml
+	$(BIN)/python $(INSTALL) --editable '.[gguf]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/torch pyproject.toml locks/dev.txt

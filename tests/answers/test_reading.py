@@ -28,7 +28,7 @@ class Fake:
         self.text, self.probability = text, probability
         self.asked: list[tuple[str, list[str]]] = []
 
-    def read(self, question: str, passages: Sequence[str]) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
         self.asked.append((question, list(passages)))
         if self.text is None:
             return Reading(None, None, 0, 0, self.probability)
@@ -97,7 +97,7 @@ def test_words_over_the_end_of_a_sentence_are_cited_with_both(home: Home) -> Non
 
 
 class Liar:
-    def read(self, question: str, passages: Sequence[str]) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
         return Reading("413 kilograms", 0, 3, 16, 0.99)
 
 

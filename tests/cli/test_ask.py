@@ -9,6 +9,7 @@ from io import BytesIO, TextIOWrapper
 
 import pytest
 
+from tests.cli.conftest import Done, Titans
 from titans_cli.cli import telling
 from titans_cli.cli.options import Output
 from titans_cli.records import Answer, Citation, Step, ThemeTold
@@ -58,3 +59,14 @@ def test_steps_are_told_on_stderr_and_in_json(capsys: pytest.CaptureFixture[str]
     out, err = capsys.readouterr()
     assert json.loads(out)["steps"][0]["kept"] == ["a"]
     assert "the mill: 2 drafted, 1 kept" in err
+
+
+def test_on_a_terminal_a_reading_model_is_told_of_once_in_a_home(
+    titans: Titans, papers: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert papers.code == 0
+    question = ["ask", "What does the memory keep?"]
+    assert "titans model pull smollm2" not in titans(*question).err
+    monkeypatch.setattr("titans_cli.cli.telling.watched", lambda output: True)
+    assert "titans model pull smollm2" in titans(*question).err
+    assert "titans model pull smollm2" not in titans(*question).err

@@ -199,7 +199,7 @@ def test_sessions_entries_documents_and_choices_are_completed(titans: Titans, do
     assert completed("titans session new --from e") == ["entry"]
     assert completed(f"titans session forget {documents[0].parent}") == [str(path) for path in documents]
     assert completed("titans ask why --route d") == ["deliberate"]
-    assert completed("titans config set r") == ["retry_lock", "route", "reasoner"]
+    assert completed("titans config set r") == ["retry_lock", "route", "reasoner", "reader", "reader_passages"]
     assert completed("titans ses") == ["session"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Titans
 from tests.model.backbones import checkpoint
 from tests.tiny import make_sentences
+from titans_cli.model import hub
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.store import Home
 
@@ -46,7 +47,7 @@ def test_a_session_of_another_model_reads_asks_forgets_and_checks(
     assert "the memory of this model is untrained" in done.err
     shown = titans("session", "show", "--json").document
     assert shown["info"]["memory"]["attached"]["adapter"] == "untrained"
-    assert shown["info"]["memory"]["precision"] == "fp32"
+    assert shown["info"]["memory"]["precision"] == hub.dtype_of("auto", "cpu")
     before = shown["memory_sha256"]
     asked = titans("ask", "What does the memory keep?", "--json")
     assert asked.code == 0, asked.err
@@ -86,8 +87,10 @@ def test_no_notice_of_a_library_reaches_the_user(
 
 
 def test_a_session_keeps_to_its_model(titans: Titans, documents: list[Path], llama: Path, tmp_path: Path) -> None:
-    titans("session", "new", "other", "--model", llama)
+    titans("session", "new", "other", "--model", llama, "--dtype", "fp32")
     assert titans("ingest", documents[0], "--dtype", "bf16", "--model", llama).code == 2
+    assert titans("ingest", documents[0], "--model", llama).code == 0  # what is not said is as the session keeps it
+    assert titans("ingest", documents[0], "--model", llama, "--dtype", "fp32").code == 0
     config = json.loads((llama / "config.json").read_text())
     try:
         (llama / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.01}))
@@ -180,3 +183,36 @@ def test_models_in_the_hubs_cache_are_listed_and_pinned_by_their_commit(
     assert titans("ingest", documents[0], "--model", cached, "--offline").code == 0
     kept = titans("session", "show", "--json").document["info"]
     assert (kept["model"], kept["memory"]["attached"]["revision"]) == (cached, listed[1]["revision"])
+
+
+def test_a_session_whose_own_model_reads_passages_takes_it_as_its_reader(
+    titans: Titans, documents: list[Path], llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from titans_cli.errors import IncompatibleError
+    from titans_cli.model import reader
+    from titans_cli.sessions.engines import own_reader
+    from titans_cli.store import SessionStore
+
+    folder = Path(shutil.copytree(llama, tmp_path / "reads"))
+    titans("session", "new", "other", "--model", folder)
+    made = SessionStore.open(Home.locate(), "other").info
+    assert own_reader(made) is None  # what is shipped is of another shape
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    sketch = reader.sketch(model)
+    spec = reader.ReaderSpec(rank=2, first_layer=1)
+    reader.save_reader(folder / reader.FILE, reader.adapted(model, spec), spec, sketch, {})
+    loaded = list[Path]()
+
+    def load(at: Path) -> reader.Reader:
+        loaded.append(at)
+        return really(at)
+
+    really = reader.load_reader
+    monkeypatch.setattr(reader, "load_reader", load)
+    assert own_reader(made) is not None
+    assert loaded == [folder]
+    monkeypatch.setattr(reader, "load_reader", lambda at: (_ for _ in ()).throw(IncompatibleError("another model")))
+    assert own_reader(made) is None

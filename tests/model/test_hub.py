@@ -143,3 +143,14 @@ def test_devices_and_layers_that_are_not_there() -> None:
         hub.device_of(missing)
     with pytest.raises(UsageError, match="layers 0 to 3"):
         spec_for(4, 32, depth=4)
+
+
+@pytest.mark.parametrize(("flags", "dtype"), [("fpu amx_bf16 sse2", "bf16"), ("avx512_bf16", "bf16"), ("avx2", "fp32")])
+def test_a_processor_computes_in_bf16_if_it_has_instructions_for_it(
+    flags: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpuinfo, really = tmp_path / "cpuinfo", hub.multiplies_bf16
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(hub, "multiplies_bf16", lambda: really(cpuinfo))
+    assert hub.dtype_of("auto", "cpu") == dtype
+    assert (hub.dtype_of("auto", "cuda"), hub.dtype_of("fp32", "cpu")) == ("bf16", "fp32")

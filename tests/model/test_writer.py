@@ -192,3 +192,12 @@ def test_evidence_that_does_not_fit_is_refused_before_writing(tiny_tokenizer: Ti
     writer = LocalWriter(backbone("llama"), fast_tokenizer(tiny_tokenizer), "tiny")
     with pytest.raises(ModelError, match=r"this model reads 4096.*--top-k"):
         list(writer.complete(ASKED, 5000))
+
+
+def test_a_model_that_repeats_itself_is_stopped(tiny_tokenizer: TitansTokenizer) -> None:
+    model, calls = backbone("llama"), list[object]()
+    model.register_forward_hook(lambda *_: calls.append(None))
+    writer = LocalWriter(model, fast_tokenizer(tiny_tokenizer), "tiny")
+    told = "".join(writer.complete([{"role": "user", "content": "What does the memory keep?"}], 2000))
+    assert len(calls) < 1000
+    assert len(told.split()) < 500

@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/moved":
             self.answer(302, b"", ("Location", "/page"))
         elif self.path == "/inside":
-            self.answer(302, b"", ("Location", f"http://127.0.0.2:{self.server.server_port}/page"))
+            self.answer(302, b"", ("Location", f"http://127.0.0.2:{self.connection.getsockname()[1]}/page"))
         elif self.path == "/to-file":
             self.answer(302, b"", ("Location", "file:///etc/passwd"))
         elif self.path == "/circle":

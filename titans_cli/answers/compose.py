@@ -235,7 +235,8 @@ class Answerer:
         if self.reader is None or not found:
             return None
         passages = passages_of(found, self.episodes, self.how.passages)
-        told = read(terms.text, passages, self.reader, self.episodes)
+        titles = {source.id: source.title for source in self.sources.values() if source.title}
+        told = read(terms.text, passages, titles, self.reader, self.episodes)
         if told.lead is None:
             return told
         return told._replace(lead=told.lead._replace(covers=terms.covered(set(stems(told.lead.text)))))

@@ -12,7 +12,7 @@ Its words are looked up again in the page they come from; what does not stand th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
@@ -86,9 +86,15 @@ def _grown(block: Block, page: Sequence[Block], taken: set[int], scores: dict[in
     return tuple(page[first : last + 1])
 
 
-def read(question: str, passages: Sequence[Passage], reader: PassageReader, episodes: Episodes) -> Told:
-    """What the reader makes of the passages. Raises ModelError when its words do not stand where it says."""
-    reading = reader.read(question, [p.text for p in passages])
+def read(
+    question: str, passages: Sequence[Passage], titles: Mapping[int, str], reader: PassageReader, episodes: Episodes
+) -> Told:
+    """What the reader makes of the passages; `titles`: of sources, by id, of those that have one.
+
+    Raises ModelError when its words do not stand where it says.
+    """
+    named = [titles.get(p.blocks[0].source_id, "") for p in passages]
+    reading = reader.read(question, [p.text for p in passages], named)
     if reading.text is None:
         return Told(reading, None, None, reading.probability >= REFUSES)
     lead = _sentence(reading, passages, episodes)

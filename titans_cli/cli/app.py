@@ -167,6 +167,7 @@ def ask(
     Asking never changes the memory. With --answer-model another model writes the answer from the same evidence, and
     what it cites is checked: sentences that nothing cited bears out are marked.
     """
+    from titans_cli.sessions import hints
     from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.ask import ask as use_case
 
@@ -192,6 +193,8 @@ def ask(
         follows=follows,
     )
     telling.answer(result, output, verbose=verbose, told=tell is not None)
+    if reader is None and telling.watched(output) and (hint := hints.reading_model(_home(), session)):
+        render.note(hint)
 
 
 @app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")

@@ -69,7 +69,11 @@ Device = Annotated[
 ]
 Dtype = Annotated[
     str,
-    typer.Option("--dtype", metavar="auto|fp32|bf16|fp16", help="Of its weights; auto: fp32 on cpu, else bf16."),
+    typer.Option(
+        "--dtype",
+        metavar="auto|fp32|bf16|fp16",
+        help="Of its weights; auto: bf16 where the processor or device has it, else fp32.",
+    ),
 ]
 Adapter = Annotated[
     str | None,

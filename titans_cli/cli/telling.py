@@ -35,6 +35,11 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         _matter(result)
 
 
+def watched(output: Output) -> bool:
+    """Whether somebody reads the answer on a terminal, rather than a program."""
+    return not (output.json or output.quiet) and sys.stdout.isatty() and sys.stderr.isatty()
+
+
 def piece(output: Output) -> Callable[[str], None]:
     """Show what a writer writes as it comes, unchecked, where somebody watches; the checked answer goes to stdout."""
     if output.json or output.quiet or not sys.stderr.isatty():

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -190,12 +191,22 @@ def device_of(asked: str) -> str:
 
 
 def dtype_of(asked: str, device: str) -> str:
-    """auto: bf16 on an accelerator, fp32 on a processor."""
+    """auto: bf16 on an accelerator and on a processor that has instructions for it, or else fp32."""
     if asked == "auto":
-        return "fp32" if device == "cpu" else "bf16"
+        return "bf16" if device != "cpu" or multiplies_bf16() else "fp32"
     if asked not in DTYPES:
         raise ModelError(f"no such dtype: {asked}", hint=f"Choose auto, {', '.join(DTYPES)}")
     return asked
+
+
+@cache
+def multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor has matrix products of bf16 (AVX512-BF16, AMX); without, they are slower than fp32's."""
+    try:
+        flags = next(line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
 
 
 def room(device: str) -> int | None:

@@ -81,8 +81,8 @@ class Reading:
 class PassageReader(Protocol):
     """A language model that answers from passages put before it."""
 
-    def read(self, question: str, passages: Sequence[str]) -> Reading:
-        """`passages`: of 100 to 250 words each, likeliest first."""
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+        """`passages`: of 100 to 250 words each, likeliest first; `titles`: of their documents, as many or none."""
 
 
 class OpenBook(Protocol):

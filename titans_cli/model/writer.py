@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
@@ -203,10 +203,12 @@ def _plainly(error: Exception) -> str:
 
 
 class LocalWriter:
-    """A causal language model and its tokenizer, both as transformers loads them."""
+    """A causal language model and its tokenizer, both as transformers loads them.
 
-    def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    It ends where it begins to repeat itself, and after `sentences`, if that is given."""
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, sentences: int | None = None) -> None:
+        self.model, self.tokenizer, self.sentences = model, tokenizer, sentences
         self._name = name
 
     @property
@@ -222,7 +224,9 @@ class LocalWriter:
         return self.tokenizer("\n\n".join(parts), return_tensors="pt").input_ids
 
     def complete(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
-        from transformers import TextIteratorStreamer
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
+
+        from titans_cli.model.loops import without_loops
 
         ids = self.encode(messages).to(self.model.device)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
@@ -234,6 +238,7 @@ class LocalWriter:
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failed: list[Exception] = []
         made: list[Any] = []  # ids [1, N + at most max_tokens]
+        enough = Event()  # nobody reads on
 
         def generate() -> None:
             try:
@@ -248,6 +253,9 @@ class LocalWriter:
                     top_k=None,
                     pad_token_id=self.tokenizer.pad_token_id or self.tokenizer.eos_token_id,
                     streamer=streamer,
+                    stopping_criteria=StoppingCriteriaList(
+                        [lambda ids, scores, **_: ids.new_full((len(ids),), enough.is_set()).bool()]
+                    ),
                 )
                 made.append(ids_and_more)
             except Exception as error:  # noqa: BLE001  told below, in the thread that asked
@@ -256,8 +264,11 @@ class LocalWriter:
 
         thread = Thread(target=generate, daemon=True)
         thread.start()
-        yield from (piece for piece in streamer if piece)
-        thread.join()
+        try:
+            yield from without_loops((piece for piece in streamer if piece), self.sentences)
+        finally:
+            enough.set()
+            thread.join()
         if failed:
             raise ModelError(f"the model failed while writing ({failed[0]})", subject=self.name) from failed[0]
         if made[0].shape[1] - ids.shape[1] >= max_tokens and int(made[0][0, -1]) not in self._ends():

@@ -162,7 +162,7 @@ _FORMATS = (
     Format(
         "txt",
         "text",
-        (".txt", ".text", ".log", ".org", ".adoc"),
+        (".txt", ".text", ".log", ".org", ".adoc", ".bib"),
         _txt,
         title="a first line that looks like one",
         isolated=False,

@@ -85,7 +85,7 @@ def ask(
     engine = engine or engine_of(store.info)
     shelf = shelf or Shelf()
     encoder = load_encoder(landmark_model) if isinstance(landmark_model, str) else landmark_model
-    reader = reader_of(reader, loading) if isinstance(reader, str) else reader or own_reader(store.info)
+    reader = reader_of(reader) if isinstance(reader, str) else reader or own_reader(store.info)
     if reader is not None:
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
     drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
@@ -107,7 +107,7 @@ def ask(
         )
         shown = episodes.sources()
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
-            writer = writer_of(writing.model, writing.loading)
+            writer = writer_of(writing.model, writing.loading, how.sentences)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     result = replace(result, caution=engine.caution)
     if log:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -85,8 +86,10 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
     return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
 
 
-def writer_of(model: str, loading: Loading) -> Writer:
-    """Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
+def writer_of(model: str, loading: Loading, sentences: int | None = None) -> Writer:
+    """`sentences`: at most so many, of a model on this machine.
+
+    Raises ModelError and its kinds; UsageError for the embedded model, which writes no prose."""
     from titans_cli.model import hub, named
     from titans_cli.model.writer import EndpointWriter, LocalWriter, is_endpoint
 
@@ -100,34 +103,59 @@ def writer_of(model: str, loading: Loading) -> Writer:
     device = hub.device_of(loading.device)
     dtype, found = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
     network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
-    return LocalWriter(network, tokenizer.backend, found.name)
+    return LocalWriter(network, tokenizer.backend, found.name, sentences)
 
 
-def reader_of(name: str, loading: Loading = Loading()) -> PassageReader:  # noqa: B008 - frozen
+def reader_of(name: str) -> PassageReader:
     """A model that finds short answers in passages: a name, a folder, a GGUF, or an id of the hub.
 
     Raises UsageError for the embedded model; ModelError and its kinds, also when no reader was trained for it.
     """
-    from titans_cli.model import hub, named
+    from titans_cli.model import named
 
     if is_native(name):
         hint = "titans-mini reads fast; for short answers name another beside it: --reader smollm2"
         raise UsageError("this model reads no passages", subject=name, hint=hint)
-    from titans_cli.model.reader import load_reader
-
-    found = named.find(name, places().root)
-    return load_reader(found.folder, device=hub.device_of(loading.device))
-
-
-def own_reader_name(made: SessionInfo | EntryInfo) -> str | None:
-    """The model of a session, if a reader was trained for it."""
-    return made.model if made.model in NAMED else None
+    return _reader_in(named.find(name, places().root).folder)
 
 
 def own_reader(made: SessionInfo | EntryInfo) -> PassageReader | None:
-    """The reader that the model of a session is, if one was trained for it. Raises as `reader_of`."""
-    name = own_reader_name(made)
-    return None if name is None else reader_of(name)
+    """The reader that the model of a session is, if one was trained for it. Raises ModelError and its kinds."""
+    if "attached" not in made.memory:
+        return None
+    from titans_cli.model import named
+
+    kept = Loading(**made.memory["attached"])
+    folder = named.find(made.model, places().root, revision=kept.revision).folder
+    if not _is_of_the_shape(folder):
+        return None
+    try:
+        return _reader_in(folder)
+    except IncompatibleError:  # trained for another model of the same shape
+        return None
+
+
+def _reader_in(folder: Path) -> PassageReader:
+    from transformers.utils import logging
+
+    from titans_cli.model import reader
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stderr is for what the user has to know
+    return reader.load_reader(folder)
+
+
+def _is_of_the_shape(folder: Path) -> bool:
+    """Whether there is a reader for a model of so many layers, of such a width: cheaper than to load it."""
+    from titans_cli.model.reader import FILE, SHIPPED, reader_tensors
+
+    path = own if (own := folder / FILE).is_file() else SHIPPED
+    if not path.is_file():
+        return False
+    tensors, notes = reader_tensors(path)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    widths = {tensor.shape[1] for name, tensor in tensors.items() if name.endswith("q_proj.a")}
+    shape = (config.get("num_hidden_layers"), config.get("hidden_size"))
+    return shape == (len(notes["sketch"]) // 2, next(iter(widths), None))
 
 
 def engine_of(made: SessionInfo | EntryInfo) -> SessionModel:
@@ -163,7 +191,7 @@ class Engines:
         self._lock = threading.Lock()
         self._loaded = WeakValueDictionary[str, SessionModel]()
         self._for_new: dict[str, SessionModel] = {}
-        self._readers: dict[str, PassageReader] = {}
+        self._readers: dict[str, PassageReader | None] = {}
 
     def of(self, made: SessionInfo | EntryInfo) -> SessionModel:
         """As `engine_of`."""
@@ -181,17 +209,20 @@ class Engines:
                 self._for_new[asked] = self._keep(new_engine(model, precision, loading))
             return self._for_new[asked]
 
-    def reader(self, name: str) -> PassageReader:
+    def reader(self, name: str) -> PassageReader | None:
         """As `reader_of`; it reads for one session at a time."""
-        with self._lock:
-            if name not in self._readers:
-                self._readers[name] = _OneAtATime(reader_of(name))
-            return self._readers[name]
+        return self._reading(f"named {name}", lambda: reader_of(name))
 
     def own_reader(self, made: SessionInfo | EntryInfo) -> PassageReader | None:
         """As `own_reader`."""
-        name = own_reader_name(made)
-        return None if name is None else self.reader(name)
+        return self._reading(f"of {_key(made.fingerprint, made.memory)}", lambda: own_reader(made))
+
+    def _reading(self, key: str, load: Callable[[], PassageReader | None]) -> PassageReader | None:
+        with self._lock:
+            if key not in self._readers:
+                reader = load()
+                self._readers[key] = None if reader is None else _OneAtATime(reader)
+            return self._readers[key]
 
     def _keep(self, engine: SessionModel) -> SessionModel:
         return self._loaded.setdefault(_key(engine.fingerprint, engine.configuration()), engine)
@@ -203,9 +234,9 @@ class _OneAtATime:
     def __init__(self, reader: PassageReader) -> None:
         self._reader, self._turn = reader, threading.Lock()
 
-    def read(self, question: str, passages: Sequence[str]) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
         with self._turn:
-            return self._reader.read(question, passages)
+            return self._reader.read(question, passages, titles)
 
 
 def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:
@@ -214,7 +245,14 @@ def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:
 
 
 def insist(model: str, loading: Loading | None, made: SessionInfo, engine: SessionModel) -> None:
-    """Raises UsageError when the model that was named is not the session's."""
+    """Raises UsageError when the model that was named, loaded as was said, is not the session's. What was not said is
+    as the session keeps it: a newer adapter, or another machine's arithmetic, is not meant by the name alone."""
+    kept = made.memory.get("attached")
+    if kept is not None and not is_native(model):
+        said = {k: v for k, v in asdict(loading or Loading()).items() if v != getattr(Loading(), k)}
+        loading = replace(Loading(**kept), **said)
+        if loading == Loading(**kept) and made.model in (model, str(Path(model).expanduser().resolve())):
+            return
     if load_engine(model, made.threads, loading=loading).fingerprint != engine.fingerprint:
         hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {model}"
         raise UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)
