@@ -315,6 +315,8 @@ class Answer:
     unverified: tuple[str, ...] = ()  # sentences of the text that what they cite does not bear out
     caution: str | None = None  # what the user has to know of the model's memory
     reasoner: str | None = None  # the model that drafted the text, if another one did
+    made_from: tuple[int, ...] = ()  # numbers of the sources without which the text would be another
+    unlogged: str | None = None  # why the session does not keep it, though it was to be kept
 
 
 # ---------------------------------------------------------------- progress

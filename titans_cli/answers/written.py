@@ -45,6 +45,7 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
         pieces.append(piece)
         tell(piece)
     text, citations, doubtful = checked("".join(pieces), passages)
+    shown = {s.id for s in episodes.sources() if s.uri in {passage.uri for passage in passages}}
     return replace(
         found,
         text=text or UNSAID,
@@ -58,6 +59,7 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
         agrees=None,
         written_by=writer.name,
         unverified=doubtful,
+        made_from=tuple(sorted(shown.union(found.made_from))),
     )
 
 

@@ -243,7 +243,7 @@ def run(
         what = What(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         how = How(model, loading, network=options.network(allow_network), stop=stop)
-        for event in run_once(what, questions, how, sentences=sentences):
+        for event in run_once(_home(), what, questions, how, sentences=sentences):
             if isinstance(event, Answer):
                 telling.answer(event, output)
             else:

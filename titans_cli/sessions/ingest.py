@@ -381,5 +381,5 @@ class Ingestion:
             landmarks=batch.landmarks,
             events=events,
             forget=[gone.id] if gone else (),
-            forget_events=events_about(self.episodes, [gone]) if gone else (),
+            forget_events=lambda: events_about(self.episodes, [gone]) if gone else (),
         )

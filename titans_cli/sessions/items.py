@@ -245,10 +245,15 @@ def _learn(
     """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
     from titans_cli.sessions.learning import block_of, learn
 
-    gone, events = list[int](), set[int]()
-    if old is not None and not fast:
-        gone, spoken = left_behind(episodes)
-        gone, events = [old.id, *gone], {*spoken, *events_about(episodes, [old])}
+    replaced = [old] if old is not None and not fast else []
+    gone = [source.id for source in replaced] + (left_behind(episodes)[0] if replaced else [])
+    events = set[int]()
+
+    def spoken() -> set[int]:
+        if replaced:
+            events.update(left_behind(episodes)[1], events_about(episodes, replaced))
+        return events
+
     pages = (Page(1, wanted.text),)
     parts = list(learn(engine, engine.segments(pages)))
     position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
@@ -285,7 +290,7 @@ def _learn(
         landmarks=[vector for part in parts for vector in part.landmarks],
         events=[told],
         forget=gone,
-        forget_events=events,
+        forget_events=spoken,
         item=row,
         supersede=[old.id] if old is not None and fast else (),
     )

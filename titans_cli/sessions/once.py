@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from titans_cli.errors import Interrupted, StorageError
+from titans_cli.errors import Interrupted
 from titans_cli.progress import IngestEvent, IngestFinished
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import new_engine
 from titans_cli.sessions.ingest import How, What, create_session, ingest
-from titans_cli.store import Home
+from titans_cli.store import Home, temporary
 
 
-def run_once(what: What, questions: Sequence[str], how: How, *, sentences: int = 3) -> Iterator[IngestEvent | Answer]:
-    """Ingest, then answer each question; the session is gone when the iteration ends, however it ends."""
+def run_once(
+    kept: Home, what: What, questions: Sequence[str], how: How, *, sentences: int = 3
+) -> Iterator[IngestEvent | Answer]:
+    """Ingest, then answer each question; the session is gone when the iteration ends, however it ends.
+
+    It has a home of its own inside `kept`, the user's, so that what a kill leaves is found there and removed
+    (`store/temporary.py`). Raises LockedError, StorageError, and as `ingest` and `ask`.
+    """
     try:
-        root = Path(tempfile.mkdtemp(prefix="titans-run-"))
-    except OSError as error:
-        raise StorageError(f"cannot make a temporary folder ({error.strerror})", hint="Set TMPDIR.") from error
-    try:
-        home = Home(root)
-        home.ensure()
-        engine = new_engine(how.model, loading=how.loading)  # loaded once, for reading and for every question
-        home.set_current(create_session(home, "run", engine=engine).info.name)
-        anything = False
-        for event in ingest(home, None, what, replace(how, model=None), engine):
-            anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
-            yield event
-        for question in questions if anything else ():
-            if how.stop():
-                raise Interrupted("stopped")
-            yield ask(home, None, question, sentences=sentences, log=False, engine=engine)
+        with temporary(kept) as folder:
+            home = Home(folder)
+            engine = new_engine(how.model, loading=how.loading)  # loaded once, for reading and for every question
+            home.set_current(create_session(home, "run", engine=engine).info.name)
+            anything = False
+            for event in ingest(home, None, what, replace(how, model=None), engine):
+                anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
+                yield event
+            for question in questions if anything else ():
+                if how.stop():
+                    raise Interrupted("stopped")
+                yield ask(home, None, question, sentences=sentences, log=False, engine=engine)
     except Interrupted as interrupted:
         hint = "Run the same command again, or use titans ingest, which continues where it was stopped"
         raise Interrupted("stopped; a throw-away session keeps nothing", hint=hint) from interrupted
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
