@@ -6,9 +6,9 @@ updates, deletes, forgets, rewinds, collects, forks, exports, reports, promotes 
 files are searched: the session's for every value it has forgotten so far, what was made of it (fork, export, report,
 entry) for those that were forgotten when it was made, everything else, and the folder for temporary files, for all.
 
-The memory is the tiny model's, with one thing put in its place: its recall opens the cells that the model finds nearest,
-and says the value that stands in the text of the best of them. A random model recalls nothing, and what the memory
-rightly recalled is what has to go.
+The memory is the tiny model's, with one thing put in its place: its recall opens the cells that the model finds
+nearest, and says the value that stands in the text of the best of them. A random model recalls nothing, and what the
+memory rightly recalled is what has to go.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import json
 import os
 import random
 import re
+import shutil
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,9 +29,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos_world import World, run
+from benchmarks.chaos_syscalls import killed_at
+from benchmarks.chaos_world import Outcome, World, copy_home, findings, run, run_or_fail, titans
 from tests.tiny import make_sentences
-from titans_cli.errors import NotFoundError, UsageError
+from titans_cli.errors import NotFoundError, TitansError, UsageError
 from titans_cli.model.engine import Engine
 from titans_cli.model.interface import Recollection
 from titans_cli.report.write import write_report
@@ -58,7 +59,7 @@ def value_of(rng: random.Random) -> str:
     return rng.choice((str(rng.randrange(10_000, 1_000_000)), name(), f"{name()} {name()}"))
 
 
-# ---------------------------------------------------------------- a memory that recalls, an endpoint that takes its time
+# ---------------------------------------------------------------- a memory that recalls, an endpoint that is slow
 
 
 class Gate:
@@ -122,7 +123,7 @@ class Endpoint:
             def log_message(self, *_: Any) -> None:
                 pass
 
-            def do_POST(self) -> None:  # noqa: N802 - the library's name
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 passages = body["messages"][-1]["content"].partition("\n\nQuestion:")[0]
                 gate.pass_through()
@@ -288,7 +289,9 @@ class History:
 
     def order(self, told: Told) -> int:
         with SessionStore.open(self.home, NAME).episodes() as episodes:
-            items = {item.key or item.label: item.source_id for item in episodes.items() if item.withheld != "superseded"}
+            items = {
+                item.key or item.label: item.source_id for item in episodes.items() if item.withheld != "superseded"
+            }
         return next(i for name, i in items.items() if name == told.named or told.named.endswith(name))
 
     def collect(self) -> None:
@@ -371,27 +374,164 @@ class History:
 
 
 def erase_histories(world: World, wanted: int, seed: int, complain: Complain) -> Counter[str]:
-    """`histories`, and `left`: how many values were found where they had to be gone."""
+    """`histories`; `left`, how many values were found where they had to be gone; `failed`, what could not go on."""
     import huggingface_hub.utils  # noqa: F401 - the endpoint's client, once for all forks
 
     figures: Counter[str] = Counter(histories=0, left=0, failed=0)
-    begun = time.monotonic()
-    for number in range(wanted):
+    for number in range(seed, seed + wanted):
         folder = world.root / f"history-{number}"
-        outcome = run(lambda folder=folder, number=number: History(world, folder, seed + number).run())
+        outcome = run(lambda folder=folder, number=number: History(world, folder, number).run())  # type: ignore[misc]
         figures["histories"] += 1
         if not outcome.done:
             figures["failed"] += 1
-            complain(f"history {seed + number}: {outcome.crash or outcome.error or 'killed'}")
+            complain(f"history {number}: {outcome.crash or outcome.error or 'killed'}")
         elif outcome.value:
             figures["left"] += len(outcome.value)
-            complain(f"history {seed + number}: {outcome.value[0]}; {len(outcome.value)} in all")
-        _remove(folder)
-    figures["seconds"] = round(time.monotonic() - begun)
+            complain(f"history {number}: {outcome.value[0]}; {len(outcome.value)} in all")
+        shutil.rmtree(folder, ignore_errors=True)
     return figures
 
 
-def _remove(folder: Path) -> None:
-    import shutil
+# ---------------------------------------------------------------- kills while erasing
 
-    shutil.rmtree(folder, ignore_errors=True)
+
+@dataclass
+class Erasing:
+    """An operation that erases `values`, killed and run again. `again`: the same command, as it is typed."""
+
+    name: str
+    base: Path
+    values: list[str]
+    run: Callable[[Path], None]
+    again: Callable[[Path], int]
+
+
+def erasings(world: World) -> list[Erasing]:
+    """forget, delete, gc, update, rewind and discard, each of a session that was asked for what is erased."""
+    base, rng = world.root / "erasing-base", random.Random(7)
+    values = ["731846", "Kelvisrudt Branepk", "905114"]
+    facts = dict(zip(("item", "old", "document"), values, strict=True))
+    path = world.root / "erasing-docs" / "gone.txt"
+    path.parent.mkdir()
+
+    def told(subject: str, value: str) -> str:
+        return " ".join([f"The {subject} is {value}.", *make_sentences(2, rng.randrange(1000))])
+
+    texts = {name: told(f"vault code of {PLACES[n]}", value) for n, (name, value) in enumerate(facts.items())}
+    path.write_text(texts["document"])
+
+    def make() -> None:
+        home, engine = Home(base), Knowing(world.engine, Gate())
+        home.ensure()
+        create_session(home, NAME, model=str(world.model), engine=world.engine)
+        home.set_current(NAME)
+        add(home, NAME, told("patron of Tolvine archive", "Hosfenjunb"), key="kept", engine=engine)  # type: ignore[arg-type]
+        add(home, NAME, texts["item"], key="item", engine=engine)  # type: ignore[arg-type]
+        add(home, NAME, texts["old"], key="old", engine=engine)  # type: ignore[arg-type]
+        for _ in ingest(home, NAME, What([str(path)]), How(), engine):  # type: ignore[arg-type]
+            pass
+        for n in range(3):
+            question = f"What is the vault code of {PLACES[n]}?"
+            for closed in (True, False):
+                ask(home, NAME, question, how=Asking(closed_book=closed), engine=engine)  # type: ignore[arg-type]
+            ask(home, NAME, f"Is it {values[n]}?", engine=engine)  # type: ignore[arg-type]
+        shutil.copytree(base, world.root / "erasing-fast")
+        new = "The vault code of Castrel tower is 118822."
+        update(Home(world.root / "erasing-fast"), NAME, "old", new, fast=True, engine=engine)  # type: ignore[arg-type]
+
+    run_or_fail(make)
+    fast = world.root / "erasing-fast"
+    new = "The vault code of Brixholm depot is 118822."
+
+    def typed(*argv: str) -> Callable[[Path], int]:
+        def work(home: Path) -> int:
+            try:
+                titans(home, *argv)
+            except TitansError as error:
+                return error.exit_code
+            return 0
+
+        return work
+
+    def updated(home: Path) -> int:
+        update(Home(home), NAME, "item", new, engine=world.engine)
+        return 0
+
+    return [
+        Erasing(
+            "forget",
+            base,
+            values[2:],
+            lambda h: _done(forget(Home(h), NAME, str(path))),
+            typed("session", "forget", str(path), "--yes"),
+        ),
+        Erasing(
+            "delete",
+            base,
+            values[:1],
+            lambda h: _done(forget(Home(h), NAME, "item")),
+            typed("memory", "delete", "item", "--yes"),
+        ),
+        Erasing("gc", fast, values[1:2], lambda h: _done(erase(Home(h), NAME)), typed("memory", "gc")),
+        Erasing("update", base, values[:1], lambda h: _done(updated(h)), updated),
+        Erasing(
+            "rewind",
+            base,
+            values,
+            lambda h: _done(rewind(Home(h), NAME, "kept")),
+            typed("session", "rewind", "--to", "kept", "--yes"),
+        ),
+        Erasing(
+            "discard",
+            base,
+            values,
+            lambda h: _done(discard_session(Home(h), NAME)),
+            typed("session", "discard", NAME, "--yes"),
+        ),
+    ]
+
+
+def _done(_: object) -> None:
+    """What it returned is not looked at."""
+
+
+def kill_erasings(world: World, most: int, rng: random.Random, complain: Complain) -> Counter[str]:
+    """Kill each of them at every change it makes on disk (at most at `most` of each, drawn), then run it again.
+
+    `left`: values found after that. `failed`: the second run ended with an error while something had still been there,
+    or what it left is unsound. Where nothing had been left any more, "there is no such document" is the right answer.
+    """
+    figures: Counter[str] = Counter(kills=0, left=0, failed=0)
+    home = world.root / "erasing"
+    for erasing in erasings(world):
+        copy_home(erasing.base, home)
+        changes = killed_at(lambda e=erasing: e.run(home), None)[1]  # type: ignore[misc]
+        at = list(range(1, changes + 1))
+        for moment in at if most >= changes else sorted(rng.sample(at, most)):
+            copy_home(erasing.base, home)
+            if not killed_at(lambda e=erasing: e.run(home), moment)[0]:  # type: ignore[misc]
+                continue  # fewer this time: a temporary name may differ, and so a write
+            figures["kills"] += 1
+            before = _found(home, erasing.values)
+            again = run(lambda e=erasing: e.again(home))  # type: ignore[misc]
+            after = _found(home, erasing.values)
+            sound = run(partial(findings, home)) if erasing.name != "discard" else Outcome(value=[])
+            unsaid = again.done and again.value != 0 and (before or again.value != NotFoundError.exit_code)
+            figures["left"] += len(after)
+            if after:
+                complain(f"{erasing.name} killed at change {moment} of {changes}: {after[0]}")
+            if not again.done or unsaid or not sound.done or sound.value:
+                figures["failed"] += 1
+                complain(f"{erasing.name} killed at change {moment} of {changes}: then {again}; {sound}")
+        figures[f"changes.{erasing.name}"] = changes
+    return figures
+
+
+def _found(home: Path, values: Sequence[str]) -> list[str]:
+    return [
+        f"{value} in {path.relative_to(home)}"
+        for path in home.rglob("*")
+        if path.is_file() and (data := path.read_bytes().lower())
+        for value in values
+        if value.lower().encode() in data
+    ]
