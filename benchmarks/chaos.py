@@ -14,8 +14,8 @@
               be gone, of every byte of the session, of what was made of it, and of the folder for temporary files.
               `kills`: erasing killed just before every change it makes on disk, and the same command typed again.
               `kills.left`: values found after that; `kills.failed`: it ended with an error, or left a session unsound.
-    handles   names like the ids of others' sessions, and guesses at ids (`chaos_handles`). `wrong`: how often an id meant
-              another session than its own, or a guess met one.
+    handles   names like the ids of others' sessions, and guesses at ids (`chaos_handles`). `wrong`: how often an id
+              meant another session than its own, or a guess met one.
     enospc    operations on a disk with 0, 1, 2, ... pages free (a tmpfs, if we may mount one), and with every write
               from the first, second, ... on failing. `lost`: not a StorageError, or the session unsound, or another
               result once there is room.

@@ -38,6 +38,7 @@ def temporary(home: Home) -> Iterator[Path]:
     folder = home.temporary_dir / unique_id()
     with ExitStack() as held:
         with home.lock():  # so that nobody takes it for a dead process's before it is locked
+            home.clear()
             private_mkdir(folder)
             held.enter_context(exclusive(folder / LOCK_FILE, 0))
         try:
