@@ -22,6 +22,8 @@ def told(t: Told, output: Output) -> None:
         out(t.item.id)
     else:
         out(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
+    if t.finished and not output.quiet:
+        note(f"titans: finished an earlier forgetting in session {t.session}, which had been interrupted")
     for why in t.refused:
         note(f"warning: a part was not learned, to keep the memory sound: {why}")
     if t.item.withheld and not output.quiet:

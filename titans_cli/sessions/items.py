@@ -40,6 +40,7 @@ class Told:
     forgotten_events: int = 0  # that named or quoted what was there before
     superseded: int = 0  # old versions that are withheld and still on disk, by `fast`
     clean: bool = True  # no byte of what was forgotten is left; False while a reader is in the middle of a query
+    finished: bool = False  # a kill had interrupted an earlier forgetting; what that had left is gone now
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,8 @@ def _learn(
 def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> Told:
     (item,) = (item for item in held(episodes) if item.id == item_id)
     superseded = len(episodes.items()) - len(held(episodes))
-    return Told(store.info.name, item, status, episodes.newest_snapshot(), superseded=superseded)
+    newest = episodes.newest_snapshot()
+    return Told(store.info.name, item, status, newest, superseded=superseded, finished=store.finished)
 
 
 def _event(wanted: _Wanted, said: str, item_id: str, more: dict[str, object]) -> Episode:

@@ -336,7 +336,8 @@ class Queries:
 
     def forgettings(self) -> int:
         """How often something was forgotten or superseded here: what was read before the last time may be gone now."""
-        return int(self.meta(FORGETTINGS) or 0)
+        counted = self.meta(FORGETTINGS) or ""
+        return int(counted) if counted.isdecimal() and len(counted) < 19 else 0  # whatever somebody wrote there
 
     def meta(self, key: str) -> str | None:
         """What the session says of itself beside what it read."""
@@ -361,7 +362,7 @@ class Queries:
         found: dict[int, bool] = {}
         for source in (UNKNOWN, *sources):
             rows = self._rows("SELECT event_id FROM derived WHERE source_id = ?", (source,))
-            found |= {int(i): source == UNKNOWN for (i,) in rows}
+            found |= {i: source == UNKNOWN for (i,) in rows if isinstance(i, int)}
         return found
 
     def event_counts(self) -> dict[str, int]:
