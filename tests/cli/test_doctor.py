@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -181,3 +182,20 @@ def test_threads_are_those_set_or_the_usable_cores_at_most_four(monkeypatch: pyt
     assert machine.default_threads() == 2
     monkeypatch.setenv("TITANS_THREADS", "7")
     assert machine.default_threads() == 7
+
+
+def test_what_a_killed_run_of_the_first_release_left_is_named_and_removed_when_asked(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(doctor, "_model", lambda: iter(()))
+    old, new = tmp_path / "titans-run-old", tmp_path / "titans-run-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "episodes.sqlite").write_text("all of the text")
+    for path in (old / "episodes.sqlite", old):
+        os.utime(path, (1, 1))
+    assert str(old) in examined(titans)["leftovers"]["said"]
+    assert old.is_dir()
+    assert "gone now" in titans("doctor", "--fix").out
+    assert (old.exists(), new.exists()) == (False, True)  # one that was touched today may be at work

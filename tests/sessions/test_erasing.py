@@ -20,7 +20,15 @@ from titans_cli.report.write import write_report
 from titans_cli.sessions.ask import Asking, ask
 from titans_cli.sessions.history import erase, forget, recall, session_log
 from titans_cli.sessions.items import add, filter_items, update
-from titans_cli.sessions.lifecycle import discard_session, export, fork, new_session, promote_session
+from titans_cli.sessions.lifecycle import (
+    DamagedEntry,
+    discard_session,
+    export,
+    fork,
+    new_session,
+    promote_session,
+    remove_entry,
+)
 from titans_cli.sessions.selection import Filter
 from titans_cli.store import Episodes, Home, SessionStore
 
@@ -325,3 +333,16 @@ def test_a_discarding_that_was_killed_is_finished_by_the_same_command(home: Home
     assert found(home) == []
     with pytest.raises(NotFoundError):
         discard_session(home, "papers")
+
+
+def test_the_removal_of_an_entry_that_was_killed_is_finished_by_the_same_command(
+    home: Home, store: SessionStore, engine: Any
+) -> None:
+    promote_session(home, "papers", "kept", force=True, engine=engine)
+    (home.ltm_dir / "kept").rename(home.ltm_dir / ".gone-01JZZZZZZZZZZZZZZZZZZZZZZZ")
+    assert found(home)
+    done = remove_entry(home, "kept")
+    assert isinstance(done, DamagedEntry)
+    assert (done.finished, found(home)) == (True, [])
+    with pytest.raises(NotFoundError):
+        remove_entry(home, "kept")

@@ -86,6 +86,7 @@ class DamagedEntry:
 
     name: str
     damaged: str
+    finished: bool = False  # a kill had interrupted its removal; what that had left is gone now
 
 
 def new_session(
@@ -335,7 +336,13 @@ def verify_entry(home: Home, selector: str) -> EntryInfo:
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:
     """Remove an entry, even one that is too damaged to be read. Raises NotFoundError, UsageError, StorageError."""
-    name = home.find_entry(selector)
+    left = home.tidy()
+    try:
+        name = home.find_entry(selector)
+    except NotFoundError:
+        if any(path.parent == home.ltm_dir for path in left):
+            return DamagedEntry(selector, "its removal had been interrupted", finished=True)
+        raise
     entry: EntryInfo | DamagedEntry
     try:
         entry = LongTermMemory(home).show(name)

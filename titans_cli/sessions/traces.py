@@ -42,7 +42,8 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
         return []
     made = episodes.events_from([source.id for source in sources])
     digests = {source.sha256 for source in sources}
-    names = [name for source in sources for name in _names(source)]
+    keys = {item.source_id: item.key for item in episodes.items() if item.key and not _is_common(item.key.casefold())}
+    names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
     found, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
     for event in episodes.events():
