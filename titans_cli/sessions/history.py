@@ -48,7 +48,7 @@ def session_log(home: Home, selector: str | None, limit: int | None = None) -> L
     `limit` the newest so many."""
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
-        hidden = set(left_behind(episodes)[1])
+        hidden = left_behind(episodes)
         found = [e for e in episodes.events(limit=None if hidden else limit) if e.id not in hidden]
         return Log(store.info.name, tuple(found if limit is None else found[-limit:]))
 
@@ -71,7 +71,7 @@ def recall(
         raise UsageError("no words to look for", hint="Give some: titans recall 'tidal barrier' --since 2h")
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
-        hidden = set(left_behind(episodes)[1])
+        hidden = left_behind(episodes)
         found = episodes.search_events(words, kind=kind, since=moment(since) if since else "")
     told = [(event, score) for event, score in found if event.id not in hidden][:limit]
     return Recalled(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
@@ -108,17 +108,18 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
     store.require_open()
     if dry_run:
         with store.episodes() as episodes, episodes.frozen():
-            return _chosen(store, episodes, choose)
+            preview = _chosen(store, episodes, choose)
+            return replace(preview, events=len(events_about(episodes, preview.sources)))
     with store.writer(timeout=retry_lock, command="forget") as episodes:
         preview = _chosen(store, episodes, choose)
-        superseded = left_behind(episodes)[0]
+        superseded = episodes.withheld(SUPERSEDED)
         counted = 0
 
         def spoken() -> set[int]:
             nonlocal counted
             events = events_about(episodes, preview.sources)
             counted = len(events)
-            return {*events, *left_behind(episodes)[1]}
+            return {*events, *left_behind(episodes)}
 
         store.forget({s.id for s in preview.sources}.union(superseded), spoken)
     with store.episodes() as episodes:
@@ -127,7 +128,8 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
 
 
 def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotten:
-    """What would be forgotten now. Nothing, if what is named is not there and a kill had interrupted a forgetting."""
+    """What would be forgotten now, without its events. Nothing, if what is named is not there and a kill had interrupted
+    a forgetting."""
     gone: Sequence[SourceRecord] = ()
     try:
         gone = choose(episodes)
@@ -137,7 +139,7 @@ def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotte
     return Forgotten(
         store.info.name,
         tuple(gone),
-        len(events_about(episodes, gone)),
+        0,
         len(_live(episodes)) - len(gone),
         episodes.memory_sha256(),
         False,
@@ -151,14 +153,13 @@ def _live(episodes: Episodes) -> list[SourceRecord]:
     return [s for s in episodes.sources() if s.id not in superseded]
 
 
-def left_behind(episodes: Episodes) -> tuple[list[int], list[int]]:
-    """What fast updates left on disk: the superseded sources, and the events that speak of them.
+def left_behind(episodes: Episodes) -> set[int]:
+    """The events that speak of what fast updates superseded and left on disk.
 
     An event that came later names what took their place, and only a quotation can be theirs."""
     superseded = episodes.withheld(SUPERSEDED)
     sources = [s for s in episodes.sources() if s.id in superseded]
-    events = {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
-    return [s.id for s in sources], sorted(events)
+    return {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,6 @@ def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:
         if not episodes.withheld(SUPERSEDED):
             return 0
     with store.writer(timeout=timeout, command="erase") as episodes:
-        sources = left_behind(episodes)[0]
-        store.forget(sources, lambda: left_behind(episodes)[1])
-        return len(sources)
+        superseded = list(episodes.withheld(SUPERSEDED))
+        store.forget(superseded, lambda: left_behind(episodes))
+        return len(superseded)

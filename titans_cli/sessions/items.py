@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import UsageError
-from titans_cli.records import EXCLUDED, ITEM, Block, Episode, Item, ItemRow, Page, SourceRecord
+from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
@@ -247,12 +247,12 @@ def _learn(
     from titans_cli.sessions.learning import block_of, learn
 
     replaced = [old] if old is not None and not fast else []
-    gone = [source.id for source in replaced] + (left_behind(episodes)[0] if replaced else [])
+    gone = [source.id for source in replaced] + (list(episodes.withheld(SUPERSEDED)) if replaced else [])
     events = set[int]()
 
     def spoken() -> set[int]:
         if replaced:
-            events.update(left_behind(episodes)[1], events_about(episodes, replaced))
+            events.update(left_behind(episodes), events_about(episodes, replaced))
         return events
 
     pages = (Page(1, wanted.text),)
