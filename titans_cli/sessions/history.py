@@ -128,8 +128,9 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
 
 
 def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotten:
-    """What would be forgotten now, without its events. Nothing, if what is named is not there and a kill had interrupted
-    a forgetting."""
+    """What would be forgotten now, without its events.
+
+    Nothing, if what is named is not there and a kill had interrupted a forgetting."""
     gone: Sequence[SourceRecord] = ()
     try:
         gone = choose(episodes)
