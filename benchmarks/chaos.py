@@ -10,6 +10,12 @@
     sessions  processes that read different documents into different sessions of one home, all at once.
               `differ`: a session is not what it is when it is alone in its home.
     races     two writers want one session at one moment. `both`, `neither`: got it. The loser must end with exit 11.
+    erasing   random histories in which something is forgotten (`chaos_erasing`). `left`: values found where they had to
+              be gone, of every byte of the session, of what was made of it, and of the folder for temporary files.
+              `kills`: erasing killed just before every change it makes on disk, and the same command typed again.
+              `kills.left`: values found after that; `kills.failed`: it ended with an error, or left a session unsound.
+    handles   names like the ids of others' sessions, and guesses at ids (`chaos_handles`). `wrong`: how often an id
+              meant another session than its own, or a guess met one.
     enospc    operations on a disk with 0, 1, 2, ... pages free (a tmpfs, if we may mount one), and with every write
               from the first, second, ... on failing. `lost`: not a StorageError, or the session unsound, or another
               result once there is room.
@@ -32,7 +38,10 @@ from pathlib import Path
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # before they are imported: threads and forks do not mix
 
 from benchmarks.chaos_damage import fill_disks, tear_files
+from benchmarks.chaos_erasing import erase_histories, kill_erasings
+from benchmarks.chaos_handles import take_over
 from benchmarks.chaos_points import KINDS, Countdown, arm, die
+from benchmarks.chaos_syscalls import available
 from benchmarks.chaos_world import (
     SESSION,
     Child,
@@ -209,6 +218,9 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--torn", type=int, help="files; default 150, with --quick 40")
     made.add_argument("--sessions", type=int, help="at once; default 16, with --quick 4")
     made.add_argument("--races", type=int, help="default 100, with --quick 20")
+    made.add_argument("--histories", type=int, help="of erasing; default 200, with --quick 10")
+    made.add_argument("--erasing", type=int, help="kills of each erasing operation; default all, with --quick 5")
+    made.add_argument("--handles", type=int, help="names and guesses; default 10,000, with --quick 200")
     made.add_argument("--disk", type=int, help="disks of each kind at most; default all, with --quick 20")
     made.add_argument("--seed", type=int, default=20261123)
     options = made.parse_args()
@@ -218,6 +230,9 @@ def arguments() -> argparse.Namespace:
         "sessions": (16, 4),
         "races": (100, 20),
         "disk": (10_000, 20),
+        "histories": (200, 10),
+        "erasing": (10_000, 5),
+        "handles": (10_000, 200),
     }.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else whole)
@@ -242,6 +257,16 @@ def main() -> None:
         both, neither = race(world, options.races)
         for name, value in {"races": options.races, "races.both": both, "races.neither": neither}.items():
             report.add(name, value)
+        erased = erase_histories(world, options.histories, options.seed, complain)
+        for name in ("histories", "left", "failed"):
+            report.add(f"erasing.{name}", erased[name])
+        if available():
+            erased = kill_erasings(world, options.erasing, random.Random(options.seed + 3), complain)
+            for name in ("", "left", "failed"):
+                report.add(f"erasing.kills.{name}" if name else "erasing.kills", erased[name or "kills"])
+        taken = take_over(world, options.handles, options.seed, complain)
+        for name in ("", "wrong", "refused", "made"):
+            report.add(f"handles.{name}" if name else "handles", taken[name or "names"])
         disk = fill_disks(world, operations, options.disk, random.Random(options.seed + 2), complain)
         report.settings["disk"] = "tmpfs and calls" if disk["tmpfs"] else "calls"
         for name in ("", "tmpfs", "lost"):

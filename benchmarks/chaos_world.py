@@ -46,6 +46,7 @@ TABLES = {
     "landmarks": "block_id, hex(vector)",
     "snapshots": "number, source_id, cell, blocks_done, sha256, size",
     "events": "id, kind, text, data",
+    "derived": "event_id, source_id",
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 import titans_cli
 
 PACKAGE = Path(titans_cli.__file__).parent
-LONGEST = 400  # lines of a module
+LONGEST = 600  # lines of a module
 
 # Leaves: they import nothing of the project (settings: the errors), and everyone but memory may import them.
 LEAVES = {"cards", "errors", "progress", "records", "sentences", "settings"}

@@ -42,7 +42,7 @@ EXIT_CODES = {
     12: "made with another model or memory layout",
     13: "damaged on disk",
     20: "not promoted: below a bound of the gate (`--force` promotes all the same)",
-    130: "interrupted (SIGINT; 143 for SIGTERM); what was committed stays",
+    130: "interrupted (SIGINT; 143 for SIGTERM, 129 SIGHUP, 131 SIGQUIT); what was committed stays",
     141: "the reader of the output has gone, as in `titans ... | head`",
 }
 

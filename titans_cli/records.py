@@ -328,6 +328,8 @@ class Answer:
     probability: float | None = None  # by a reader: that `short` is right, or of a refusal, that nothing answers
     understood: str | None = None  # the question as it was read, if a name in it was misspelled
     about: int | None = None  # the source that it is about, if it is one alone: what "it" means in a next question
+    made_from: tuple[int, ...] = ()  # numbers of the sources without which the text would be another
+    unlogged: str | None = None  # why the session does not keep it, though it was to be kept
 
 
 # ---------------------------------------------------------------- progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import tempfile
@@ -211,3 +212,20 @@ def test_newer_is_newer_than_the_newest_release_that_was_tested(
     pins.write_text('# made by\ntransformers==5.24.0\nnumpy==1.0 ; python_version < "3"\n', encoding="utf-8")
     monkeypatch.setattr(doctor, "TESTED", pins)
     assert bool(doctor._untested({"transformers": installed, "numpy": "2.4", "unknown": "9"})) == newer
+
+
+def test_what_a_killed_run_of_the_first_release_left_is_named_and_removed_when_asked(
+    titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(doctor, "_model", lambda: iter(()))
+    old, new = tmp_path / "titans-run-old", tmp_path / "titans-run-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "episodes.sqlite").write_text("all of the text")
+    for path in (old / "episodes.sqlite", old):
+        os.utime(path, (1, 1))
+    assert str(old) in examined(titans)["leftovers"]["said"]
+    assert old.is_dir()
+    assert "gone now" in titans("doctor", "--fix").out
+    assert (old.exists(), new.exists()) == (False, True)  # one that was touched today may be at work

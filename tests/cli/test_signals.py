@@ -92,20 +92,54 @@ def test_a_second_signal_stops_at_once_and_what_was_committed_stays(titans: Tita
     assert retained(SessionStore.open(home, "stopped")) == retained(SessionStore.open(home, "whole"))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)]
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
 def test_a_stopped_run_leaves_nothing_behind(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+    home: Home, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with reading(["run", *job.argv[1:], "--ask", "What does the kernel hold?"]) as (process, _):
-        assert list(temporary.iterdir())
+        assert len(home.temporaries()) == 1
         process.send_signal(number)
         _, err = process.communicate(job.piped)
     assert process.returncode == code
     assert b"continues from here" not in err
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.iterdir()) == home.temporaries() == []
+
+
+def test_a_killed_run_leaves_nothing_once_anything_is_looked_at(titans: Titans, home: Home, job: Job) -> None:
+    with reading(["run", *job.argv[1:], "--ask", "What does the kernel hold?"]) as (process, _):
+        (folder,) = home.temporaries()
+        assert titans("session", "list").code == 0
+        assert (folder / "sessions" / "run").is_dir()  # it is at work
+        process.kill()
+        process.communicate()
+    assert titans("session", "list").code == 0
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_any_command_told_to_end_clears_up_and_says_so_by_its_code(number: int) -> None:
+    script = (
+        "import os, signal\n"
+        "from titans_cli.cli import main, tree\n"
+        "class Slow:\n"
+        "    def main(self, **_):\n"
+        "        try:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "            signal.pause()\n"
+        "        finally:\n"
+        "            print('cleared', flush=True)\n"
+        "tree.whole = Slow\n"
+        "main.main(['ask'])\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, env=child_environment(), check=False)
+    assert (done.returncode, done.stdout) == (128 + number, b"cleared\n"), done.stderr
 
 
 def test_the_handlers_are_put_back() -> None:

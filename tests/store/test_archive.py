@@ -259,3 +259,28 @@ def test_a_cell_that_has_grown_without_bound_is_neither_copied_nor_read(tmp_path
     with pytest.raises(DamagedError, match="another size"):
         export_session(store, tmp_path / "out.tar")
     assert Home(tmp_path).session_names() == ["grown"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE events SET text = 'I read something else.' WHERE id = 1",
+        "UPDATE derived SET source_id = 3 WHERE event_id = 1",
+        "UPDATE pages SET text = replace(text, 'quinces', 'damsons')",
+        "UPDATE blocks SET surprise = surprise + 1",
+        "UPDATE blocks SET position = position + 1",
+    ],
+)
+def test_what_check_calls_damaged_is_not_imported(file: Path, tmp_path: Path, sql: str) -> None:
+    """SQLite is content with it, and its digests are those of the manifest."""
+
+    def change(members: Members, manifest: dict[str, object]) -> None:
+        database = tmp_path / "changed.sqlite"
+        database.write_bytes(members["episodes.sqlite"])
+        with sqlite3.connect(database) as db:
+            db.execute(sql)
+        db.close()
+        members["episodes.sqlite"] = database.read_bytes()
+
+    rewritten(file, change)
+    refused(file, tmp_path)

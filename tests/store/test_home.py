@@ -65,10 +65,29 @@ def test_a_session_is_found_by_name_ulid_and_prefix(tmp_path: Path) -> None:
         home.find_session(one.id[:3])
 
 
-def test_a_name_wins_over_a_prefix(tmp_path: Path) -> None:
-    one = new_session(tmp_path, "one").info
-    new_session(tmp_path, one.id[:5])
-    assert Home(tmp_path).find_session(one.id[:5]) == one.id[:5]
+def test_nothing_is_named_like_an_id_or_by_what_finds_another(tmp_path: Path) -> None:
+    one, home = new_session(tmp_path, "one").info, Home(tmp_path)
+    for name in (one.id, one.id.lower(), "0" * 26, one.id[:4], one.id[:12].lower()):
+        with pytest.raises(UsageError, match=r"id, and so cannot be|begins the id of one"):
+            new_session(tmp_path, name)
+        if name != "0" * 26:
+            assert home.find_session(name) == "one"
+
+
+def test_an_older_name_like_an_id_finds_nobody_elses_session(tmp_path: Path) -> None:
+    one, other, home = new_session(tmp_path, "one").info, new_session(tmp_path, "two").info, Home(tmp_path)
+    (tmp_path / "sessions" / "two").rename(tmp_path / "sessions" / one.id)
+    assert home.find_session(one.id) == "one"
+    assert home.find_session(other.id) == one.id
+    (tmp_path / "sessions" / one.id).rename(tmp_path / "sessions" / one.id[:5])
+    with pytest.raises(UsageError, match="is the name of one and begins the ULID"):
+        home.find_session(one.id[:5])
+
+
+def test_a_name_that_begins_its_own_id_is_found(tmp_path: Path) -> None:
+    one, home = new_session(tmp_path, "one").info, Home(tmp_path)
+    (tmp_path / "sessions" / "one").rename(tmp_path / "sessions" / one.id[:5])
+    assert home.find_session(one.id[:5]) == one.id[:5]
 
 
 def test_a_prefix_of_several_is_refused_with_their_names(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_disk_too_full_to_clean_up_still_forgets_and_the_next_writer_cleans(
         read_paper(store, 2)
     with monkeypatch.context() as patch:
         full = StorageError("the disk is full", hint="Free some space")
-        patch.setattr(Episodes, "_empty_log", lambda self: (_ for _ in ()).throw(full))
+        patch.setattr(Episodes, "_empty_log", lambda self, wait: (_ for _ in ()).throw(full))
         with pytest.raises(StorageError, match="full"), store.writer():
             store.forget([1], [1])
     assert [tensors["steps"].item() for _, tensors in store.cells()] == [2]

@@ -89,6 +89,7 @@ class Answerer:
     ) -> None:
         self.episodes, self.engine, self.recall = episodes, engine, recall
         self.session, self.snapshot = session, snapshot
+        self.made_from = set[int]()  # the sources that were quoted, or shown to whoever wrote the answer
         self.how = how or Asking()
         self.marks = marks or own_marks(episodes, engine)
         self.writer, self.tell, self.reader = writer, tell, reader
@@ -119,6 +120,7 @@ class Answerer:
             made = self._from_memory(blank)
         elif (known := self.catalogue.answer(blank, self.how.about)) is not None:
             made = known
+            self.made_from |= self.only if self.only is not None else self.sources.keys()  # it has judged them all
         elif kind is not None:
             made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
@@ -128,7 +130,7 @@ class Answerer:
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
-        return made
+        return replace(made, made_from=tuple(sorted(self.made_from)))
 
     def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
         """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""
@@ -147,6 +149,7 @@ class Answerer:
         terms = Question(question, self.episodes)
         found = gather(terms, self.episodes, self.engine, None, self.how.top_k, self.only, self.marks)
         ranked = candidates(terms, found, None)
+        self.made_from |= {c.block.source_id for c in ranked}
         return [c for c in ranked if c.covers > 0]
 
     def _from_memory(self, blank: Answer) -> Answer:
@@ -157,6 +160,7 @@ class Answerer:
 
     def _about_all(self, blank: Answer, kind: str) -> Answer:
         s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
+        self.made_from |= self.only if self.only is not None else self.sources.keys()  # it counts them all
         if not s.citations:
             return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind, text=NO_DISPUTE)
         return replace(
@@ -315,6 +319,7 @@ class Answerer:
         return Evidence(b.id, source.display, b.page, b.start, b.end, found.score, where)
 
     def _cite(self, number: int, chosen: Candidate) -> Citation:
+        self.made_from.add(chosen.block.source_id)
         return _cite(number, chosen, self.sources, self.episodes)
 
 

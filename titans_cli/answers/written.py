@@ -53,6 +53,7 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
         what = f"wrote nothing{f': {broken}' if broken else ''}"
         raise ModelError(what, subject=writer.name, hint="Ask again, with a larger --max-tokens, or another model")
     text, citations, doubtful = checked(said, passages, found.question)
+    shown = {s.id for s in episodes.sources() if s.uri in {passage.uri for passage in passages}}
     return replace(
         found,
         text=text,
@@ -67,6 +68,7 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
         written_by=writer.name,
         unverified=doubtful,
         incomplete=broken,
+        made_from=tuple(sorted(shown.union(found.made_from))),
     )
 
 

@@ -263,7 +263,7 @@ def run(
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
         how = How(model, loading, network=network, private=private, max_room=options.room(max_room), stop=stop)
-        for event in run_once(what, questions, how, sentences=sentences, reader=reader):
+        for event in run_once(_home(), what, questions, how, sentences=sentences, reader=reader):
             if isinstance(event, Answer):
                 telling.answer(event, output)
             else:

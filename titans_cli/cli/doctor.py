@@ -19,7 +19,9 @@ _MARKS = {"ok": "ok", "advice": "note", "problem": "FAIL"}
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Take from others the permission to read the home.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Let nobody else read the home, and remove what killed runs of 0.1 left.")
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -22,6 +22,8 @@ def told(t: Told, output: Output) -> None:
         out(t.item.id)
     else:
         line(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
+    if t.finished and not output.quiet:
+        note(f"titans: finished an earlier forgetting in session {t.session}, which had been interrupted")
     for why in t.refused:
         note(f"warning: a part was not learned, to keep the memory sound: {why}")
     if t.item.withheld and not output.quiet:
@@ -30,7 +32,7 @@ def told(t: Told, output: Output) -> None:
         old = plural(t.superseded, "old version")
         note(f"{old} withheld: never recalled or cited, and on disk until titans memory gc or anything is forgotten")
     if not t.clean:
-        note("titans: another command is still reading; the last bytes go with the next command that writes")
+        note("titans: another command is still reading; the last bytes go with the next command that opens the session")
 
 
 def _said(t: Told) -> str:
@@ -99,4 +101,6 @@ def erased(e: Erased, output: Output) -> None:
     if output.json:
         document("memory-gc", e)
     elif not output.quiet:
+        if e.finished:
+            out(f"finished an earlier erasing in session {e.session}, which had been interrupted")
         out(f"{'erased' if e.done else 'would erase'} {plural(e.versions, 'old version')} in session {e.session}")

@@ -63,6 +63,11 @@ def rm(
     """Remove an entry. Sessions already started from it keep what they have."""
     home = Home.locate()
     info = lifecycle.remove_entry(home, name, dry_run=True)
+    if isinstance(info, lifecycle.DamagedEntry) and info.finished:
+        render.named(
+            "ltm-removed", info, "finished an earlier removal, which had been interrupted", Output(json, quiet)
+        )
+        return
     if not dry_run:
         what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else render.plural(len(info.sources), "source")
         confirm(f"Remove LTM entry {info.name} ({what})?", yes)

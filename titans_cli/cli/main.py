@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Sequence
 
+from titans_cli.cli.signals import leave_in_order
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Console script `titans`."""
     # Before torch is ever imported: spinning threads cost a factor of ten as soon as another process is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     _prepare_streams()
+    leave_in_order()
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 

@@ -146,7 +146,7 @@ def delete(
     """
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, item, dry_run=True)
-    if not dry_run:
+    if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, item, retry_lock=wait)
     report.forgotten(preview, Output(json, quiet))

@@ -335,6 +335,9 @@ def discarded(d: Discarded, output: Output) -> None:
     if output.json:
         document("discarded", d)
     elif not output.quiet:
+        if d.finished:
+            out("finished an earlier discarding, which had been interrupted")
+            return
         verb, size = "discarded" if d.done else "would discard", human_bytes(d.bytes_on_disk)
         line(f"{verb} {d.name}: {plural(d.sources, 'source')}, {plural(d.tokens, 'token')}, {size}")
 

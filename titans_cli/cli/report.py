@@ -32,13 +32,15 @@ def forgotten(f: Forgotten, output: Output) -> None:
         document("forgotten", f)
     elif not output.quiet:
         verb = "forgot" if f.done else "would forget"
+        if f.finished:
+            line(f"finished an earlier forgetting in session {f.session}, which had been interrupted")
         for source in f.sources:
             pages = plural(source.pages, unit_of(source.kind))
             line(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
         left = f"{plural(f.left, 'document')} left in session {f.session}"
         line(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
-    if f.done and not f.clean:
-        note("titans: another command is still reading; the last bytes go with the next command that writes")
+    if (f.done or f.finished) and not f.clean:
+        note("titans: another command is still reading; the last bytes go with the next command that opens the session")
 
 
 def log(found: Log, output: Output) -> None:

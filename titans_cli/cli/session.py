@@ -146,7 +146,7 @@ def discard(
     """Remove a session and everything it learned. There is no way back."""
     home = Home.locate()
     preview = lifecycle.discard_session(home, name or session, dry_run=True)
-    if not dry_run:
+    if not (dry_run or preview.finished):
         confirm(f"Discard session {preview.name} and the {render.plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
     render.discarded(preview, Output(json, quiet))
@@ -186,7 +186,7 @@ def forget(
     """
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, document, dry_run=True)
-    if not dry_run:
+    if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, document, retry_lock=wait)
     report.forgotten(preview, Output(json, quiet))

@@ -1,4 +1,9 @@
-"""SIGINT and SIGTERM ask a long run to stop at its next commit, or a server to end; a second one stops it at once."""
+"""What a signal does: a long run stops at its next commit, a server ends, anything else leaves at once but in order.
+
+SIGTERM, SIGHUP (the terminal has gone) and SIGQUIT are one and the same: asked to end, a command clears away what it
+has half written, and its exit code is 128 and the number of the signal. What the parent chose to ignore stays ignored
+(`nohup`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,19 @@ from contextlib import contextmanager
 from types import FrameType
 
 from titans_cli.errors import Interrupted
+
+ENDING = tuple(n for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if (n := getattr(signal, name, None)) is not None)
+
+
+def leave_in_order() -> None:
+    """From now on a signal to end unwinds whatever is under way, instead of cutting it off. In the main thread only."""
+    for number in ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 class StopFlag:
@@ -29,12 +47,14 @@ class StopFlag:
 
 @contextmanager
 def stop_flag(told: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
+    """SIGINT and the signals to end ask for a stop; a second one stops at once."""
     flag = StopFlag(told)
-    before = {n: signal.signal(n, flag._receive) for n in (signal.SIGINT, signal.SIGTERM)}
+    heard = (signal.SIGINT, *(n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN))
+    before = {n: signal.signal(n, flag._receive) for n in heard}
     try:
         yield flag
     except Interrupted as interrupted:
-        interrupted.exit_code = flag.code or interrupted.exit_code  # 130 or 143
+        interrupted.exit_code = flag.code or interrupted.exit_code  # 130, 143, 129 or 131
         raise
     finally:
         for number, handler in before.items():

@@ -20,6 +20,8 @@ _WIDTH = 96  # of a line of prose
 
 def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool = False) -> None:
     """`told`: whoever waits has seen the steps already."""
+    if result.unlogged:
+        note(f"titans: the session does not keep this question and its answer: {result.unlogged}")
     if verbose:
         _workings(result, () if told else result.steps)
     if output.json:

@@ -94,6 +94,7 @@ class Whole:
 @dataclass(frozen=True, slots=True)
 class Facts:
     session: SessionInfo
+    forgettings: int  # that the session had been through when it was looked at
     made: str
     version: str
     memory_sha256: str

@@ -77,6 +77,7 @@ def _facts(store: SessionStore, episodes: Episodes, engine: SessionModel, gate: 
     kinds = episodes.event_counts()
     return Facts(
         session=store.info,
+        forgettings=episodes.forgettings(),
         made=utc_now(),
         version=__version__,
         memory_sha256=gate.memory_sha256,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titans_cli.errors import UsageError
+from titans_cli.errors import LockedError, UsageError
+from titans_cli.report.facts import Facts
 from titans_cli.report.gather import gather
 from titans_cli.report.page import page
-from titans_cli.store import Home, SessionStore
-from titans_cli.store.files import atomic_write, storage_errors
+from titans_cli.store import Home, SessionStore, write_outside
+from titans_cli.store.files import storage_errors
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -52,9 +54,22 @@ def write_report(
         raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
     with storage_errors(file.parent):
         file.parent.stat()  # before minutes of measuring
-    text, written = report_text(home, name, file=str(file), engine=engine)
-    atomic_write(file, [text.encode()])
+    facts = gather(home, name, engine=engine)
+    text, written = _drawn(facts, str(file))
+    write_outside(home, file, _while_unchanged(home, facts, text.encode()))
     return written
+
+
+def _while_unchanged(home: Home, facts: Facts, data: bytes) -> Iterator[bytes]:
+    """The page, unless something on it was forgotten meanwhile: what was forgotten must not be written down after.
+
+    Looked at once more when all of it is written, and before it gets its name. Raises LockedError, NotFoundError.
+    """
+    yield data
+    with SessionStore(home, facts.session).episodes() as episodes:
+        if episodes.forgettings() != facts.forgettings:
+            what, hint = "something was forgotten while it was looked at", "Run the same command again"
+            raise LockedError(what, subject=facts.session.name, hint=hint)
 
 
 def report_text(
@@ -62,6 +77,13 @@ def report_text(
 ) -> tuple[str, Written]:
     """The page and what it found. Raises as `gather`."""
     facts = gather(home, selector, engine=engine)
+    text, written = _drawn(facts, file)
+    for _ in _while_unchanged(home, facts, b""):
+        pass
+    return text, written
+
+
+def _drawn(facts: Facts, file: str) -> tuple[str, Written]:
     text = page(facts)
     measured = facts.passages
     return text, Written(

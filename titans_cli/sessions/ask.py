@@ -14,13 +14,13 @@ from titans_cli import settings
 from titans_cli.answers.compose import Asking, answer
 from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
-from titans_cli.errors import UsageError
+from titans_cli.errors import TitansError, UsageError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
-from titans_cli.model.interface import PassageReader, SessionModel
-from titans_cli.records import Answer, Episode, Loading, Step
+from titans_cli.model.interface import Cell, PassageReader, SessionModel
+from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
-from titans_cli.sessions.shelf import Shelf
+from titans_cli.sessions.shelf import Shelf, Shelved
 from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
 
 __all__ = ["Asking", "Writing", "ask"]
@@ -89,14 +89,16 @@ def ask(
     if reader is not None:
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
     drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
+    heard = set[int]()
     with store.episodes() as episodes, episodes.frozen():
+        forgettings = episodes.forgettings()
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
         how = replace(how, about=_last(episodes) if follows and after is None else _meant(after, episodes))
         result = answer(
             question,
             episodes=episodes,
             engine=engine,
-            recall=lambda asked: engine.recall(shelf.cells(store, engine, only), asked),
+            recall=lambda asked: engine.recall([Heard(c, heard) for c in shelf.cells(store, engine, only)], asked),
             session=store.info.name,
             snapshot=episodes.newest_snapshot(),
             how=how,
@@ -109,20 +111,49 @@ def ask(
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
             writer = writer_of(writing.model, writing.loading, how.sentences)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
+    if result.support == "memory":
+        result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution)
-    if log:
-        cited = [
-            {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
-        ]
-        of = next((s for s in shown if s.id == result.about), None)
-        about = {"about": of.uri} if of else {}
-        store.log(
-            [
-                Episode(0, utc_now(), "asked", f"I was asked: {question}"),
-                Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),
-            ]
-        )
+    return _logged(store, result, shown, forgettings) if log else result
+
+
+def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int) -> Answer:
+    """Keep question and answer in the session they are of, as it was when it was read; or say why that cannot be.
+
+    What was forgotten meanwhile may be in them, and a session that is gone, or another of its name, has no part in
+    them. Whoever asked is answered all the same.
+    """
+    cited = [
+        {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
+    ]
+    of = next((s for s in shown if s.id == result.about), None)
+    about = {"about": of.uri} if of else {}
+    exchange = [
+        Episode(0, utc_now(), "asked", f"I was asked: {result.question}"),
+        Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),
+    ]
+    try:
+        store.log(exchange, sources=result.made_from, forgettings=forgettings)
+    except TitansError as error:
+        store.finish_erasing()  # our reading may have been what it had to wait for
+        return replace(result, unlogged=error.what)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A cell that is noted down when its weights are fetched: what was recalled was made from it."""
+
+    cell: Shelved
+    heard: set[int]  # sources
+
+    @property
+    def topics(self) -> torch.Tensor:
+        return self.cell.topics
+
+    def opened(self) -> Cell:
+        self.heard.add(self.cell.info.source_id)
+        return self.cell.opened()
 
 
 def _meant(before: Answer | None, episodes: Episodes) -> int | None:

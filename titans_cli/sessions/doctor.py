@@ -31,6 +31,7 @@ DISTRIBUTION = "titans-cli"
 LITTLE_ROOM, NO_ROOM = 2_000_000_000, 100_000_000  # bytes; a paper of 2,000 tokens takes about 3 MB
 TESTED = Path(__file__).with_name("tested.txt")  # by `make lock`
 NEWEST_PYTHON = "3.11"  # that the suite was run with
+LONG_UNTOUCHED = 86_400.0  # seconds
 SLOW = 1_000  # tokens/s; two cores of an ordinary laptop do ten times as many
 _TEXT = "The lattice was grown for {n} tides at a salinity of {n}.5 g/kg, and its cover was measured every tide. "
 
@@ -58,6 +59,7 @@ def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
         yield _problem("home", error)
     else:
         yield from _home(home, fix)
+        yield from _leftovers(home, fix)
     yield from _model()
 
 
@@ -213,6 +215,43 @@ def _room(folder: Path) -> Finding:
     if free < NO_ROOM:
         return Finding("disk", "problem", said, todo)
     return Finding("disk", "advice", said, todo) if free < LITTLE_ROOM else Finding("disk", "ok", said)
+
+
+def _leftovers(home: Home, fix: bool) -> Iterator[Finding]:
+    """What killed commands left of sessions: gone from the home by now, and named where 0.1 left it outside."""
+    found = home.tidy()
+    said = f"{len(found)} things that killed commands had left are gone now, first {found[0]}" if found else "none"
+    yield Finding("leftovers", "ok", said)
+    if here := [path for path in home.temporaries() if path not in found]:
+        yield Finding("throw-away", "ok", f"{len(here)} in use by running commands")
+    old = list(_runs_of_before())
+    if not old:
+        return
+    if not fix:
+        what = f"{len(old)} throw-away sessions of titans 0.1 that was killed, first {old[0]}"
+        yield Finding("leftovers", "advice", what, "Remove them, with all their text: titans doctor --fix")
+        return
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    left = [folder for folder in old if folder.exists()]
+    if left:
+        yield Finding("leftovers", "problem", f"{left[0]} cannot be removed", f"Run: rm -r {left[0]}")
+    else:
+        yield Finding("leftovers", "ok", f"{len(old)} throw-away sessions of titans 0.1 are gone now")
+
+
+def _runs_of_before() -> Iterator[Path]:
+    """The folders in which 0.1 kept throw-away sessions; a command that still works in one has touched it lately."""
+    for folder in sorted(Path(tempfile.gettempdir()).glob("titans-run-*")):
+        try:
+            mine = (
+                folder.is_dir() and not folder.is_symlink() and (os.name == "nt" or folder.stat().st_uid == os.getuid())
+            )
+            touched = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+        except OSError:
+            continue
+        if mine and time.time() - touched > LONG_UNTOUCHED:
+            yield folder
 
 
 def _permissions(root: Path, fix: bool) -> Finding:

@@ -185,7 +185,7 @@ def repair_session(
                 episodes.drop_cells(source.id)
                 store.commit(source, cells=made)
             if lost:
-                store.forget([s.id for s in lost], events_about(episodes, lost))
+                store.forget([s.id for s in lost], lambda: events_about(episodes, lost))
         kept = tuple(s for s in unsound if s not in lost)
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from titans_cli.errors import UsageError
+from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.records import SUPERSEDED, Episode, SourceRecord
 from titans_cli.sessions.selection import find, moment
 from titans_cli.sessions.traces import events_about
@@ -40,13 +40,17 @@ class Forgotten:
     memory_sha256: str  # of what is left; in a dry run, of what is there
     done: bool  # False for a dry run
     clean: bool  # no byte of them is left in the session's files; False while a reader is in the middle of a query
+    finished: bool = False  # a kill had interrupted an earlier forgetting; what that had left is gone now
 
 
 def session_log(home: Home, selector: str | None, limit: int | None = None) -> Log:
-    """What the session read, was asked, answered and so on; with `limit` the newest so many."""
+    """What the session read, was asked, answered and so on, without what speaks of what a fast update superseded; with
+    `limit` the newest so many."""
     store = SessionStore.open(home, selector)
-    with store.episodes() as episodes:
-        return Log(store.info.name, tuple(episodes.events(limit=limit)))
+    with store.episodes() as episodes, episodes.frozen():
+        hidden = left_behind(episodes)
+        found = [e for e in episodes.events(limit=None if hidden else limit) if e.id not in hidden]
+        return Log(store.info.name, tuple(found if limit is None else found[-limit:]))
 
 
 def recall(
@@ -67,7 +71,7 @@ def recall(
         raise UsageError("no words to look for", hint="Give some: titans recall 'tidal barrier' --since 2h")
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
-        hidden = set(left_behind(episodes)[1])
+        hidden = left_behind(episodes)
         found = episodes.search_events(words, kind=kind, since=moment(since) if since else "")
     told = [(event, score) for event, score in found if event.id not in hidden][:limit]
     return Recalled(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
@@ -104,21 +108,45 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
     store.require_open()
     if dry_run:
         with store.episodes() as episodes, episodes.frozen():
-            return _chosen(store, episodes, choose)[0]
+            preview = _chosen(store, episodes, choose)
+            return replace(preview, events=len(events_about(episodes, preview.sources)))
     with store.writer(timeout=retry_lock, command="forget") as episodes:
-        preview, events = _chosen(store, episodes, choose)
-        gone, spoken = left_behind(episodes)
-        store.forget({s.id for s in preview.sources}.union(gone), {*events, *spoken})
+        preview = _chosen(store, episodes, choose)
+        superseded = episodes.withheld(SUPERSEDED)
+        counted = 0
+
+        def spoken() -> set[int]:
+            nonlocal counted
+            events = events_about(episodes, preview.sources)
+            counted = len(events)
+            return {*events, *left_behind(episodes)}
+
+        store.forget({s.id for s in preview.sources}.union(superseded), spoken)
     with store.episodes() as episodes:
-        return replace(preview, memory_sha256=episodes.memory_sha256(), done=True, clean=episodes.is_clean())
+        digest, clean = episodes.memory_sha256(), episodes.is_clean()
+        return replace(preview, events=counted, memory_sha256=digest, done=True, clean=clean)
 
 
-def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> tuple[Forgotten, list[int]]:
-    gone = choose(episodes)
-    events = events_about(episodes, gone)
-    left = len(_live(episodes)) - len(gone)
-    digest, clean = episodes.memory_sha256(), episodes.is_clean()
-    return Forgotten(store.info.name, tuple(gone), len(events), left, digest, False, clean), events
+def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotten:
+    """What would be forgotten now, without its events.
+
+    Nothing, if what is named is not there and a kill had interrupted a forgetting."""
+    gone: Sequence[SourceRecord] = ()
+    try:
+        gone = choose(episodes)
+    except NotFoundError:
+        if not store.finished:
+            raise
+    return Forgotten(
+        store.info.name,
+        tuple(gone),
+        0,
+        len(_live(episodes)) - len(gone),
+        episodes.memory_sha256(),
+        False,
+        episodes.is_clean(),
+        store.finished,
+    )
 
 
 def _live(episodes: Episodes) -> list[SourceRecord]:
@@ -126,14 +154,13 @@ def _live(episodes: Episodes) -> list[SourceRecord]:
     return [s for s in episodes.sources() if s.id not in superseded]
 
 
-def left_behind(episodes: Episodes) -> tuple[list[int], list[int]]:
-    """What fast updates left on disk: the superseded sources, and the events that speak of them.
+def left_behind(episodes: Episodes) -> set[int]:
+    """The events that speak of what fast updates superseded and left on disk.
 
     An event that came later names what took their place, and only a quotation can be theirs."""
     superseded = episodes.withheld(SUPERSEDED)
     sources = [s for s in episodes.sources() if s.id in superseded]
-    events = {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
-    return [s.id for s in sources], sorted(events)
+    return {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +168,7 @@ class Erased:
     session: str
     versions: int  # that fast updates had left behind
     done: bool  # False for a dry run
+    finished: bool = False  # as of `Forgotten`
 
 
 def erase(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Erased:
@@ -149,8 +177,8 @@ def erase(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock
     store.require_open()
     if dry_run:
         with store.episodes() as episodes:
-            return Erased(store.info.name, len(episodes.withheld(SUPERSEDED)), False)
-    return Erased(store.info.name, erase_superseded(store, timeout=retry_lock), True)
+            return Erased(store.info.name, len(episodes.withheld(SUPERSEDED)), False, store.finished)
+    return Erased(store.info.name, erase_superseded(store, timeout=retry_lock), True, store.finished)
 
 
 def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:
@@ -159,6 +187,6 @@ def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:
         if not episodes.withheld(SUPERSEDED):
             return 0
     with store.writer(timeout=timeout, command="erase") as episodes:
-        sources, events = left_behind(episodes)
-        store.forget(sources, events)
-        return len(sources)
+        superseded = list(episodes.withheld(SUPERSEDED))
+        store.forget(superseded, lambda: left_behind(episodes))
+        return len(superseded)

@@ -413,6 +413,6 @@ class Ingestion:
             events=events,
             omissions=batch.omissions,
             forget=[gone.id] if gone else (),
-            forget_events=events_about(self.episodes, [gone]) if gone else (),
+            forget_events=lambda: events_about(self.episodes, [gone]) if gone else (),
             card=batch.card,
         )

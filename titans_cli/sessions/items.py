@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import UsageError
-from titans_cli.records import EXCLUDED, ITEM, Block, Episode, Item, ItemRow, Page, SourceRecord
+from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
@@ -40,6 +40,7 @@ class Told:
     forgotten_events: int = 0  # that named or quoted what was there before
     superseded: int = 0  # old versions that are withheld and still on disk, by `fast`
     clean: bool = True  # no byte of what was forgotten is left; False while a reader is in the middle of a query
+    finished: bool = False  # a kill had interrupted an earlier forgetting; what that had left is gone now
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +246,15 @@ def _learn(
     """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
     from titans_cli.sessions.learning import block_of, learn
 
-    gone, events = list[int](), set[int]()
-    if old is not None and not fast:
-        gone, spoken = left_behind(episodes)
-        gone, events = [old.id, *gone], {*spoken, *events_about(episodes, [old])}
+    replaced = [old] if old is not None and not fast else []
+    gone = [source.id for source in replaced] + (list(episodes.withheld(SUPERSEDED)) if replaced else [])
+    events = set[int]()
+
+    def spoken() -> set[int]:
+        if replaced:
+            events.update(left_behind(episodes), events_about(episodes, replaced))
+        return events
+
     pages = (Page(1, wanted.text),)
     parts = list(learn(engine, engine.segments(pages)))
     position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
@@ -285,7 +291,7 @@ def _learn(
         landmarks=[vector for part in parts for vector in part.landmarks],
         events=[told],
         forget=gone,
-        forget_events=events,
+        forget_events=spoken,
         item=row,
         supersede=[old.id] if old is not None and fast else (),
     )
@@ -298,7 +304,8 @@ def _learn(
 def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> Told:
     (item,) = (item for item in held(episodes) if item.id == item_id)
     superseded = len(episodes.items()) - len(held(episodes))
-    return Told(store.info.name, item, status, episodes.newest_snapshot(), superseded=superseded)
+    newest = episodes.newest_snapshot()
+    return Told(store.info.name, item, status, newest, superseded=superseded, finished=store.finished)
 
 
 def _event(wanted: _Wanted, said: str, item_id: str, more: dict[str, object]) -> Episode:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.cards import is_document
-from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, TitansError, UsageError
+from titans_cli.errors import (
+    DamagedError,
+    IncompatibleError,
+    LockedError,
+    NotFoundError,
+    StorageError,
+    TitansError,
+    UsageError,
+)
 from titans_cli.records import (
     EXCLUDED,
     SUPERSEDED,
@@ -72,6 +80,7 @@ class Discarded:
     tokens: int
     bytes_on_disk: int
     done: bool  # False for a dry run
+    finished: bool = False  # a kill had interrupted an earlier discarding; what that had left is gone now
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,7 @@ class DamagedEntry:
 
     name: str
     damaged: str
+    finished: bool = False  # a kill had interrupted its removal; what that had left is gone now
 
 
 def new_session(
@@ -227,16 +237,24 @@ def promote_session(
 
 def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Discarded:
     """Remove a session and all it learned. A session too damaged to open can be discarded by its name."""
-    name = home.find_session(selector)
+    left = home.tidy()
+    try:
+        name = home.find_session(selector)
+    except NotFoundError:
+        if any(path.parent == home.sessions_dir for path in left):
+            return Discarded(selector or "", 0, 0, 0, not dry_run, finished=True)
+        raise
     sources, tokens, size = 0, 0, 0
+    found: str | None = None
     try:
         details = show_session(home, name)
+        found = details.info.id
         sources, tokens = len(details.sources), sum(s.tokens for s in details.sources)
         size = details.bytes_on_disk
     except (DamagedError, IncompatibleError):
         pass  # it goes all the same; only the counts are unknown
     if not dry_run:
-        discard(home, name, timeout=retry_lock)
+        discard(home, name, timeout=retry_lock, only=found)
     return Discarded(name, sources, tokens, size, not dry_run)
 
 
@@ -338,7 +356,13 @@ def verify_entry(home: Home, selector: str) -> EntryInfo:
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:
     """Remove an entry, even one that is too damaged to be read. Raises NotFoundError, UsageError, StorageError."""
-    name = home.find_entry(selector)
+    left = home.tidy()
+    try:
+        name = home.find_entry(selector)
+    except NotFoundError:
+        if any(path.parent == home.ltm_dir for path in left):
+            return DamagedEntry(selector, "its removal had been interrupted", finished=True)
+        raise
     entry: EntryInfo | DamagedEntry
     try:
         entry = LongTermMemory(home).show(name)

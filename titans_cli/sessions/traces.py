@@ -1,7 +1,13 @@
-"""Which of a session's events speak of a document: they name it, or they quote it. They go when it is forgotten.
+"""Which of a session's events speak of a document. They go when it is forgotten.
+
+They were made from it, as the session wrote down when it logged them; or, of what people ask in words of their own and
+of events older than that record, they name it or quote it: six words in a row, a whole shorter sentence, or a single
+word that of all that the session holds only this document has. Common words are none of these: a name or a figure is
+what betrays a text. What is common is decided by the vocabulary of the embedded model's tokenizer, whose words are the
+commonest of the text it was trained on (docs/training.md).
 
 Better one event too many than one sentence of a forgotten document: another document that says the same in the same
-words takes its quotations along.
+words takes its quotations along, and an answer of which nobody wrote down what it was made from goes with any document.
 """
 
 from __future__ import annotations
@@ -9,38 +15,75 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePath
+from functools import cache
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-from titans_cli.records import Episode, SourceRecord
+from titans_cli.records import SUPERSEDED, Episode, SourceRecord
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 RUN = 6  # so many words in a row are a quotation
 LEAST = 3  # and so is a whole sentence of at least so many
 OF_ONE = ("read", "refused", "told")  # events that are about one document, and say its sha256
+EXCHANGED = ("asked", "answered")  # events in the words of people and models
+_TOKENIZER = Path(__file__).resolve().parent.parent / "weights" / "titans-mini" / "tokenizer.json"
 Run = tuple[str, ...]
 
 
 def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_until: str = "9999") -> list[int]:
-    """The ids of the events that name any of the sources, until a time, or quote any, in order."""
+    """The ids of the events that were made from any of the sources, name any, until a time, or quote any, in order.
+
+    Until that time, too, those that nobody knows the origin of."""
     if not sources:
         return []
+    made = episodes.events_from([source.id for source in sources])
     digests = {source.sha256 for source in sources}
-    names = [name for source in sources for name in _names(source)]
+    keys = {item.source_id: item.key for item in episodes.items() if item.key and not _is_common(item.key.casefold())}
+    names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
-    found, spoken = set[int](), dict[int, set[Run]]()
+    found, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
     for event in episodes.events():
         in_time = event.at <= named_until
-        if event.kind in OF_ONE:  # two documents may have the same file name: here the digest says which it was
+        if event.id in made and (in_time or not made[event.id]):
+            found.add(event.id)
+        elif event.kind in OF_ONE:  # two documents may have the same file name: here the digest says which it was
             found |= {event.id} if in_time and event.data.get("sha256") in digests else set()
         elif named.search(said := _said(event)) and in_time:
             found.add(event.id)
         else:
             spoken[event.id] = {run for length in range(LEAST, RUN + 1) for run in _runs(said, length)}
+            if event.kind in EXCHANGED:
+                exchanged[event.id] = set(_words(said))
     wanted = set[Run]().union(*spoken.values())
     quoted = {run for source in sources for page in episodes.pages(source.id) for run in _quotations(page.text)}
     quoted &= wanted
-    return sorted(found | {i for i, runs in spoken.items() if not quoted.isdisjoint(runs)})
+    found |= {i for i, runs in spoken.items() if not quoted.isdisjoint(runs)}
+    telling = _telling(episodes, sources, set[str]().union(*exchanged.values()))
+    return sorted(found | {i for i, said in exchanged.items() if not telling.isdisjoint(said)})
+
+
+def _telling(episodes: Episodes, sources: Sequence[SourceRecord], said: set[str]) -> set[str]:
+    """Those of the words that betray the sources: of all that is held none but these has them, and they are rare."""
+    held = {word for source in sources for page in episodes.pages(source.id) for word in _words(page.text)}
+    gone = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys()
+    return {word for word in said & held if not _is_common(word) and episodes.sources_with(word) <= gone}
+
+
+@cache
+def _is_common(word: str) -> bool:
+    """Whether it is one token to a tokenizer that knows the few thousand commonest; a figure is one to a digit."""
+    return any(_tokenizer().token_to_id(form) is not None for form in (word, f"Ġ{word}"))
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    from titans_cli.model.tokenizer import TitansTokenizer  # late: few commands need it
+
+    return TitansTokenizer.load(_TOKENIZER).backend
 
 
 def _names(source: SourceRecord) -> Iterator[str]:

@@ -13,6 +13,7 @@ from titans_cli.store.locks import WriterLock, utc_now
 from titans_cli.store.ltm import EntryList, LongTermMemory
 from titans_cli.store.manifest import FORMAT
 from titans_cli.store.session import Cell, SessionList, SessionStore, discard
+from titans_cli.store.temporary import temporary, write_outside
 
 __all__ = [
     "FORMAT",
@@ -36,7 +37,9 @@ __all__ = [
     "keep_copy",
     "landmarks",
     "restore_session_file",
+    "temporary",
     "unique_id",
     "utc_now",
     "validate_name",
+    "write_outside",
 ]

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError, UsageError
 from titans_cli.records import Episode
+from titans_cli.store.check import findings_of
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha256_of, storage_errors, sync_folder
 from titans_cli.store.home import Home, validate_name
@@ -27,6 +28,7 @@ from titans_cli.store.locks import utc_now
 from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, session_text
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
 from titans_cli.store.snapshots import snapshot_path
+from titans_cli.store.temporary import write_outside
 
 SCHEMA = "titans.session-export"
 MANIFEST = "manifest.json"
@@ -92,7 +94,7 @@ def export_session(
             members = [{"name": n, "size": sizes[n], "sha256": digests[n]} for n in sizes]
             manifest = {"schema": SCHEMA, "format": FORMAT, "session": store.info.name, "members": members}
             head = json.dumps(manifest, indent=1, sort_keys=True).encode()
-            atomic_write(file, _tar({MANIFEST: head, SESSION_FILE: text}, paths))
+            write_outside(store.home, file, _tar({MANIFEST: head, SESSION_FILE: text}, paths))
         finally:
             with suppress(OSError):
                 remove_file(copied)
@@ -261,6 +263,9 @@ def _check(file: Path, folder: Path) -> None:
             episodes.check_schema()
             episodes.begin([Episode(0, utc_now(), "started", "I came from an exported session.")])
             episodes.check()
+            unsound = next(findings_of(file.name, folder / SNAPSHOTS, episodes, read_data=False), None)
+            if unsound is not None:
+                raise _damaged(file, f"{unsound.subject}: {unsound.what}")
             rows = {snapshot_path(Path(), s.number).name: s.sha256 for s in episodes.snapshots()}
     except DamagedError as error:
         raise _damaged(file, f"its database is damaged ({error.what})") from error

@@ -8,6 +8,7 @@ append-only migrations: MIGRATIONS is only ever added to, and `PRAGMA user_versi
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -16,7 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError
-from titans_cli.store.files import create_private, storage_error, storage_errors, sync_file, sync_folder
+from titans_cli.store.files import (
+    create_private,
+    is_read_only,
+    storage_error,
+    storage_errors,
+    sync_file,
+    sync_folder,
+)
 
 BUSY_SECONDS = 15.0
 
@@ -113,6 +121,7 @@ _MIGRATION_2 = (
 )
 
 # Derived: the sources that an event (an answer, a question) was made from, so that it goes when one of them goes.
+# Nobody wrote down what earlier answers were made from: they get the source 0, which is none, and go with any of them.
 # Cards: the catalogue card of a document, a value a row, with where it was read. Omissions: what its reader left out.
 _MIGRATION_3 = (
     """CREATE TABLE derived (
@@ -121,6 +130,7 @@ _MIGRATION_3 = (
         UNIQUE (event_id, source_id)
     )""",
     "CREATE INDEX derived_source ON derived (source_id)",
+    "INSERT INTO derived (event_id, source_id) SELECT id, 0 FROM events WHERE kind = 'answered'",
     """CREATE TABLE cards (
         source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
         field TEXT NOT NULL,
@@ -171,12 +181,40 @@ def connect(path: Path, *, readonly: bool, check: bool = False) -> sqlite3.Conne
         raise _damaged(path, "the file is missing") from error
     except OSError as error:
         raise storage_error(error, path) from error
+    try:
+        return _connected(path, status, readonly=readonly, check=check)
+    except StorageError:
+        if not readonly or os.access(path.parent, os.W_OK):
+            raise
+    return _connected(path, status, readonly=True, check=check, immutable=_nothing_pending(path))
+
+
+def _nothing_pending(path: Path) -> bool:
+    """That all commits are in the file itself, where nothing can be written: SQLite may then read it without a log.
+
+    Raises StorageError when some are in the log beside it: those cannot be seen, and the last commit is promised.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    with storage_errors(log):
+        pending = log.exists() and log.stat().st_size > 0
+    if pending:
+        what = "the file system is read-only, and the last commits still lie in the log beside the database"
+        raise StorageError(what, subject=str(path), hint="Copy the session's folder to where it can be written")
+    return True
+
+
+def _connected(
+    path: Path, status: os.stat_result, *, readonly: bool, check: bool, immutable: bool = False
+) -> sqlite3.Connection:
     with database_errors(path):
-        uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"  # never create
+        mode = f"mode={'ro' if readonly else 'rw'}{'&immutable=1' if immutable else ''}"  # never create
+        uri = f"{path.absolute().as_uri()}?{mode}"
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
         try:
             _configure(db, writing=not readonly)
             version = user_version(db)
+            if _replaced(path, status):  # SQLite would now read this file with the log of the other
+                raise _damaged(path, "another file took its place while it was opened")
             if version < 1:
                 raise _damaged(path, "it has none of the tables it should have")
             if version > len(MIGRATIONS):
@@ -193,6 +231,13 @@ def connect(path: Path, *, readonly: bool, check: bool = False) -> sqlite3.Conne
             db.close()
             raise
         return db
+
+
+def _replaced(path: Path, status: os.stat_result) -> bool:
+    try:
+        return not os.path.samestat(path.stat(), status)
+    except OSError:
+        return True
 
 
 def _configure(db: sqlite3.Connection, *, writing: bool) -> None:
@@ -301,6 +346,8 @@ def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError
         again = "Free some space, then run the same command again: it continues from the last commit"
         return StorageError("the disk is full", subject=str(path), hint=again)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        if is_read_only(path):
+            return storage_error(OSError(errno.EROFS, str(error)), path)
         fix = "Make the file and its folder readable and writable for you, then run the same command again"
         return StorageError(f"permission denied ({error})", subject=str(path), hint=fix)
     return StorageError(str(error), subject=str(path), hint="Check the disk, then run the same command again")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
 from titans_cli.cards import Card
+from titans_cli.errors import LockedError
 from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
@@ -24,7 +25,10 @@ from titans_cli.store.queries import (
     CARD,
     DIGEST,
     EVENT_DIGEST,
+    FORGETTINGS,
     ITEM_DIGEST,
+    LOGGED,
+    PENDING,
     SNAPSHOT,
     SOURCE,
     UNCLEAN,
@@ -32,6 +36,9 @@ from titans_cli.store.queries import (
     Queries,
     marks,
 )
+
+# Ids of events, or what tells them once the transaction has begun: until then readers may log more.
+Events = Collection[int] | Callable[[], Collection[int]]
 
 
 class _UndoneError(Exception):
@@ -46,7 +53,7 @@ class Retained(TypedDict, total=False):
     landmarks: Sequence[bytes]
     events: Iterable[Episode]
     forget: Collection[int]
-    forget_events: Collection[int]
+    forget_events: Events
     item: ItemRow | None
     supersede: Collection[int]
     omissions: Collection[Omission]
@@ -81,7 +88,7 @@ class Episodes(Queries):
         landmarks: Sequence[bytes] = (),
         events: Iterable[Episode] = (),
         forget: Collection[int] = (),
-        forget_events: Collection[int] = (),
+        forget_events: Events = (),
         item: ItemRow | None = None,
         supersede: Collection[int] = (),
         omissions: Collection[Omission] = (),
@@ -91,10 +98,10 @@ class Episodes(Queries):
 
         `source` with id 0 is new, otherwise its row is replaced; blocks and events get their ids here, blocks and
         snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
-        stay as they are. `landmarks` has one vector (little-endian float32) for each block, or none at all. What is to
-        be forgotten is so first, as `forget` does. `item`: the source is one. What it takes the place of, `supersede`,
-        stays, withheld and an item no more. `omissions`: what its reader left out. `card`: its catalogue card, in the
-        place of the one it had. Raises ValueError for a mismatch of these.
+        stay as they are. `events` are of the source, and go with it. `landmarks` has one vector (little-endian float32)
+        for each block, or none at all. What is to be forgotten is so first, as `forget` does. `item`: the source is
+        one. What it takes the place of, `supersede`, stays, withheld and an item no more. `omissions`: what its reader
+        left out. `card`: its catalogue card, in the place of the one it had. Raises ValueError for a mismatch of these.
         """
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
@@ -112,7 +119,7 @@ class Episodes(Queries):
                 [(source.id, kind, count) for kind, count in omissions],
             )
             self._put_blocks(source.id, blocks, landmarks)
-            self._put_events(events)
+            self._put_events(events, [source.id])
             if blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
                 self._move_up()  # something was read between two stretches of this one
             self._put_snapshots(source.id, snapshots)
@@ -151,13 +158,16 @@ class Episodes(Queries):
                 vector = bytes(landmarks[index])
                 self._db.execute("INSERT INTO landmarks (block_id, vector) VALUES (?, ?)", (block_id, vector))
 
-    def _put_events(self, events: Iterable[Episode]) -> list[Episode]:
+    def _put_events(self, events: Iterable[Episode], sources: Collection[int] = ()) -> list[Episode]:
+        """`sources`: what all of these were made from."""
         stored = []
         for event in events:
             text = json.dumps(dict(event.data), ensure_ascii=False, sort_keys=True)
             values = (event.at, event.kind, event.text, text)
             done = self._db.execute("INSERT INTO events (at, kind, text, data) VALUES (?, ?, ?, ?)", values)
             event_id = int(done.lastrowid or 0)
+            rows = [(event_id, source) for source in sorted(set(sources))]
+            self._db.executemany("INSERT INTO derived (event_id, source_id) VALUES (?, ?)", rows)
             self._set_meta(f"{EVENT_DIGEST}{event_id}", self._event_digest(event_id))
             stored.append(replace(event, id=event_id))
         return stored
@@ -176,22 +186,31 @@ class Episodes(Queries):
             values = (s.number, source_id, s.cell, s.blocks_done, s.sha256, s.size, s.created)
             self._db.execute(f"INSERT INTO snapshots ({SNAPSHOT}) VALUES ({marks(7)})", values)
 
-    def add_events(self, events: Iterable[Episode]) -> list[Episode]:
-        """Log what happened, apart from any snapshot; return the events with their ids."""
+    def add_events(
+        self, events: Iterable[Episode], *, sources: Collection[int] = (), forgettings: int | None = None
+    ) -> list[Episode]:
+        """Log what happened, apart from any snapshot; return the events with their ids.
+
+        `sources`: what they were made from; they go when any of these is forgotten. `forgettings`: how many there had
+        been when that was read. Raises LockedError, and logs nothing, if something was forgotten or superseded since.
+        """
         with self._transaction():
-            return self._put_events(events)
+            if forgettings is not None and forgettings != self.forgettings():
+                what = "something was forgotten meanwhile, so what was said before is not kept"
+                raise LockedError(what, subject=self.path.parent.name, hint="Run the same command again")
+            return self._put_events(events, sources)
 
     def put_item(self, source_id: int, item: ItemRow, at: str, events: Iterable[Episode] = ()) -> None:
         """Give an item another key or other tags, and log it."""
         with self._transaction():
             self._put_item(source_id, item, at)
-            self._put_events(events)
+            self._put_events(events, [source_id])
 
     def exclude(self, sources: Collection[int], at: str, events: Iterable[Episode] = ()) -> None:
         """Leave sources out of answers until `include`; those that are withheld already stay so."""
         with self._transaction():
             self._withhold([s for s in sources if s not in self.withheld()], EXCLUDED, at)
-            self._put_events(events)
+            self._put_events(events, sources)
 
     def include(self, sources: Collection[int], events: Iterable[Episode] = ()) -> None:
         """Let sources that were excluded take part in answers again. What is superseded stays so."""
@@ -199,7 +218,7 @@ class Episodes(Queries):
             for source_id in sources:
                 self._db.execute("DELETE FROM withheld WHERE source_id = ? AND why = ?", (source_id, EXCLUDED))
                 self._seal_item(source_id)
-            self._put_events(events)
+            self._put_events(events, sources)
 
     def _put_item(self, source_id: int, item: ItemRow, at: str) -> None:
         tags = json.dumps(sorted(item.tags), ensure_ascii=False)
@@ -212,6 +231,7 @@ class Episodes(Queries):
     def _withhold(self, sources: Iterable[int], why: str, at: str) -> None:
         for source_id in sources:
             if why == SUPERSEDED:  # its key goes to what takes its place
+                self._count_forgetting()
                 self._db.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
             row = (source_id, why, at)
             self._db.execute("INSERT OR REPLACE INTO withheld (source_id, why, at) VALUES (?, ?, ?)", row)
@@ -229,18 +249,21 @@ class Episodes(Queries):
 
     # ------------------------------------------------------------ forgetting
 
-    def forget(self, sources: Collection[int], events: Collection[int] = ()) -> None:
+    def forget(self, sources: Collection[int], events: Events = ()) -> None:
         """Be rid of documents, their cells, and events, in one transaction; what was read later moves up.
 
-        Ids stay as they are: nobody who holds one ever gets another document by it. The bytes are gone from the file
-        after `clean`. Raises ValueError for a source that is not there.
+        With a document go all events that were made from it, and those of which nobody knows what from. Ids stay as
+        they are: nobody who holds one ever gets another document by it. The bytes are gone from the file after
+        `clean`. Raises ValueError for a source that is not there.
         """
         with self._transaction():
             self._forget(sources, events)
 
-    def _forget(self, sources: Collection[int], events: Collection[int]) -> None:
+    def _forget(self, sources: Collection[int], events: Events) -> None:
+        events = events() if callable(events) else events
         if not sources and not events:
             return
+        events = {*events, *(self.events_from(sources) if sources else ())}
         for source_id in sources:
             if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
                 raise ValueError(f"there is no source {source_id}")
@@ -248,7 +271,11 @@ class Episodes(Queries):
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{name}{source_id}",))
         self._move_up()
         self._drop_events(events)
-        self._set_meta(UNCLEAN, "1")
+        self._count_forgetting()
+        self._set_meta(UNCLEAN, PENDING)
+
+    def _count_forgetting(self) -> None:
+        self._set_meta(FORGETTINGS, str(self.forgettings() + 1))
 
     def _drop_events(self, events: Iterable[int]) -> None:
         for event_id in events:
@@ -263,18 +290,21 @@ class Episodes(Queries):
             " WHERE blocks.id = read.id AND blocks.position != read.before"
         )
 
-    def clean(self) -> None:
+    def clean(self, *, wait: bool = True) -> None:
         """If something was forgotten since: rewrite the file without what it left behind, and empty the log.
 
         A deletion only marks words in an index, and pages keep scraps of rows that moved. A reader in the middle of a
-        query keeps the log from being emptied; then the next writer does it.
+        query keeps the log from being emptied; then whoever opens the session next does it. `wait` a while for one.
         """
-        if self.is_clean():
+        mark = self.meta(UNCLEAN)
+        if mark is None:
             return
-        with self._transaction():
-            self._rebuild_index()
-        self._rows("VACUUM")
-        if self._empty_log():
+        if mark != LOGGED:
+            with self._transaction():
+                self._rebuild_index()
+            self._rows("VACUUM")
+            self.set_meta(UNCLEAN, LOGGED)
+        if self._empty_log(wait):
             with self._transaction():
                 self._db.execute("DELETE FROM meta WHERE key = ?", (UNCLEAN,))
 
@@ -327,9 +357,13 @@ class Episodes(Queries):
         for table in ("blocks", "events"):
             self._db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('rebuild')")
 
-    def _empty_log(self) -> bool:
+    def _empty_log(self, wait: bool = True) -> bool:
         """Move the write-ahead log into the file and cut it to nothing; False if a reader kept us from it."""
-        return bool(self._one("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+        self._rows(f"PRAGMA busy_timeout = {int(1000 * database.BUSY_SECONDS) if wait else 0}")
+        try:
+            return bool(self._one("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+        finally:
+            self._rows(f"PRAGMA busy_timeout = {int(1000 * database.BUSY_SECONDS)}")
 
     # ------------------------------------------------------------ long-term memory
 

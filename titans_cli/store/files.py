@@ -56,6 +56,14 @@ def storage_errors(subject: Path | str) -> Iterator[None]:
         raise storage_error(error, subject) from error
 
 
+def is_read_only(path: Path) -> bool:
+    """Whether the file system that `path` lies on takes no writes from anybody."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):  # not on Windows
+        return False
+
+
 def unique_id() -> str:
     """A new ULID. Imported late: listing sessions needs none."""
     from ulid import ULID
@@ -103,13 +111,15 @@ def create_private(path: Path, mode: int = FILE_MODE) -> int:
     return descriptor
 
 
-def atomic_write(path: Path, chunks: Iterable[bytes | memoryview], *, mode: int = FILE_MODE) -> None:
+def atomic_write(
+    path: Path, chunks: Iterable[bytes | memoryview], *, mode: int = FILE_MODE, temporary: Path | None = None
+) -> None:
     """Write `path` durably, or leave what was there. Raises StorageError.
 
     The temporary file lies in the same folder (a rename cannot cross file systems); a kill leaves it behind, and
-    `remove_temporaries` clears it.
+    `remove_temporaries` clears it. `temporary`: its name, for a folder that nobody sweeps (`temporary.write_outside`).
     """
-    temporary = path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(6)}")
+    temporary = temporary or path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(6)}")
     try:
         descriptor = create_private(temporary, mode)
         try:
@@ -254,8 +264,10 @@ def leftovers(folder: Path) -> list[Path]:
         raise storage_error(error, folder) from error
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Finish what a kill interrupted. Only under the lock that covers building and removing here."""
-    for path in leftovers(folder):
+def clear_leftovers(folder: Path) -> list[Path]:
+    """Finish what a kill interrupted, and say what. Only under the lock that covers building and removing here."""
+    found = leftovers(folder)
+    for path in found:
         with storage_errors(path):
             delete_folder(path)
+    return found

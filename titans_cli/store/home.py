@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -32,7 +32,7 @@ from titans_cli.store.files import (
     sync_folder,
 )
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, exclusive
-from titans_cli.store.manifest import may_start_ulid, read_entry, read_session
+from titans_cli.store.manifest import looks_like_ulid, may_start_ulid, read_entry, read_session
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -40,7 +40,16 @@ SHORTEST_PREFIX = 4
 
 
 def validate_name(name: str, what: str = "session") -> str:
-    """Return `name` if it can name a folder anywhere and be typed without quotes; raise UsageError otherwise."""
+    """Return `name` if it can name a folder anywhere and be typed without quotes; raise UsageError otherwise.
+
+    Nothing is named like an id: whoever is given an id must find what has it, and nothing else."""
+    if looks_like_ulid(name):
+        hint = "Choose another name; what has an id already is found by it: titans session list"
+        raise UsageError(f"{name!r} looks like an id, and so cannot be the name of a {what}", hint=hint)
+    return _typeable(name, what)
+
+
+def _typeable(name: str, what: str = "session") -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",
@@ -56,6 +65,7 @@ class Home:
         self.root = root
         self.sessions_dir = root / "sessions"
         self.ltm_dir = root / "ltm"
+        self.temporary_dir = root / "temporary"  # what belongs to running processes: `temporary.py`
 
     @classmethod
     def locate(cls, environ: Mapping[str, str] = os.environ) -> Home:
@@ -95,25 +105,38 @@ class Home:
                 hint="Wait for it, then run the same command again",
             ) from error
 
-    def tidy(self) -> None:
-        """Finish removals and drop half-built folders that a kill left, if that needs no waiting and is permitted."""
-        if not leftovers(self.sessions_dir) and not leftovers(self.ltm_dir):
-            return
+    def tidy(self) -> list[Path]:
+        """Finish removals and drop what a kill left half built or half written, and say what was found.
+
+        Only if that needs no waiting and is permitted."""
+        if not (leftovers(self.sessions_dir) or leftovers(self.ltm_dir) or self.temporaries()):
+            return []
         try:
             with self.lock(timeout=0):
-                self.clear()
+                return self.clear()
         except (LockedError, StorageError):
-            return  # whoever holds the lock, or can write, does it
+            return []  # whoever holds the lock, or can write, does it
 
-    def clear(self) -> None:
+    def clear(self) -> list[Path]:
         """The same, for whoever holds `lock`. Raises StorageError."""
+        from titans_cli.store.temporary import clear_abandoned  # it knows homes, too
+
         remove_temporaries(self.root)
-        clear_leftovers(self.sessions_dir)
-        clear_leftovers(self.ltm_dir)
+        found = [*clear_leftovers(self.sessions_dir), *clear_leftovers(self.ltm_dir), *clear_abandoned(self)]
         with storage_errors(self.sessions_dir):
             for folder in self.sessions_dir.iterdir():
                 if folder.is_dir() and _is_shell(folder):
                     delete_folder(folder)
+        return found
+
+    def temporaries(self) -> list[Path]:
+        """The folders that belong to processes, running or dead. Raises StorageError."""
+        try:
+            return sorted(p for p in self.temporary_dir.iterdir() if p.is_dir() and not p.is_symlink())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise storage_error(error, self.temporary_dir) from error
 
     # ------------------------------------------------------------ the current session
 
@@ -137,7 +160,7 @@ class Home:
 
     def set_current(self, name: str) -> None:
         """Raises UsageError for a name that cannot be one, StorageError."""
-        validate_name(name)
+        _typeable(name)
         with self.lock():
             atomic_write(self._pointer, [name.encode() + b"\n"])
 
@@ -172,6 +195,15 @@ class Home:
 
     def entry_names(self) -> list[str]:
         return _folder_names(self.ltm_dir)
+
+    def refuse_prefix(self, name: str, *, entry: bool = False) -> None:
+        """Raise UsageError for a name by which something has been found so far: it begins an id. For whoever holds
+        `lock` and is about to give the name."""
+        what, folder = ("LTM entry", self.ltm_dir) if entry else ("session", self.sessions_dir)
+        fitting = _with_prefix(name, folder, what, _folder_names(folder))
+        if fitting:
+            used = f"it begins the id of {', '.join(fitting[:5])}, which is found by it"
+            raise UsageError(f"{name!r} cannot be the name of a {what}: {used}", hint="Choose another name")
 
     def find_session(self, selector: str | None) -> str:
         """The session's name for a name, a ULID, a unique ULID prefix, or None: the current one.
@@ -212,18 +244,19 @@ def _is_shell(folder: Path) -> bool:
 
 def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
     names = _folder_names(folder)
-    if selector in names:
-        return selector
-    if may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26:
-        ids = {name: _id_of(folder / name, what) for name in names}
-        fitting = [name for name, ulid in ids.items() if ulid.startswith(selector.upper())]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            raise UsageError(
-                f"{selector} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
-                hint=f"Give more of the ULID, or the name: {listing}",
-            )
+    fitting = _with_prefix(selector, folder, what, names)
+    if selector in names and not looks_like_ulid(selector):  # an id is never a name, whatever folders are called
+        if not set(fitting) - {selector}:
+            return selector
+        fitting = sorted({selector, *fitting})  # ids that begin like a name that was given before
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        means = f"{selector} is the name of one and" if selector in fitting else f"{selector}"
+        raise UsageError(
+            f"{means} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
+            hint=f"Give more of the ULID, or the name: {listing}",
+        )
     close = difflib.get_close_matches(selector, names, n=3)
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
     new = (
@@ -232,6 +265,13 @@ def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
         else ""
     )
     raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}{new}See: {listing}")
+
+
+def _with_prefix(selector: str, folder: Path, what: str, names: Iterable[str]) -> list[str]:
+    """Those whose ULID begins with the selector, if that is long enough to mean one."""
+    if not (may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26):
+        return []
+    return [name for name in names if _id_of(folder / name, what).startswith(selector.upper())]
 
 
 def _id_of(folder: Path, what: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from titans_cli.errors import StorageError, TitansError
 from titans_cli.store.episodes import Episodes
-from titans_cli.store.files import atomic_write, private_mkdir, remove_file, remove_temporaries, storage_errors
+from titans_cli.store.files import FOLDER_MODE, atomic_write, remove_file, remove_temporaries, storage_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,9 +44,10 @@ def landmarks(episodes: Episodes, encoder: str, make: Callable[[], Landmarks]) -
         return found
     made = make()
     with suppress(StorageError):
-        _keep(folder, path, made, wanted)
-        if _now(episodes.path) != wanted:  # a writer was faster: what it swept must not come back
-            remove_file(path)
+        if _now(episodes.path) == wanted:
+            _keep(folder, path, made, wanted)
+            if _now(episodes.path) != wanted:  # a writer was faster: what it swept must not come back
+                remove_file(path)
     return made
 
 
@@ -66,9 +67,8 @@ def sweep_landmarks(folder: Path, episodes: Episodes) -> None:
 def _keep(folder: Path, path: Path, made: Landmarks, blocks: str) -> None:
     import safetensors.torch
 
-    if not folder.is_dir():
-        with storage_errors(folder):
-            private_mkdir(folder)
+    with storage_errors(folder), suppress(FileExistsError):
+        folder.mkdir(FOLDER_MODE)  # and nothing above it: a session that was discarded does not come back for this
     tensors = {"ids": made.ids.contiguous(), "vectors": made.vectors.float().contiguous()}
     atomic_write(path, [safetensors.torch.save(tensors, {_OF: blocks})])
 

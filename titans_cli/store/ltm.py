@@ -191,6 +191,7 @@ class LongTermMemory:
                     suspicions=vetted.suspicions,
                 )
             write_entry(folder, entry)
+            self.home.refuse_prefix(name, entry=True)
             if not rename_new(folder, self.home.ltm_dir / name):
                 raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")
         except BaseException:

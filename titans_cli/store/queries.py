@@ -22,7 +22,10 @@ from titans_cli.store.rows import R, records
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
 BLOCK = "id, source_id, ordinal, page, start_char, end_char, text, tokens, position, surprise"
 SNAPSHOT = "number, source_id, cell, blocks_done, sha256, size, created"
-UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still be in the file
+UNCLEAN = "unclean"  # in meta: something was forgotten, and its bytes may still be in the file ...
+PENDING, LOGGED = "1", "log"  # ... as scraps in pages and indexes, or only because the log could not be emptied yet
+FORGETTINGS = "forgettings"  # in meta: how often something was forgotten or superseded
+UNKNOWN = 0  # in derived: what an answer of an earlier release was made from, nobody wrote down
 DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retained of it, as it was written
 EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
@@ -184,7 +187,10 @@ class Queries:
 
     def _has_items(self) -> bool:
         """A session of a release before items is read as it is: only a writer brings its tables up to date."""
-        return bool(self._one("PRAGMA user_version") >= 2)
+        return self._version() >= 2
+
+    def _version(self) -> int:
+        return int(self._one("PRAGMA user_version"))
 
     def _item_digest(self, source_id: int) -> str:
         rows = ("SELECT key, tags FROM items WHERE source_id = ?", "SELECT why, at FROM withheld WHERE source_id = ?")
@@ -276,6 +282,15 @@ class Queries:
         ((total, length),) = self._rows(f"SELECT count(*), coalesce(avg(length(text)), 0.0) FROM {table}")
         return unspaced.bm25(wanted, texts, int(total), float(length))
 
+    def sources_with(self, word: str) -> set[int]:
+        """The sources that have a word, by its stem, in what was read of them; withheld ones too."""
+        sql = (
+            "SELECT DISTINCT source_id FROM blocks_fts JOIN blocks ON blocks.id = blocks_fts.rowid"
+            " WHERE blocks_fts MATCH ?"
+        )
+        query = match_any(word)
+        return {int(i) for (i,) in self._rows(sql, (query,))} if query else set()
+
     def _shown(self, block: str) -> str:
         """The condition that a block's source is not withheld."""
         if not self.withheld():
@@ -325,7 +340,12 @@ class Queries:
         return [i for i in ids if str(i) in written and written[str(i)] != self._event_digest(i)]
 
     def _event_digest(self, event_id: int) -> str:
-        return self._digest(event_id, "SELECT at, kind, text, data FROM events WHERE id = ?")
+        """Of the event and what it was made from."""
+        queries = ["SELECT at, kind, text, data FROM events WHERE id = ?"]
+        if self._version() >= 3:
+            known = f"source_id != {UNKNOWN}"  # that came later than the digest
+            queries.append(f"SELECT source_id FROM derived WHERE event_id = ? AND {known} ORDER BY source_id")
+        return self._digest(event_id, *queries)
 
     def _digest(self, row_id: int, *queries: str) -> str:
         digest = hashlib.sha256()
@@ -358,6 +378,11 @@ class Queries:
         """Whether no bytes of anything forgotten may still be in the file."""
         return self.meta(UNCLEAN) is None
 
+    def forgettings(self) -> int:
+        """How often something was forgotten or superseded here: what was read before the last time may be gone now."""
+        counted = self.meta(FORGETTINGS) or ""
+        return int(counted) if counted.isdecimal() and len(counted) < 19 else 0  # whatever somebody wrote there
+
     def meta(self, key: str) -> str | None:
         """What the session says of itself beside what it read."""
         found = self._one("SELECT value FROM meta WHERE key = ?", (key,))
@@ -373,6 +398,16 @@ class Queries:
         sql = f"SELECT {EVENT} FROM events WHERE {condition} ORDER BY id DESC LIMIT :limit"
         values = {"since": since, "until": until, "kind": kind, "limit": -1 if limit is None else limit}
         return [self._event(row) for row in reversed(self._rows(sql, values))]
+
+    def events_from(self, sources: Iterable[int]) -> dict[int, bool]:
+        """The events that were made from any of the sources; and those of which nobody knows (True)."""
+        if self._version() < 3:
+            return {int(i): True for (i,) in self._rows("SELECT id FROM events WHERE kind = 'answered'")}
+        found: dict[int, bool] = {}
+        for source in (UNKNOWN, *sources):
+            rows = self._rows("SELECT event_id FROM derived WHERE source_id = ?", (source,))
+            found |= {i: source == UNKNOWN for (i,) in rows if isinstance(i, int)}
+        return found
 
     def event_counts(self) -> dict[str, int]:
         """How many events of each kind there are, the commonest first."""

@@ -14,9 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from titans_cli.errors import DamagedError, LockedError, NotFoundError, StorageError, TitansError, UsageError
+from titans_cli.errors import (
+    DamagedError,
+    IncompatibleError,
+    LockedError,
+    NotFoundError,
+    StorageError,
+    TitansError,
+    UsageError,
+)
 from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
-from titans_cli.store.episodes import Episodes, Retained
+from titans_cli.store.episodes import Episodes, Events, Retained
 from titans_cli.store.files import (
     UNFINISHED,
     delete_folder,
@@ -61,11 +69,15 @@ class SessionList:
 
 
 class SessionStore:
-    """One session. Reading needs nothing; writing happens inside `with store.writer():`."""
+    """One session. Reading needs nothing; writing happens inside `with store.writer():`.
+
+    `finished`: opening it found erasing that a kill had interrupted, and went on with it.
+    """
 
     def __init__(self, home: Home, info: SessionInfo) -> None:
         self.home = home
         self.info = info
+        self.finished = False
         self.folder = home.sessions_dir / info.name
         self._lock = WriterLock(self.folder)
         self._locked = False
@@ -77,12 +89,19 @@ class SessionStore:
     def open(cls, home: Home, selector: str | None = None) -> SessionStore:
         """Open by name, ULID, unique ULID prefix, or None for the current session. Also opens a promoted one.
 
+        What a kill left of a promotion or of erasing is finished first, if that needs no waiting and is permitted.
         Raises NotFoundError, UsageError (ambiguous), DamagedError, IncompatibleError, StorageError.
         """
         home.tidy()
         name = home.find_session(selector)
-        store = cls(home, read_session(home.sessions_dir / name))
+        try:
+            store = cls(home, read_session(home.sessions_dir / name))
+        except DamagedError:
+            if not (home.sessions_dir / name).exists():
+                raise _gone(name) from None
+            raise
         store._finish_promotion()
+        store.finish_erasing()
         return store
 
     @staticmethod
@@ -137,6 +156,7 @@ class SessionStore:
             created = draft.created or utc_now()
             info = replace(draft, name=name or home.generate_name(), id=unique_id(), created=created)
             _refuse_taken(home.sessions_dir / info.name)
+            home.refuse_prefix(info.name)
             folder = home.sessions_dir / f"{UNFINISHED}{info.id}"
             try:
                 private_mkdir(folder / SNAPSHOTS)
@@ -164,9 +184,37 @@ class SessionStore:
             )
 
     def episodes(self, *, readonly: bool = True) -> Episodes:
-        """Open the database: read-only, or to log events. Commits need `writer`. Raises UsageError if promoted."""
+        """Open the database: read-only, or to log events. Commits need `writer`.
+
+        Raises UsageError if promoted, NotFoundError if the session was discarded since it was opened, also if another
+        one has its name now.
+        """
         self.require_open()
-        return Episodes.open(self.folder / DATABASE, readonly=readonly)
+        with self._overtaken():
+            episodes = Episodes.open(self.folder / DATABASE, readonly=readonly)
+        try:
+            self._require_own(episodes)
+        except BaseException:
+            episodes.close()
+            raise
+        return episodes
+
+    def _require_own(self, episodes: Episodes) -> None:
+        """Raise NotFoundError for the database of a namesake. One that does not say whose it is may be anybody's."""
+        kept = episodes.meta(SESSION_META)
+        with suppress(DamagedError, IncompatibleError):
+            if kept is not None and read_session(self.folder, kept).id != self.info.id:
+                raise _gone(self.info.name)
+
+    @contextmanager
+    def _overtaken(self) -> Iterator[None]:
+        """Of a file that is missing or damaged: say so if the session was discarded or promoted since it was opened."""
+        try:
+            yield
+        except (DamagedError, StorageError):
+            self._still_there()
+            self.require_open()
+            raise
 
     def memory_sha256(self) -> str:
         """The digest of the whole memory: equal for two sessions if and only if they learned the same, bit for bit."""
@@ -206,7 +254,8 @@ class SessionStore:
                     what, hint = f"snapshot {info.number} was superseded meanwhile", "Run the same command again"
                     raise NotFoundError(what, subject=self.info.name, hint=hint) from error
             if isinstance(error, DamagedError):
-                raise
+                with self._overtaken():
+                    raise
             hint = f"Learn it anew from the retained text: titans session repair {self.info.name}"
             raise DamagedError("damaged: the file is missing", subject=str(path), hint=hint) from error
 
@@ -280,7 +329,7 @@ class SessionStore:
             self._sweep(episodes)
         return committed
 
-    def forget(self, sources: Collection[int], events: Collection[int] = ()) -> None:
+    def forget(self, sources: Collection[int], events: Events = ()) -> None:
         """Forget documents and events for good: rows, then files, then the bytes they left in the database.
 
         Only inside `writer`. Raises as `Episodes.forget`, and RuntimeError outside `writer`.
@@ -289,12 +338,17 @@ class SessionStore:
         episodes.forget(sources, events)
         self._sweep(episodes)
 
-    def log(self, events: Iterable[Episode]) -> Sequence[Episode]:
-        """Add events without a memory state and without the writer lock: asking is not writing."""
+    def log(
+        self, events: Iterable[Episode], *, sources: Collection[int] = (), forgettings: int | None = None
+    ) -> Sequence[Episode]:
+        """Add events without a memory state and without the writer lock: asking is not writing.
+
+        `sources`, `forgettings`: as `Episodes.add_events`. Raises LockedError as that does, and as `episodes`.
+        """
         if self._writing is not None:
-            return self._writing.add_events(events)
+            return self._writing.add_events(events, sources=sources, forgettings=forgettings)
         with self.episodes(readonly=False) as episodes:
-            return episodes.add_events(events)
+            return episodes.add_events(events, sources=sources, forgettings=forgettings)
 
     def _writer(self) -> Episodes:
         if self._writing is None:
@@ -315,12 +369,14 @@ class SessionStore:
 
     def _still_there(self) -> None:
         """Another process may have discarded or promoted the session since we opened it."""
-        gone = NotFoundError("the session was discarded", subject=self.info.name, hint="See: titans session list")
-        if not self.folder.exists():
-            raise gone
-        info = read_session(self.folder)
+        try:
+            info = read_session(self.folder)
+        except DamagedError:
+            if not self.folder.exists():
+                raise _gone(self.info.name) from None
+            raise
         if info.id != self.info.id:
-            raise gone
+            raise _gone(self.info.name)
         self.info = info
 
     # ------------------------------------------------------------ going
@@ -328,7 +384,7 @@ class SessionStore:
     def discard(self, *, timeout: float = 0) -> None:
         """Remove the session and all it learned. Raises LockedError, NotFoundError, StorageError."""
         self._still_there()
-        discard(self.home, self.info.name, timeout=timeout)
+        discard(self.home, self.info.name, timeout=timeout, only=self.info.id)
 
     def mark_promoted(self, entry: str) -> None:
         """Say that `entry` holds what was learned, then remove it here. Raises LockedError, StorageError."""
@@ -361,20 +417,48 @@ class SessionStore:
                     with self.locked(command="promote"):
                         self._remove_learned()
 
+    def finish_erasing(self) -> None:
+        """Be rid of what a kill left of something forgotten; what keeps us from it now is whoever opens it next's."""
+        if self.info.state != "open":
+            return
+        with suppress(TitansError):
+            with self.episodes() as episodes:
+                if episodes.is_clean():
+                    return
+            with self.locked(command="erase"), Episodes.open(self.folder / DATABASE, readonly=False) as episodes:
+                if not episodes.is_clean():
+                    self.finished = True
+                    remove_temporaries(self.folder)
+                    self._sweep(episodes)
+                    episodes.clean(wait=False)
 
-def discard(home: Home, name: str, *, timeout: float = 0) -> None:
-    """Remove the session in the folder `name`, even one that is too damaged to be opened.
+
+def discard(home: Home, name: str, *, timeout: float = 0, only: str | None = None) -> None:
+    """Remove the session in the folder `name`, even one that is too damaged to be opened. `only`: if it has this id.
 
     Raises LockedError while a writer works, NotFoundError, StorageError.
     """
-    folder = home.sessions_dir / validate_name(name)
-    if not folder.is_dir():
+    folder = home.sessions_dir / name
+    if name not in home.session_names():
         raise NotFoundError("no session has this name", subject=name, hint="See: titans session list")
     with WriterLock(folder).acquire(timeout, "discard"), home.lock():
+        if only is not None and folder.is_dir() and _id_in(folder) not in (only, None):
+            raise _gone(name)  # another one has its name
         if folder.is_dir():
             remove_tree(folder)
         home.clear()
         home.clear_current(only=name)
+
+
+def _id_in(folder: Path) -> str | None:
+    """None for what is too damaged to say."""
+    with suppress(TitansError):
+        return read_session(folder).id
+    return None
+
+
+def _gone(name: str) -> NotFoundError:
+    return NotFoundError("the session was discarded", subject=name, hint="See: titans session list")
 
 
 def _refuse_taken(path: Path) -> None:
