@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = {"titans_cli", "benchmarks", "tests"}
-USERS = {"ray", "mcp", "pdf", "train"}  # extras that switch on what titans_cli can do
+USERS = {"ray", "mcp", "pdf", "gguf", "train"}  # extras that switch on what titans_cli can do
 MAY_NEED = {"titans_cli": USERS, "benchmarks": USERS | {"bench", "browser"}, "tests": USERS | {"dev"}}
 # modules of what is declared whose name says otherwise, installed or not
 BROUGHT_BY = {"mcp_types": "mcp", "PIL": "pillow"}

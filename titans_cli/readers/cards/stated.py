@@ -79,25 +79,24 @@ def entries(origin: str, found: Mapping[str, Iterable[str]]) -> list[Entry]:
 
 
 def _html(text: str) -> list[Entry]:
-    from bs4 import BeautifulSoup
+    from selectolax.lexbor import LexborHTMLParser
 
-    soup = BeautifulSoup(text[:HEAD].split("</head>")[0], "html.parser")
+    page = LexborHTMLParser(text[:HEAD].split("</head>")[0])
     said: dict[str, list[str]] = {}
-    for tag in soup.find_all("meta", limit=500):
-        name = tag.get("name") or tag.get("property") or tag.get("itemprop")
-        said.setdefault(str(name).lower(), []).append(str(tag.get("content", "")))
+    for tag in page.css("meta")[:500]:
+        name = next((v for key in ("name", "property", "itemprop") if (v := tag.attributes.get(key))), None)
+        said.setdefault(str(name).lower(), []).append(tag.attributes.get("content") or "")
     found = {field: next((said[n] for n in names if said.get(n)), []) for field, names in _META.items()}
     if len(found["author"]) == 1:
         found["author"] = re.split(r"\s*;\s*", found["author"][0])
     found["author"] = [turned(a) for a in found["author"] if not a.startswith(("http:", "https:"))]
     for field in found.keys() - {"author"}:
         found[field] = found[field][:1]
-    top = soup.find("html")
-    if not found["language"] and top is not None and top.get("lang"):
-        found["language"] = [str(top["lang"])]
-    link = soup.find("link", rel="canonical")
-    if not found["url"] and link is not None and link.get("href"):
-        found["url"] = [str(link["href"])]
+    top, link = page.css_first("html"), page.css_first('link[rel~="canonical"]')
+    if not found["language"] and top is not None and (language := top.attributes.get("lang")):
+        found["language"] = [language]
+    if not found["url"] and link is not None and (address := link.attributes.get("href")):
+        found["url"] = [address]
     return entries("page's metadata", found)
 
 
