@@ -64,6 +64,7 @@ def test_a_fast_update_says_what_it_leaves_and_gc_erases_it(titans: Titans) -> N
         "session": "papers",
         "versions": 0,
         "done": True,
+        "finished": False,
     }
     assert "superseded" not in titans("session", "show").out
 
