@@ -96,9 +96,10 @@ class Answerer:
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
-        known = self.catalogue.cards.values()
-        asked = question if self.how.closed_book else mended(question, self.episodes, known)
         before, about = self.only, self.how.about
+        asked = question
+        if not self.how.closed_book and self.catalogue.answer(self._blank(question), about) is None:
+            asked = mended(question, self.episodes, self.catalogue.cards.values())
         if about is not None and about in self.sources and (by_name := self._named(asked, about)) is not None:
             self.only, asked = {about}, by_name
         made = self._answer(asked)
@@ -111,7 +112,7 @@ class Answerer:
         return replace(made, question=question, understood=read_as, citations=cited, seconds=seconds)
 
     def _answer(self, question: str) -> Answer:
-        blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+        blank = self._blank(question)
         kind = kind_of_whole(question)
         if self.how.closed_book:
             made = self._from_memory(blank)
@@ -128,6 +129,9 @@ class Answerer:
             made = replace(made, routed=why)
         return made
 
+    def _blank(self, question: str) -> Answer:
+        return Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+
     def _named(self, question: str, source: int) -> str | None:
         """The question with a document's name for "it"; None for one that points at nothing."""
         return named(question, short_title(self.catalogue.cards[source].title or self.sources[source].name))
@@ -137,8 +141,7 @@ class Answerer:
         parts = parts_of(question)
         if len(parts) > 1 or len(both := questions_in(question)) == 1:
             return parts
-        blank = Answer(both[0], "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
-        known = self.catalogue.answer(blank)
+        known = self.catalogue.answer(self._blank(both[0]))
         if known is None or known.about is None:
             return parts
         return [both[0], self._named(both[1], known.about) or both[1]]
