@@ -35,4 +35,7 @@ def test_a_name_nobody_has_becomes_the_nearest_title_or_author(tmp_path: Path) -
         assert mended("What is TideGuage?", episodes, [card]) == "What is TideGauge?"
         assert mended("What did Quilfeathr say?", episodes, [card]) == "What did Quillfeather say?"
         assert mended("Which zymurgist fermented?", episodes, [card]) == "Which zymurgist fermented?"
+        assert (
+            mended("Quién escribió Quilfeathr?", episodes, [card]) == "Quién escribió Quilfeathr?"
+        )  # another language
         assert mended("Who is Zarvex?", episodes, [card]) == "Who is Zarvex?"

@@ -135,8 +135,9 @@ class Catalogue:
                 values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
                 said = listed(values)
             case "date":
-                values = (card.date,) if card.date else ()
-                said = _in_words(card.date or "")
+                published = card.authors or card.venue or card.doi  # of a mere file the date says when it was saved
+                values = (card.date,) if card.date and published else ()
+                said = _in_words(values[0]) if values else ""
             case "venue":
                 values = (card.venue,) if card.venue else ()
                 number = f"{card.first('volume') or ''}{f'({i})' if (i := card.first('issue')) else ''}"

@@ -12,7 +12,7 @@ from titans_cli.answers.corpus import texts_of, year_of
 from titans_cli.answers.deliberate import deliberate, parts_of
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select
-from titans_cli.answers.intent import points_back
+from titans_cli.answers.intent import named, questions_in
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
@@ -24,6 +24,7 @@ from titans_cli.answers.statements import contradicts, figures, other_figures, s
 from titans_cli.answers.summary import summarise, wants_summary
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.answers.words import stems
+from titans_cli.cards import short_title
 from titans_cli.errors import DamagedError
 from titans_cli.model.interface import BATCH, PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
@@ -99,11 +100,12 @@ class Answerer:
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
-        known = self.catalogue.cards.values()
-        asked = question if self.how.closed_book else mended(question, self.episodes, known)
-        before = self.only
-        if self.how.about is not None and self.how.about in self.sources and points_back(asked):
-            self.only = {self.how.about}  # "it" is that document
+        before, about = self.only, self.how.about
+        asked = question
+        if not self.how.closed_book and self.catalogue.answer(self._blank(question), about) is None:
+            asked = mended(question, self.episodes, self.catalogue.cards.values())
+        if about is not None and about in self.sources and (by_name := self._named(asked, about)) is not None:
+            self.only, asked = {about}, by_name
         made = self._answer(asked)
         if made.support == "none" and self.only is not before:
             self.only = before
@@ -114,7 +116,7 @@ class Answerer:
         return replace(made, question=question, understood=read_as, citations=cited, seconds=seconds)
 
     def _answer(self, question: str) -> Answer:
-        blank = Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+        blank = self._blank(question)
         kind = kind_of_whole(question)
         if self.how.closed_book:
             made = self._from_memory(blank)
@@ -126,11 +128,28 @@ class Answerer:
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
             made = self._summary(blank)
         else:
-            parts = parts_of(question) if self.how.route != "fast" else [question]
+            parts = self._parts(question) if self.how.route != "fast" else [question]
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
         return replace(made, made_from=tuple(sorted(self.made_from)))
+
+    def _blank(self, question: str) -> Answer:
+        return Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+
+    def _named(self, question: str, source: int) -> str | None:
+        """The question with a document's name for "it"; None for one that points at nothing."""
+        return named(question, short_title(self.catalogue.cards[source].title or self.sources[source].name))
+
+    def _parts(self, question: str) -> list[str]:
+        """The questions in it. What follows one about a document may call that "it"."""
+        parts = parts_of(question)
+        if len(parts) > 1 or len(both := questions_in(question)) == 1:
+            return parts
+        known = self.catalogue.answer(self._blank(both[0]))
+        if known is None or known.about is None:
+            return parts
+        return [both[0], self._named(both[1], known.about) or both[1]]
 
     def _deliberate(self, blank: Answer, parts: Sequence[str]) -> Answer:
         """By the reasoning model, if there is one; what it cannot prove is left to the documents' own sentences."""

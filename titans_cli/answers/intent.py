@@ -60,6 +60,7 @@ class Language:
     single: re.Pattern[str]
     joins: re.Pattern[str] | None
     of_the_world: re.Pattern[str] | None
+    meant: re.Pattern[str] | None
     patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
 
 
@@ -90,6 +91,7 @@ def _language(said: Mapping[str, Any]) -> Language:
         ),
         whole(about["joins"]) if "joins" in about else None,
         whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
+        whole(rf"\b(?:{about['meant']})\b") if "meant" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
     )
 
@@ -127,10 +129,22 @@ def names_of(called: str) -> list[str]:
     return [n for name in dict.fromkeys(found) if (n := name.strip(" \"'‘’«»,"))]
 
 
-def points_back(question: str) -> bool:
-    """Whether it speaks of something by "it" or "that paper" alone."""
-    words = " ".join(question.split())
-    return any(re.search(rf"\b(?:{language.pronoun.pattern})\b", words, re.I) for language in languages()[:1])
+def named(question: str, name: str) -> str | None:
+    """A question with a name in the place of "it" or "that paper"; None for one that has nothing of the kind."""
+    for language in languages():
+        if language.meant is not None and (found := language.meant.search(question)) is not None:
+            return question[: found.start()] + name + question[found.end() :]
+    return None
+
+
+def questions_in(question: str) -> list[str]:
+    """The two questions of "who wrote X, and what does it do?"; the one there is otherwise."""
+    for language in languages():
+        if language.joins is not None and (found := language.joins.search(question)) is not None:
+            second = question[found.start() :].lstrip(" ,")
+            opening = language.opening.match(second)
+            return [f"{question[: found.start()]}?", second[opening.end() :] if opening else second]
+    return [question]
 
 
 # ---------------------------------------------------------------- the pile

@@ -10,6 +10,7 @@ from titans_cli.cards import Card
 from titans_cli.store import Episodes
 
 SHORTEST = 4  # letters: of shorter words too many are one letter apart
+MOST_UNKNOWN = 0.34  # of the words: a question with more is in another language than the documents
 LONG = 8  # letters: two slips are forgiven
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 
@@ -19,7 +20,7 @@ def mended(question: str, episodes: Episodes, cards: Iterable[Card]) -> str:
     unknown = [
         m for m in _WORD.finditer(question) if len(m.group()) >= SHORTEST and not episodes.search_blocks(m.group(), 1)
     ]
-    if not unknown:
+    if not 0 < len(unknown) <= MOST_UNKNOWN * len(_WORD.findall(question)):
         return question
     names = {
         w for c in cards for text in (c.title or "", *c.authors) for w in _WORD.findall(text) if len(w) >= SHORTEST
