@@ -63,6 +63,7 @@ class Asking:
     route: str = "auto"  # "auto", "fast", "deliberate"
     budget: float | None = None  # seconds for a deliberate answer
     tokens: int | None = None  # ... and how many may be written for it
+    long: bool = False  # all topics and trends of an answer about the whole, not a page of them
 
 
 class Answerer:
@@ -131,7 +132,7 @@ class Answerer:
         return replace(_with_memory(blank, recollection), support=support, text=text, recalled=said, short=said)
 
     def _about_all(self, blank: Answer, kind: str) -> Answer:
-        s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
+        s = synthesis(self.episodes, kind, self._cite, self.only, self.how.long)
         if not s.citations:
             return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind, text=NO_DISPUTE)
         return replace(
@@ -142,6 +143,7 @@ class Answerer:
             lead=s.lead,
             citations=s.citations,
             themes=s.themes,
+            trends=s.trends,
             disagreements=s.disagreements,
             alone=s.alone,
         )
