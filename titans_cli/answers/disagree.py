@@ -39,11 +39,12 @@ OUTCOME = 1.0  # what it adds that somebody says what came of it
 NAMED = 0.7  # share of what a dispute is said to be over, in a sentence that takes a side
 LEAST_TOPIC = 2  # words that all sides and whoever speaks of them share: or they speak of different matters
 COMMON_TO = 3  # words that a sentence shares with one that speaks of its figure
-SAME = 0.6  # share of the information of two sentences together that both have, to be of the same thing
-SAME_DENIED = 0.75  # ... where one denies what the other says
+SAME = 0.4  # share of the information of two sentences together that both have, to be of the same thing
+SAME_DENIED = 0.85  # ... where one denies what the other says
 MOST_FIGURES = 2  # in a sentence that states one; more are a table or a method
-# Pieces of general English with a word: a rarer one names a thing, a more common one is talk ("values", "literature").
-RARE, TALK = 0.005, 0.01
+# Pieces of general English with a word: a rarer one names a thing, a very rare one tells it from others of its kind; a
+# more common one is talk ("values", "literature").
+RARE, RAREST, TALK = 0.005, 0.001, 0.01
 ASKED, UNASKED = 0.6, 1.0  # scores from which on a disagreement is told; unasked somebody has to speak of it
 _RESOLVED = re.compile(
     r"\b(resolved|settled|true (value|optimum|rate|figure)|was an error|reconcil\w+|explained by)\b", re.I
@@ -53,6 +54,8 @@ _OPEN = re.compile(
     r"until the (disagreement|dispute)|do not claim to have settled)\b",
     re.I,
 )
+
+
 class Side(NamedTuple):
     text: Text
     sentence: Candidate
@@ -231,12 +234,14 @@ def _same_thing(a: Statement, b: Statement, weight: Weight) -> bool:
     common, either = a.terms & b.terms, a.terms | b.terms
     if max(len(a.figures), len(b.figures)) > MOST_FIGURES or not names_a_thing(common):
         return False
+    if names_a_thing(a.terms - common, RAREST) and names_a_thing(b.terms - common, RAREST):
+        return False  # each speaks of a thing of its own
     return weight_of(common, weight) >= (SAME if a.figures else SAME_DENIED) * weight_of(either, weight)
 
 
-def names_a_thing(terms: Iterable[str]) -> bool:
+def names_a_thing(terms: Iterable[str], most: float = RARE) -> bool:
     """Whether any of the stems is rare in general English."""
-    return any(background().share((t,)) <= RARE for t in terms)
+    return any(background().share((t,)) <= most for t in terms)
 
 
 def _over(spoken: Side, index: _Index) -> Disagreement | None:

@@ -61,9 +61,7 @@ def survey(texts: Sequence[Text]) -> Found:
     return Found(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
 
 
-def synthesis(
-    episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False
-) -> Synthesis:
+def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False) -> Synthesis:
     """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations. `long`: all, not a page."""
     texts = texts_of(episodes, only)
     found = survey(texts) if kind != "disagreements" else Found(texts, [], [])

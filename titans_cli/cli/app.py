@@ -25,6 +25,7 @@ from titans_cli.cli import (
     session,
     telling,
     tree,
+    whole,
 )
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
@@ -179,6 +180,10 @@ def ask(
         tell=tell,
     )
     telling.answer(result, output, verbose=verbose, told=tell is not None)
+
+
+app.command(epilog=whole.THEMES)(whole.themes)
+app.command(epilog=whole.TRENDS)(whole.trends)
 
 
 @app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")

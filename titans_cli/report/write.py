@@ -73,6 +73,6 @@ def report_text(
         len(measured),
         sum(p.first for p in measured) / len(measured) if measured else None,
         sum(p.now for p in measured) / len(measured) if measured else None,
-        len(facts.whole.themes),
+        len(facts.whole.themes) + len(facts.whole.trends),
         facts.asked,
     )

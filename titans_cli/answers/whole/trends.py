@@ -5,8 +5,8 @@ Few documents have any one phrase, so z is joined with that of the documents whi
 are about what those that have it are about: a ridge regression of "has it" on the documents' vectors. Where nothing
 changes the two are independent, and their sum is normal too (Stouffer's method). Then every slope is shrunk by how much
 the slopes of all phrases of the pile spread beyond chance (empirical Bayes by the method of moments; Efron and Morris
-1975): phrases of few documents more, and in a pile where nothing changes all of them to nothing. Told is what then still
-lies `SURE` deviations from zero. Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers were
+1975): phrases of few documents more, and in a pile where nothing changes all of them to nothing. Told is what then
+still lies `SURE` deviations from zero. Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers were
 chosen on other samples of the same abstracts (docs/log.md, 2026-11-27).
 """
 
