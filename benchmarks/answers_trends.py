@@ -1,6 +1,6 @@
 """Trends and disagreements planted in generated corpora: how many an answer names, with the right direction.
 
-Named: the words of a theme of the answer are those of a planted name, or some of them, or more. Right: it is told as
+Named: the words of a trend of the answer are those of a planted name, or some of them, or more. Right: it is told as
 rising, or as falling or vanishing, or as steady, as planted. False: a theme told to rise, fall or vanish that was not
 planted so. The comparison writes with the same writer, but sees only what retrieval brings: the twenty best
 blocks for a question that names the field.
@@ -19,8 +19,9 @@ from benchmarks.planted import Corpus, Dispute
 from titans_cli.answers.corpus import Text, texts_of
 from titans_cli.answers.disagree import Disagreement, disagreements
 from titans_cli.answers.evidence import gather
-from titans_cli.answers.overview import Theme, themes
 from titans_cli.answers.question import Question
+from titans_cli.answers.synthesis import survey
+from titans_cli.answers.whole import Trend
 from titans_cli.answers.words import stem, words
 
 TOP_K = 20
@@ -48,7 +49,7 @@ def measure(corpus: Corpus, model: Path | None, asked: Sequence[str], quotes: li
             whole = texts_of(s.episodes)
             some = _only_retrieved(whole, corpus.field, s)
             return {
-                name: score(corpus, themes(texts, s.engine), disagreements(texts, 6))
+                name: score(corpus, survey(texts).trends, disagreements(texts, 6))
                 for name, texts in (("ours", whole), ("topk", some))
             }
 
@@ -66,11 +67,11 @@ def _words(phrase: str) -> set[str]:
     return {stem(w) for w in words(phrase)}
 
 
-def score(corpus: Corpus, told: Sequence[Theme], differ: Sequence[Disagreement]) -> Score:
+def score(corpus: Corpus, told: Sequence[Trend], differ: Sequence[Disagreement]) -> Score:
     named, right = set[str](), set[str]()
     claims: Counter[str] = Counter()
     for theme in told:
-        told_words = _words(theme.phrase)
+        told_words = _words(theme.phrase.form)
         planted = next((p for p in corpus.themes if told_words <= _words(p.name) or told_words >= _words(p.name)), None)
         claims["told"] += theme.direction in ("rising", "falling", "vanishing")
         if planted is not None:

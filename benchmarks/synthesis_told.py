@@ -1,32 +1,25 @@
 """What the product tells of a pile, as the benchmark wants it: this follows the product's records, the measures do not.
 
-Of 0.1: what is told to rise, fall or vanish is a theme's phrase; a topic is a theme, and its words are those of its
-phrases.
+What is told to rise, fall or vanish is a trend's phrase, or a topic by the phrases that name it; what peaked, or stays,
+is no claim of a direction.
 """
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from typing import Any
+
+import numpy as np
 
 from benchmarks.synthesis_pile import Pile, cite
 from benchmarks.synthesis_topics import Topics, Vectors, lsa
 from benchmarks.synthesis_trends import Claim
+from titans_cli.answers import whole
 from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.overview import themes
-from titans_cli.answers.synthesis import Synthesis, synthesis
+from titans_cli.answers.synthesis import Synthesis, survey, synthesis
 from titans_cli.records import Citation
 
 _AS = {"rising": "rising", "falling": "falling", "vanishing": "falling"}
-
-
-@cache
-def _engine() -> Any:
-    from titans_cli.sessions.engines import load_engine
-
-    return load_engine(None, 1)
 
 
 def _told(pile: Pile, kind: str) -> Synthesis:
@@ -34,27 +27,45 @@ def _told(pile: Pile, kind: str) -> Synthesis:
         return cite(pile, number, c.block, c.start, c.end)
 
     episodes: Any = pile
-    return synthesis(episodes, _engine(), kind, quoted)
+    return synthesis(episodes, kind, quoted)
 
 
 def claims(pile: Pile) -> tuple[list[Claim], list[str]]:
     """What "summarize trends" tells to rise or fall, and every phrase that it or "main themes" names."""
     trends, main = _told(pile, "trends"), _told(pile, "themes")
-    told = [Claim(_AS[t.direction], (t.phrase,)) for t in trends.themes if t.direction in _AS]
-    return told, list(dict.fromkeys(t.phrase for a in (trends, main) for t in a.themes))
+    told = [Claim(_AS[t.direction], (t.phrase,)) for t in trends.trends if t.direction in _AS]
+    told += [
+        Claim(_AS[t.direction], tuple(_plain(n) for n in (t.phrase, *t.company)))
+        for t in trends.themes
+        if t.direction in _AS
+    ]
+    named = [t.phrase for t in trends.trends]
+    named += [_plain(n) for a in (trends, main) for t in a.themes for n in (t.phrase, *t.company)]
+    return told, list(dict.fromkeys(named))
+
+
+def _plain(name: str) -> str:
+    """Without the acronym or the long form in brackets."""
+    return name.split(" (")[0]
 
 
 def topics(pile: Pile) -> Topics:
     episodes: Any = pile
-    texts = texts_of(episodes)
-    found = themes(texts, _engine(), "themes")
-    words = [re.findall(r"\w+", " ".join((t.phrase, *t.company)).lower())[:10] for t in found]
-    return Topics(words, {texts[n].source.name: k for k, t in enumerate(found) for n in sorted(t.documents)})
+    found = survey(texts_of(episodes))
+    names = [t.source.name for t in found.texts]
+    of = {names[n]: k for k, t in enumerate(found.topics) for n in t.documents}
+    return Topics([list(t.terms) for t in found.topics], of)
 
 
 def vectors(pile: Pile, texts: dict[str, str]) -> Vectors:
-    """The vectors of the documents that the product clusters, in the order of `texts`; it has none."""
-    return lsa(texts.values())
+    """The vectors of the documents that the product clusters, in the order of `texts`."""
+    episodes: Any = pile
+    read = texts_of(episodes)
+    rows = whole.vectors(read)
+    if rows is None:
+        return lsa(texts.values())
+    place = {t.source.name: n for n, t in enumerate(read)}
+    return np.asarray(rows[[place[name] for name in texts]])
 
 
 def disagreements(pile: Pile) -> list[list[str]]:

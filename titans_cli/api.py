@@ -256,8 +256,11 @@ class Session:
         within: Filter | None = None,
         sentences: int = 8,
         log: bool = True,
+        long: bool = False,
     ) -> Answer:
-        """Trends, themes or disagreements of what a filter lets through, or an answer `about` it."""
+        """Trends, themes or disagreements of what a filter lets through, or an answer `about` it.
+
+        `long`: all topics and trends, not a page of them."""
         from titans_cli.sessions.retrieve import summary
 
         return summary(
@@ -268,6 +271,7 @@ class Session:
             within=within,
             sentences=sentences,
             log=log,
+            long=long,
             engine=self.engine,
             shelf=self.shelf,
         )

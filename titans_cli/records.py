@@ -264,14 +264,34 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ThemeTold:
-    """A theme of the whole. `series`: (year or span of years, documents with it, documents), oldest first."""
+    """A topic of the whole. `series`: (year or span of years, documents of it, documents), oldest first."""
 
-    phrase: str
+    phrase: str  # the first of its names
     direction: str  # "rising", "falling", "vanishing", "steady", "frequent"
     documents: int
     series: tuple[tuple[str, int, int], ...]
-    company: tuple[str, ...]  # phrases that often stand with it
+    company: tuple[str, ...]  # its other names
     citations: tuple[int, ...]  # numbers
+    share: float = 0.0  # of all documents
+    central: tuple[str, ...] = ()  # titles of the documents that are most about it
+    members: tuple[str, ...] = ()  # all its documents as displayed, most central first
+    terms: tuple[str, ...] = ()  # its most typical words
+
+
+@dataclass(frozen=True, slots=True)
+class TrendTold:
+    """A phrase that comes, goes or stays over the years; `series` as of a theme."""
+
+    phrase: str
+    variants: tuple[str, ...]  # other names of the same
+    direction: str  # "rising", "falling", "vanishing", "peaked", "steady"
+    documents: int
+    series: tuple[tuple[str, int, int], ...]
+    sure: float  # probability of the direction
+    change: tuple[float, float, float]  # of the share of documents, first year to last: 2.5%, mean, 97.5%
+    first: int | None  # the year it arrived, if documents enough before lack it
+    peak: int | None  # the year it was most common, of what peaked
+    citations: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +334,9 @@ class Answer:
     confidence: float | None = None  # of that: the geometric mean of its tokens' probabilities
     lead: str = ""  # of an answer about the whole: its first paragraph
     themes: tuple[ThemeTold, ...] = ()
+    trends: tuple[TrendTold, ...] = ()
     disagreements: tuple[DisagreementTold, ...] = ()
-    alone: tuple[str, ...] = ()  # documents that share no theme with the others
+    alone: tuple[str, ...] = ()  # documents in no topic
     evidence: tuple[Evidence, ...] = ()
     route: str = "fast"  # "fast", "deliberate"
     routed: str = ""  # why this route

@@ -9,10 +9,9 @@ from benchmarks.planted import FIRST, LAST, PAPERS, chance, corpora
 from tests.sessions.samples import open_session, read_into, start
 from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.disagree import disagreements
-from titans_cli.answers.overview import themes
 from titans_cli.answers.question import Question
 from titans_cli.answers.summary import summarise, wants_summary
-from titans_cli.model.engine import Engine
+from titans_cli.answers.synthesis import survey
 from titans_cli.store import Episodes, Home
 
 
@@ -35,7 +34,7 @@ def test_a_vanishing_theme_is_gone_by_the_end_and_a_rising_one_is_common() -> No
     assert chance("rising", 0.0) < 0.1 < 0.8 < chance("rising", 1.0)
 
 
-def test_most_planted_themes_are_named_with_their_direction(tmp_path: Path, tiny_folder: Path, engine: Engine) -> None:
+def test_most_planted_themes_are_named_with_their_direction(tmp_path: Path, tiny_folder: Path) -> None:
     (corpus,) = corpora(1, seed=3)
     folder = tmp_path / "papers"
     folder.mkdir()
@@ -46,7 +45,7 @@ def test_most_planted_themes_are_named_with_their_direction(tmp_path: Path, tiny
     read_into(home, "papers", [folder])
     with open_session(home, "papers").episodes() as episodes:
         texts = texts_of(episodes)
-    found = score(corpus, themes(texts, engine), disagreements(texts, 6))
+    found = score(corpus, survey(texts).trends, disagreements(texts, 6))
     assert found.right >= 0.75 * found.planted
     assert found.false <= 1
     assert found.disputes_named == found.disputes

@@ -77,7 +77,7 @@ def test_what_is_settled_later_comes_before_what_is_merely_alike() -> None:
     assert (first.status, second.status) == ("resolved", "unknown")
     assert [s.text.source.id for s in first.sides] == [1, 2]
     assert disagreements(texts, 1) == [first]
-    assert disagreements(texts, 6, least=1.0) == [first]
+    assert disagreements(texts, 6, asked=False) == [first]
 
 
 def test_documents_that_share_no_matter_are_no_dispute() -> None:
@@ -87,7 +87,7 @@ def test_documents_that_share_no_matter_are_no_dispute() -> None:
         document(2, "The tracer renders 2D images from 3D scenes within 12 nm of the truth.", 2002),
         document(3, "These values are too high by far. The figure gives 30 nm or 12 nm for it in every scene.", 2003),
     ]
-    assert disagreements(texts, 6, least=1.0) == []
+    assert disagreements(texts, 6, asked=False) == []
 
 
 def test_dimensions_are_no_figures() -> None:

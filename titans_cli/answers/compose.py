@@ -70,6 +70,7 @@ class Asking:
     tokens: int | None = None  # ... and how many may be written for it
     passages: int = 3  # put before a reader, if there is one
     about: int | None = None  # the source that "it" means
+    long: bool = False  # all topics and trends of an answer about the whole, not a page of them
 
 
 class Answerer:
@@ -178,7 +179,7 @@ class Answerer:
         return replace(_with_memory(blank, recollection), support=support, text=text, recalled=said, short=said)
 
     def _about_all(self, blank: Answer, kind: str) -> Answer:
-        s = synthesis(self.episodes, self.engine, kind, self._cite, self.only)
+        s = synthesis(self.episodes, kind, self._cite, self.only, self.how.long)
         self.made_from |= self.only if self.only is not None else self.sources.keys()  # it counts them all
         if not s.citations:
             return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind, text=NO_DISPUTE)
@@ -190,6 +191,7 @@ class Answerer:
             lead=s.lead,
             citations=s.citations,
             themes=s.themes,
+            trends=s.trends,
             disagreements=s.disagreements,
             alone=s.alone,
         )

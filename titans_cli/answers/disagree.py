@@ -11,7 +11,7 @@ import heapq
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.corpus import Text
@@ -29,16 +29,23 @@ from titans_cli.answers.statements import (
     weight_of,
     without_dispute,
 )
+from titans_cli.answers.whole.background import background
 from titans_cli.answers.words import STOP_WORDS, stem, stems, words
 
 SPOKEN_OF = 0.35  # share of a topic's information in a sentence that speaks of the outcome
 NEXT = 2  # sentences
 ENOUGH = 3.0  # information in common at which likeness counts half: two short sentences are soon alike
 OUTCOME = 1.0  # what it adds that somebody says what came of it
-LIKELY = 1.0  # a score from which on a disagreement is told unasked: somebody speaks of it
 NAMED = 0.7  # share of what a dispute is said to be over, in a sentence that takes a side
 LEAST_TOPIC = 2  # words that all sides and whoever speaks of them share: or they speak of different matters
 COMMON_TO = 3  # words that a sentence shares with one that speaks of its figure
+SAME = 0.4  # share of the information of two sentences together that both have, to be of the same thing
+SAME_DENIED = 0.85  # ... where one denies what the other says
+MOST_FIGURES = 2  # in a sentence that states one; more are a table or a method
+# Pieces of general English with a word: a rarer one names a thing, a very rare one tells it from others of its kind; a
+# more common one is talk ("values", "literature").
+RARE, RAREST, TALK = 0.005, 0.001, 0.01
+ASKED, UNASKED = 0.6, 1.0  # scores from which on a disagreement is told; unasked somebody has to speak of it
 _RESOLVED = re.compile(
     r"\b(resolved|settled|true (value|optimum|rate|figure)|was an error|reconcil\w+|explained by)\b", re.I
 )
@@ -47,11 +54,6 @@ _OPEN = re.compile(
     r"until the (disagreement|dispute)|do not claim to have settled)\b",
     re.I,
 )
-_TALK = set(
-    stems("published figures figure question open reported literature values value results studies still between "
-          "papers authors disagreement dispute large matters resolved settled differ different earlier previous study "
-          "work")
-)  # fmt: skip
 
 
 class Side(NamedTuple):
@@ -67,8 +69,12 @@ class Disagreement(NamedTuple):
     score: float
 
 
-def disagreements(texts: Sequence[Text], limit: int, least: float = 0.0) -> list[Disagreement]:
-    """The best supported first: spoken of as a dispute, alike in all but the figure, oldest side first."""
+def disagreements(texts: Sequence[Text], limit: int, *, asked: bool = True) -> list[Disagreement]:
+    """The best supported first: spoken of as a dispute, alike in all but the figure, oldest side first.
+
+    Both sides have to be of the same thing, and to name it: rather none than one that is none.
+    """
+    least = ASKED if asked else UNASKED
     index = _Index(statements(texts), _weights(texts))
     found = [*_said_to_differ(index), *_differing(index)]
     chosen: list[Disagreement] = []
@@ -178,6 +184,8 @@ def _differing(index: _Index) -> list[Disagreement]:
     best: dict[tuple[int, int], tuple[float, Statement, Statement]] = {}
     for a, b in pairs(index.said, weight):
         score = contradiction(a.content, b.content, weight)
+        if score and not _same_thing(a, b, weight):
+            score = 0.0
         if score:
             common = weight_of(a.terms & b.terms, weight)
             score *= common / (common + ENOUGH)
@@ -218,12 +226,27 @@ def _said_to_differ(index: _Index) -> list[Disagreement]:
                 chosen = list(apart.values())[:3]
                 topic = _topic([*chosen, spoken], index.weight)
                 found.append(Disagreement(topic, _dated(chosen), "unknown", (spoken,), 1.2 + 0.1 * len(apart)))
-    return [d for d in found if len(d.topic.split()) >= LEAST_TOPIC]
+    return [d for d in found if len(d.topic.split()) >= LEAST_TOPIC and names_a_thing(stems(d.topic))]
+
+
+def _same_thing(a: Statement, b: Statement, weight: Weight) -> bool:
+    """Whether two statements are of one thing, which they name, and state one figure of it or deny each other."""
+    common, either = a.terms & b.terms, a.terms | b.terms
+    if max(len(a.figures), len(b.figures)) > MOST_FIGURES or not names_a_thing(common):
+        return False
+    if names_a_thing(a.terms - common, RAREST) and names_a_thing(b.terms - common, RAREST):
+        return False  # each speaks of a thing of its own
+    return weight_of(common, weight) >= (SAME if a.figures else SAME_DENIED) * weight_of(either, weight)
+
+
+def names_a_thing(terms: Iterable[str], most: float = RARE) -> bool:
+    """Whether any of the stems is rare in general English."""
+    return any(background().share((t,)) <= most for t in terms)
 
 
 def _over(spoken: Side, index: _Index) -> Disagreement | None:
     """The figures that others give of what a sentence says a dispute is over, if they differ."""
-    matter = {t for t in information(without_dispute(spoken.sentence.text)) if t not in _TALK}
+    matter = {t for t in information(without_dispute(spoken.sentence.text)) if background().share((t,)) <= TALK}
     if len(matter) < 2:
         return None
     taken: list[Statement] = []

@@ -1,22 +1,33 @@
-"""An answer about the whole, told: a lead paragraph, the themes over the years, who disagrees, what stands alone."""
+"""An answer about the whole, told: a lead paragraph, topics, what comes and goes over the years, who disagrees."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from titans_cli.answers.corpus import Text, texts_of
-from titans_cli.answers.disagree import LIKELY, Disagreement, disagreements
+from titans_cli.answers.disagree import Disagreement, disagreements
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.overview import Theme, themes
-from titans_cli.model.interface import SessionModel
-from titans_cli.records import Citation, DisagreementTold, ThemeTold
+from titans_cli.answers.whole.phrases import Phrase, key_of, phrases
+from titans_cli.answers.whole.topics import Topic, about, topics, vectors
+from titans_cli.answers.whole.trends import Trend, direction_of, trends, z_of
+from titans_cli.records import Citation, DisagreementTold, ThemeTold, TrendTold
 from titans_cli.store import Episodes
 
+LEAST = 4  # documents: below this there is no whole
+FEW_DOCUMENTS, FEW_YEARS = 30, 3  # of which a trend is little to go by
 MOST_DISAGREEMENTS = {"trends": 2, "themes": 2, "disagreements": 6}
-NEARLY = 0.6  # score of two sentences of ten words that differ in one figure; 104 real papers had none, and four below
+MOST = {"rising": 8, "falling": 6, "vanishing": 3, "peaked": 2, "steady": 2}  # trends of a kind on a page
+MOST_TOPICS = {"trends": 6, "themes": 12}
+NAMED = 5  # of a kind in the lead
 MOST_ALONE = 3
-POINTS = 12  # of a trend line
+SURE = 2.58  # |z| of a topic that rises or falls: one in a hundred by chance
+DRIFTS = 1.0  # |z| of one that is steady
+POINTS = 12  # of a line of years
+SENTENCE = range(8, 45)  # words of a sentence that is quoted, if there is one
+_POINTING = ("this ", "that ", "these ", "those ", "it ", "they ", "however", "but ", "also ", "such ")
 
 
 class Synthesis(NamedTuple):
@@ -24,6 +35,7 @@ class Synthesis(NamedTuple):
     text: str
     citations: tuple[Citation, ...]
     themes: tuple[ThemeTold, ...]
+    trends: tuple[TrendTold, ...]
     disagreements: tuple[DisagreementTold, ...]
     alone: tuple[str, ...]
 
@@ -31,24 +43,34 @@ class Synthesis(NamedTuple):
 Cite = Callable[[int, Candidate], Citation]
 
 
-def synthesis(
-    episodes: Episodes, engine: SessionModel, kind: str, cite: Cite, only: set[int] | None = None
-) -> Synthesis:
-    """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations."""
+class Found(NamedTuple):
+    """What a pile says as a whole."""
+
+    texts: Sequence[Text]
+    topics: list[Topic]
+    trends: list[Trend]
+
+
+def survey(texts: Sequence[Text]) -> Found:
+    """Topics and trends of the documents; nothing of fewer than `LEAST`."""
+    if len(texts) < LEAST:
+        return Found(texts, [], [])
+    found = phrases(texts, 3 if len(texts) < 100 else 4)
+    rows = vectors(texts)
+    smooth = rows if rows is not None and len(texts) >= 2 * FEW_DOCUMENTS else None
+    return Found(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
+
+
+def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False) -> Synthesis:
+    """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations. `long`: all, not a page."""
     texts = texts_of(episodes, only)
-    found = themes(texts, engine, kind) if kind != "disagreements" else []
-    return tell(texts, found, _disputes(texts, kind), kind, cite)
+    found = survey(texts) if kind != "disagreements" else Found(texts, [], [])
+    return tell(found, disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements"), kind, cite, long)
 
 
-def _disputes(texts: Sequence[Text], kind: str) -> list[Disagreement]:
-    """If they are asked for, all that are nearly sure; otherwise only those that somebody speaks of."""
-    return disagreements(texts, MOST_DISAGREEMENTS[kind], NEARLY if kind == "disagreements" else LIKELY)
-
-
-def tell(
-    texts: Sequence[Text], found: Sequence[Theme], disputes: Sequence[Disagreement], kind: str, cite: Cite
-) -> Synthesis:
+def tell(found: Found, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False) -> Synthesis:
     """What was found, in words and in numbers."""
+    texts = found.texts
     citations: list[Citation] = []
 
     def number(sentence: Candidate) -> int:
@@ -58,23 +80,123 @@ def tell(
         citations.append(cite(len(citations) + 1, sentence))
         return len(citations)
 
-    told = tuple(
-        ThemeTold(t.phrase, t.direction, len(t.documents), series(texts, t.documents), t.company, (number(t.sentence),))
-        for t in found
-    )
-    lines = [_theme_line(t, of, citations) for t, of in zip(told, found, strict=True)]
+    chosen = found.topics if long else found.topics[: MOST_TOPICS.get(kind, 0)]
+    changes = found.trends if long else _page(found.trends)
+    if kind == "themes" and not long:
+        changes = []
+    told_trends = tuple(_trend(t, texts, number) for t in changes)
+    told_topics = tuple(_topic(t, texts, number) for t in chosen)
     differ = []
     for d in disputes:
         sides = tuple((s.text.year, number(s.sentence)) for s in d.sides)
-        about = tuple(n for s in d.about if (n := number(s.sentence)) not in {n for _, n in sides})
-        differ.append(DisagreementTold(d.topic, sides, d.status, about))
+        beside = tuple(n for s in d.about if (n := number(s.sentence)) not in {n for _, n in sides})
+        differ.append(DisagreementTold(d.topic, sides, d.status, beside))
+    lines = [*(_trend_line(t, citations) for t in told_trends), *(_topic_line(t, citations) for t in told_topics)]
     lines += [_dispute_line(d, citations) for d in differ]
-    alone = _alone(texts, found) if kind in ("themes", "trends") else ()
-    if alone:
-        lines.append(f"- standing alone: {', '.join(alone)}")
-    lead = _lead(texts, told, differ, kind) if lines else ""
+    alone = _alone(texts, found.topics)
+    if alone and lines:
+        lines.append(f"- in no topic: {', '.join(alone)}")
+    lead = _lead(found, told_topics, told_trends, differ, kind) if lines else ""
     body = "\n".join([lead, *lines]) if citations else ""
-    return Synthesis(lead, body, tuple(citations), told, tuple(differ), alone)
+    return Synthesis(lead, body, tuple(citations), told_topics, told_trends, tuple(differ), alone)
+
+
+def _page(found: Sequence[Trend]) -> list[Trend]:
+    """The surest of every kind, in the order of the kinds."""
+    return [t for kind, most in MOST.items() for t in [t for t in found if t.direction == kind][:most]]
+
+
+def _topic(topic: Topic, texts: Sequence[Text], number: Callable[[Candidate], int]) -> ThemeTold:
+    members = frozenset(topic.documents)
+    names = tuple(_name(p) for p in topic.names)
+    sentences = []
+    for n in topic.documents[:6]:
+        worth = [(about(s.text, topic) - 0.2 * _points(s.text), -i, s) for i, s in enumerate(texts[n].sentences)]
+        fit = [w for w in worth if len(w[2].text.split()) in SENTENCE] or worth
+        if fit:
+            sentences.append(max(fit, key=lambda w: w[:2]))
+    best = [s for _, _, s in sorted(sentences, key=lambda w: -w[0])[:2]]
+    return ThemeTold(
+        names[0],
+        _direction(texts, members),
+        len(members),
+        series(texts, members),
+        names[1:],
+        tuple(number(s) for s in best),
+        round(len(members) / len(texts), 4),
+        tuple(_title(texts[n]) for n in topic.documents[:3]),
+        tuple(texts[n].source.display for n in topic.documents),
+        topic.terms,
+    )
+
+
+def _trend(t: Trend, texts: Sequence[Text], number: Callable[[Candidate], int]) -> TrendTold:
+    sentence = _carrier(t, texts)
+    return TrendTold(
+        t.phrase.form,
+        t.phrase.variants,
+        t.direction,
+        len(t.phrase.documents),
+        series(texts, t.phrase.documents),
+        round(t.sure, 4),
+        (round(t.change[0], 4), round(t.change[1], 4), round(t.change[2], 4)),
+        t.first,
+        t.peak,
+        (number(sentence),) if sentence is not None else (),
+    )
+
+
+def _carrier(t: Trend, texts: Sequence[Text]) -> Candidate | None:
+    """A sentence with the phrase, early in it, of a late document if it rises and of an early one if it falls."""
+    holders = sorted(t.phrase.documents)
+    if t.direction == "rising":
+        holders.reverse()
+    best: tuple[float, Candidate] | None = None
+    for rank, n in enumerate(holders):
+        for s in texts[n].sentences:
+            at = _where(s.text, t.phrase)
+            if at is None:
+                continue
+            fits = len(s.text.split()) in SENTENCE
+            worth = 2.0 * fits - at / max(1, len(s.text)) - _points(s.text) - rank / len(holders)
+            if best is None or worth > best[0] + 1e-9:
+                best = (worth, s)
+    return best[1] if best else None
+
+
+def _where(sentence: str, phrase: Phrase) -> int | None:
+    """Where a phrase, or a variant of it, stands; as it is usually written, or by its stems."""
+    low = sentence.lower()
+    for form in (phrase.form, *phrase.variants):
+        if (at := low.find(form.lower())) >= 0:
+            return at
+    joined = "".join(phrase.key)
+    return len(sentence) // 2 if joined in "".join(key_of(sentence)) else None
+
+
+def _points(sentence: str) -> bool:
+    """Whether it begins by pointing at another one."""
+    return sentence.lower().startswith(_POINTING)
+
+
+def _name(p: Phrase) -> str:
+    return f"{p.form} ({p.variants[0]})" if p.variants else p.form
+
+
+def _title(text: Text) -> str:
+    return text.source.title or text.source.name
+
+
+def _direction(texts: Sequence[Text], members: frozenset[int]) -> str:
+    dated = [n for n, t in enumerate(texts) if t.year is not None]
+    if not dated:
+        return "frequent"
+    when = np.array([texts[n].year for n in dated], dtype=np.float64)
+    has = np.array([float(n in members) for n in dated])
+    z = z_of(when, has)
+    if abs(z) >= SURE:
+        return direction_of(z, when, has)
+    return "steady" if abs(z) <= DRIFTS and len({texts[n].year for n in dated}) > 1 else "frequent"
 
 
 def series(texts: Sequence[Text], holders: frozenset[int]) -> tuple[tuple[str, int, int], ...]:
@@ -95,33 +217,58 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _theme_line(told: ThemeTold, theme: Theme, citations: Sequence[Citation]) -> str:
-    if theme.early[1]:
-        (a, b), (c, d) = theme.early, theme.late
-        counts = f"{a} of the {b} earlier, {c} of the {d} later documents"
-    else:
-        counts = f"{told.documents} documents"
-    quote = _one_line(citations[told.citations[0] - 1].quote)
-    return f"- {told.direction}: {told.phrase} ({counts}). {quote} [{told.citations[0]}]"
+def _quoted(numbers: Iterable[int], citations: Sequence[Citation]) -> str:
+    return " ".join(f"{_one_line(citations[n - 1].quote)} [{n}]" for n in numbers)
+
+
+def halves(told: TrendTold) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(documents with it, documents) of the earlier and of the later half of the years."""
+    half = (len(told.series) + 1) // 2
+    parts = told.series[:half], told.series[half:]
+    early, late = ((sum(has for _, has, _ in part), sum(of for _, _, of in part)) for part in parts)
+    return early, late
+
+
+def _trend_line(told: TrendTold, citations: Sequence[Citation]) -> str:
+    (a, b), (c, d) = halves(told)
+    when = f", first in {told.first}" if told.first else f", most around {told.peak}" if told.peak else ""
+    name = f"{told.phrase} ({told.variants[0]})" if told.variants else told.phrase
+    counts = f"{a} of {b} earlier documents, {c} of {d} later{when}"
+    return f"- {told.direction}: {name} ({counts}). {_quoted(told.citations, citations)}"
+
+
+def _topic_line(told: ThemeTold, citations: Sequence[Citation]) -> str:
+    names = "; ".join((told.phrase, *told.company))
+    state = f", {told.direction}" if told.direction not in ("frequent", "steady") else ""
+    counts = f"{told.documents} documents, {told.share:.0%}{state}"
+    titles = "; ".join(told.central[:2])
+    return f"- topic: {names} ({counts}), such as {titles}. {_quoted(told.citations, citations)}"
 
 
 def _dispute_line(told: DisagreementTold, citations: Sequence[Citation]) -> str:
-    parts = [f"{year or 'undated'}: {_one_line(citations[n - 1].quote)} [{n}]" for year, n in told.sides]
-    parts += [f"On this: {_one_line(citations[n - 1].quote)} [{n}]" for n in told.about]
+    parts = [f"{year or 'undated'}: {_quoted((n,), citations)}" for year, n in told.sides]
+    parts += [f"On this: {_quoted((n,), citations)}" for n in told.about]
     status = "" if told.status == "unknown" else f" ({told.status})"
     return f"- disagreement{status}: {told.topic}. {' '.join(parts)}"
 
 
-def _alone(texts: Sequence[Text], found: Sequence[Theme]) -> tuple[str, ...]:
-    """Documents that have none of the themes that come and go, when they are few: the others would say nothing."""
+def _alone(texts: Sequence[Text], found: Sequence[Topic]) -> tuple[str, ...]:
+    """Documents in no topic, when they are few: the others would say nothing."""
     if not found:
         return ()
-    shared = set[int]().union(*(t.documents for t in found))
+    shared = {n for t in found for n in t.documents}
     alone = [t.source.name for n, t in enumerate(texts) if n not in shared and t.sentences]
     return tuple(alone) if len(alone) <= MOST_ALONE else ()
 
 
-def _lead(texts: Sequence[Text], told: Sequence[ThemeTold], differ: Sequence[DisagreementTold], kind: str) -> str:
+def _lead(
+    found: Found,
+    told_topics: Sequence[ThemeTold],
+    told_trends: Sequence[TrendTold],
+    differ: Sequence[DisagreementTold],
+    kind: str,
+) -> str:
+    texts = found.texts
     years = sorted(t.year for t in texts if t.year is not None)
     span = f" from {years[0]} to {years[-1]}" if years and years[0] != years[-1] else ""
     across = f"Across {len(texts)} documents{span}"
@@ -129,14 +276,31 @@ def _lead(texts: Sequence[Text], told: Sequence[ThemeTold], differ: Sequence[Dis
         count = len(differ)
         return f"{across}, {count} disagreement{'s stand' if count != 1 else ' stands'} out:"
     parts = []
-    for direction in ("rising", "falling", "vanishing", "steady", "frequent"):
-        named = [t.phrase for t in told if t.direction == direction]
+    if told_topics and (kind == "themes" or not told_trends):
+        largest = _and([f"{t.phrase} ({t.documents})" for t in told_topics[:NAMED]])
+        parts.append(f"{len(found.topics)} topic{'s' if len(found.topics) != 1 else ''}, the largest {largest}")
+    verbs = {"rising": "on the rise", "falling": "in decline", "vanishing": "gone by the end",
+             "peaked": "up and down again", "steady": "steady throughout"}  # fmt: skip
+    for direction, verb in verbs.items():
+        named = [f"{t.phrase}{f' (first in {t.first})' if t.first and direction == 'rising' else ''}"
+                 for t in told_trends if t.direction == direction][:NAMED]  # fmt: skip
         if named:
-            verb = {"rising": "on the rise", "falling": "in decline", "vanishing": "gone by the end",
-                    "steady": "steady throughout", "frequent": "frequent"}[direction]  # fmt: skip
             parts.append(f"{_and(named)} {'is' if len(named) == 1 else 'are'} {verb}")
-    said = "; ".join(parts)
-    return f"{across}: {said}." if said else f"{across}:"
+    said = f"{across}: {'; '.join(parts)}." if parts else f"{across}:"
+    return " ".join([said, *_cautions(texts, years, kind)])
+
+
+def _cautions(texts: Sequence[Text], years: Sequence[int], kind: str) -> list[str]:
+    """What the reader has to know of how little the trends rest on."""
+    said = []
+    if kind == "trends" and not years:
+        said.append("No document has a year, so there are no trends.")
+    elif len(years) < len(texts):
+        missing = len(texts) - len(years)
+        said.append(f"{missing} document{'s have' if missing != 1 else ' has'} no year and no part in trends.")
+    if kind == "trends" and years and (len(years) < FEW_DOCUMENTS or len(set(years)) < FEW_YEARS):
+        said.append(f"{len(years)} dated documents are few: only what is loud can be heard in them.")
+    return said
 
 
 def _and(names: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from titans_cli.cli import (
     session,
     telling,
     tree,
+    whole,
 )
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
@@ -195,6 +196,10 @@ def ask(
     telling.answer(result, output, verbose=verbose, told=tell is not None)
     if reader is None and telling.watched(output) and (hint := hints.reading_model(_home(), session)):
         render.note(hint)
+
+
+app.command(epilog=whole.THEMES)(whole.themes)
+app.command(epilog=whole.TRENDS)(whole.trends)
 
 
 @app.command(epilog="Example: titans note 'Ito says the weir failed in 2019' --tag weir")

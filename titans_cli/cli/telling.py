@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from titans_cli.cli import terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, line, note, out
-from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold
+from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
 
 _WIDTH = 96  # of a line of prose
 
@@ -31,7 +31,7 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         note(f"note: read as {result.understood!r}")
     if output.quiet:
         out(result.text)
-    elif result.themes or result.kind == "disagreements":
+    elif result.themes or result.trends or result.kind == "disagreements":
         _whole(result)
     else:
         _matter(result)
@@ -63,7 +63,7 @@ def _step(step: Step) -> None:
     note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
 
 
-def spark(told: ThemeTold) -> str:
+def spark(told: ThemeTold | TrendTold) -> str:
     """A character a year: how large a share of its documents has the theme; a blank where there are none."""
     return bars([has / of if of else None for _, has, of in told.series])
 
@@ -104,24 +104,37 @@ def _whole(result: Answer) -> None:
     for row in textwrap.wrap(result.lead or result.text, _WIDTH):
         line(row)
     quotes = {c.number: _one_line(c.quote) for c in result.citations}
+    for trend in result.trends:
+        also = f"; also {', '.join(trend.variants)}" if trend.variants else ""
+        when = f", first in {trend.first}" if trend.first else f", most around {trend.peak}" if trend.peak else ""
+        _series(trend, f"{when}{also}")
+        _indented(" ".join(f"{quotes[n]} [{n}]" for n in trend.citations))
     for theme in result.themes:
-        out()
+        share = f", {theme.share:.0%}" if theme.share else ""
         company = f"; with {', '.join(theme.company)}" if theme.company else ""
-        count = f"{theme.documents} document{'' if theme.documents == 1 else 's'}"
-        # a point of a long line is some years together: "2001-2003"
-        years = f"{theme.series[0][0].split('-')[0]}-{theme.series[-1][0].split('-')[-1]} " if theme.series else ""
-        drawn = f"{years}{spark(theme)}".strip()
-        line(f"{bold(theme.phrase)}  {theme.direction}{f'  {drawn}' if drawn else ''}  {count}{company}")
+        _series(theme, f"{share}{company}")
+        if theme.central:
+            _indented(f"such as: {'; '.join(theme.central[:2])}")
         _indented(" ".join(f"{quotes[n]} [{n}]" for n in theme.citations))
     for dispute in result.disagreements:
         out()
         _dispute(dispute, quotes)
     if result.alone:
         out()
-        line(f"Standing alone: {', '.join(result.alone)}")
+        line(f"In no topic: {', '.join(result.alone)}")
     out()
     for c in result.citations:
         _cited(c)
+
+
+def _series(told: ThemeTold | TrendTold, more: str) -> None:
+    """Its name, what it does, a character a year, and how many documents."""
+    out()
+    # a point of a long line is some years together: "2001-2003"
+    years = f"{told.series[0][0].split('-')[0]}-{told.series[-1][0].split('-')[-1]} " if told.series else ""
+    drawn = f"{years}{spark(told)}".strip()
+    count = f"{told.documents} document{'' if told.documents == 1 else 's'}"
+    line(f"{bold(told.phrase)}  {told.direction}{f'  {drawn}' if drawn else ''}  {count}{more}")
 
 
 def _dispute(told: DisagreementTold, quotes: dict[int, str]) -> None:

@@ -17,7 +17,7 @@ Command = TyperCommand | TyperGroup
 
 # What `titans --help` puts together, in its order; a command that stands nowhere here comes under the last heading.
 GROUPS = {
-    "Read and ask": ("ingest", "ask", "run", "recall", "note", "memory"),
+    "Read and ask": ("ingest", "ask", "themes", "trends", "run", "recall", "note", "memory"),
     "Look and keep": ("session", "ltm", "report", "cite", "check"),
     "Set up": ("doctor", "config", "model", "mcp", "help"),
 }

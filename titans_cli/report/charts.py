@@ -13,7 +13,7 @@ from statistics import median
 
 from markupsafe import Markup
 
-from titans_cli.records import ThemeTold
+from titans_cli.records import ThemeTold, TrendTold
 from titans_cli.report.facts import DocumentTold, Passage, Stretch
 
 BANDS = 40  # documents that have a band of their own; of more, neighbours share one
@@ -117,7 +117,7 @@ def dumbbell(first: float, now: float, bound: float | None) -> Markup:
     return _svg(parts, 24, None, "dumbbell")
 
 
-def years(theme: ThemeTold) -> Markup:
+def years(theme: ThemeTold | TrendTold) -> Markup:
     """A column for each year: the share of its documents that have the theme, on all of them."""
     height, foot = 74, 18
     bottom, slot = height - foot, 1 / max(1, len(theme.series))

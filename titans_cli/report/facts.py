@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from titans_cli.records import DisagreementTold, Episode, SessionInfo, SourceRecord, ThemeTold
+from titans_cli.records import DisagreementTold, Episode, SessionInfo, SourceRecord, ThemeTold, TrendTold
 from titans_cli.sessions.gate import Probe
 from titans_cli.sessions.instructions import Suspicion
 
@@ -89,6 +89,7 @@ class Whole:
     disagreements: tuple[DisagreementTold, ...]
     alone: tuple[str, ...]
     quotes: tuple[Quote, ...]
+    trends: tuple[TrendTold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ def _whole(
         text = " ".join(c.quote.split())
         data = {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end}
         quotes.append(_quote(episodes, sources, numbers, c.number, data, text))
-    return Whole(told.lead, told.themes, told.disagreements, told.alone, tuple(quotes))
+    return Whole(told.lead, told.themes, told.disagreements, told.alone, tuple(quotes), told.trends)
 
 
 def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dict[int, int]) -> Iterator[Question]:

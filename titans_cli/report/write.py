@@ -95,6 +95,6 @@ def _drawn(facts: Facts, file: str) -> tuple[str, Written]:
         len(measured),
         sum(p.first for p in measured) / len(measured) if measured else None,
         sum(p.now for p in measured) / len(measured) if measured else None,
-        len(facts.whole.themes),
+        len(facts.whole.themes) + len(facts.whole.trends),
         facts.asked,
     )

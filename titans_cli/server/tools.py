@@ -302,11 +302,13 @@ class Tools:
         within: Scope = None,
         sentences: shapes.Sentences = 8,
         log: Annotated[bool, Field(description="Keep it as episodes.")] = True,
+        long: Annotated[bool, Field(description="All topics and trends, not a page of them.")] = False,
     ) -> RootModel[Answer]:
         """Tell the trends, themes or disagreements of what a session holds or a filter lets through, with citations."""
 
         def work(session: Session) -> Answer:
-            return session.summary(about or None, kind=kind, within=_filter(within), sentences=sentences, log=log)
+            within_ = _filter(within)
+            return session.summary(about or None, kind=kind, within=within_, sentences=sentences, log=log, long=long)
 
         return RootModel(await self._call(handle, context, "summarising", work))
 

@@ -125,14 +125,16 @@ def summary(
     within: Filter | None = None,
     sentences: int = 8,
     log: bool = True,
+    long: bool = False,
     engine: SessionModel | None = None,
     shelf: Shelf | None = None,
 ) -> Answer:
     """Trends, themes or disagreements of what a filter lets through, or of few documents their own sentences.
 
-    `about`: a question of one's own about it instead. Raises UsageError for another kind, otherwise as `ask`.
+    `about`: a question of one's own about it instead. `long`: all topics and trends, not a page
+    of them. Raises UsageError for another kind, otherwise as `ask`.
     """
     if kind not in KINDS:
         raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
-    how = Asking(sentences=sentences)
+    how = Asking(sentences=sentences, long=long)
     return ask(home, session, about or KINDS[kind], how=how, within=within, log=log, engine=engine, shelf=shelf)

@@ -1,0 +1,156 @@
+"""Phrases of documents: runs of one to four words between marks of punctuation, by their stems.
+
+What is written apart, with a hyphen or as one word is one phrase ("pre-trained", "pretrained"), and so are an acronym
+and what it stands for, where the documents say so. A phrase that mostly stands in one and the same longer phrase is
+left to that one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from titans_cli.answers.corpus import Text
+from titans_cli.answers.words import STOP_WORDS, stem
+
+LONGEST = 4  # words
+CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
+_BREAK = re.compile(r"[^\w\s'’-]+|\s[-–—]\s")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_ACRONYM = re.compile(r"\(([A-Z][A-Za-z-]{1,8}s?)\)")
+Key = tuple[str, ...]  # stems
+
+
+class Phrase(NamedTuple):
+    key: Key
+    form: str  # as it is written most often
+    variants: tuple[str, ...]  # other names of the same: the acronym, or what it stands for
+    documents: frozenset[int]  # numbers of the texts that have it
+
+
+def runs(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of `text` between marks of punctuation."""
+    start = 0
+    for match in _BREAK.finditer(text):
+        yield start, match.start()
+        start = match.end()
+    yield start, len(text)
+
+
+def phrases_in(text: str, plain: Callable[[str], bool], longest: int = LONGEST) -> Iterator[tuple[Key, str]]:
+    """Every run of at most `longest` words that are `plain` (asked by stem), and how it is written here, in order.
+
+    A word has a letter first and another character: numbers and initials stand in no phrase.
+    """
+    for start, end in runs(text):
+        words = [(m.start(), m.end(), stem(m.group().lower())) for m in _WORD.finditer(text, start, end)]
+        usable = [len(key) > 1 and key[0].isalpha() and plain(key) for _, _, key in words]
+        for i, (begin, _, _) in enumerate(words):
+            for j in range(i, min(i + longest, len(words))):
+                if not usable[j]:
+                    break
+                yield tuple(key for _, _, key in words[i : j + 1]), text[begin : words[j][1]]
+
+
+_STOP = frozenset(stem(w) for w in STOP_WORDS)
+
+
+def content(word: str) -> bool:
+    """Whether a stem is of no stop word."""
+    return word not in _STOP
+
+
+def phrases(texts: Sequence[Text], least: int) -> list[Phrase]:
+    """Those that at least `least` documents have, by their keys."""
+    holders: dict[str, set[int]] = defaultdict(set)
+    written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
+    long_of: dict[str, Counter[str]] = defaultdict(Counter)
+    for number, text in enumerate(texts):
+        for sentence in text.sentences:
+            for short, long in acronyms(sentence.text):
+                long_of["".join(key_of(short))]["".join(key_of(long))] += 1
+            for key, form in phrases_in(sentence.text, content):
+                at = sentence.text.find(form)
+                if at > 0 and sentence.text[at - 1] == "-":  # begins within a word: "trained" of "pre-trained"
+                    continue
+                joined = "".join(key)
+                holders[joined].add(number)
+                written[joined][form, key] += 1
+    names: dict[str, set[str]] = defaultdict(set)  # of a phrase, the others that are the same
+    for short, longs in long_of.items():
+        long, count = min(longs.items(), key=lambda item: (-item[1], item[0]))
+        if 2 * count > sum(longs.values()) and short in holders and long in holders:
+            names[short].add(long)
+            names[long].add(short)
+    found = []
+    for joined, has in holders.items():
+        every = has.union(*(holders[other] for other in names[joined]))
+        if len(every) < least or any((len(holders[o]), o) > (len(has), joined) for o in names[joined]):
+            continue
+        others = tuple(_usual(written[other])[0] for other in sorted(names[joined]))
+        form, key = _usual(written[joined])
+        found.append(Phrase(key, form, others, frozenset(every)))
+    return _closed(sorted(found))
+
+
+def key_of(phrase: str) -> Key:
+    return tuple(stem(w.lower()) for w in _WORD.findall(phrase))
+
+
+def related(a: Key, b: Key) -> bool:
+    """Whether one is the other, or stands in it."""
+    short, long = sorted((a, b), key=len)
+    return any(long[i : i + len(short)] == short for i in range(len(long) - len(short) + 1))
+
+
+def alike(a: Phrase, b: Phrase) -> bool:
+    """Whether two phrases name one matter: they share a word, and half of the documents of one of them."""
+    if not set(a.key) & set(b.key):
+        return False
+    return 2 * len(a.documents & b.documents) >= min(len(a.documents), len(b.documents))
+
+
+def acronyms(text: str) -> Iterator[tuple[str, str]]:
+    """("BERT", "Bidirectional Encoder Representations from Transformers"): by the first letters of the words before."""
+    for match in _ACRONYM.finditer(text):
+        letters = [c.lower() for c in match[1].rstrip("s") if c != "-"]
+        words = list(_WORD.finditer(text, max(0, match.start() - 120), match.start()))
+        for first in range(len(words) - 1, max(-1, len(words) - len(letters) - 3), -1):
+            if _spells(letters, [w.group().lower() for w in words[first:]]):
+                yield match[1], text[words[first].start() : match.start()].strip()
+                break
+
+
+def _spells(letters: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether first letters of the words, the first among them, are the letters; what is left out is short."""
+    if words[0][0] != letters[0]:
+        return False
+    at = 0
+    for word in words:
+        if at < len(letters) and word[0] == letters[at]:
+            at += 1
+        elif len(word) > 3:
+            return False
+    return at == len(letters)
+
+
+def _usual(written: Counter[tuple[str, Key]]) -> tuple[str, Key]:
+    """In lower case, unless it is mostly written otherwise within sentences."""
+    (form, key), _ = min(written.items(), key=lambda item: (-item[1], item[0]))
+    small = form[:1].lower() + form[1:]
+    if form != small and small == form.lower() and 3 * written[small, key] >= written[form, key]:
+        form = small
+    return " ".join(form.split()), key
+
+
+def _closed(found: Sequence[Phrase]) -> list[Phrase]:
+    """Without those that mostly stand in one and the same longer phrase."""
+    inside: dict[Key, int] = defaultdict(int)
+    for p in found:
+        for i in range(len(p.key)):
+            for j in range(i + 1, len(p.key) + 1):
+                if j - i < len(p.key):
+                    inside[p.key[i:j]] = max(inside[p.key[i:j]], len(p.documents))
+    return [p for p in found if inside[p.key] < CLOSED * len(p.documents)]

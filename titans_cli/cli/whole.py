@@ -1,0 +1,55 @@
+"""titans themes, titans trends: what the documents of a session say as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from titans_cli.cli import options, telling
+from titans_cli.cli.options import Output
+from titans_cli.sessions.selection import Filter
+from titans_cli.store import Home
+
+Sources = Annotated[
+    list[str], typer.Option("--sources", metavar="GLOB", help="Only documents whose path or name matches one.")
+]
+Long = Annotated[bool, typer.Option("--long", help="All of them, not a page.")]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Leave no episode.")]
+THEMES = "Example: titans themes --json | jq '.themes[] | {phrase, members}'"
+TRENDS = "Example: titans trends --long"
+
+
+def themes(
+    session: options.Session = None,
+    sources: Sources = [],  # noqa: B006
+    long: Long = False,
+    no_log: NoLog = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Tell what the documents are about: topics, their share and central documents, with cited sentences."""
+    _tell("themes", session, sources, long, no_log, Output(json, quiet))
+
+
+def trends(
+    session: options.Session = None,
+    sources: Sources = [],  # noqa: B006
+    long: Long = False,
+    no_log: NoLog = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Tell what comes, goes and stays over the years of the documents, with cited sentences.
+
+    A year is taken from a file's name, its title or what it states of itself; documents without one take no part.
+    """
+    _tell("trends", session, sources, long, no_log, Output(json, quiet))
+
+
+def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
+    from titans_cli.sessions.retrieve import summary
+
+    within = Filter(sources=tuple(sources))
+    told = summary(Home.locate(), session, kind=kind, within=within, log=not no_log, long=long)
+    telling.answer(told, output)
