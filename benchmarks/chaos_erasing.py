@@ -55,7 +55,10 @@ _SAID = re.compile(r"The (?P<label>[\w ]+?) of (?P<place>[\w ]+?) is (?P<value>[
 
 def value_of(rng: random.Random) -> str:
     """A figure, or a name of one or two words, that nobody else has."""
-    name = lambda: "".join(rng.choices(_SYLLABLES, k=3)).capitalize() + rng.choice("bdgkmt")  # noqa: E731
+
+    def name() -> str:
+        return "".join(rng.choices(_SYLLABLES, k=3)).capitalize() + rng.choice("bdgkmt")
+
     return rng.choice((str(rng.randrange(10_000, 1_000_000)), name(), f"{name()} {name()}"))
 
 
@@ -425,19 +428,19 @@ def erasings(world: World) -> list[Erasing]:
         home.ensure()
         create_session(home, NAME, model=str(world.model), engine=world.engine)
         home.set_current(NAME)
-        add(home, NAME, told("patron of Tolvine archive", "Hosfenjunb"), key="kept", engine=engine)  # type: ignore[arg-type]
-        add(home, NAME, texts["item"], key="item", engine=engine)  # type: ignore[arg-type]
-        add(home, NAME, texts["old"], key="old", engine=engine)  # type: ignore[arg-type]
-        for _ in ingest(home, NAME, What([str(path)]), How(), engine):  # type: ignore[arg-type]
+        add(home, NAME, told("patron of Tolvine archive", "Hosfenjunb"), key="kept", engine=engine)
+        add(home, NAME, texts["item"], key="item", engine=engine)
+        add(home, NAME, texts["old"], key="old", engine=engine)
+        for _ in ingest(home, NAME, What([str(path)]), How(), engine):
             pass
         for n in range(3):
             question = f"What is the vault code of {PLACES[n]}?"
             for closed in (True, False):
-                ask(home, NAME, question, how=Asking(closed_book=closed), engine=engine)  # type: ignore[arg-type]
-            ask(home, NAME, f"Is it {values[n]}?", engine=engine)  # type: ignore[arg-type]
+                ask(home, NAME, question, how=Asking(closed_book=closed), engine=engine)
+            ask(home, NAME, f"Is it {values[n]}?", engine=engine)
         shutil.copytree(base, world.root / "erasing-fast")
         new = "The vault code of Castrel tower is 118822."
-        update(Home(world.root / "erasing-fast"), NAME, "old", new, fast=True, engine=engine)  # type: ignore[arg-type]
+        update(Home(world.root / "erasing-fast"), NAME, "old", new, fast=True, engine=engine)
 
     run_or_fail(make)
     fast = world.root / "erasing-fast"

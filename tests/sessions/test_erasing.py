@@ -258,8 +258,7 @@ def test_a_report_under_way_is_not_written_after_a_forgetting(
     home: Home, store: SessionStore, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from titans_cli.report import write
-
-    drawn = write.page
+    from titans_cli.report.page import page as drawn
 
     def overtaken_page(facts: Any) -> str:
         forget(home, "papers", "vault")
