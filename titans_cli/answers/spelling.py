@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from titans_cli.answers.words import STOP_WORDS
 from titans_cli.cards import Card
 from titans_cli.store import Episodes
 
@@ -18,7 +19,11 @@ _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
 def mended(question: str, episodes: Episodes, cards: Iterable[Card]) -> str:
     """The question, names put right."""
     unknown = [
-        m for m in _WORD.finditer(question) if len(m.group()) >= SHORTEST and not episodes.search_blocks(m.group(), 1)
+        m
+        for m in _WORD.finditer(question)
+        if len(m.group()) >= SHORTEST
+        and m.group().lower() not in STOP_WORDS
+        and not episodes.search_blocks(m.group(), 1)
     ]
     if not 0 < len(unknown) <= MOST_UNKNOWN * len(_WORD.findall(question)):
         return question
