@@ -42,8 +42,9 @@ class Smallest:
 
 PROGRAMS = {
     "ablation": Smallest(
-        "--quick --json --work {work} --only shipped",
-        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
+        "--json --steps 1 --work {work} --only shipped",
+        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "ablation.STREAMS": 1}
+        | {"ablation.SEGMENTS": 2, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
     "answers_tune": Smallest("--quick --data {data} --model {model}", prints="extract.SUPPORT"),
