@@ -68,7 +68,7 @@ PROGRAMS = {
     "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
     "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
-    "serving": Smallest("--json --papers 2 --tokens 200 --questions 2"),
+    "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
     "updates": Smallest("--quick --json", {"updates.QUICK": (3, 1, 1, 1)}),
 }
 
