@@ -25,14 +25,15 @@ from titans_cli.train.loop import Plan, Trainer
 from titans_cli.train.streams import Recipe
 
 PAPERS, TOKENS, FACTS = 40, 2000, 5
+STREAMS, SEGMENTS = 8, 16  # of the cells that are asked
 
 
 def measure(trainer: Trainer, engine: Engine, data: Path | None) -> dict[str, float]:
     figures: dict[str, float] = {}
     width = engine.spec.features
     for label, held_out in (("heldout", True), ("trained", False)):
-        recipe = Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0.0)
-        figures[f"cells.{label}"] = trainer.evaluate(width, recipe=recipe, held_out=held_out)["answer.on"]
+        recipe = Recipe(segments=SEGMENTS, facts=SEGMENTS, asking=4, clozes=0, spans=0, unknown=0.0)
+        figures[f"cells.{label}"] = trainer.evaluate(width, STREAMS, recipe, held_out=held_out)["answer.on"]
     trainer.network.memory.features.width = width
     made = Engine(trainer.network, engine.tokenizer, "ablation", "ablation")
     for label, held_out in (("heldout", True), ("trained", False)):

@@ -42,8 +42,9 @@ class Smallest:
 
 PROGRAMS = {
     "ablation": Smallest(
-        "--quick --json --work {work} --only shipped",
-        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
+        "--json --steps 1 --work {work} --only shipped",
+        {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "ablation.STREAMS": 1}
+        | {"ablation.SEGMENTS": 2, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
     "answers_tune": Smallest("--quick --data {data} --model {model}", prints="extract.SUPPORT"),
@@ -66,8 +67,8 @@ PROGRAMS = {
     "recall": Smallest("--json --papers 2 --tokens 200"),
     "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
-    "scaling": Smallest("--json --papers 1 --tokens 200", needs=("ray",)),
-    "serving": Smallest("--json --papers 2 --tokens 200 --questions 2"),
+    "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
+    "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
     "updates": Smallest("--quick --json", {"updates.QUICK": (3, 1, 1, 1)}),
 }
 
