@@ -22,13 +22,14 @@ Value = str | int | bool | None
 CONFIG = "TITANS_CONFIG"
 # Read from the environment only: where the file is, and what is too secret to stand in one.
 ENVIRONMENT_ONLY = frozenset({CONFIG, "TITANS_API_KEY", "TITANS_MCP_TOKEN"})
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.I)
 _TIME = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`kind` is "text", "path", "time", "whole" (a number of at least `least`), "yes/no", or "a|b|c": a choice."""
+    """`kind` is "text", "path", "time", "size", "whole" (a number from `least`), "yes/no", or "a|b|c": a choice."""
 
     name: str
     kind: str
@@ -50,7 +51,12 @@ class Setting:
         if "|" in self.kind:
             *others, last = self.kind.split("|")
             return f"{', '.join(others)} or {last}"
-        return {"time": "a time like 30s, 5m, 1h or 30d", "yes/no": "true or false"}.get(self.kind, "a text")
+        kinds = {
+            "time": "a time like 30s, 5m, 1h or 30d",
+            "size": "a size like 500MB or 4GB",
+            "yes/no": "true or false",
+        }
+        return kinds.get(self.kind, "a text")
 
     def parse(self, raw: object) -> Value:
         """A value from TOML, or the text of a variable. Raises ValueError when it is none."""
@@ -63,12 +69,14 @@ class Setting:
             if not self.least <= number <= (self.most or number):
                 raise ValueError(raw)
             return number
-        if self.kind == "time" and isinstance(raw, int | float) and not isinstance(raw, bool):
+        if self.kind in ("time", "size") and isinstance(raw, int | float) and not isinstance(raw, bool):
             raw = str(raw)
         if not isinstance(raw, str) or not raw:
             raise ValueError(raw)
         if self.kind == "time":
             seconds(raw)
+        elif self.kind == "size":
+            size(raw)
         elif "|" in self.kind and raw not in self.kind.split("|"):
             raise ValueError(raw)
         elif self.kind == "path":
@@ -100,6 +108,9 @@ SETTINGS = {
         Setting(
             "threads", "whole", None, "Of sessions to be made. Default: the cores it may use, at most 4.", most=1024
         ),
+        Setting(
+            "max_room", "size", None, "Disk that one document may take. Default: a tenth of what is free.", "--max-room"
+        ),
         Setting("retry_lock", "time", "0s", "How long to wait for another writer.", "--retry-lock"),
         Setting("sentences", "whole", 3, "At most so many sentences in an answer.", "--sentences", most=20),
         Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", "--top-k", most=200),
@@ -129,6 +140,15 @@ def seconds(text: str) -> float:
     if not match:
         raise ValueError(text)
     return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+
+
+def size(text: str) -> int:
+    """ "800", "500MB", "4G", "1.5GiB" in bytes. Raises ValueError."""
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(text)
+    power = "kmgt".index(match.group(2).lower()) + 1 if match.group(2) else 0
+    return int(float(match.group(1)) * (1024 if match.group(3) else 1000) ** power)
 
 
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -165,9 +185,10 @@ def parse_file(text: str, path: Path) -> dict[str, Value]:
 
     try:
         found: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         hint = 'Mend it; a line looks like: route = "deliberate"'
-        raise UsageError(f"not TOML: {error}", subject=str(path), hint=hint) from error
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else f"not TOML: {error}"
+        raise UsageError(why, subject=str(path), hint=hint) from error
     values: dict[str, Value] = {}
     for key, raw in found.items():
         where = f"{path}{_line(text, key)}"

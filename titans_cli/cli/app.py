@@ -99,6 +99,8 @@ def ingest(
     trust_remote_code: options.Trust = False,
     append: options.Append = False,
     allow_network: options.AllowNetwork = False,
+    allow_private: options.AllowPrivate = False,
+    max_room: options.MaxRoom = None,
     engine: options.Engine = "local",
     address: options.Address = None,
     session_per: options.SessionPer = None,
@@ -123,7 +125,9 @@ def ingest(
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
-        how = How(model, loading, append, network=options.network(allow_network), retry_lock=wait, stop=stop)
+        network, private = options.network(allow_network), options.private(allow_private, allow_network)
+        room = options.room(max_room)
+        how = How(model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop)
         for event in use_case(_home(), session, what, how):
             view.show(event)
     _fail_on(view.failed)
@@ -223,6 +227,8 @@ def run(
     exclude: options.Exclude = [],  # noqa: B006
     files_from: options.FilesFrom = None,
     allow_network: options.AllowNetwork = False,
+    allow_private: options.AllowPrivate = False,
+    max_room: options.MaxRoom = None,
     model: options.Model = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
@@ -242,7 +248,8 @@ def run(
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
-        how = How(model, loading, network=options.network(allow_network), stop=stop)
+        network, private = options.network(allow_network), options.private(allow_private, allow_network)
+        how = How(model, loading, network=network, private=private, max_room=options.room(max_room), stop=stop)
         for event in run_once(what, questions, how, sentences=sentences):
             if isinstance(event, Answer):
                 telling.answer(event, output)

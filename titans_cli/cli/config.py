@@ -11,6 +11,7 @@ import typer
 from titans_cli import settings
 from titans_cli.cli import complete, options, render
 from titans_cli.cli.options import Output
+from titans_cli.cli.terminal import in_json
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
 from titans_cli.store.files import atomic_write, private_mkdir
@@ -39,7 +40,7 @@ def show(json: options.Json = False, quiet: options.Quiet = False) -> None:
     elif quiet:
         for name, f in found.items():
             if f.origin != "default":
-                render.out(f"{name}={f.value}")
+                render.line(f"{name}={f.value}")
     else:
         rows = [["SETTING", "VALUE", "FROM", "WHAT IT IS"]]
         rows += [[n, _told(f.value), f.where or f.origin, f.setting.help] for n, f in found.items()]
@@ -53,7 +54,7 @@ def path(json: options.Json = False, quiet: options.Quiet = False) -> None:
     if json:
         render.document("config-path", {"file": str(file), "exists": file.exists()})
     else:
-        render.out(str(file))
+        render.line(str(file))
 
 
 @app.command("set", epilog="Example: titans config set route deliberate")
@@ -98,7 +99,7 @@ def _change(key: str, line: str | None) -> Path:
             top = text if not text or text.endswith("\n") else text + "\n"
             changed = top if line is None else f"{top}{line}\n"
         after = tomllib.loads(changed)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot be changed line by line ({error})", subject=str(file), hint=_BY_HAND) from error
     if {**before, key: None} != {**after, key: None}:
         raise UsageError(f"more than {key} would change", subject=str(file), hint=_BY_HAND)
@@ -114,7 +115,7 @@ def _changed(key: str, value: settings.Value, file: Path, sentence: str, output:
     if output.json:
         render.document("config-changed", {"name": key, "value": value, "file": str(file)})
     elif not output.quiet:
-        render.out(sentence)
+        render.line(sentence)
 
 
 def _told(value: settings.Value) -> str:
@@ -122,7 +123,7 @@ def _told(value: settings.Value) -> str:
 
 
 def _toml(value: settings.Value) -> str:
-    """A basic TOML string has the escapes of JSON."""
+    """A basic TOML string has the escapes of JSON, and may hold no DEL."""
     import json
 
-    return json.dumps(value, ensure_ascii=False)
+    return in_json(json.dumps(value, ensure_ascii=False))

@@ -148,6 +148,21 @@ SessionPer = Annotated[
     ),
 ]
 AllowNetwork = Annotated[bool, typer.Option("--allow-network", help="Fetch http and https addresses named as PATH.")]
+AllowPrivate = Annotated[
+    bool,
+    typer.Option("--allow-private", help="With --allow-network: also fetch from this machine and private networks."),
+]
+MaxRoom = Annotated[
+    str | None,
+    typer.Option(
+        "--max-room",
+        envvar="TITANS_MAX_ROOM",
+        show_envvar=False,
+        metavar="SIZE",
+        help="Refuse a document that would take more disk: 500MB, 4GB. Default: a tenth of what is free.",
+        show_default=False,
+    ),
+]
 Sentences = Annotated[
     int,
     typer.Option(
@@ -328,6 +343,21 @@ def network(allowed: bool) -> bool:
         what = "the network is allowed by --allow-network, and forbidden by --offline, TITANS_OFFLINE or HF_HUB_OFFLINE"
         raise UsageError(what, hint="Leave one of them out")
     return allowed
+
+
+def private(allowed: bool, network: bool) -> bool:
+    """Raises UsageError when private networks are allowed and the network is not."""
+    if allowed and not network:
+        raise UsageError("--allow-private without --allow-network", hint="Add --allow-network, or leave it out")
+    return allowed
+
+
+def room(size: str | None) -> int | None:
+    """ "500MB", "4GB", "1GiB" in bytes. Raises UsageError."""
+    try:
+        return None if size is None else settings.size(size)
+    except ValueError as error:
+        raise UsageError(f"not a size: {size!r}", hint="Write it like 500MB or 4GB.") from error
 
 
 def seconds(text: str) -> float:

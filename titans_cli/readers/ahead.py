@@ -13,6 +13,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillWaiting
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +23,7 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.read import STDIN, read
 from titans_cli.records import Document, Source
 
+_HEARD = 0.2  # seconds between looks at whether somebody said stop
 _MOST = 4  # documents read ahead; parsing is seldom slower than learning, and each is held in memory
 
 
@@ -40,11 +43,16 @@ def default_ahead() -> int:
 
 
 def read_ahead(
-    sources: Sequence[Source], limits: Limits, known: Collection[str], ahead: int
+    sources: Sequence[Source],
+    limits: Limits,
+    known: Collection[str],
+    ahead: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Ready, None, None]:
     """The sources in their order, up to `ahead` of them read before they are asked for; with 0, each when it is.
 
-    What has one of the `known` sha256 is not read. Nothing is raised for a source that cannot be read.
+    What has one of the `known` sha256 is not read. Nothing is raised for a source that cannot be read. `stop` is asked
+    while a source is waited for (a slow server, say); it ends the sources early.
     """
     if ahead < 1:
         yield from (_look(source, limits, known) for source in sources)
@@ -62,23 +70,37 @@ def read_ahead(
 
     for _ in range(min(ahead, len(sources))):
         threading.Thread(target=work, name="read-ahead", daemon=True).start()
-    waiting: deque[Callable[[], Ready]] = deque()
+    waiting: deque[Callable[[], Ready | None]] = deque()
     try:
         for source in sources:
             if source.uri == STDIN:  # by who asks: a thread that waits for input cannot be left at the end of a process
                 waiting.append(partial(_look, source, limits, known))
             else:
                 future: Future[Ready] = Future()
-                waiting.append(future.result)
+                waiting.append(partial(_awaited, future, stop))
                 tasks.put((source, future))
             if len(waiting) > ahead:
-                yield waiting.popleft()()
+                if (ready := waiting.popleft()()) is None:
+                    return
+                yield ready
         while waiting:
-            yield waiting.popleft()()
+            if (ready := waiting.popleft()()) is None:
+                return
+            yield ready
     finally:
         stopped.set()
         for _ in range(ahead):
             tasks.put(None)
+
+
+def _awaited(future: Future[Ready], stop: Callable[[], bool]) -> Ready | None:
+    """What comes of it, or None when somebody said stop before."""
+    while not future.done():
+        if stop():
+            return None
+        with suppress(StillWaiting):
+            return future.result(_HEARD)
+    return future.result()
 
 
 def _look(source: Source, limits: Limits, known: Collection[str]) -> Ready:

@@ -16,3 +16,4 @@ class Limits:
     max_text_chars: int = 50_000_000  # length of the text it yields
     max_pages: int = 10_000  # each is learned on its own, and a table has as many as it has rows
     network: bool = False  # whether addresses may be fetched
+    private: bool = False  # ... also from this machine and private networks

@@ -14,6 +14,8 @@ from titans_cli.errors import CorruptError, EncryptedError, LimitError
 MOST_MEMBERS = 5_000
 _MOST_AT_ONCE = MOST_MEMBERS * 400  # bytes: an entry is 46 bytes and its name
 _LARGEST_PART = 128 << 20
+_MOST_INFLATED = 256 << 20  # bytes, of all parts that are read of one document
+_HARMLESS, _MOST_RATIO = 32 << 20, 200  # below so many bytes a ratio does not matter; XML packs to a tenth, or less
 _CHUNK = 1 << 20
 
 _KINDS = {"word/document.xml": "docx", "META-INF/container.xml": "epub"}
@@ -84,13 +86,22 @@ class Package:
     """A document that is a zip archive of parts."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        self.packed = file.seek(0, 2)
+        file.seek(0)
+        self.inflated = 0
         self.archive = open_zip(file)
         self.names = {info.filename: info for info in self.archive.infolist()}
 
     def part(self, name: str) -> bytes | None:
-        """The part's bytes, or None if there is no such part."""
+        """The part's bytes, or None if there is no such part. Raises LimitError for one part too many, by its claim."""
         info = self.names.get(name)
-        return None if info is None else unpack(self.archive, info, _LARGEST_PART)
+        if info is None:
+            return None
+        self.inflated += info.file_size if info.file_size <= _LARGEST_PART else 0  # that is refused for itself
+        ratio = self.inflated > max(_HARMLESS, _MOST_RATIO * self.packed)
+        if ratio or self.inflated > _MOST_INFLATED:
+            raise LimitError(f"its parts unpack to more than {(self.inflated - 1) >> 20:,} MiB")
+        return unpack(self.archive, info, _LARGEST_PART)
 
     def needed(self, name: str) -> bytes:
         data = self.part(name)

@@ -100,8 +100,11 @@ class Writer:
         if isinstance(prepared, ReadError):
             return [failed(source.display, self._run.unreadable(source, prepared))]
         events: list[IngestEvent] = []
-        for event in self._run.take(prepared):
-            events.append(self._again(prepared, first) or event if isinstance(event, FileSkipped) else event)
+        try:
+            for event in self._run.take(prepared):
+                events.append(self._again(prepared, first) or event if isinstance(event, FileSkipped) else event)
+        except ReadError as error:  # more than a document may take
+            events.append(failed(source.display, self._run.unreadable(source, error)))
         return events
 
     def _again(self, prepared: Prepared, first: int) -> FileFinished | None:

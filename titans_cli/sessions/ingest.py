@@ -36,6 +36,7 @@ from titans_cli.records import ITEM, Episode, Loading, Page, Segment, Source, So
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn
 from titans_cli.sessions.machine import default_threads
+from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
@@ -70,13 +71,15 @@ class How:
     limits: Limits = field(default_factory=Limits)
     ahead: int = field(default_factory=default_ahead)
     network: bool = False  # whether addresses may be fetched
+    private: bool = False  # ... also from this machine and private networks
+    max_room: int | None = None  # bytes of disk that one document may take; None: the setting, or a share
     commit_seconds: float = 20.0
     retry_lock: float = 0.0
     stop: Callable[[], bool] = lambda: False
 
     @property
     def reading(self) -> Limits:
-        return replace(self.limits, network=self.network)
+        return replace(self.limits, network=self.network, private=self.private)
 
 
 def create_session(
@@ -164,6 +167,7 @@ class Ingestion:
 
     def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel | None, how: How) -> None:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
+        self.room = Room(store.folder, engine, how.max_room)
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
@@ -179,7 +183,8 @@ class Ingestion:
             yield failed(display, error)
         yield from self.finish_begun()
         known = {source.sha256 for source in self.episodes.sources()}
-        with closing(read_ahead(discovery.sources, self.how.reading, known, self.how.ahead)) as ready_ones:
+        ahead = read_ahead(discovery.sources, self.how.reading, known, self.how.ahead, self.how.stop)
+        with closing(ahead) as ready_ones:
             for ready in ready_ones:
                 try:
                     yield from self._source(ready)
@@ -188,6 +193,8 @@ class Ingestion:
                     yield failed(ready.source.display, error)
                 self.files_done += 1
                 self.bytes_done += sizes[ready.source.uri]
+        if self.files_done < self.files:  # it was stopped while it waited for a source
+            raise self._stopped()
         yield IngestFinished(
             self.store.info.name,
             self.read,
@@ -218,6 +225,7 @@ class Ingestion:
         except ReadError as error:
             raise self.unreadable(source, error) from error
         assert self.engine is not None
+        self.room.admit_text(source.display, document.pages)
         yield from self.take(Prepared(document, self._segments(document.pages)))
 
     def already_read(self, source: Source) -> FileSkipped | None:
@@ -242,6 +250,7 @@ class Ingestion:
         if known := self._known(source, document.sha256):
             yield known
             return
+        self.room.admit(source.display, document.pages, segments, prepared.learned)
         before = self.episodes.source_by_uri(source.uri)
         record = SourceRecord(
             id=0,
@@ -373,6 +382,7 @@ class Ingestion:
             text = f"I read {record.display}: {size}, surprise {mean:.2f}."
             events.append(Episode(0, utc_now(), "read", text, {"sha256": record.sha256, "surprise": round(mean, 4)}))
         gone = batch.replaces
+        self.room.before_commit(batch.cells.values(), () if record.id else pages)
         return self.store.commit(
             record,
             cells=list(batch.cells.values()),
