@@ -19,6 +19,8 @@
     enospc    operations on a disk with 0, 1, 2, ... pages free (a tmpfs, if we may mount one), and with every write
               from the first, second, ... on failing. `lost`: not a StorageError, or the session unsound, or another
               result once there is room.
+    terminals every command on a pseudo terminal, among hostile names and text (chaos_terminals.py)
+    room      documents that want the whole disk, under bounds (chaos_room.py)
 
 A kill is not a power cut: what the kernel was given is kept. The model is tiny and random: only bytes are compared.
 """
@@ -37,6 +39,7 @@ from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # before they are imported: threads and forks do not mix
 
+from benchmarks import chaos_room, chaos_terminals
 from benchmarks.chaos_damage import fill_disks, tear_files
 from benchmarks.chaos_erasing import erase_histories, kill_erasings
 from benchmarks.chaos_handles import take_over
@@ -222,6 +225,8 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--erasing", type=int, help="kills of each erasing operation; default all, with --quick 5")
     made.add_argument("--handles", type=int, help="names and guesses; default 10,000, with --quick 200")
     made.add_argument("--disk", type=int, help="disks of each kind at most; default all, with --quick 20")
+    for name in ("terminals", "room"):
+        made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=True)
     made.add_argument("--seed", type=int, default=20261123)
     options = made.parse_args()
     for name, (whole, quick) in {
@@ -271,6 +276,10 @@ def main() -> None:
         report.settings["disk"] = "tmpfs and calls" if disk["tmpfs"] else "calls"
         for name in ("", "tmpfs", "lost"):
             report.add(f"enospc.{name}" if name else "enospc", disk[name or "enospc"])
+        if options.room:
+            chaos_room.scenario(Path(folder) / "room", world.engine, report)
+        if options.terminals:  # the last: its environment and threads stay
+            chaos_terminals.scenario(Path(folder) / "terminals", world.model, report)
     report.add("seconds", time.monotonic() - begun)
     report.print(as_json=options.json)
 

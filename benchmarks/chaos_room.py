@@ -137,19 +137,22 @@ def room(root: Path, engine: Any, honest: list[Path], report: Report) -> None:
         report.add(f"room.{name}", value)
 
 
+def scenario(root: Path, engine: Any, report: Report) -> None:
+    """All of it, with a TMPDIR of its own for the rest of this process."""
+    (root / "tmp").mkdir(parents=True)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(root / "tmp")
+    papers = Path(__file__).resolve().parent.parent / "sample_corpora" / "papers"
+    room(root, engine, sorted(papers.glob("*.md"))[:2] + sorted(papers.glob("*.txt"))[:2], report)
+
+
 def main() -> None:
     args = parser(__doc__).parse_args()
+    report = Report("chaos_room", {"bounds": list(BOUNDS)})
+    os.environ["TITANS_THREADS"] = "1"
     with tempfile.TemporaryDirectory(prefix="titans-room-") as folder:
-        root = Path(folder)
-        (root / "tmp").mkdir()
-        tempfile.tempdir = os.environ["TMPDIR"] = str(root / "tmp")
-        os.environ["TITANS_THREADS"] = "1"
         from titans_cli.sessions.engines import new_engine
 
-        papers = Path(__file__).resolve().parent.parent / "sample_corpora" / "papers"
-        honest = sorted(papers.glob("*.md"))[:2] + sorted(papers.glob("*.txt"))[:2]
-        report = Report("chaos_room", {"bounds": list(BOUNDS)})
-        room(root, new_engine(None), honest, report)
+        scenario(Path(folder), new_engine(None), report)
     report.print(as_json=args.json)
 
 

@@ -242,24 +242,28 @@ def terminals(root: Path, model: Path, ways: Sequence[Sequence[str]]) -> Counter
     return figures
 
 
+def scenario(root: Path, model: Path, report: Report) -> None:
+    """All of it, with an environment of its own for the rest of this process."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "NO_COLOR"):
+        os.environ.pop(name, None)
+    home = {"TITANS_HOME": root / "home", "TITANS_CONFIG": root / "config.toml", "HF_HOME": root / "hub"}
+    os.environ.update({k: str(v) for k, v in home.items()} | {"TERM": "xterm", "TITANS_THREADS": "1"})
+    (root / "config.toml").touch()
+    figures = terminals(root, model, (["--color", "always"], ["--json"]))
+    for name in ("commands", "done", "raw", "crashed", "missing"):
+        report.add(f"terminals.{name}", figures[name])
+
+
 def main() -> None:
     args = parser(__doc__).parse_args()
+    report = Report("chaos_terminals", {})
     with tempfile.TemporaryDirectory(prefix="titans-terminals-") as folder:
-        root = Path(folder)
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "NO_COLOR"):
-            os.environ.pop(name, None)
-        home = {"TITANS_HOME": root / "home", "TITANS_CONFIG": root / "config.toml", "HF_HOME": root / "hub"}
-        os.environ.update({k: str(v) for k, v in home.items()} | {"TERM": "xterm", "TITANS_THREADS": "1"})
-        (root / "config.toml").touch()
         from tests.tiny import SPEC, make_sentences, write_folder
         from titans_cli.model.tokenizer import TitansTokenizer
 
-        model = root / "model"
-        write_folder(model, TitansTokenizer.train(make_sentences(400), SPEC.vocab_size))
-        figures = terminals(root, model, (["--color", "always"], ["--json"]))
-    report = Report("chaos_terminals", {})
-    for name in ("commands", "done", "raw", "crashed", "missing"):
-        report.add(f"terminals.{name}", figures[name])
+        tokenizer = TitansTokenizer.train(make_sentences(400), SPEC.vocab_size)
+        scenario(Path(folder) / "world", write_folder(Path(folder) / "model", tokenizer), report)
     report.print(as_json=args.json)
 
 

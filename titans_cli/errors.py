@@ -15,6 +15,7 @@ TitansError                     1   something failed
 ├── DamagedError               13   damaged on disk
 ├── PromotionRefused           20   the gate said no
 ├── StorageError                1   the disk or a permission got in the way
+│   └── OutputError                 what was to be told could not be written
 ├── ModelError                  1   a model could not be loaded or run
 │   ├── GatedModelError             its owner has to let you in
 │   ├── MemoryTooSmallError         it would not fit
@@ -136,6 +137,10 @@ class PromotionRefused(TitansError):
 
 class StorageError(TitansError):
     kind = "storage"
+
+
+class OutputError(StorageError):
+    kind = "output"
 
 
 class ModelError(TitansError):

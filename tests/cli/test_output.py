@@ -314,7 +314,7 @@ def test_a_note_of_any_bytes_is_kept(titans: Titans) -> None:
 @pytest.mark.parametrize(
     ("argv", "closed", "code"),
     [
-        (["session", "list"], ">&-", 0),
+        (["session", "list"], ">&-", 1),
         (["session", "show", "nowhere"], "2>&-", 10),
         (["session", "discard"], "<&-", 2),
         (["ask", "-"], "<&-", 2),

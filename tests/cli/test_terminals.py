@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from benchmarks.chaos_terminals import EVIL, on_a_terminal, raw_in, terminals
 from tests.cli.conftest import Titans
+from tests.sessions.samples import child_environment
 from titans_cli.cli import look, render, terminal
 from titans_cli.cli.options import Output
 from titans_cli.errors import UsageError
@@ -98,3 +100,25 @@ def test_what_cannot_be_shown_is_not_offered(titans: Titans, tmp_path: Path) -> 
     offered: list[Any] = complete.documents("")
     assert offered
     assert not raw_in("".join(name for name, _ in offered))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("redirect", "code", "said"),
+    [
+        (">/dev/full", 1, "titans: the output cannot be written (No space left on device)"),
+        (">&-", 1, "titans: the output cannot be written (it is closed)"),
+        (">/dev/full 2>/dev/full", 1, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["help", "config show --json"])
+def test_a_full_or_closed_device_is_one_line(
+    home: Home, command: str, redirect: str, code: int, said: str, tmp_path: Path
+) -> None:
+    line = f"'{sys.executable}' -m titans_cli {command} {redirect}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=child_environment(), check=False)
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == bool(said)
+    assert done.stderr.startswith(said)

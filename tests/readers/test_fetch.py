@@ -26,6 +26,8 @@ ALLOWED = Limits(network=True, private=True, seconds=20)
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: ThreadingHTTPServer
+
     def do_GET(self) -> None:
         if self.path in PAGES:
             kind, body = PAGES[self.path]

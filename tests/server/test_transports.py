@@ -102,6 +102,17 @@ async def test_a_token_is_asked_for_and_a_strange_host_is_not_served(place: Plac
             allowed = {"Authorization": f"Bearer {TOKEN}"}
             assert await status(**allowed, Host="evil.example") == 421
             assert await status(**allowed, Origin="http://evil.example") == 403
+            port = url.split(":")[2].split("/")[0]
+            for host in (
+                f"localhost:{int(port) % 65535 + 1}",
+                "localhost",
+                f"localhost:{port}x",
+                f"localhost:{port}.evil",
+            ):
+                assert await status(**allowed, Host=host) == 421, host
+                assert await status(**allowed, Origin=f"http://{host}") == 403, host
+            own = {"Host": f"localhost:{port}", "Origin": f"http://127.0.0.1:{port}"}
+            assert await status(**allowed, **own) == 400  # let in, and told that this is no way to begin
             too_much = b" " * (8 * 1024 * 1024 + 1)
             headers = {**allowed, "Content-Type": "application/json"}
             assert (await http.post(url, content=too_much, headers=headers)).status_code == 413
@@ -141,6 +152,8 @@ def test_standard_output_carries_the_protocol_and_nothing_else(place: Place) -> 
         process.stdin.write("this is not JSON\n{\n[]\n")
         arguments = {"handle": handle, "query": "brunsite"}
         send({"id": 2, "method": "tools/call", "params": {"name": "memory_retrieve", "arguments": arguments}})
+        send({"id": None, "method": "ping"})
+        process.stdin.write('{"jsonrpc": "2.0", "id": 3, "method": "ping", "params": {"a": "\\ud800"}}\n')
         while json.loads(answers[-1]).get("id") != 2:
             answers.append(process.stdout.readline())
         process.stdin.close()
@@ -148,6 +161,8 @@ def test_standard_output_carries_the_protocol_and_nothing_else(place: Place) -> 
         assert process.wait(SOON) == 0
     messages = [json.loads(line) for line in answers]
     assert all(message["jsonrpc"] == "2.0" for message in messages)
+    wrong = [(m["id"], m["error"]["code"]) for m in messages if "error" in m]
+    assert wrong == [(None, -32700), (None, -32700), (None, -32600), (None, -32600), (3, -32700)]
     assert "417" in json.dumps(next(m for m in messages if m.get("id") == 2)["result"]["structuredContent"])
     assert place.errors.read_text().count("noise") >= 3
 

@@ -76,7 +76,7 @@ def test_by_default_it_is_a_tenth_of_what_is_free(
 def test_a_disk_that_fills_up_meanwhile_stops_at_a_commit(
     session: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = iter([10**9] * 4 + [100] * 1000)
+    free = iter([10**9] * 5 + [100] * 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, next(free)))
     paths = [write_document(tmp_path / f"{n}.txt", seed=n) for n in range(3)]
     with pytest.raises(StorageError, match=r"nearly full: 1 kB are free.*continues from the last commit"):

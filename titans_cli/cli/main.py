@@ -7,6 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO, cast
 
 from titans_cli.cli.signals import leave_in_order
 
@@ -21,10 +23,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _prepare_streams() -> None:
-    """Streams that were closed (`<&-`) lead nowhere; what the encoding of a terminal lacks is escaped, not fatal."""
+    """A closed stdin or stderr (`<&-`) leads nowhere, and whoever writes to a closed stdout is told.
+
+    What the encoding of a terminal lacks is escaped, not fatal.
+    """
+    from titans_cli.cli.terminal import Closed
+
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        if getattr(sys, name) is None:  # also for stdout: its number must not become another file's
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+            if name == "stdout":
+                sys.stdout = cast(TextIO, Closed())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -33,10 +42,13 @@ def _prepare_streams() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command line; return its exit code. 141: the reader of our output has gone, as in `titans ... | head`."""
     from titans_cli.cli import terminal
+    from titans_cli.errors import OutputError
 
     try:
         with terminal.guarded():
             return _run(argv)
+    except OutputError as error:
+        return _without_device(error)
     except BrokenPipeError:
         return _without_reader()
     except SystemExit as leaving:  # typer leaves by itself when a write fails, and after completing a command line
@@ -50,7 +62,7 @@ def _run(argv: Sequence[str]) -> int:
 
     from titans_cli.cli import look, render, tree
     from titans_cli.cli.options import Output
-    from titans_cli.errors import Interrupted, TitansError, UsageError
+    from titans_cli.errors import Interrupted, OutputError, TitansError, UsageError
 
     output = Output(json="--json" in argv)
     look.begin(argv)
@@ -60,6 +72,8 @@ def _run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         if code == Interrupted.exit_code:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
+    except OutputError:
+        raise
     except TitansError as error:
         render.error(error, output)
         return error.exit_code
@@ -80,15 +94,33 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _without_reader() -> int:
-    """What is still buffered must not fail once more when Python exits."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    _lead_nowhere(sys.stdout)
     try:
         sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(nowhere, sys.stderr.fileno())
-    os.close(nowhere)
+    except OSError:
+        _lead_nowhere(sys.stderr)
     return 128 + 13  # as if by SIGPIPE
+
+
+def _without_device(error: Exception) -> int:
+    """One line, if there is a place for it."""
+    from titans_cli.cli import render
+    from titans_cli.errors import OutputError
+
+    _lead_nowhere(sys.stdout)
+    try:
+        render.note(f"titans: {error}")
+    except (OutputError, OSError):
+        _lead_nowhere(sys.stderr)
+    return OutputError.exit_code
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """What is still buffered must not fail once more when Python exits."""
+    with suppress(OSError, ValueError):  # no file beneath it
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _help_for(error: Exception) -> str:

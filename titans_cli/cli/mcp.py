@@ -86,7 +86,7 @@ def mcp(
 def _token(file: Path | None) -> tuple[str, str] | None:
     """The token and where it was said. Raises UsageError."""
     if file is None:
-        return (told, TOKEN) if (told := os.environ.get(TOKEN)) else None
+        return (os.environ[TOKEN], TOKEN) if TOKEN in os.environ else None  # an empty one is an error, and not none
     try:
         return file.read_text(encoding="utf-8").strip(), str(file)
     except (OSError, ValueError) as error:

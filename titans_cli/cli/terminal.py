@@ -14,12 +14,16 @@ writes there (a warning, a traceback, the prompt of a question) takes the same w
 
 from __future__ import annotations
 
+import errno
+import io
 import re
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
+
+from titans_cli.errors import OutputError
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the property Bidi_Control
 _UNPRINTABLE = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
@@ -54,7 +58,8 @@ def write(stream: TextIO, text: str, *, line: bool = False) -> None:
     shown = on_one_line if line else printable
     parts = _MARK.split(text)  # text, code, text, code, ... text
     whole = "".join(f"\x1b[{part}m" if n % 2 else shown(part) for n, part in enumerate(parts))
-    beneath(stream).write(whole + "\n" if line else whole)
+    with _output():
+        beneath(stream).write(whole + "\n" if line else whole)
 
 
 class Printable:
@@ -70,12 +75,37 @@ class Printable:
             write(self.raw, text)
         return len(text)
 
+    def flush(self) -> None:
+        with _output():
+            self.raw.flush()
+
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
+
+
+@contextmanager
+def _output() -> Iterator[None]:
+    """A device that is full or closed is an OutputError; a reader that has gone stays a BrokenPipeError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        hint = "What was committed stays; give the output another place"
+        raise OutputError(f"the output cannot be written ({error.strerror or error})", hint=hint) from error
+
+
+class Closed(io.TextIOBase):
+    """In the place of a standard output that was closed (`>&-`): what would be told there is not lost unnoticed."""
+
+    def write(self, text: str, /) -> int:
+        if text:
+            raise OSError(errno.EBADF, "it is closed")
+        return 0
 
 
 @contextmanager

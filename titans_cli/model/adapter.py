@@ -34,6 +34,7 @@ from torch.nn import functional as F
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryConfig, NeuralMemory, SegmentInputs
 from titans_cli.memory.memory import FAINT
+from titans_cli.model.weights import header, require_numbers
 
 FORMAT = 2
 SPEAKER = 128  # width of A, B and G
@@ -142,14 +143,15 @@ def save(adapter: MemoryAdapter, path: Path, backbone: str, **told: Any) -> str:
 
 
 def described(path: Path) -> dict[str, Any]:
-    """What an adapter's file says of itself. Raises ModelError when it is none."""
+    """What an adapter's file says of itself. Raises DamagedError, or ModelError when it is none."""
+    header(path)
     try:
         with safe_open(path, framework="pt") as handle:
             meta: dict[str, Any] = json.loads((handle.metadata() or {})["adapter"])
         if meta["format"] != FORMAT:
             raise IncompatibleError(f"an adapter of format {meta['format']}, not {FORMAT}", subject=str(path))
         return meta
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         hint = "Make one: titans model adapt MODEL --corpus PATH"
         raise ModelError(f"not a memory adapter ({error})", subject=str(path), hint=hint) from error
 
@@ -163,9 +165,10 @@ def load(path: Path, backbone: str) -> MemoryAdapter:
         raise IncompatibleError(what, subject=str(path), hint=hint)
     adapter = MemoryAdapter(AdapterSpec.from_dict(told["spec"]))
     try:
-        missing = adapter.load_state_dict(load_file(path), strict=False)
+        missing = adapter.load_state_dict(tensors := load_file(path), strict=False)
     except (RuntimeError, SafetensorError, OSError) as error:
         raise ModelError(f"a damaged memory adapter ({error})", subject=str(path)) from error
     if missing.unexpected_keys or any("omega" not in k for k in missing.missing_keys):
         raise ModelError("a memory adapter with other parts than this version has", subject=str(path))
+    require_numbers(tensors, str(path))
     return adapter

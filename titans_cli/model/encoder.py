@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from titans_cli.errors import ModelError
+from titans_cli.model.weights import header, require_numbers
 
 BATCH = 32  # texts of one pass, of about one length
 LONGEST = 512  # tokens, when a checkpoint does not say
@@ -83,23 +84,26 @@ class SentenceEncoder:
 def load_encoder(name: str) -> SentenceEncoder:
     """`name` is a folder or a Hugging Face id; safetensors only, and no code of the checkpoint's is run.
 
-    Raises ModelError, saying what is missing or cannot be followed.
+    Raises DamagedError, or ModelError, saying what is missing or cannot be followed.
     """
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    for path in sorted(Path(name).glob("*.safetensors")) if Path(name).is_dir() else ():
+        header(path)
     pooling, longest, prompts = _configured(name)
     verbosity = logging.get_verbosity()
     logging.set_verbosity(ERROR)  # heads that embeddings do not need may be missing
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except Exception as error:  # foreign files in foreign code: anything may come
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot load the sentence encoder ({reason})", subject=name, hint=_HINT) from error
     finally:
         logging.set_verbosity(verbosity)
+    require_numbers(model.named_parameters(), name)
     if not hasattr(model.config, "hidden_size") or getattr(model.config, "is_encoder_decoder", False):
         raise ModelError("not an encoder of sentences", subject=name, hint=_HINT)
     if tokenizer.pad_token is None:
@@ -151,6 +155,6 @@ def _read(name: str, file: str) -> Any:
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
         found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
         return None if found is None else json.loads(Path(found).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot read its {file} ({reason})", subject=name, hint=_HINT) from error

@@ -37,6 +37,7 @@ from titans_cli.model.passages import LONGEST_SPAN, Passages
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
+from titans_cli.model.weights import header, require_numbers, table
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
@@ -85,6 +86,9 @@ class Engine:
         Raises ModelError when something is missing or does not fit together.
         """
         folder = EMBEDDED_PATH if path is None else path
+        if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
+            table(folder / "config.json")
+            header(folder / "model.safetensors")
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "model.safetensors")
@@ -96,6 +100,7 @@ class Engine:
             network.load_state_dict({k.removeprefix("network."): v.float() for k, v in tensors.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"cannot load the model ({error})", subject=str(folder), hint=_HINT) from error
+        require_numbers(tensors, str(folder / "model.safetensors"))
         if spec.segment_length < LONGEST_ANSWER + 8:
             what = f"its segments of {spec.segment_length} tokens are too short to answer in"
             raise ModelError(what, subject=str(folder), hint=_HINT)

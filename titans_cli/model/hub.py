@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ import torch
 
 from titans_cli.errors import GatedModelError, MemoryTooSmallError, ModelError, NoSuchModelError, WrongArchitectureError
 from titans_cli.model.hubtokens import HubTokenizer
+from titans_cli.model.weights import header, require_numbers, shards
 
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DEVICES = ("auto", "cpu", "cuda", "mps")
-_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 _ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _PULL = "Fetch it while online: titans model pull {}"
@@ -110,7 +111,7 @@ def weights_of(found: Found) -> list[Path]:
     files = sorted(found.folder.glob("*.safetensors"))
     named = found.folder / "model.safetensors.index.json"
     if named.is_file():
-        wanted = set(json.loads(named.read_text(encoding="utf-8"))["weight_map"].values())
+        wanted = shards(named)
         files = [f for f in files if f.name in wanted]
         if lost := wanted - {f.name for f in files}:
             raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=found.name, hint=_PULL.format(found.name))
@@ -123,21 +124,15 @@ def weights_of(found: Found) -> list[Path]:
 
 
 def parameters(found: Found) -> tuple[int, int]:
-    """How many numbers the checkpoint holds and how many bytes they take there, by the files' headers alone."""
+    """How many numbers the checkpoint holds and how many bytes they take there, by the files' headers alone.
+
+    Raises DamagedError, ModelError.
+    """
     numbers = size = 0
     for path in weights_of(found):
-        try:
-            with path.open("rb") as handle:
-                header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"damaged weights ({error})", subject=str(path), hint="Fetch or copy it again") from error
-        for name, entry in header.items():
-            if name != "__metadata__":
-                count = 1
-                for extent in entry["shape"]:
-                    count *= extent
-                numbers += count
-                size += count * _BYTES.get(entry["dtype"], 4)
+        for entry in header(path).values():
+            numbers += math.prod(entry["shape"])
+            size += entry["data_offsets"][1] - entry["data_offsets"][0]
     return numbers, size
 
 
@@ -153,7 +148,14 @@ def fingerprint(found: Found, memo: Path | None = None) -> str:
 
 def digest_of(path: Path, memo: Path | None = None) -> str:
     """sha256 of a file. The hub's cache names large files by it; others are read, once for a size and a time."""
-    real = path.resolve()
+    try:
+        return _digest_of(path.resolve(), memo)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ModelError(f"cannot be read ({why})", subject=str(path), hint="Check the file and its disk") from error
+
+
+def _digest_of(real: Path, memo: Path | None) -> str:
     if real.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", real.name):
         return real.name
     status = real.stat()
@@ -232,7 +234,7 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
         raise MemoryTooSmallError(what, subject=found.name, hint="Try --dtype bf16, a smaller model, or another device")
     try:
         config = AutoConfig.from_pretrained(found.folder, trust_remote_code=trust_remote_code, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # foreign files in foreign code: anything may come
         raise _foreign(found, error) from error
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and not trust_remote_code:
         what = f"wrong architecture: {config.model_type} is no causal language model"
@@ -249,8 +251,9 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
         backend = AutoTokenizer.from_pretrained(
             found.folder, trust_remote_code=trust_remote_code, local_files_only=True
         )
-    except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
+    except Exception as error:  # likewise
         raise _foreign(found, error) from error
+    require_numbers(network.named_parameters(), found.name)
     tokenizer = HubTokenizer(backend, int(network.get_input_embeddings().weight.shape[0]), found.name)
     return network.to(device).eval().requires_grad_(False), tokenizer
 

@@ -108,7 +108,7 @@ class Package:
         info = self.names.get(name)
         if info is None:
             return None
-        self.inflated += info.file_size
+        self.inflated += info.file_size if info.file_size <= _LARGEST_PART else 0  # that is refused for itself
         ratio = self.inflated > max(_HARMLESS, _MOST_RATIO * self.packed)
         if ratio or self.inflated > _MOST_INFLATED:
             raise LimitError(f"its parts unpack to more than {(self.inflated - 1) >> 20:,} MiB")

@@ -58,7 +58,7 @@ class Http:
         self.url = f"http://{_bracketed(host)}:{self._socket.getsockname()[1]}{PATH}"
         app = server.streamable_http_app(
             streamable_http_path=PATH,
-            transport_security=_allowed(host, names),
+            transport_security=_allowed(host, self._socket.getsockname()[1], names),
             max_request_body_size=MOST_BODY,
         )
         quiet = {"log_config": None, "log_level": "warning", "access_log": False}
@@ -103,14 +103,21 @@ def _bound(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _allowed(host: str, names: Sequence[str]) -> TransportSecuritySettings:
-    """Which Host and Origin headers are taken: a page in a browser must not reach us by a name of its own."""
-    hosts = ["127.0.0.1", "localhost", "[::1]", *map(_bracketed, {host, socket.gethostname(), *names})]
-    known = [allowed for name in dict.fromkeys(hosts) for allowed in (name, f"{name}:*")]
+def _allowed(host: str, port: int, names: Sequence[str]) -> TransportSecuritySettings:
+    """Which Host and Origin headers are taken, compared as they are: a page in a browser must not reach us by a name of
+    its own, nor a page of another port. `names` may say a port, of a proxy before us, and mean ours or none without."""
+    own = ["127.0.0.1", "localhost", "[::1]", _bracketed(host), socket.gethostname(), *map(_bracketed, names)]
+    known = [f"{name}:{port}" for name in dict.fromkeys(own) if not _port_of(name)]
+    known += own if port == 80 else [_bracketed(name) for name in names]
     return TransportSecuritySettings(
         allowed_hosts=known, allowed_origins=[f"{scheme}://{name}" for name in known for scheme in ("http", "https")]
     )
 
 
 def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    """An IPv6 address in brackets; a name with a port, or in brackets, as it is."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
+def _port_of(name: str) -> str:
+    return name.rpartition("]")[2].rpartition(":")[2] if ":" in name.rpartition("]")[2] else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from titans_cli.errors import DamagedError, Interrupted, ReadError, UsageError
 from titans_cli.records import Loading
 from titans_cli.sessions.engines import is_native, places
 from titans_cli.sessions.machine import default_threads
+from titans_cli.store.files import storage_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,21 @@ def list_models() -> list[ModelInfo]:
             found = hub.Found(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
             try:
                 models.append(_described(found))
-            except (ModelError, OSError, ValueError):  # no weights that could be read: not a model for this tool
+            except (
+                ModelError,
+                DamagedError,
+                OSError,
+                ValueError,
+            ):  # no weights that could be read: not a model for this tool
                 continue
     return models
 
 
 def _described(found: Any) -> ModelInfo:
     from titans_cli.model import hub
+    from titans_cli.model.weights import table
 
-    config = json.loads((found.folder / "config.json").read_text(encoding="utf-8"))
+    config = table(found.folder / "config.json")
     numbers, size = hub.parameters(found)
     kind = str(config.get("model_type", "?"))
     return ModelInfo(found.name, str(found.folder), kind, found.revision, numbers, size)
@@ -256,5 +262,5 @@ def _texts(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
+    with storage_errors(path), path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
