@@ -48,7 +48,7 @@ def parse_markdown(text: str) -> Parsed:
 def _front_matter(text: str) -> tuple[dict[str, Any], str, str]:
     """What a block between two lines of --- says about the page, the block, and the page. Prose between two rules says
     nothing of the kind."""
-    nothing = {}, "", text
+    nothing: tuple[dict[str, Any], str, str] = ({}, "", text)
     if not text.startswith("---"):
         return nothing
     tokens = MarkdownIt("zero").use(front_matter_plugin).parse(text[:_LONGEST_FRONT])
