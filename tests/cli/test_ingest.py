@@ -193,3 +193,33 @@ def test_show_tells_what_was_read(titans: Titans, papers: Done, documents: list[
     assert all(s["blocks_done"] == s["blocks_total"] > 0 for s in shown["sources"])
     assert shown["position"] == sum(s["tokens"] for s in shown["sources"])
     assert shown["current"]
+
+
+def test_what_readers_leave_out_and_what_nobody_reads_is_told(titans: Titans, home: Home, tmp_path: Path) -> None:
+    pile = tmp_path / "pile"
+    pile.mkdir()
+    words = "The gate of Norhavn weighs nine tons and was hung in 1998 by Tilda Rook."
+    (pile / "a.html").write_text(f"<p>{words}</p><script>x()</script><!-- note --><!-- more -->")
+    for name in ("b.png", "c.png", "NOTICE"):
+        (pile / name).write_bytes(b"x")
+    done = titans("ingest", pile, "--json")
+    (finished,), (left_out,), (end,) = (
+        events(done, name) for name in ("file-finished", "files-left-out", "ingest-finished")
+    )
+    assert finished["omissions"] == [["comment", 2], ["script", 1]]
+    assert [Path(str(name)).name for name in left_out["sources"]] == ["NOTICE", "b.png", "c.png"]  # type: ignore[attr-defined]
+    assert end["files_left_out"] == 3
+    shown = titans("session", "show")
+    assert "2 comments, 1 script" in shown.out
+    assert titans("session", "show", "--json").document["omissions"] == {"1": [["comment", 2], ["script", 1]]}
+    again = titans("ingest", pile, "-v", "-s", titans("session", "new", "second", "-q").out.strip())
+    assert "skipped: 2 comments, 1 script" in again.err
+    assert "left out 3 files that no reader knows by name: 2 .png, NOTICE" in again.err
+    assert str(pile / "c.png") in again.err
+
+
+def test_a_folder_with_nothing_to_read_is_no_success(titans: Titans, tmp_path: Path, papers: Done) -> None:
+    (tmp_path / "empty").mkdir()
+    done = titans("ingest", tmp_path / "empty")
+    assert done.code == 3
+    assert "no file in it that a reader knows" in done.err

@@ -11,6 +11,7 @@ from titans_cli.progress import (
     BlocksRead,
     FileFinished,
     FileSkipped,
+    FilesLeftOut,
     FileStarted,
     IngestFinished,
     IngestStarted,
@@ -79,6 +80,14 @@ def test_warnings_follow_the_file_they_are_about() -> None:
     first, second = said
     assert first.startswith("read a.pdf: 3 pages, 500 tokens")
     assert second.strip() == "warning: page 2 has no text"
+
+
+def test_what_nobody_reads_is_told_by_suffix() -> None:
+    names = ("a/x.png", "a/y.PNG", "a/LICENSE", *(f"a/{i}.k{i}" for i in range(9)))
+    said = describe(FilesLeftOut(names))
+    assert said is not None
+    assert said.startswith("left out 12 files that no reader knows by name: 2 .png, LICENSE, .k0, ")
+    assert said.endswith(", ...")
 
 
 def test_batches_are_no_lines() -> None:

@@ -214,7 +214,7 @@ def test_markdown_is_read_without_its_marks(tmp_path: Path) -> None:
     document = read_as(tmp_path, "notes.md", MARKDOWN)
     assert (document.kind, document.title) == ("md", "What We Read")
     assert document.pages[0].text.split("\n\n") == [
-        "title: What We Read\ntags: a, b",
+        'title: "What We Read"\ntags: [a, b]',
         "A first heading",
         "Some bold and slanted words, a link, code_with_marks, and snake_case_names over two lines.",
         "Setext heading",

@@ -56,6 +56,9 @@ def text(kind: str, data: str | bytes) -> str:
         ("> " * 300 + "at the bottom", "at the bottom"),
         ("```\nx = [\n    1,\n]\n```", "x = [\n    1,\n]"),
         ("7. seven\n8. eight", "7. seven\n8. eight"),
+        ("| a | b |\n|---|---|\n| 1 | 2 | beyond | both |\n| 3 |", "1 | 2 | beyond | both"),
+        ("> a | b\n> ---|---\n> 1 | 2 | beyond", "1 | 2 | beyond"),
+        ("---\na: 1\na: 2 # so\n---\nText.", "a: 1\na: 2 # so"),
     ],
 )
 def test_markdown_keeps_every_word_and_sign(source: str, kept: str) -> None:
@@ -133,7 +136,7 @@ def test_whatever_the_tags_no_word_is_lost_without_its_count(pieces: list[tuple[
 
 # ---------------------------------------------------------------- mail
 
-HEAD = "From: Ann <ann@orvane.example>\nSubject: Gates\nMIME-Version: 1.0\n"
+HEAD = "From: Ann <ann@orvane.example>\nSubject: Gates\nX-Mailer: Pine\n"
 
 
 def mail(kind: str, *parts: str) -> str:
@@ -188,7 +191,7 @@ def test_what_mail_leaves_out_is_counted() -> None:
             "mixed", f"Content-Type: multipart/alternative; boundary=b2\n\n--b2\n{stub}\n--b2\n{PAGE}\n--b2--", attached
         ),
     )
-    assert message.omissions == (("alternative text", 1), ("attachment", 1))
+    assert message.omissions == (("alternative text", 1), ("attachment", 1), ("header field", 1))
     assert "Attachment: plan.pdf" in message.pages[0].text
 
 
@@ -287,6 +290,7 @@ def test_json_has_a_page_for_every_entry() -> None:
         "items.id: 1; items.at.sea: north\nitems.id: 2",
     ]
     assert [p.number for p in parsed("json", '{"a": 1}\n{"a": 2}\n').pages] == [1, 2]
+    assert text("json", '[{"a": 1, "b": 2, "a": 3}]') == "a: 1\nb: 2\na: 3"
 
 
 # ---------------------------------------------------------------- office

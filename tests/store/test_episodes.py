@@ -78,6 +78,14 @@ def test_a_source_is_carried_on_in_a_later_commit(episodes: Episodes) -> None:
     assert [(s.number, s.cell) for s in episodes.snapshots()] == [(2, 0)]  # the newer state took the older one's place
 
 
+def test_what_a_reader_left_out_is_kept_with_its_document(episodes: Episodes) -> None:
+    first = episodes.commit(source(1), omissions=[("script", 1), ("comment", 3)])
+    episodes.commit(source(2))
+    assert episodes.omissions() == {first.id: (("comment", 3), ("script", 1))}
+    episodes.forget([first.id])
+    assert episodes.omissions() == {}
+
+
 def test_the_memorys_digest_is_that_of_its_cells_in_the_order_of_reading(episodes: Episodes, tmp_path: Path) -> None:
     blank = episodes.memory_sha256()
     episodes.commit(source(1, done=1), snapshots=[row(1, done=1)])

@@ -40,6 +40,7 @@ _ASIDE = {
     "diagrams/data": "diagram",
     "embeddings/": "embedded file",
     "glossary/": "building block",
+    "afchunk": "embedded file",
 }
 
 

@@ -35,7 +35,14 @@ _DROPPED = {
     "annotation-xml": "formula source",
     "desc": "drawing",
 }
-_PICTURES = {"img": "picture", "image": "picture", "video": "recording", "audio": "recording", "embed": "embedded page"}
+_PICTURES = {
+    "img": "picture",
+    "image": "picture",
+    "area": "picture",
+    "video": "recording",
+    "audio": "recording",
+    "embed": "embedded page",
+}
 _BLOCKS = frozenset(
     (
         *("html", "body", "main", "article", "section", "header", "hgroup", "aside", "address", "div", "form"),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from titans_cli.errors import CorruptError
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.encoding import decode
+from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.parsed import Parsed, short, totals
 from titans_cli.readers.unwrap import unwrap_plain
@@ -93,9 +93,14 @@ def _message(data: bytes) -> _Mail:
         short(_header(message, "Subject")),
         "\n\n".join(filter(None, blocks)),
         year_in(_header(message, "Date")),
-        body.omissions,
+        totals(body.omissions, (("header field", sum(not _is_told(name) for name in message)),)),
         body.warnings,
     )
+
+
+def _is_told(name: str) -> bool:
+    """Whether a header is told, or says only how the message is put together."""
+    return name.title() in _HEADERS or name.lower().startswith(("content-", "mime-"))
 
 
 def _head(message: Message) -> str:
@@ -218,4 +223,6 @@ def _content(part: Message) -> tuple[str, tuple[str, ...]]:
         payload, charset = None, None
     if not isinstance(payload, bytes):
         return "", ()
+    if charset is None and part.get_content_subtype() == "html":
+        charset = declared_charset(payload)
     return decode(payload, "message", declared=charset)

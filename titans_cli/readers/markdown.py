@@ -13,15 +13,16 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
+from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.parsed import Parsed, one_page, short, totals
-from titans_cli.readers.tables import told
 from titans_cli.records import Omission
 
 _DEEPEST = 60  # levels of lists and quotations; markdown-it passes over what is deeper
@@ -36,27 +37,29 @@ def extract_md(data: bytes) -> Parsed:
 def parse_markdown(text: str) -> Parsed:
     """The page: its title is the front matter's, else the first top heading; its text begins with the front matter."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    stated, body = _front_matter(text)
+    stated, data, body = _front_matter(text)
     title, words, omissions = _read(body)
     said = {str(name).lower(): value for name, value in stated.items()}
     year = next((year for name in _DATES if (year := year_in(str(said.get(name, ""))))), None)
-    data = tidy_prose(mend_characters("\n".join(told(stated, "", 0))))
-    whole = "\n\n".join(filter(None, [data, words]))
+    whole = "\n\n".join(filter(None, [tidy_code(data), words]))
     return one_page(short(str(said.get("title") or "")) or title, whole, year=year, omissions=omissions)
 
 
-def _front_matter(text: str) -> tuple[dict[str, Any], str]:
-    """What a block between two lines of --- says about the page, and the page. Prose between two rules says nothing."""
+def _front_matter(text: str) -> tuple[dict[str, Any], str, str]:
+    """What a block between two lines of --- says about the page, the block, and the page. Prose between two rules says
+    nothing of the kind."""
+    nothing: tuple[dict[str, Any], str, str] = ({}, "", text)
     if not text.startswith("---"):
-        return {}, text
+        return nothing
     tokens = MarkdownIt("zero").use(front_matter_plugin).parse(text[:_LONGEST_FRONT])
     if not tokens or tokens[0].type != "front_matter" or tokens[0].map is None:
-        return {}, text
+        return nothing
     try:
         stated = yaml.load(tokens[0].content, Loader=_Plain)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return {}, text
-    return (stated, "\n".join(text.split("\n")[tokens[0].map[1] :])) if isinstance(stated, dict) else ({}, text)
+        return nothing
+    body = "\n".join(text.split("\n")[tokens[0].map[1] :])
+    return (stated, tokens[0].content, body) if isinstance(stated, dict) else nothing
 
 
 class _Plain(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
@@ -78,8 +81,9 @@ def _read(body: str) -> tuple[str | None, str, tuple[Omission, ...]]:
         parser.add_render_rule(kind, _formula)
     env: dict[str, Any] = {}
     tokens = parser.parse(body, env)
-    if lines := _no_definitions(body, env):
-        tokens = parser.parse(_escaped(body, lines), {})
+    whole = _widened(_escaped(body, _no_definitions(body, env)), tokens)
+    if whole != body:
+        tokens = parser.parse(whole, {})
     if max((token.level for token in tokens), default=0) >= _DEEPEST - 1:
         return None, tidy_prose(mend_characters(body)), ()  # not Markdown any more: as it stands
     page = extract_html(parser.renderer.render(tokens, parser.options, env))
@@ -106,6 +110,24 @@ def _escaped(body: str, lines: list[int]) -> str:
     for line in lines:
         split[line] = split[line].replace("[", "\\[", 1)
     return "\n".join(split)
+
+
+def _widened(body: str, tokens: list[Token]) -> str:
+    """Tables with a head as wide as their widest row: what a row holds beyond its head is passed over otherwise."""
+    lines, head, columns, widest = body.split("\n"), 0, 0, 0
+    for token in tokens:
+        if token.type == "thead_open" and token.map:
+            head, columns, widest = token.map[0], 0, 0
+        elif token.type == "th_open":
+            columns += 1
+        elif token.type == "tr_open" and token.map:
+            cells = escapedSplit(lines[token.map[0]].strip().lstrip("> \t"))
+            widest = max(widest, sum(1 for i, cell in enumerate(cells) if cell.strip() or 0 < i < len(cells) - 1))
+        elif token.type == "table_close" and widest > columns > 0:
+            for line, cell in ((head, " |"), (head + 1, "---|")):
+                stop = "" if lines[line].rstrip().endswith("|") else "|"
+                lines[line] = lines[line].rstrip() + stop + cell * (widest - columns)
+    return "\n".join(lines)
 
 
 def _top_heading(tokens: list[Token]) -> str | None:

@@ -165,7 +165,7 @@ def extract_jsonl(data: bytes) -> Parsed:
             continue
         total += 1
         try:
-            words = mend_characters("; ".join(told(json.loads(line), "", 0)))
+            words = mend_characters("; ".join(told(_loaded(line), "", 0)))
         except (ValueError, RecursionError):
             bad += 1
             continue
@@ -181,7 +181,7 @@ def extract_json(data: bytes) -> Parsed:
     """A page for every entry of the outermost list or object, numbered from 1. Many files hold a JSON value a line."""
     text = data.decode("utf-8")
     try:
-        value = json.loads(text)
+        value = _loaded(text)
     except ValueError:
         if "\n" in text.strip():
             return extract_jsonl(data)
@@ -196,6 +196,16 @@ def extract_json(data: bytes) -> Parsed:
         if words := mend_characters(_entry(name, inner)).strip():
             pages.append(Page(number, words))
     return Parsed(title, tuple(pages))
+
+
+def _loaded(text: str) -> Any:
+    """JSON in which a name stands twice keeps both values: as a list of single entries."""
+
+    def entries(pairs: list[tuple[str, Any]]) -> Any:
+        value = dict(pairs)
+        return value if len(value) == len(pairs) else [{name: inner} for name, inner in pairs]
+
+    return json.loads(text, object_pairs_hook=entries)
 
 
 def _entry(name: str, value: Any) -> str:
