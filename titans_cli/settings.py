@@ -107,7 +107,7 @@ SETTINGS = {
         Setting("landmark_model", "text", None, "A sentence encoder to find passages by.", "--landmark-model"),
         Setting("reasoner", "text", None, "Who drafts deliberate answers: a model or a URL.", "--reasoner"),
         Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
-        Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2 where it is installed, pypdf otherwise."),
+        Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2, and pypdf what that refuses."),
         Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),
         Setting("plain", "yes/no", False, "No colour, no bars, nothing that moves.", "--plain"),
         Setting("offline", "yes/no", False, "Never use the network. HF_HUB_OFFLINE=1 does the same.", "--offline"),

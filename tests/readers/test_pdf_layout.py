@@ -77,6 +77,13 @@ def test_small_type_on_the_line_and_a_raised_line_of_its_own_are_no_scripts() ->
     assert "_" not in text_of(page)
 
 
+def test_text_turned_on_its_side_is_read_as_it_runs() -> None:
+    turned = b"BT /F1 11 Tf 0 1 -1 0 %d 100 Tm (%s) Tj ET\n"
+    lines = [b"The harbour keeps its pumps in a", b"shed behind the boathouse."]
+    page = PageSpec(b"".join(turned % (100 + 14 * i, line) for i, line in enumerate(lines)))
+    assert " ".join(text_of(page).split()) == b" ".join(lines).decode()
+
+
 # ---------------------------------------------------------------- columns
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObject, TextStringObject
 
+from titans_cli.readers.pdf import listen_to_pypdf
+
 _HIDDEN = 2  # bit of /F (PDF 32000-1, table 165)
 _DEEPEST = 32  # parents of a field
 _MOST = 10_000  # annotations of a page
@@ -26,6 +28,7 @@ class Annotations:
     """Of one file. What pypdf raises passes through."""
 
     def __init__(self, data: bytes) -> None:
+        listen_to_pypdf()
         self.reader = PdfReader(io.BytesIO(data))
         if self.reader.is_encrypted:
             self.reader.decrypt("")
