@@ -57,8 +57,10 @@ def text_of(*pages: PageSpec) -> str:
         ("about 10", 4, "-3", " of it", "about 10^-3 of it"),
         ("vents CO", -2, "2", ", and more", "vents CO_2, and more"),
         ("where x", -1.5, "i", " is set", "where x_i is set"),
-        ("as Rook said.", 4, "12", " Then it rained", "as Rook said.^12 Then it rained"),
+        ("as Rook said.", 4, "12", " Then it rained", "as Rook said.[12] Then it rained"),
         ("a note", 4, "*", " below", "a note* below"),
+        ("on the 21", 4, "st", " of May", "on the 21st of May"),
+        ("R", 4, "N+1", " is full", "R^(N+1) is full"),
     ],
 )
 def test_scripts_are_marked(base: str, shift: float, script: str, after: str, text: str) -> None:
