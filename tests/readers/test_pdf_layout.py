@@ -159,6 +159,7 @@ def test_filled_fields_and_comments_are_read_with_their_page() -> None:
         widget(b"oiled", b"/Off"),
         widget(b"colours", b"[(red) (blue)]"),
         note(b"Replace by March"),
+        note(b"shed"),  # a word of the page and a comment all the same
         note(b"Typed on the page", b"FreeText"),
         note(b"See the shed", b"Link"),
         note(b"The harbour keeps its pumps", b"Highlight"),  # what is marked stands on the page
@@ -172,6 +173,7 @@ def test_filled_fields_and_comments_are_read_with_their_page() -> None:
         "sealed: Yes",
         "colours: red, blue",
         "Replace by March",
+        "shed",
         "Typed on the page",
     ]
     assert document.pages[0].text == "First."
