@@ -150,6 +150,11 @@ def test_the_raised_number_of_a_note_goes_with_its_sentence() -> None:
         "Then it rained.^[3,4]",
         "It was late.",
     ]
+    assert split("Rook said so.[12] Then it rained. It was 3.5 cm.") == [
+        "Rook said so.[12]",
+        "Then it rained.",
+        "It was 3.5 cm.",
+    ]
     assert split("See Rook et al.^3 Attention is all.") == ["See Rook et al.^3 Attention is all."]
 
 

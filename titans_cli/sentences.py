@@ -1,8 +1,8 @@
 """Where sentences begin and end. Used to cut segments at sentence ends and to choose sentences for answers.
 
 How text is cut decides what a session's blocks are, so earlier ways of cutting stay: 1 is that of release 0.1. What
-came with 2: the full stops of all scripts (those without spaces have none after them), a note's raised number after a
-full stop ("there.^12 Then"), and line breaks that were made on purpose (headings, rows, lines of a log) rather than for
+came with 2: the full stops of all scripts (those without spaces have none after them), a note's number after a full
+stop ("there.[12] Then"), and line breaks that were made on purpose (headings, rows, lines of a log) rather than for
 want of room.
 """
 
@@ -35,10 +35,10 @@ _LINES = r"\n\s*\n|\n(?=\s*(?:[-*•|]|\d{1,3}[.)])\s)"
 _END = {
     1: re.compile(rf"(?<![.!?])[.!?]++[{_CLOSING}]*+(?=\s)|{_LINES}"),
     2: re.compile(
-        rf"(?<![.!?])[.!?]++[{_CLOSING}]*+(?:\^\[?\d[\d,–-]*+\]?)?+(?=\s)|[{_TERMINALS}]++[{_CLOSING_WIDE}]*+|{_LINES}|\n"
+        rf"(?<![.!?])[.!?]++[{_CLOSING}]*+(?:\^\d[\d,–-]*+|\^?\[\d[\d,–-]*+\])?+(?=\s)|[{_TERMINALS}]++[{_CLOSING_WIDE}]*+|{_LINES}|\n"
     ),
 }
-_FULL_STOP = re.compile(rf"\.[{_CLOSING}]*+(?:\^|$)")
+_FULL_STOP = re.compile(rf"\.[{_CLOSING}]*+(?:[\^[]|$)")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _LONGEST_WORD = 20  # characters looked back for an abbreviation
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")

@@ -122,7 +122,7 @@ SETTINGS = {
         ),
         Setting("reader_passages", "whole", 3, "How many passages a reader reads for an answer.", most=16),
         Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
-        Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2 where it is installed, pypdf otherwise."),
+        Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2, and pypdf what that refuses."),
         Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),
         Setting("plain", "yes/no", False, "No colour, no bars, nothing that moves.", "--plain"),
         Setting("offline", "yes/no", False, "Never use the network. HF_HUB_OFFLINE=1 does the same.", "--offline"),

@@ -57,8 +57,10 @@ def text_of(*pages: PageSpec) -> str:
         ("about 10", 4, "-3", " of it", "about 10^-3 of it"),
         ("vents CO", -2, "2", ", and more", "vents CO_2, and more"),
         ("where x", -1.5, "i", " is set", "where x_i is set"),
-        ("as Rook said.", 4, "12", " Then it rained", "as Rook said.^12 Then it rained"),
+        ("as Rook said.", 4, "12", " Then it rained", "as Rook said.[12] Then it rained"),
         ("a note", 4, "*", " below", "a note* below"),
+        ("on the 21", 4, "st", " of May", "on the 21st of May"),
+        ("R", 4, "N+1", " is full", "R^(N+1) is full"),
     ],
 )
 def test_scripts_are_marked(base: str, shift: float, script: str, after: str, text: str) -> None:
@@ -75,6 +77,13 @@ def test_small_type_on_the_line_and_a_raised_line_of_its_own_are_no_scripts() ->
     page = placed_page([(72, 700, 11, "In"), (84, 700, 7, "small"), (72, 686, 11, "Below"), (300, 704, 7, "far away")])
     assert "^" not in text_of(page)
     assert "_" not in text_of(page)
+
+
+def test_text_turned_on_its_side_is_read_as_it_runs() -> None:
+    turned = b"BT /F1 11 Tf 0 1 -1 0 %d 100 Tm (%s) Tj ET\n"
+    lines = [b"The harbour keeps its pumps in a", b"shed behind the boathouse."]
+    page = PageSpec(b"".join(turned % (100 + 14 * i, line) for i, line in enumerate(lines)))
+    assert " ".join(text_of(page).split()) == b" ".join(lines).decode()
 
 
 # ---------------------------------------------------------------- columns
@@ -150,6 +159,7 @@ def test_filled_fields_and_comments_are_read_with_their_page() -> None:
         widget(b"oiled", b"/Off"),
         widget(b"colours", b"[(red) (blue)]"),
         note(b"Replace by March"),
+        note(b"shed"),  # a word of the page and a comment all the same
         note(b"Typed on the page", b"FreeText"),
         note(b"See the shed", b"Link"),
         note(b"The harbour keeps its pumps", b"Highlight"),  # what is marked stands on the page
@@ -163,6 +173,7 @@ def test_filled_fields_and_comments_are_read_with_their_page() -> None:
         "sealed: Yes",
         "colours: red, blue",
         "Replace by March",
+        "shed",
         "Typed on the page",
     ]
     assert document.pages[0].text == "First."

@@ -47,6 +47,18 @@ def test_two_characters_find_what_holds_them(episodes: Episodes, words: str, fou
     assert {TEXTS.index(e.text) for e, _ in episodes.search_events(words, 9)} == found
 
 
+@pytest.mark.parametrize("text", ["The shed vents CO2 at night.", "The shed vents CO_2 at night."])
+def test_an_index_is_found_however_it_is_written(tmp_path: Path, text: str) -> None:
+    with Episodes.create(tmp_path / "other.sqlite") as made:
+        made.commit(source(1), pages=[page(1)], blocks=[Block(0, 0, 0, 1, 0, len(text), text, 9, 0, 1.0)])
+        assert [len(made.search_blocks(words, 9)) for words in ("CO2", "CO_2", "co2 level", "CO")] == [
+            1,
+            1,
+            1,
+            "_" in text,
+        ]
+
+
 def test_the_best_come_first_and_no_more_than_wanted(episodes: Episodes) -> None:
     assert episodes.search_blocks("水泵每分钟输送多少升水？", 9)[0][0] == 1
     assert episodes.search_blocks("水泵 pump litres", 9)[0][0] == 6

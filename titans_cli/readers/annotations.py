@@ -14,10 +14,14 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObject, TextStringObject
 
+from titans_cli.readers.pdf import listen_to_pypdf
+
 _HIDDEN = 2  # bit of /F (PDF 32000-1, table 165)
 _DEEPEST = 32  # parents of a field
 _MOST = 10_000  # annotations of a page
 _MOST_NAMED = 10
+_REPEATING = frozenset(("/Highlight", "/Underline", "/StrikeOut", "/Squiggly", "/FreeText"))  # often the text itself
+_FEWEST = 3  # words, by which a comment is known to be what stands on the page
 # Nothing of their own to say: links are of the text they cover, a popup shows what its parent says.
 _SILENT = frozenset(("/Link", "/Popup", "/Widget", "/PrinterMark", "/TrapNet", "/Watermark"))
 
@@ -26,6 +30,7 @@ class Annotations:
     """Of one file. What pypdf raises passes through."""
 
     def __init__(self, data: bytes) -> None:
+        listen_to_pypdf()
         self.reader = PdfReader(io.BytesIO(data))
         if self.reader.is_encrypted:
             self.reader.decrypt("")
@@ -33,7 +38,7 @@ class Annotations:
         self.attached: dict[str, None] = {}  # names, in order
 
     def of_page(self, index: int, text: str) -> list[str]:
-        """A line each: "name: value" of a filled field, the words of a comment unless the page's text has them."""
+        """A line each: "name: value" of a filled field, the words of a comment unless it repeats what it marks."""
         shown = " ".join(text.split())
         lines: dict[str, None] = {}
         listed = _resolved(self.reader.pages[index].get("/Annots"))
@@ -42,7 +47,7 @@ class Annotations:
             if not isinstance(annotation, DictionaryObject):
                 continue
             line = self._field(annotation) if annotation.get("/Subtype") == "/Widget" else self._comment(annotation)
-            if not line or " ".join(line.split()) in shown:
+            if not line or (annotation.get("/Subtype") in _REPEATING and _stands_in(line, shown)):
                 continue
             if int(annotation.get("/F", 0)) & _HIDDEN:
                 self.omitted["hidden field or comment"] += 1
@@ -78,6 +83,11 @@ class Annotations:
         if isinstance(form, DictionaryObject) and "/XFA" in form:
             self.omitted["XFA form"] += 1
             yield "it holds an XFA form, which is not read: print it to PDF in the viewer that shows it"
+
+
+def _stands_in(line: str, text: str) -> bool:
+    words = line.split()
+    return len(words) >= _FEWEST and f" {' '.join(words)} " in f" {text} "
 
 
 def _resolved(value: Any) -> Any:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+from titans_cli.readers.scripts import subscript, superscript
+
 # Shares of the size of the type. Typesetters raise an exponent by a third and an index by a seventh of it, in type of
 # 0.6 to 0.8 of the size (TeX: 0.36, 0.15 and 0.7; word processors: 0.33, 0.08 to 0.14 and 0.58 to 0.65).
 _SMALLER = 0.87
@@ -66,8 +68,8 @@ def _rows(spans: Sequence[Span]) -> Iterator[list[Line]]:
         line = row[-1] if row else None
         if line is None or last is None:
             row = [_line(span)]
-        elif (shift := _script(line, last, span)) is not None:
-            row[-1] = _joined(line, span, shift)
+        elif (script := _script(line, last, span)) is not None:
+            row[-1] = replace(line, text=line.text + script, end=max(line.end, span.end))
         elif _goes_on(line, last, span):
             if span.x - line.end > _GUTTER * line.size:
                 row.append(_line(span))
@@ -91,7 +93,7 @@ def _joined(line: Line, span: Span, between: str) -> Line:
 
 
 def _script(line: Line, last: Span, span: Span) -> str | None:
-    """What to write before a script: "^", "_" or nothing for a mark that is no letter; None for what is no script."""
+    """What to write for a script; None for what is none."""
     shift = span.y - line.y
     low, high = (share * line.size for share in _SHIFTED)
     if not (span.size < _SMALLER * line.size and low < abs(shift) < high and len(span.text) <= _LONGEST_SCRIPT):
@@ -101,8 +103,10 @@ def _script(line: Line, last: Span, span: Span) -> str | None:
     if " " in span.lead and span.x - line.end > _SPACE * line.size:
         return None
     if last.size < _SMALLER * line.size and abs(last.y - span.y) < low:
-        return ""  # more of the same script
-    return ("^" if shift > 0 else "_") if any(c.isalnum() for c in span.text) else ""
+        return span.text  # more of the same script
+    if not any(character.isalnum() for character in span.text):
+        return span.text  # an asterisk or a dagger is taken for no figure
+    return superscript(line.text, span.text) if shift > 0 else subscript(line.text, span.text)
 
 
 def _goes_on(line: Line, last: Span, span: Span) -> bool:

@@ -1,4 +1,4 @@
-"""PDF to raw page texts, inside the worker: with pypdfium2 where it is installed, and else with pypdf."""
+"""PDF to raw page texts, inside the worker: which library reads it, and pypdf's way of doing so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from math import hypot
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +48,20 @@ class Complaints(logging.Handler):
             self.count += 1
 
 
+def listen_to_pypdf() -> Complaints:
+    logger = logging.getLogger("pypdf")
+    heard = next((handler for handler in logger.handlers if isinstance(handler, Complaints)), Complaints())
+    logger.handlers, logger.propagate = [heard], False
+    return heard
+
+
 def open_pdf(data: bytes) -> Pdf | Pdfium:
-    """With pypdfium2 if it is installed and the setting `pdf` allows it; pypdf also mends files that PDFium refuses.
+    """With pypdfium2 unless the setting `pdf` says otherwise; pypdf also mends files that PDFium refuses.
 
     Both have the same pages. Their texts differ in a word here and there, so a session has the same bytes only where
     the same one reads.
     """
-    if find_spec("pypdfium2") is None or settings.value("pdf") == "pypdf":
+    if settings.value("pdf") == "pypdf":
         return Pdf(data)
     from pypdfium2 import PdfiumError
 
@@ -71,9 +77,7 @@ class Pdf:
     """An opened PDF. What pypdf raises passes through: the worker translates it, page by page."""
 
     def __init__(self, data: bytes) -> None:
-        self.complaints = Complaints()
-        logger = logging.getLogger("pypdf")
-        logger.handlers, logger.propagate = [self.complaints], False
+        self.complaints = listen_to_pypdf()
         self.reader = PdfReader(io.BytesIO(data))
         if self.reader.is_encrypted:
             self._unlock()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError
-from titans_cli.records import Block, SessionInfo, SourceRecord
+from titans_cli.records import Block, Segment, SessionInfo, SourceRecord
+from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import (
     Cell,
@@ -192,14 +193,21 @@ def repair_session(
 
 def _restore(engine: SessionModel, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
     """Make blocks, surprises and landmarks of a document anew from its pages; whether it then is what was written."""
-    from titans_cli.sessions.learning import block_of, learn, segments_as_read
+    from titans_cli.sessions.learning import block_of, learn
 
-    blocks, landmarks = list[Block](), list[bytes]()
-    segments = segments_as_read(engine, episodes.pages(source.id), source, episodes.blocks_of(source.id))
-    for part in learn(engine, segments[: source.blocks_done]):
-        blocks += [block_of(segment, 0, s) for segment, s in zip(part.segments, part.surprise, strict=True)]
-        landmarks += part.landmarks
-    return episodes.restore_blocks(source.id, blocks, landmarks, dry_run=dry_run)
+    tried: list[list[Segment]] = []
+    for version in VERSIONS:  # which one cut it is told by the blocks, and those may be what is damaged
+        segments = engine.segments(episodes.pages(source.id), version=version)
+        if segments in tried:
+            continue
+        tried.append(segments)
+        blocks, landmarks = list[Block](), list[bytes]()
+        for part in learn(engine, segments[: source.blocks_done]):
+            blocks += [block_of(segment, 0, s) for segment, s in zip(part.segments, part.surprise, strict=True)]
+            landmarks += part.landmarks
+        if episodes.restore_blocks(source.id, blocks, landmarks, dry_run=dry_run):
+            return True
+    return False
 
 
 def _index_is_damaged(episodes: Episodes) -> bool:

@@ -33,14 +33,19 @@ ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items
 CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
+_INDEX = re.compile(r"(?<=[^\W\d_])(?=\d+$)")  # where one may begin: H2, x1
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
 
 
 def match_any(words: str) -> str:
-    """An FTS5 query that finds any of the words: each quoted, so nothing in them is syntax. Empty for no words."""
+    """An FTS5 query that finds any of the words: each quoted, so nothing in them is syntax. Empty for no words.
+
+    CO2 also finds CO_2, which is how a subscript is kept and two words to FTS5, and the other way round.
+    """
     found = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
-    return " OR ".join(f'"{word}"' for word in list(found)[:_MOST_WORDS])
+    spelled = (form for word in found for form in (word, word.replace("_", ""), _INDEX.sub("_", word)) if form)
+    return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(spelled))[:_MOST_WORDS])
 
 
 def marks(count: int) -> str:
