@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.sessions.samples import LONG, write_document
 from tests.tiny import make_sentences
 from titans_cli import Session
 from titans_cli.model.engine import Engine
+from titans_cli.model.interface import Reading
 from titans_cli.server import progress as reports
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.tools import TitansServer
@@ -182,3 +184,32 @@ async def test_a_writer_of_another_process_is_said(keeper: Keeper) -> None:
             assert "locked" in str(result.content)
             await call(client, "memory_retrieve", handle=handle, query="weir")  # readers never wait
         await call(client, "memory_add", handle=handle, text="The weir failed.")
+
+
+async def test_a_reader_is_loaded_once_for_all_sessions_of_a_server(
+    home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = list[str]()
+
+    class Sure:
+        def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+            at = passages[0].index("in 1911")
+            return Reading("in 1911", 0, at, at + 7, 0.9)
+
+    def load(name: str) -> Sure:
+        loaded.append(name)
+        return Sure()
+
+    monkeypatch.setattr("titans_cli.sessions.engines.reader_of", load)
+    async with Client(TitansServer(Keeper(home, model=str(tiny_folder), reader="smollm2"))) as client:
+        for name in ("one", "two"):
+            handle = await opened(client, name)
+            await call(client, "memory_add", handle=handle, text="The weir of Ostmark failed in 1911, they say.")
+            answer = await call(client, "memory_ask", handle=handle, question="When did the weir of Ostmark fail?")
+            assert (answer["short"], answer["probability"]) == ("in 1911", 0.9)
+    assert loaded == ["smollm2"]
+    session = Session.open("one", home=home, reader="smollm2")
+    assert session.ask("When did the weir of Ostmark fail?").short == "in 1911"
+    assert session.reader is session.reader
+    assert loaded == ["smollm2", "smollm2"]
+    assert Session.open("one", home=home).ask("When did the weir of Ostmark fail?").probability is None

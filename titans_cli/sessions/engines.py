@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,7 +191,8 @@ class Engines:
         self._lock = threading.Lock()
         self._loaded = WeakValueDictionary[str, SessionModel]()
         self._for_new: dict[str, SessionModel] = {}
-        self._readers: dict[str, PassageReader | None] = {}
+        self._readers = WeakValueDictionary[str, _OneAtATime]()
+        self._asked_for: dict[str, PassageReader] = {}  # readers by name, which stay
 
     def of(self, made: SessionInfo | EntryInfo) -> SessionModel:
         """As `engine_of`."""
@@ -209,20 +210,21 @@ class Engines:
                 self._for_new[asked] = self._keep(new_engine(model, precision, loading))
             return self._for_new[asked]
 
-    def reader(self, name: str) -> PassageReader | None:
+    def reader(self, name: str) -> PassageReader:
         """As `reader_of`; it reads for one session at a time."""
-        return self._reading(f"named {name}", lambda: reader_of(name))
+        with self._lock:
+            if name not in self._asked_for:
+                self._asked_for[name] = _OneAtATime(reader_of(name))
+            return self._asked_for[name]
 
     def own_reader(self, made: SessionInfo | EntryInfo) -> PassageReader | None:
         """As `own_reader`."""
-        return self._reading(f"of {_key(made.fingerprint, made.memory)}", lambda: own_reader(made))
-
-    def _reading(self, key: str, load: Callable[[], PassageReader | None]) -> PassageReader | None:
+        key = _key(made.fingerprint, made.memory)
         with self._lock:
-            if key not in self._readers:
-                reader = load()
-                self._readers[key] = None if reader is None else _OneAtATime(reader)
-            return self._readers[key]
+            known = self._readers.get(key)
+            if known is None and (reader := own_reader(made)) is not None:
+                self._readers[key] = known = _OneAtATime(reader)
+            return known
 
     def _keep(self, engine: SessionModel) -> SessionModel:
         return self._loaded.setdefault(_key(engine.fingerprint, engine.configuration()), engine)
