@@ -84,8 +84,7 @@ def test_warnings_follow_the_file_they_are_about() -> None:
 
 def test_what_nobody_reads_is_told_by_suffix() -> None:
     names = ("a/x.png", "a/y.PNG", "a/LICENSE", *(f"a/{i}.k{i}" for i in range(9)))
-    said = describe(FilesLeftOut(names))
-    assert said is not None
+    (said,) = describe(FilesLeftOut(names))
     assert said.startswith("left out 12 files that no reader knows by name: 2 .png, LICENSE, .k0, ")
     assert said.endswith(", ...")
 
