@@ -50,16 +50,18 @@ STEPS = 14
 LABELS = ("vault code", "keeper", "opening phrase", "night watch", "serial number", "patron")
 PLACES = ("Brixholm depot", "Castrel tower", "Ostrava sound", "Merrow quay", "Tolvine archive", "Garrick hall")
 _SYLLABLES = ("bra", "kel", "mor", "tun", "vis", "dro", "fen", "gal", "hos", "jun", "lar", "nep", "pyl", "rud", "zev")
+_COMMON = ("water", "house", "light", "power", "white", "north", "young", "money", "music", "black", "south", "green")
 _SAID = re.compile(r"The (?P<label>[\w ]+?) of (?P<place>[\w ]+?) is (?P<value>[\w ]+)\.")
 
 
 def value_of(rng: random.Random) -> str:
-    """A figure, or a name of one or two words, that nobody else has."""
+    """A figure, or a name of one or two words, that nobody else has; or common words in an order of their own."""
 
     def name() -> str:
         return "".join(rng.choices(_SYLLABLES, k=3)).capitalize() + rng.choice("bdgkmt")
 
-    return rng.choice((str(rng.randrange(10_000, 1_000_000)), name(), f"{name()} {name()}"))
+    common = " ".join(rng.sample(_COMMON, 3))
+    return rng.choice((str(rng.randrange(10_000, 1_000_000)), name(), f"{name()} {name()}", common))
 
 
 # ---------------------------------------------------------------- a memory that recalls, an endpoint that is slow
@@ -228,6 +230,8 @@ class History:
     def question(self) -> str:
         told = self.rng.choice(self.held) if self.held else Told("", "vault code of nowhere", ["nothing"])
         value = self.rng.choice(told.values)
+        if value.split()[0] in _COMMON:  # in a question in one's own words these would betray nothing, and stay
+            return f"What is the {told.subject}?"
         forms = ("What is the {s}?", "Is the {s} {v}?", "Tell me of {v}.", "Summarize trends.", "Who or what is {v}?")
         return self.rng.choice((*forms, forms[0])).format(s=told.subject, v=value)
 
@@ -235,6 +239,8 @@ class History:
         """Ask for a value that will be told only later."""
         subject, value = self.fact()
         self.foreseen.append((subject, value))
+        if value.split()[0] in _COMMON:
+            return
         self.answer(f"Is the {subject} {value}?")
 
     def answer(self, question: str, *, endpoint: bool = False, closed: bool = False) -> None:

@@ -30,6 +30,7 @@ from titans_cli.sessions.lifecycle import (
     remove_entry,
 )
 from titans_cli.sessions.selection import Filter
+from titans_cli.sessions.traces import _is_common
 from titans_cli.store import Episodes, Home, SessionStore
 
 VALUE = "731846"
@@ -84,6 +85,18 @@ def test_an_answer_from_memory_alone_goes_with_what_it_was_recalled_from(
     done = forget(home, "papers", "vault")
     assert (done.clean, done.events) == (True, 3)  # told, asked, answered
     assert found(home) == []
+
+
+def test_an_answer_of_common_words_goes_by_what_it_was_made_from_alone(
+    home: Home, store: SessionStore, engine: Any
+) -> None:
+    phrase = "white house music"
+    assert all(_is_common(word) for word in phrase.split())
+    add(home, "papers", f"The phrase of Castrel is {phrase}.", key="phrase", engine=engine)
+    assert closed(home, engine, "What is the phrase of Castrel?").text == phrase
+    assert phrase in said(home)
+    forget(home, "papers", "phrase")
+    assert found(home, phrase) == []
 
 
 ENDS: dict[str, Callable[[Home, Any, Path], object]] = {
