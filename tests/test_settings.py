@@ -133,3 +133,11 @@ def test_every_variable_that_the_code_or_the_docs_name_is_declared() -> None:
     for path in named:
         for match in re.finditer(r"\bTITANS_[A-Z][A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8")):
             assert match.group(0) in known, f"{path.name}: {match.group(0)} is in no setting"
+
+
+def test_a_file_that_is_nested_too_deeply_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"route = {'[' * 5000}{']' * 5000}\n")
+    with pytest.raises(UsageError, match="nested too deeply") as failed:
+        settings.load({"TITANS_CONFIG": str(file)})
+    assert failed.value.subject == str(file)

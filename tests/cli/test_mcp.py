@@ -14,21 +14,24 @@ TOKEN = "a-token-of-many-characters"
 @pytest.mark.parametrize(
     ("argv", "variable", "says"),
     [
-        (["--http", "0.0.0.0:0"], "", "needs a token"),
-        (["--http", "[::]:0"], "", "needs a token"),
+        (["--http", "0.0.0.0:0"], None, "needs a token"),
+        (["--http", "[::]:0"], None, "needs a token"),
         (["--http", "127.0.0.1:0"], "short", "16 or more"),
-        (["--http", "127.0.0.1"], "", "HOST:PORT"),
-        (["--http", "127.0.0.1:99999"], "", "HOST:PORT"),
+        (["--http", "127.0.0.1:0"], "", "16 or more"),  # set, and to nothing: no way to say that none is wanted
+        (["--http", "127.0.0.1"], None, "HOST:PORT"),
+        (["--http", "127.0.0.1:99999"], None, "HOST:PORT"),
         (["--http", "no-such-host.invalid:1"], TOKEN, "cannot listen"),
-        (["--http", "127.0.0.1:0", "--token-file", "/not/there"], "", "cannot be read"),
-        (["--root", "/not/there"], "", "no folder"),
-        (["--json"], "", "--http"),
+        (["--http", "127.0.0.1:0", "--token-file", "/not/there"], None, "cannot be read"),
+        (["--root", "/not/there"], None, "no folder"),
+        (["--json"], None, "--http"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(
-    titans: Titans, monkeypatch: pytest.MonkeyPatch, argv: list[str], variable: str, says: str
+    titans: Titans, monkeypatch: pytest.MonkeyPatch, argv: list[str], variable: str | None, says: str
 ) -> None:
-    monkeypatch.setenv("TITANS_MCP_TOKEN", variable)
+    monkeypatch.delenv("TITANS_MCP_TOKEN", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("TITANS_MCP_TOKEN", variable)
     done = titans("mcp", *argv)
     assert done.code == 2
     assert says in done.err
