@@ -87,6 +87,7 @@ _DATES = (
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _SELF_CLOSED = re.compile(r"<([A-Za-z][\w.-]{0,30})((?:\s[^<>]{0,500})?)/>")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.S)
+_TITLE, _END_OF_TITLE = re.compile(r"<title\b[^>]{0,500}>", re.I), re.compile(r"</title\b", re.I)
 _IS_XML = re.compile(r"\s*<\?xml\b|[^>]{0,200}<html[^>]{0,500}\bxmlns=", re.I)
 
 
@@ -138,10 +139,8 @@ def _without_traps(text: str, xml: bool) -> str:
         text = _SELF_CLOSED.sub(lambda m: m[0] if m[1].lower() in _VOID else f"<{m[1]}{m[2]}></{m[1]}>", text)
     end = max(text.rfind("-->"), text.rfind("--!>"))
     text = text[: end + 1] + text[end + 1 :].replace("<!--", "&lt;!--")
-    lowered = text.lower()
-    if len(lowered) == len(text) and (at := lowered.rfind("<title")) > lowered.rfind("</title"):
-        text = text[:at] + text[text.find(">", at) + 1 :]
-    return text
+    closed = max((found.end() for found in _END_OF_TITLE.finditer(text)), default=0)
+    return text[:closed] + _TITLE.sub("", text[closed:])
 
 
 def _year(page: LexborHTMLParser) -> int | None:
@@ -202,7 +201,7 @@ class _Walk:
             self.counts["template"] += 1
             return
         if hidden or name in _DROPPED or (name == "title" and _name(node.parent) in ("head", "svg")):
-            if name != "title" or _name(node.parent) == "svg":
+            if hidden or name != "title" or _name(node.parent) == "svg":
                 self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node.text())
             return
         if name == "a" and not around.links:
