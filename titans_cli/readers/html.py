@@ -190,7 +190,7 @@ class _Walk:
             words = node.text_content or ""
             self.out.append(mend_characters(words) if around.verbatim else _collapse(words))
         elif node.is_comment_node:
-            self.drop("comment", node.comment_content)
+            self.counts["comment"] += any(character.isalnum() for character in node.comment_content or "")
         elif node.is_element_node:
             self.element(node, node.tag or "", around)
 
@@ -202,10 +202,10 @@ class _Walk:
             return
         if hidden or name in _DROPPED or (name == "title" and _name(node.parent) in ("head", "svg")):
             if hidden or name != "title" or _name(node.parent) == "svg":
-                self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node.text())
+                self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node)
             return
         if name == "a" and not around.links:
-            self.drop("navigation link", node.text())
+            self.drop("navigation link", node)
             return
         if name in _PICTURES:
             self.counts[_PICTURES[name]] += 1
@@ -218,10 +218,9 @@ class _Walk:
             self.counts["link target"] += 1
         self.open(node, name, around)
 
-    def drop(self, kind: str, words: str | None) -> None:
-        """Left out, and counted if there was anything to read in it."""
-        if any(character.isalnum() for character in words or ""):
-            self.counts[kind] += 1
+    def drop(self, kind: str, element: LexborNode) -> None:
+        """Left out, and counted if there is anything in it, be it a comment."""
+        self.counts[kind] += element.first_child is not None
 
     def open(self, node: LexborNode, name: str, around: _Around) -> None:
         """What comes before the node's children, and what is to come after them."""
