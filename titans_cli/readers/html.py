@@ -87,6 +87,7 @@ _DATES = (
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _SELF_CLOSED = re.compile(r"<([A-Za-z][\w.-]{0,30})((?:\s[^<>]{0,500})?)/>")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.S)
+_TITLE, _END_OF_TITLE = re.compile(r"<title\b[^>]{0,500}>", re.I), re.compile(r"</title\b", re.I)
 _IS_XML = re.compile(r"\s*<\?xml\b|[^>]{0,200}<html[^>]{0,500}\bxmlns=", re.I)
 
 
@@ -138,10 +139,8 @@ def _without_traps(text: str, xml: bool) -> str:
         text = _SELF_CLOSED.sub(lambda m: m[0] if m[1].lower() in _VOID else f"<{m[1]}{m[2]}></{m[1]}>", text)
     end = max(text.rfind("-->"), text.rfind("--!>"))
     text = text[: end + 1] + text[end + 1 :].replace("<!--", "&lt;!--")
-    lowered = text.lower()
-    if len(lowered) == len(text) and (at := lowered.rfind("<title")) > lowered.rfind("</title"):
-        text = text[:at] + text[text.find(">", at) + 1 :]
-    return text
+    closed = max((found.end() for found in _END_OF_TITLE.finditer(text)), default=0)
+    return text[:closed] + _TITLE.sub("", text[closed:])
 
 
 def _year(page: LexborHTMLParser) -> int | None:
@@ -191,7 +190,7 @@ class _Walk:
             words = node.text_content or ""
             self.out.append(mend_characters(words) if around.verbatim else _collapse(words))
         elif node.is_comment_node:
-            self.drop("comment", node.comment_content)
+            self.counts["comment"] += any(character.isalnum() for character in node.comment_content or "")
         elif node.is_element_node:
             self.element(node, node.tag or "", around)
 
@@ -202,11 +201,11 @@ class _Walk:
             self.counts["template"] += 1
             return
         if hidden or name in _DROPPED or (name == "title" and _name(node.parent) in ("head", "svg")):
-            if name != "title" or _name(node.parent) == "svg":
-                self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node.text())
+            if hidden or name != "title" or _name(node.parent) == "svg":
+                self.drop("hidden element" if hidden else _DROPPED.get(name, "drawing"), node)
             return
         if name == "a" and not around.links:
-            self.drop("navigation link", node.text())
+            self.drop("navigation link", node)
             return
         if name in _PICTURES:
             self.counts[_PICTURES[name]] += 1
@@ -219,10 +218,9 @@ class _Walk:
             self.counts["link target"] += 1
         self.open(node, name, around)
 
-    def drop(self, kind: str, words: str | None) -> None:
-        """Left out, and counted if there was anything to read in it."""
-        if any(character.isalnum() for character in words or ""):
-            self.counts[kind] += 1
+    def drop(self, kind: str, element: LexborNode) -> None:
+        """Left out, and counted if there is anything in it, be it a comment."""
+        self.counts[kind] += element.first_child is not None
 
     def open(self, node: LexborNode, name: str, around: _Around) -> None:
         """What comes before the node's children, and what is to come after them."""
