@@ -41,3 +41,7 @@ def test_a_question_keeps_the_words_of_its_matter() -> None:
 
 def test_a_question_of_nothing_but_asking_keeps_its_words() -> None:
     assert content_words("summarize trends") == "summarize trends"
+
+
+def test_a_subscript_is_the_word_without_its_mark() -> None:
+    assert stems("the CO_2 of snake_case_2b") == stems("the CO2 of snake_case_2b")

@@ -8,6 +8,7 @@ from functools import lru_cache
 import snowballstemmer
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_INDEX = re.compile(r"(?<=[^\W\d_])_(?=\d+$)")
 STOP_WORDS = frozenset(
     "take takes took taken come comes came go goes went need needs put puts happen happened "
     "a about above after again against all also although am an and any are as at be because been before being below "
@@ -29,7 +30,8 @@ ASKING = frozenset(
 
 
 def words(text: str) -> list[str]:
-    return [w.lower() for w in _WORD.findall(text)]
+    """In lower case; CO_2, as a subscript is kept, is the word CO2."""
+    return [_INDEX.sub("", w).lower() for w in _WORD.findall(text)]
 
 
 @lru_cache(maxsize=50_000)
