@@ -18,7 +18,7 @@ def reading_model(home: Home, session: str | None) -> str | None:
     if "attached" in SessionStore.open(home, session).info.memory:
         return None
     try:
-        (home.root / "told-of-reader").open("x").close()
+        (home.root / "told-of-reader").touch(mode=0o600, exist_ok=False)
     except OSError:
         return None
     return READING
