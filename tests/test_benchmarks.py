@@ -20,11 +20,15 @@ import pytest
 import torch
 
 from benchmarks import figures
+from benchmarks.answers_data import records
 from benchmarks.recording import Scene
+from benchmarks.researcher import QUESTIONS
+from tests.pdfmaker import make_pdf
 from tests.tiny import make_sentences
 
 ROOT = Path(__file__).parent.parent
-ELSEWHERE = {"chaos", "fuzz"}
+# The scenarios of chaos that are programs of their own: tests/sessions/test_room.py, tests/cli/test_terminals.py.
+ELSEWHERE = {"chaos", "fuzz", "chaos_room", "chaos_terminals"}
 
 
 @dataclass(frozen=True)
@@ -55,20 +59,28 @@ PROGRAMS = {
     "attach_backbone": Smallest(
         "--data {data} --work {work}/text --out {work}/standin --steps 20", {"attach_backbone.BATCH": 1}, prints="loss"
     ),
+    "claims": Smallest("--quick --json --data {data}", {"claims.KINDS": ("prose",)}),
     "core": Smallest(
         "--quick --json", {"core.PIECE": 128, "core.CHUNKS": (64,), "core.LENGTHS": {"10k": 256}, "core.TURNS": (1, 1)}
     ),
+    "extraction": Smallest("--quick --json --no-other --data {data}"),
     "figures": Smallest("check", prints="README"),
     "ingest": Smallest(
         "--quick --json --runs 1", {"ingest.LENGTHS": {"10k": 600}, "ingest.COMMANDS": {"list": ["session", "list"]}}
     ),
+    "locomo": Smallest("--json --data {data}/locomo.json --model {model}"),
     "niah": Smallest("--json --samples 1 --lengths 2k", {"niah.LENGTHS": {"2k": 300}}),
     "perplexity": Smallest("--json --documents 1 --tokens 512", {"perplexity.WINDOW": 256}),
     "recall": Smallest("--json --papers 2 --tokens 200"),
     "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
+    "researcher": Smallest("--quick --json --data {data} --model {model}"),
     "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
     "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
+    "synthesis": Smallest(
+        "--quick --json --data {data} --part topics --part disagreements",
+        {"synthesis_topics.BOOKS": 2, "synthesis_topics.SECTIONS": 4},
+    ),
     "updates": Smallest("--quick --json", {"updates.QUICK": (3, 1, 1, 1)}),
 }
 
@@ -102,7 +114,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     running = [{"text": " ".join(make_sentences(50, seed))} for seed in range(100, 124)]
     _lines(folder / "text" / "made.jsonl.zst", running)
     _lines(folder / "text" / "heldout" / "made.jsonl.zst", running)
-    parts = {"train": ("nq_open_oracle", "timeqa"), "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val")}
+    parts = {
+        "train": ("nq_open_oracle", "timeqa"),
+        "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val", "scitldr_dev"),
+    }
     for seed, (part, name) in enumerate(((part, name) for part, names in parts.items() for name in names), start=1):
         sentences = make_sentences(48, seed)  # each document another one: the same text twice is read once
         documents = {f"{seed}-{n}": " ".join(sentences[n : n + 12]) for n in range(0, 48, 12)}
@@ -117,7 +132,48 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         _lines(folder / "qa" / part / f"{name}.jsonl", asked)
         _lines(folder / "qa" / part / f"{name}_docs.jsonl", [{"doc_id": i, "text": t} for i, t in documents.items()])
+    _lines(folder / "text" / "heldout" / "prose.jsonl.zst", [{"text": _prose(n)} for n in range(64)])
+    _papers(folder / "pdfs")
+    chapters = [
+        {"title": f"Book {n % 2}: chapter {n}", "text": " ".join(make_sentences(40, 300 + n))} for n in range(20)
+    ]
+    _lines(folder / "text" / "openstax.jsonl.zst", chapters)
+    (folder / "locomo.json").write_text(json.dumps([_conversation()]), encoding="utf-8")
     return folder
+
+
+def _prose(number: int) -> str:
+    """Sentences with a name, a date and a denial each, a name of its own for every document."""
+    name = f"Kess{'abcdefghijklmnopqrstuvwxyz'[number % 26]}{'aeiou'[number % 5]}r"
+    told = "the mill was not sold, and old {0} of the valley kept all of it for {1} years."
+    return "\n\n".join(f"In the year {1700 + number + n} {told.format(name, n)}" for n in range(2, 62))
+
+
+def _papers(folder: Path) -> None:
+    """As many as the questions about authors name, since the manifest has to have these."""
+    folder.mkdir()
+    names = [row["files"][0] for row in records(QUESTIONS) if row["part"] == "authors"] + ["another"]
+    manifest = []
+    for n, name in enumerate(names):
+        title = f"A paper of number {n}"
+        page = f"{title}. Ann Author. {' '.join(make_sentences(6, n))}"
+        (folder / f"{name}.pdf").write_bytes(make_pdf([page], title=title))
+        (folder / f"{name}.gold.txt").write_text(page, encoding="utf-8")
+        manifest.append(
+            {"file": f"{name}.pdf", "title": title, "authors": ["Ann Author"], "year": 2020, "doi": f"10.1/{n}"}
+        )
+    _lines(folder / "manifest.jsonl", manifest)
+
+
+def _conversation() -> dict[str, Any]:
+    turns = [{"speaker": "Ann", "text": sentence, "dia_id": f"D1:{n}"} for n, sentence in enumerate(make_sentences(9))]
+    asked = [
+        {"question": "What did Ann say?", "answer": "something", "evidence": ["D1:1"], "category": category}
+        for category in (1, 2, 3, 4)
+    ]
+    asked.append({"question": "Who is Bo?", "adversarial_answer": "Bo", "evidence": ["D1:1"], "category": 5})
+    sessions = {"session_1": turns, "session_1_date_time": "1:56 pm on 8 May, 2023"}
+    return {"sample_id": "made", "conversation": sessions, "qa": asked}
 
 
 @pytest.fixture(scope="module")
