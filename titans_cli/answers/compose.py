@@ -123,7 +123,7 @@ class Answerer:
             made = self._from_memory(blank)
         elif (known := self.catalogue.answer(blank, self.how.about)) is not None:
             made = known
-            self.made_from |= self.only if self.only is not None else self.sources.keys()  # it has judged them all
+            self.made_from |= self.catalogue.told
         elif kind is not None:
             made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
@@ -260,7 +260,7 @@ class Answerer:
         if self.reader is None or not found:
             return None
         passages = passages_of(found, self.episodes, self.how.passages)
-        titles = {source.id: source.title for source in self.sources.values() if source.title}
+        titles = {i: card.title for i, card in self.catalogue.cards.items() if card.title}
         told = read(terms.text, passages, titles, self.reader, self.episodes)
         if told.lead is None:
             return told
