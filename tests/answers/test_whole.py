@@ -25,7 +25,7 @@ MATTERS = {
 def pile(years: int = 10, each: int = 4, seed: int = 1) -> list[Text]:
     """Documents of three matters, so many of each a year; those on looms are gone after half of the years."""
     rng = random.Random(seed)
-    made = []
+    made = list[Text]()
     for year in range(2000, 2000 + years):
         for name, words in MATTERS.items():
             for _ in range(each):

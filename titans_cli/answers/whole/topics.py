@@ -114,7 +114,7 @@ def clusters(rows: Vector, order: Sequence[int]) -> list[list[int]]:
     for k in range(len(centres)):
         members = [i for i in np.flatnonzero(labels == k) if own[i] > stray]
         if len(members) >= SMALLEST:
-            found.append([int(order[i]) for i in sorted(members, key=lambda i: (-round(float(own[i]), 9), i))])
+            found.append([int(order[int(i)]) for i in sorted(members, key=lambda i: (-round(float(own[i]), 9), i))])
     return sorted(found, key=lambda members: -len(members))
 
 

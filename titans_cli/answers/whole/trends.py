@@ -6,8 +6,8 @@ are about what those that have it are about: a ridge regression of "has it" on t
 changes the two are independent, and their sum is normal too (Stouffer's method). Then every slope is shrunk by how much
 the slopes of all phrases of the pile spread beyond chance (empirical Bayes by the method of moments; Efron and Morris
 1975): phrases of few documents more, and in a pile where nothing changes all of them to nothing. Told is what then
-still lies `SURE` deviations from zero. Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers were
-chosen on other samples of the same abstracts (docs/log.md, 2026-11-27).
+still lies `SURE` deviations from zero. Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers
+were chosen on other samples of the same abstracts (docs/log.md, 2026-11-27).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     s = slopes(when, has, smoother(vectors[dated]) if vectors is not None else None)
     span = (when.max() - when.min()) / when.std()
     told: list[Trend] = []
-    for i in sorted(range(len(candidates)), key=lambda i: (-round(abs(s.shrunk[i]), 6), candidates[i].key)):
+    for i in sorted(range(len(candidates)), key=lambda i: (-round(abs(float(s.shrunk[i])), 6), candidates[i].key)):
         p, z = candidates[i], float(s.direct[i])
         if abs(s.shrunk[i]) < SURE or z * s.shrunk[i] <= 0 or abs(z) < BORNE or any(alike(p, t.phrase) for t in told):
             continue
