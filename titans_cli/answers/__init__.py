@@ -8,8 +8,9 @@ extract.py     which sentences of them, for a question that asks for something
 span.py        which words of a sentence are the answer
 corpus.py      the session as dated documents of plain sentences
 phrases.py     its phrases, and which of them come, go and stay
-overview.py    themes, for a question about the whole
+overview.py    which questions are about the whole
 disagree.py    sources that say different things of one matter
+whole/         topics and trends of all documents
 synthesis.py   an answer about the whole, told
 summary.py     a few documents in their own sentences
 deliberate.py  a question of several parts
