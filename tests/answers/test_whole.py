@@ -100,8 +100,8 @@ def test_an_acronym_its_long_form_and_other_spellings_are_one_phrase() -> None:
     texts = [document(1, "Vaulted kiln furnaces (VKF) were built."), document(2, "A VKF was cold.")]
     texts += [
         document(3, "Vaulted kiln furnaces failed."),
-        document(4, "They pre-fired it."),
-        document(5, "It prefired."),
+        document(4, "They pre-trained it."),
+        document(5, "It was pretrained."),
     ]
     found = {p.form: p for p in phrases(texts, 2)}
     joined = next(p for p in found.values() if "VKF" in (p.form, *p.variants))
@@ -121,4 +121,4 @@ def test_an_arrival_and_an_end_need_documents_enough_to_be_none_by_chance() -> N
     assert arrival(when, late) == 2006
     assert arrival(when, few) is None
     assert direction_of(-3, when, 1 - late) == "vanishing"
-    assert direction_of(-3, when, (when != 2009).astype(float)) == "falling"
+    assert direction_of(-3, when, np.tile([1.0, 0.0], 10)) == "falling"

@@ -9,8 +9,9 @@ span.py        which words of a sentence are the answer, by their form
 reading.py     ... by a language model that reads the passages
 corpus.py      the session as dated documents of plain sentences
 phrases.py     its phrases, and which of them come, go and stay
-overview.py    themes, for a question about the whole
+overview.py    which questions are about the whole
 disagree.py    sources that say different things of one matter
+whole/         topics and trends of all documents
 synthesis.py   an answer about the whole, told
 summary.py     a few documents in their own sentences
 deliberate.py  a question of several parts

@@ -16,6 +16,7 @@ from titans_cli.answers.corpus import Text
 from titans_cli.answers.words import STOP_WORDS, stem
 
 LONGEST = 4  # words
+TOGETHER = 0.8  # Jaccard index of the documents of two phrases that always go together
 CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
 _BREAK = re.compile(r"[^\w\s'’-]+|\s[-–—]\s")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -106,10 +107,12 @@ def related(a: Key, b: Key) -> bool:
 
 
 def alike(a: Phrase, b: Phrase) -> bool:
-    """Whether two phrases name one matter: they share a word, and half of the documents of one of them."""
+    """Whether two phrases name one matter: they share a word, and half of the documents of one of them; or nearly all
+    documents of either have both."""
+    both = len(a.documents & b.documents)
     if not set(a.key) & set(b.key):
-        return False
-    return 2 * len(a.documents & b.documents) >= min(len(a.documents), len(b.documents))
+        return both >= TOGETHER * len(a.documents | b.documents)
+    return 2 * both >= min(len(a.documents), len(b.documents))
 
 
 def acronyms(text: str) -> Iterator[tuple[str, str]]:

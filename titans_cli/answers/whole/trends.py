@@ -28,6 +28,7 @@ Smoother = Callable[[Vector], Vector]
 LEAST = 4  # dated documents
 SURE = 2.0  # standard deviations of a slope, given the pile
 BORNE = 1.0  # |z| of the phrase's own documents
+LOUD = 3.0  # |z| beyond which a phrase adds no more to the spread of all
 SMOOTH = 0.7  # weight of the documents about the same, beside those that have it
 RIDGE = 1.0
 EXCESS, EXCESS_ALONE = 1.0, 2.0  # log of how many times as common as in general English: of the rarest word; a lone one
@@ -70,7 +71,8 @@ def slopes(years: Vector, has: Vector, smooth: Smoother | None) -> Slopes:
         smoothed = np.array([_smoothed(years, row, smooth) for row in has])
         joined = (direct + SMOOTH * smoothed) / math.hypot(1, SMOOTH)
     information = has.sum(axis=1) * (1 - has.mean(axis=1))
-    spread = max(0.0, float((direct**2 - 1).sum())) / float(information.sum())
+    bounded = np.minimum(direct**2, LOUD**2)  # a few loud phrases say nothing of the many others
+    spread = max(0.0, float((bounded - 1).sum())) / max(1e-9, float(information.sum()))
     keep = spread * information / (1 + spread * information)
     return Slopes(direct, joined * np.sqrt(keep), keep)
 
@@ -98,7 +100,7 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     candidates, rows = [], []
     for p in found:
         row = np.array([float(n in p.documents) for n in dated])
-        if 0 < row.sum() < len(row) and says_something(p, len(years)):
+        if row.any() and says_something(p, len(years)):
             candidates.append(p)
             rows.append(row)
     if not candidates:
