@@ -8,7 +8,6 @@ extract.py     which sentences of them, for a question that asks for something
 span.py        which words of a sentence are the answer, by their form
 reading.py     ... by a language model that reads the passages
 corpus.py      the session as dated documents of plain sentences
-phrases.py     its phrases, and which of them come, go and stay
 overview.py    which questions are about the whole
 disagree.py    sources that say different things of one matter
 whole/         topics and trends of all documents

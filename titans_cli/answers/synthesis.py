@@ -21,6 +21,7 @@ FEW_DOCUMENTS, FEW_YEARS = 30, 3  # of which a trend is little to go by
 MOST_DISAGREEMENTS = {"trends": 2, "themes": 2, "disagreements": 6}
 MOST = {"rising": 8, "falling": 6, "vanishing": 3, "peaked": 2, "steady": 2}  # trends of a kind on a page
 MOST_TOPICS = {"trends": 6, "themes": 12}
+SMOOTHED = 150  # documents from which on those about the same say more than the loudest trend of the pile
 NAMED = 5  # of a kind in the lead
 MOST_ALONE = 3
 SURE = 2.58  # |z| of a topic that rises or falls: one in a hundred by chance
@@ -57,7 +58,7 @@ def survey(texts: Sequence[Text]) -> Found:
         return Found(texts, [], [])
     found = phrases(texts, 3 if len(texts) < 100 else 4)
     rows = vectors(texts)
-    smooth = rows if rows is not None and len(texts) >= 2 * FEW_DOCUMENTS else None
+    smooth = rows if rows is not None and len(texts) >= SMOOTHED else None
     return Found(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
 
 
