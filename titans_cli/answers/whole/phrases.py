@@ -107,12 +107,14 @@ def related(a: Key, b: Key) -> bool:
 
 
 def alike(a: Phrase, b: Phrase) -> bool:
-    """Whether two phrases name one matter: they share a word, and half of the documents of one of them; or nearly all
-    documents of either have both."""
+    """Whether two phrases name one matter: they share a word, and half of the documents of one of them."""
     both = len(a.documents & b.documents)
-    if not set(a.key) & set(b.key):
-        return both >= TOGETHER * len(a.documents | b.documents)
-    return 2 * both >= min(len(a.documents), len(b.documents))
+    return bool(set(a.key) & set(b.key)) and 2 * both >= min(len(a.documents), len(b.documents))
+
+
+def inseparable(a: Phrase, b: Phrase) -> bool:
+    """Whether nearly all documents of either have both, so that what comes or goes is one matter."""
+    return len(a.documents & b.documents) >= TOGETHER * len(a.documents | b.documents)
 
 
 def acronyms(text: str) -> Iterator[tuple[str, str]]:

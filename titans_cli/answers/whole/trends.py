@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from titans_cli.answers.whole.background import background
-from titans_cli.answers.whole.phrases import Phrase, alike
+from titans_cli.answers.whole.phrases import Phrase, alike, inseparable
 
 Vector = npt.NDArray[np.float64]
 Smoother = Callable[[Vector], Vector]
@@ -28,7 +28,7 @@ Smoother = Callable[[Vector], Vector]
 LEAST = 4  # dated documents
 SURE = 2.0  # standard deviations of a slope, given the pile
 BORNE = 1.0  # |z| of the phrase's own documents
-LOUD = 3.0  # |z| beyond which a phrase adds no more to the spread of all
+LOUD = 4.0  # |z| beyond which a phrase adds no more to the spread of all
 SMOOTH = 0.7  # weight of the documents about the same, beside those that have it
 RIDGE = 1.0
 EXCESS, EXCESS_ALONE = 1.0, 2.0  # log of how many times as common as in general English: of the rarest word; a lone one
@@ -109,9 +109,15 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     s = slopes(when, has, smoother(vectors[dated]) if vectors is not None else None)
     span = (when.max() - when.min()) / when.std()
     told: list[Trend] = []
-    for i in sorted(range(len(candidates)), key=lambda i: (-round(abs(float(s.shrunk[i])), 6), candidates[i].key)):
+
+    def rank(i: int) -> tuple[float, int, tuple[str, ...]]:  # of equals the longer: it says more
+        return -round(abs(float(s.shrunk[i])), 6), -len(candidates[i].key), candidates[i].key
+
+    for i in sorted(range(len(candidates)), key=rank):
         p, z = candidates[i], float(s.direct[i])
-        if abs(s.shrunk[i]) < SURE or z * s.shrunk[i] <= 0 or abs(z) < BORNE or any(alike(p, t.phrase) for t in told):
+        if abs(s.shrunk[i]) < SURE or z * s.shrunk[i] <= 0 or abs(z) < BORNE:
+            continue
+        if any(alike(p, t.phrase) or inseparable(p, t.phrase) for t in told):
             continue
         unit = math.sqrt(has[i].mean() * (1 - has[i].mean()) / len(when)) * span  # of the share, for one z
         mean, error = s.keep[i] * z * unit, math.sqrt(s.keep[i]) * unit
