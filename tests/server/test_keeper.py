@@ -194,7 +194,7 @@ async def test_a_reader_is_loaded_once_for_all_sessions_of_a_server(
     class Sure:
         def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
             at = passages[0].index("in 1911")
-            return Reading("in 1911", 0, at, at + 7, 0.9)
+            return Reading("in 1911", 0, at, at + 7, 0.99, 0.01)
 
     def load(name: str) -> Sure:
         loaded.append(name)

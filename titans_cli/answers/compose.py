@@ -221,9 +221,9 @@ class Answerer:
         looked = replace(_with_memory(blank, recollection), recalled=told, evidence=evidence)
         if chosen and _CHANGE.search(blank.question):
             return self._over_time(looked, ranked)
-        reading = self._reading(terms, found)
+        reading = self._reading(terms, found, ranked[0].support if ranked else 0.0)
         if reading is not None:
-            looked = replace(looked, probability=reading.reading.probability)
+            looked = replace(looked, probability=reading.probability)
             chosen = [] if reading.refused else _led(reading.lead, chosen, self.how.sentences)
         if not chosen:
             return looked
@@ -255,13 +255,13 @@ class Answerer:
             disagreements=differ,
         )
 
-    def _reading(self, terms: Question, found: Sequence[Found]) -> Told | None:
+    def _reading(self, terms: Question, found: Sequence[Found], support: float) -> Told | None:
         """What the reader makes of the best passages; None without a reader, or without anything to read."""
         if self.reader is None or not found:
             return None
         passages = passages_of(found, self.episodes, self.how.passages)
         titles = {i: card.title for i, card in self.catalogue.cards.items() if card.title}
-        told = read(terms.text, passages, titles, self.reader, self.episodes)
+        told = read(terms.text, passages, titles, support, self.reader, self.episodes)
         if told.lead is None:
             return told
         return told._replace(lead=told.lead._replace(covers=terms.covered(set(stems(told.lead.text)))))

@@ -1,17 +1,19 @@
 """Short answers by a language model that reads: the best blocks, with what stands beside them, put before it.
 
-A reader (`model.interface.PassageReader`) is believed as far as its calibrated probability goes:
+A reader (`model.interface.PassageReader`) says what answers, how likely it is right, and how likely nothing answers.
+Retrieval has a probability of its own that the session speaks of the matter. Together (`REFUSAL`, `BELIEF`):
 
-    it says that nothing answers, and is sure of it      the question is refused
-    it answers, and is sure enough                       its words are the headline, their sentence the first citation
-    it answers, and is not                               their sentence leads, without a headline
-    neither                                              the sentences that retrieval chose, without a headline
+    nothing answers, surely enough       the question is refused
+    it answers, surely enough            its words are the headline, their sentence the first citation
+    it answers, and is not so sure       their sentence leads, without a headline
+    it hardly answers                    the sentences that retrieval chose, without a headline
 
 Its words are looked up again in the page they come from; what does not stand there is an error, and never told.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,11 +26,14 @@ from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
 
 LEAST_WORDS, MOST_WORDS = 120, 250  # of a passage: as long as those that readers are trained on
-# Bounds on the reader's probability. Not fitted: at even odds a wrong headline and a missing one weigh the same; a
-# refusal has to be surer, since a cited sentence beside the point does less harm than an answer withheld.
+# Logistic weights of the signals below, by `python -m benchmarks.answers_refusal --data DATA --reader smollm2` on
+# questions of Natural Questions, TimeQA and the factbook that the reader was not trained on, 2026-11-27.
+REFUSAL = (-1.0, 1.0, 0.0)
+BELIEF = (1.0, -0.3, 0.0)
+# At even odds a wrong headline and a missing one weigh the same.
 HEADLINE = 0.5
 LEADS = 0.2
-REFUSES = 0.7
+REFUSES = 0.5
 
 
 class Passage(NamedTuple):
@@ -44,9 +49,9 @@ class Passage(NamedTuple):
 class Told(NamedTuple):
     """What came of a reading. `lead`: the sentence to cite first; None when there is none, or all is refused."""
 
-    reading: Reading
     lead: Candidate | None
     short: str | None
+    probability: float  # that the reader's answer is right, or of a refusal, that nothing answers
     refused: bool
 
 
@@ -86,21 +91,44 @@ def _grown(block: Block, page: Sequence[Block], taken: set[int], scores: dict[in
     return tuple(page[first : last + 1])
 
 
+def signals(support: float, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of refusing: log odds of retrieval's support and of the reader's absence, 1. Of believing: log odds of the
+    reader's being right and of its absence, 1. `support`: the probability that the best sentence speaks of it."""
+    absent = _log_odds(reading.absent)
+    return (_log_odds(support), absent, 1.0), (_log_odds(reading.probability), absent, 1.0)
+
+
+def _log_odds(probability: float) -> float:
+    p = min(1 - 1e-4, max(1e-4, probability))
+    return math.log(p / (1 - p))
+
+
+def _probability(weights: Sequence[float], of: Sequence[float]) -> float:
+    return 1 / (1 + math.exp(-sum(w * x for w, x in zip(weights, of, strict=True))))
+
+
 def read(
-    question: str, passages: Sequence[Passage], titles: Mapping[int, str], reader: PassageReader, episodes: Episodes
+    question: str,
+    passages: Sequence[Passage],
+    titles: Mapping[int, str],
+    support: float,
+    reader: PassageReader,
+    episodes: Episodes,
 ) -> Told:
-    """What the reader makes of the passages; `titles`: of sources, by id, of those that have one.
+    """What the reader makes of the passages; `titles`: of sources, by id; `support`: as of `signals`.
 
     Raises ModelError when its words do not stand where it says.
     """
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(question, [p.text for p in passages], named)
-    if reading.text is None:
-        return Told(reading, None, None, reading.probability >= REFUSES)
-    lead = _sentence(reading, passages, episodes)
-    if reading.probability < LEADS:
-        return Told(reading, None, None, False)
-    return Told(reading, lead, reading.text if reading.probability >= HEADLINE else None, False)
+    refusing, believing = signals(support, reading)
+    nothing = _probability(REFUSAL, refusing)
+    if reading.text is None or nothing >= REFUSES:
+        return Told(None, None, nothing, True)
+    lead, sure = _sentence(reading, passages, episodes), _probability(BELIEF, believing)
+    if sure < LEADS:
+        return Told(None, None, sure, False)
+    return Told(lead, reading.text if sure >= HEADLINE else None, sure, False)
 
 
 def _sentence(reading: Reading, passages: Sequence[Passage], episodes: Episodes) -> Candidate:

@@ -69,13 +69,14 @@ class Likelihood(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader answered. `text` stands, character for character, at `start` to `end` of passage `passage`; None:
-    the passages do not answer."""
+    there was nothing to read."""
 
     text: str | None
     passage: int | None  # index
     start: int
     end: int
-    probability: float  # calibrated: that `text` is right, or that nothing answers
+    probability: float  # calibrated: that `text` is right, if anything is
+    absent: float  # ... that nothing in the passages answers
 
 
 class PassageReader(Protocol):

@@ -207,16 +207,16 @@ class Reader:
         self.nothing: int = self._ids(" " + NOTHING)[0]
 
     def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
-        """The answer, a part of one passage, with the probability that it is right; or that there is none.
+        """The likeliest answer, a part of one passage, how likely it is right, and how likely nothing answers.
 
         `titles`: of the passages' documents, as many or none. Long passages are read in pieces.
         """
         found = self.find(question, passages, titles)
-        absent = 1.0 if found is None else probability(self.spec.absent, found.absent)
-        if found is None or absent > 0.5:
-            return Reading(None, None, 0, 0, absent)
+        if found is None:
+            return Reading(None, None, 0, 0, 0.0, 1.0)
         text = passages[found.passage][found.start : found.end]
-        return Reading(text, found.passage, found.start, found.end, probability(self.spec.right, found.right))
+        right, absent = probability(self.spec.right, found.right), probability(self.spec.absent, found.absent)
+        return Reading(text, found.passage, found.start, found.end, right, absent)
 
     def find(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Finding | None:
         """None when there is nothing to read."""
