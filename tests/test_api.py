@@ -38,8 +38,9 @@ def test_a_session_is_found_again_by_name_id_and_resume(session: Session, tmp_pa
     ):
         assert again.id == session.id
         assert again.add(OLD, key="brunsite").status == "unchanged"
-    for other in ("other", session.id[:6]):  # the beginning of an id is a name like any other
-        assert Session.resume(other, home=session.home, model=str(tiny_folder)).id != session.id
+    assert Session.resume("other", home=session.home, model=str(tiny_folder)).id != session.id
+    with pytest.raises(UsageError, match="begins the id"):
+        Session.resume(session.id[:6], home=session.home, model=str(tiny_folder))
     with pytest.raises(NotFoundError):
         Session.open("nobody", home=session.home)
     with pytest.raises(UsageError):

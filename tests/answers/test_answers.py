@@ -75,7 +75,7 @@ def test_citations_are_numbered_as_the_text_refers_to_them(asked: Ask) -> None:
         answer = asked(question)
         numbers = [c.number for c in answer.citations]
         assert numbers == list(range(1, len(numbers) + 1))
-        assert sorted(int(n) for n in re.findall(r"\[(\d+)\]", answer.text)) == numbers
+        assert sorted({int(n) for n in re.findall(r"\[(\d+)\]", answer.text)}) == numbers
 
 
 def test_there_are_no_more_sentences_than_asked_for(sample_asked: Ask) -> None:

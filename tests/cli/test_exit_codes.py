@@ -156,7 +156,7 @@ def test_nothing_but_missing_paths_is_3_and_makes_no_session(titans: Titans, hom
 
 def test_an_empty_folder_makes_no_session(titans: Titans, home: Home, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert titans("ingest", tmp_path / "empty").code == 0
+    assert titans("ingest", tmp_path / "empty").code == 3  # nothing to read is a failure, and says so
     assert home.session_names() == []
 
 

@@ -95,12 +95,11 @@ def read_ahead(
 
 def _awaited(future: Future[Ready], stop: Callable[[], bool]) -> Ready | None:
     """What comes of it, or None when somebody said stop before."""
-    while not future.done():
-        if stop():
-            return None
+    while True:
         with suppress(StillWaiting):
             return future.result(_HEARD)
-    return future.result()
+        if stop():
+            return None
 
 
 def _look(source: Source, limits: Limits, known: Collection[str]) -> Ready:

@@ -107,6 +107,8 @@ class Reading:
                 raise self.no_worker(f"its parser could not be started: {error.strerror}") from error
             with worker as process:
                 outcome = self.listen(process)
+            if outcome is not None and self.count is not None and self.next_page() > self.count:
+                return  # all pages are out: what was lost is its card alone
             if outcome is not None:
                 self.blame(outcome)
 
