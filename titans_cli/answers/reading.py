@@ -28,12 +28,12 @@ from titans_cli.store import Episodes
 LEAST_WORDS, MOST_WORDS = 120, 250  # of a passage: as long as those that readers are trained on
 # Logistic weights of the signals below, by `python -m benchmarks.answers_refusal --data DATA --reader smollm2` on
 # questions of Natural Questions, TimeQA and the factbook that the reader was not trained on, 2026-11-27.
-REFUSAL = (-1.0, 1.0, 0.0)
-BELIEF = (1.0, -0.3, 0.0)
+REFUSAL = (-0.5785, 0.8401, -0.317)
+BELIEF = (0.9886, 0.0575, -0.1984)
 # At even odds a wrong headline and a missing one weigh the same.
 HEADLINE = 0.5
 LEADS = 0.2
-REFUSES = 0.5
+REFUSES = 0.7  # the same program: 87% of what nothing answers, 6% of what is answered
 
 
 class Passage(NamedTuple):
