@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from benchmarks.recording import Scene
 from benchmarks.researcher import QUESTIONS
 from tests.pdfmaker import make_pdf
 from tests.tiny import make_sentences
+from titans_cli.model.interface import Reading
 
 ROOT = Path(__file__).parent.parent
 # The scenarios of chaos that are programs of their own: tests/sessions/test_room.py, tests/cli/test_terminals.py.
@@ -44,6 +45,14 @@ class Smallest:
     prints: str = ""
 
 
+class Spoken:
+    """A reader that says the first word of the first passage."""
+
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+        word = passages[0].split()[0] if passages else ""
+        return Reading(word, 0, 0, len(word), 0.5, 0.5) if word else Reading(None, None, 0, 0, 0.0, 1.0)
+
+
 PROGRAMS = {
     "ablation": Smallest(
         "--json --steps 1 --work {work} --only shipped",
@@ -51,6 +60,11 @@ PROGRAMS = {
         | {"ablation.SEGMENTS": 2, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
+    "answers_refusal": Smallest(
+        "--data {data} --reader {model} --questions 2 --others 1",
+        {"answers_refusal.reader_of": lambda _: Spoken(), "answers_refusal.is_kept_aside": lambda _: True},
+        prints="REFUSAL",
+    ),
     "answers_tune": Smallest("--quick --data {data} --model {model}", prints="extract.SUPPORT"),
     "attach": Smallest(
         "--quick --json --data {data} --work {work}/attach --steps 1 --adapt-steps 1 --papers 1 --tokens 200",
@@ -131,13 +145,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i, text in documents.items()
         ]
         _lines(folder / "qa" / part / f"{name}.jsonl", asked)
-        _lines(folder / "qa" / part / f"{name}_docs.jsonl", [{"doc_id": i, "text": t} for i, t in documents.items()])
+        _lines(
+            folder / "qa" / part / f"{name}_docs.jsonl",
+            [{"doc_id": i, "title": i, "text": t} for i, t in documents.items()],
+        )
     _lines(folder / "text" / "heldout" / "prose.jsonl.zst", [{"text": _prose(n)} for n in range(64)])
     _papers(folder / "pdfs")
     chapters = [
-        {"title": f"Book {n % 2}: chapter {n}", "text": " ".join(make_sentences(40, 300 + n))} for n in range(20)
+        {"id": str(n), "title": f"Book {n % 2}: chapter {n}", "text": " ".join(make_sentences(40, 300 + n))}
+        for n in range(20)
     ]
     _lines(folder / "text" / "openstax.jsonl.zst", chapters)
+    _lines(folder / "text" / "factbook.jsonl.zst", [])
+    for name in ("factbook", "openstax_glossary", "openstax_exercises"):
+        _lines(folder / "qa" / "train" / f"{name}.jsonl", [])
     (folder / "locomo.json").write_text(json.dumps([_conversation()]), encoding="utf-8")
     return folder
 

@@ -491,3 +491,11 @@ def test_every_suffix_and_media_type_is_one_formats() -> None:
 
 def test_a_table_of_a_word_document_has_a_line_for_every_row() -> None:
     assert text("docx", docx(table(("a", "b"), ("1", "2")))) == "a | b\n\n1 | 2"
+
+
+def test_what_tex_switches_off_is_counted_and_its_else_stays() -> None:
+    body = b"Seen. \\iffalse hidden words \\else shown words \\fi And \\iffalse gone \\fi on."
+    found = reader_of("tex")(b"\\begin{document}" + body + b"\\end{document}")
+    text = " ".join(found.pages[0].text.split())
+    assert text == "Seen. shown words And on."
+    assert ("comment", 2) in found.omissions

@@ -206,7 +206,8 @@ async def test_a_reader_is_loaded_once_for_all_sessions_of_a_server(
             handle = await opened(client, name)
             await call(client, "memory_add", handle=handle, text="The weir of Ostmark failed in 1911, they say.")
             answer = await call(client, "memory_ask", handle=handle, question="When did the weir of Ostmark fail?")
-            assert (answer["short"], answer["probability"]) == ("in 1911", 0.9)
+            assert answer["short"] == "in 1911"
+            assert answer["probability"] > 0.9
     assert loaded == ["smollm2"]
     session = Session.open("one", home=home, reader="smollm2")
     assert session.ask("When did the weir of Ostmark fail?").short == "in 1911"

@@ -35,6 +35,7 @@ from titans_cli.readers.tex_names import (
 )
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+\*?|.|\n)|[{}&~$]|[^\\{}&~$]+", re.S)
+_SWITCHED_OFF = re.compile(r"\\iffalse(?![A-Za-z])((?:(?!\\if[a-z]).)*?)\\fi(?![A-Za-z])", re.S)  # no other one within
 # A percent sign begins a comment, but not in an address or in what stands verbatim in a line.
 _COMMENT = re.compile(
     r"(\\(?:url|path|nolinkurl|href)\s{0,3}\{[^{}\n]{0,2000}\}"
@@ -120,7 +121,14 @@ def _uncommented(text: str, counts: Counter[str]) -> str:
         counts["comment"] += any(c.isalnum() for c in found[4])
         return found[3] + ("\n" if found.start() == 0 or text[found.start() - 1] == "\n" else "")
 
-    return _COMMENT.sub(spared, text)
+    return _SWITCHED_OFF.sub(lambda found: _switched(found, counts), _COMMENT.sub(spared, text))
+
+
+def _switched(found: re.Match[str], counts: Counter[str]) -> str:
+    """What `\\iffalse` switches off is a comment of its own kind; what stands behind `\\else` is not switched off."""
+    off, _, on = found[1].partition("\\else")
+    counts["comment"] += any(c.isalnum() for c in off)
+    return on
 
 
 class _Stripper:
