@@ -6,6 +6,7 @@ torch is imported inside the fixtures only, so that the tests of readers and sto
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,13 @@ HERE = Path(__file__).parent
 if TYPE_CHECKING:
     from titans_cli.model.engine import Engine
     from titans_cli.model.tokenizer import TitansTokenizer
+
+
+def pytest_configure() -> None:
+    """A shell in the background starts what it runs with these ignored, and tests send them to children."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

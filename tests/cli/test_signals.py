@@ -138,7 +138,7 @@ def test_any_command_told_to_end_clears_up_and_says_so_by_its_code(number: int) 
         "main.main(['ask'])\n"
     )
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, env=child_environment(), check=False)
+    done = subprocess.run(command, capture_output=True, env=child_environment(), check=False, timeout=300)
     assert (done.returncode, done.stdout) == (128 + number, b"cleared\n"), done.stderr
 
 
