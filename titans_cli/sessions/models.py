@@ -94,7 +94,7 @@ def fetchable() -> list[Fetchable]:
 
 def list_models() -> list[ModelInfo]:
     """The embedded model, the named ones that were fetched, and what the hub's cache holds."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     from titans_cli.errors import ModelError
@@ -103,7 +103,7 @@ def list_models() -> list[ModelInfo]:
     models = [info(None, Loading())]
     models += [_described(named.find(m.name, places().root)) for m in fetchable() if m.here]
     try:
-        repos = sorted(scan_cache_dir().repos, key=lambda r: r.repo_id)
+        repos = sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda r: r.repo_id)
     except CacheNotFound:
         return models
     for repo in repos:
@@ -111,12 +111,7 @@ def list_models() -> list[ModelInfo]:
             found = hub.Found(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
             try:
                 models.append(_described(found))
-            except (
-                ModelError,
-                DamagedError,
-                OSError,
-                ValueError,
-            ):  # no weights that could be read: not a model for this tool
+            except (ModelError, DamagedError, OSError, ValueError):  # no weights that could be read: none for this tool
                 continue
     return models
 
