@@ -37,11 +37,13 @@ def fetch(url: str, limits: Limits) -> tuple[bytes, str]:
     exchange = _Exchange(url, limits)
     thread = threading.Thread(target=exchange.run, name="fetch", daemon=True)
     thread.start()
+    late = True
     try:
         thread.join(limits.seconds)
+        late = thread.is_alive()  # asked before it is abandoned, which ends a body as if it were whole
     finally:
         exchange.abandon()
-    error = TimeoutError() if thread.is_alive() else exchange.error
+    error = TimeoutError() if late else exchange.error
     if error is None:
         return exchange.data, name_of(exchange.address, exchange.kind)
     if isinstance(error, ReadError):
