@@ -185,13 +185,15 @@ def told_and_copied(root: Path, engine: Any) -> dict[str, Any]:
         "one sentence, again and again": SENTENCE * 600,
         "words of its own": " ".join(f"zq{n:05d}" for n in range(1_000)),
     }
-    adds: dict[str, Work] = {}
-    updates: dict[str, Work] = {}
-    for name, text in texts.items():
-        adds[name] = lambda home, most, engine, text=text: add(home, "papers", text, engine=engine, max_room=most)
-        updates[name] = lambda home, most, engine, text=text: update(
-            home, "papers", "old", f"{text}!", engine=engine, max_room=most
-        )
+
+    def told(text: str, home: Any, most: int, engine: Any) -> None:
+        add(home, "papers", text, engine=engine, max_room=most)
+
+    def told_anew(text: str, home: Any, most: int, engine: Any) -> None:
+        update(home, "papers", "old", f"{text}!", engine=engine, max_room=most)
+
+    adds: dict[str, Work] = {name: partial(told, text) for name, text in texts.items()}
+    updates: dict[str, Work] = {name: partial(told_anew, text) for name, text in texts.items()}
     out = root / "tmp" / "copied.tar"  # where Peak looks
     copies: dict[str, Work] = {
         "fork": lambda home, most, _: lifecycle.fork(home, "papers", None, use=False, max_room=most),

@@ -79,8 +79,8 @@ class Room:
 
     def copies(self, display: str) -> Callable[[int], None]:
         """What the store tells how many bytes a copy takes. That raises LimitError when they are too many."""
-        say = {"doing": "copying it", "kind": "a copy", "todo": "Allow more"}
-        return partial(self._admit, display, share=SHARE_OF_COPIES, **say)
+        say = partial(self._admit, display, share=SHARE_OF_COPIES)
+        return partial(say, doing="copying it", kind="a copy", todo="Allow more")
 
     def before_commit(self, cells: Iterable[Cell], pages: Sequence[Page]) -> None:
         """Raises StorageError when what is free is less than a commit of these takes."""
