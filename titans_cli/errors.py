@@ -7,7 +7,7 @@ TitansError                     1   something failed
 │   ├── EncryptedError              needs a password
 │   ├── NoTextError                 nothing to read in it: empty, or scanned images only
 │   ├── CorruptError                truncated, malformed or hostile
-│   └── LimitError                  reading it took more time or memory than allowed
+│   └── LimitError                  it took, or would take, more time, memory or disk than allowed
 ├── SomeInputsFailed            3   some inputs failed, the rest is committed
 ├── NotFoundError              10   no such session or LTM entry
 ├── LockedError                11   another writer holds the session

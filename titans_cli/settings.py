@@ -109,7 +109,11 @@ SETTINGS = {
             "threads", "whole", None, "Of sessions to be made. Default: the cores it may use, at most 4.", most=1024
         ),
         Setting(
-            "max_room", "size", None, "Disk that one document may take. Default: a tenth of what is free.", "--max-room"
+            "max_room",
+            "size",
+            None,
+            "Disk that one document, item or copy may take. Default: a tenth of what is free, a half for a copy.",
+            "--max-room",
         ),
         Setting("retry_lock", "time", "0s", "How long to wait for another writer.", "--retry-lock"),
         Setting("sentences", "whole", 3, "At most so many sentences in an answer.", "--sentences", most=20),

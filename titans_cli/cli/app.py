@@ -209,12 +209,13 @@ def note(
     key: memory.Key = None,
     tag: memory.Tags = [],  # noqa: B006
     model: options.Model = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Tell the session something: memorised, logged, and tagged "note". The same as titans memory add --tag note."""
-    memory.tell(text, session, key, None, ["note", *tag], model, retry_lock, Output(json, quiet))
+    memory.tell(text, session, key, None, ["note", *tag], model, max_room, retry_lock, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans recall 'weir' --since 2h --kind told")

@@ -66,6 +66,7 @@ def add(
     source: Label = None,
     tag: Tags = [],  # noqa: B006
     model: options.Model = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -74,7 +75,7 @@ def add(
 
     With a key a repeated call learns nothing twice; another text under the same key is refused: see update.
     """
-    tell(text, session, key, source, tag, model, retry_lock, Output(json, quiet))
+    tell(text, session, key, source, tag, model, max_room, retry_lock, Output(json, quiet))
 
 
 def tell(
@@ -84,11 +85,21 @@ def tell(
     source: str | None,
     tags: list[str],
     model: str | None,
+    max_room: str | None,
     retry_lock: str,
     output: Output,
 ) -> None:
-    wait = seconds(retry_lock)
-    told = items.add(Home.locate(), session, said(text), key=key, label=source, tags=tags, model=model, retry_lock=wait)
+    told = items.add(
+        Home.locate(),
+        session,
+        said(text),
+        key=key,
+        label=source,
+        tags=tags,
+        model=model,
+        retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
+    )
     holding.told(told, output)
 
 
@@ -107,6 +118,7 @@ def update(
             "--fast", help="Only withhold the old text: never recalled or cited again, but on disk until memory gc."
         ),
     ] = False,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -124,6 +136,7 @@ def update(
         tags=tag or None,
         fast=fast,
         retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
     )
     holding.told(told, Output(json, quiet))
 

@@ -163,7 +163,7 @@ MaxRoom = Annotated[
         envvar="TITANS_MAX_ROOM",
         show_envvar=False,
         metavar="SIZE",
-        help="Refuse a document that would take more disk: 500MB, 4GB. Default: a tenth of what is free.",
+        help="Refuse what would take more disk: 500MB, 4GB. Default: a tenth of what is free; of a copy, half.",
         show_default=False,
     ),
 ]

@@ -50,6 +50,7 @@ def new(
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
     trust_remote_code: options.Trust = False,
+    max_room: options.MaxRoom = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -57,7 +58,14 @@ def new(
     """Start a session from the initial memory, or from a promoted one."""
     loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
     info = lifecycle.new_session(
-        Home.locate(), name, entry=entry, model=model, precision=precision, loading=loading, use=not no_use
+        Home.locate(),
+        name,
+        entry=entry,
+        model=model,
+        precision=precision,
+        loading=loading,
+        use=not no_use,
+        max_room=options.room(max_room),
     )
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
@@ -106,6 +114,7 @@ def promote(
     note: Annotated[str | None, typer.Option("--note", help="Why; kept in the entry.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Below a bound of the gate too; kept in the entry.")] = False,
     session: options.Session = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     yes: options.Yes = False,
     json: options.Json = False,
@@ -126,8 +135,9 @@ def promote(
         forced = "" if found.passed else ", below the gate's bounds,"
         confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
 
+    room = options.room(max_room)
     info = lifecycle.promote_session(
-        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait
+        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait, max_room=room
     )
     sentence = f"promoted {info.session} to {info.name}: start from it with titans session new --from {info.name}"
     render.named("ltm-entry", info, sentence, output)
@@ -227,6 +237,7 @@ def fork(
     ] = None,
     session: options.Session = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
     json: options.Json = False,
@@ -238,7 +249,8 @@ def fork(
         details = lifecycle.show_session(home, session)
         report.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
         return
-    info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=seconds(retry_lock))
+    wait, room = seconds(retry_lock), options.room(max_room)
+    info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=wait, max_room=room)
     render.named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
 
 
@@ -246,6 +258,7 @@ def fork(
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     session: options.Session = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
@@ -254,7 +267,13 @@ def export(
 ) -> None:
     """Write the session to one file, with a checksum for every part of it."""
     done = lifecycle.export(
-        Home.locate(), session, file, replace_file=yes, dry_run=dry_run, retry_lock=seconds(retry_lock)
+        Home.locate(),
+        session,
+        file,
+        replace_file=yes,
+        dry_run=dry_run,
+        retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
     )
     report.exported(done, dry_run, Output(json, quiet))
 
@@ -266,11 +285,12 @@ def import_(
         str | None, typer.Option("--name", help="Name of the session. Default: the one it had.", show_default=False)
     ] = None,
     use: Annotated[bool, typer.Option("--use", help="Make it the current session.")] = False,
+    max_room: options.MaxRoom = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
-    info = lifecycle.import_(Home.locate(), file, name, use=use)
+    info = lifecycle.import_(Home.locate(), file, name, use=use, max_room=options.room(max_room))
     render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
 

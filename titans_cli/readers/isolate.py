@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from titans_cli.cards import ENTRY, FIELDS, Entry
+from titans_cli.cards import Entry, is_sound
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
 from titans_cli.readers.formats import FORMATS
@@ -62,9 +62,8 @@ def card_of(rows: Any) -> tuple[Entry, ...]:
     if not isinstance(rows, list):
         return ()
     texts = [[mend_characters(str(x)) for x in row] for row in rows[:MOST_ENTRIES] if isinstance(row, list)]
-    return tuple(
-        Entry(r[0], r[1][:LONGEST_VALUE], r[2][:100]) for r in texts if len(r) == 3 and r[0] in (*FIELDS, ENTRY)
-    )
+    sent = (Entry(r[0], r[1][:LONGEST_VALUE], r[2][:100]) for r in texts if len(r) == 3)
+    return tuple(entry for entry in sent if is_sound(entry))
 
 
 class Reading:

@@ -364,6 +364,7 @@ _AS_TOOLS = (
     (re.compile(r"titans session show\b( \S+)?"), "session_status"),
     (re.compile(r"titans session promote\b"), "session_promote"),
     (re.compile(r"titans session new --from (\S+)"), r"session_open with the entry \1"),
+    (re.compile(r"--max-room (\S+)"), r"the server's setting max_room (TITANS_MAX_ROOM=\1)"),
     (re.compile(r"titans (ask|ingest)\b"), lambda m: {"ask": "memory_ask", "ingest": "memory_add"}[m[1]]),
 )
 

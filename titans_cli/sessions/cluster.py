@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from titans_cli.errors import ClusterError, IncompatibleError, Interrupted, ReadError, TitansError, UsageError
@@ -44,6 +45,7 @@ from titans_cli.records import (
 from titans_cli.sessions.engines import load_engine
 from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, discovered, failed, session_to_read_into, size_of
 from titans_cli.sessions.learning import Prepared, learn
+from titans_cli.sessions.room import Room
 from titans_cli.store import Home, SessionStore
 
 RETRIES = 5  # of a task, and of the writer
@@ -58,16 +60,25 @@ class Cluster:
     address: str | None = None
 
 
-def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError:
-    """Read and learn one document for a session, without the session. What is wrong with the document is a value."""
+def prepare(info: SessionInfo, source: Source, how: How, free: int | None = None) -> Prepared | ReadError:
+    """Read and learn one document for a session, without the session. What is wrong with the document is a value.
+
+    `free`: bytes where the session lies; a document that takes more of them than it may is not learned. None: only the
+    writer looks.
+    """
     kept = info.memory.get("attached")
     loading = None if kept is None else Loading(**kept)
     engine = _engine(info.model, info.threads, str(info.memory.get("precision", "fp32")), info.fingerprint, loading)
     try:
         document = read(source, how.reading)
+        if free is not None:
+            room = Room(Path(), engine, how.max_room, free=free)
+            room.admit_text(source.display, document.pages)
+        segments = engine.segments(document.pages)
+        if free is not None:
+            room.admit(source.display, document.pages, segments)
     except ReadError as error:
         return error
-    segments = engine.segments(document.pages)
     return Prepared(document, segments, tuple(learn(engine, segments)))
 
 
@@ -183,9 +194,10 @@ class _Driver:
 
     def _distributed(self) -> Iterator[IngestEvent]:
         ray, info = self.ray, self.store.info
+        room = Room(self.store.folder, None, self.how.max_room)  # the setting is this machine's, and so is the disk
         # stopping is the driver's, and a document is one commit: what is half committed a restarted writer could not go
         # on with, having no model
-        how = replace(self.how, stop=_never, commit_seconds=float("inf"))
+        how = replace(self.how, stop=_never, commit_seconds=float("inf"), max_room=room.said)
         task = ray.remote(prepare).options(num_cpus=info.threads, max_retries=RETRIES)
         window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1) // info.threads))
         writer = self._writer(how)
@@ -195,8 +207,9 @@ class _Driver:
             for sequence in range(len(self.todo)):
                 self._stop_if_asked()
                 for source in islice(waiting, window - len(ahead)):
+                    asked = info, source, replace(how, max_room=room.most()), room.free()
                     piped = source.uri == STDIN  # exists on this machine alone
-                    ref = ray.put(prepare(info, source, how)) if piped else task.remote(info, source, how)
+                    ref = ray.put(prepare(*asked)) if piped else task.remote(*asked)
                     ahead.append((source, ref))
                 source, prepared = ahead.popleft()
                 came_of_it = self._awaited(writer.take.remote(sequence, self.first, source, prepared))

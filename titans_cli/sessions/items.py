@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import UsageError
 from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
 from titans_cli.sessions.history import left_behind
+from titans_cli.sessions.room import Room
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
@@ -61,12 +62,14 @@ def add(
     model: str | None = None,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
+    max_room: int | None = None,
 ) -> Told:
     """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
 
     Nothing is learned twice: the same text under the same key, or without a key under the same label, is "unchanged".
     `engine`: the session's, if the caller has it. Raises UsageError (no text, too much of it, a key that another text
-    has), LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError.
+    has), LimitError (it takes more than `max_room`, as of `Room`), LockedError, StorageError, DamagedError,
+    IncompatibleError, NotFoundError.
     """
     from titans_cli.sessions.ingest import How, session_to_read_into
 
@@ -76,7 +79,8 @@ def add(
         known = _known(episodes, wanted)
         if known is not None:
             return _told(store, episodes, known.id, "unchanged")
-        return _learn(store, episodes, engine, wanted, unique_id(), ItemRow(key, wanted.tags))
+        room = Room(store.folder, engine, max_room)
+        return _learn(store, episodes, room, wanted, unique_id(), ItemRow(key, wanted.tags))
 
 
 def update(
@@ -90,6 +94,7 @@ def update(
     fast: bool = False,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
+    max_room: int | None = None,
 ) -> Told:
     """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
 
@@ -120,7 +125,7 @@ def update(
             from titans_cli.sessions.engines import engine_of
 
             engine = engine_of(store.info)
-        return _learn(store, episodes, engine, wanted, was.id, row, old, fast)
+        return _learn(store, episodes, Room(store.folder, engine, max_room), wanted, was.id, row, old, fast)
 
 
 def filter_items(
@@ -236,16 +241,17 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
 def _learn(
     store: SessionStore,
     episodes: Episodes,
-    engine: SessionModel,
+    room: Room,
     wanted: _Wanted,
     item_id: str,
     row: ItemRow,
     old: SourceRecord | None = None,
     fast: bool = False,
 ) -> Told:
-    """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
+    """Learn an item, as `ingest` does a document, and commit it, in the place of `old`. `room`: with the engine."""
     from titans_cli.sessions.learning import block_of, learn
 
+    wanted = replace(wanted, label=wanted.label or _label_of(item_id))
     replaced = [old] if old is not None and not fast else []
     gone = [source.id for source in replaced] + (list(episodes.withheld(SUPERSEDED)) if replaced else [])
     events = set[int]()
@@ -255,8 +261,11 @@ def _learn(
             events.update(left_behind(episodes), events_about(episodes, replaced))
         return events
 
-    pages = (Page(1, wanted.text),)
-    parts = list(learn(engine, engine.segments(pages)))
+    pages, engine = (Page(1, wanted.text),), room.engine
+    assert engine is not None
+    segments = engine.segments(pages)
+    room.admit(wanted.label or "", pages, segments, kind="an item")
+    parts = list(learn(engine, segments))
     position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
     blocks = list[Block]()
     for part in parts:
@@ -265,7 +274,6 @@ def _learn(
             position += len(segment.tokens)
     mean = sum(block.surprise for block in blocks) / len(blocks)
     refused = [f"segment {part.segments[n].index}: {why}" for part in parts for n, why in part.refused.items()]
-    wanted = replace(wanted, label=wanted.label or _label_of(item_id))
     record = SourceRecord(
         id=0,
         uri=f"{ITEM}{item_id}",
@@ -282,6 +290,7 @@ def _learn(
         origin="told",
     )
     said = "I was told" if old is None else "I was told anew"
+    room.before_commit([part.cell for part in parts], pages)
     told = _event(wanted, said, item_id, {"surprise": round(mean, 4)})
     store.commit(
         record,

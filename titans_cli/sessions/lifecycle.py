@@ -33,6 +33,7 @@ from titans_cli.records import (
 )
 from titans_cli.sessions.citing import Catalogued
 from titans_cli.sessions.history import erase_superseded
+from titans_cli.sessions.room import Room
 from titans_cli.store import (
     EntryList,
     Export,
@@ -113,11 +114,13 @@ def new_session(
     loading: Loading | None = None,
     use: bool = True,
     engines: Engines | None = None,
+    max_room: int | None = None,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    `engines`: the models that are loaded already. Raises UsageError (name taken, another model named), NotFoundError
-    (no such entry), IncompatibleError (the entry's model has changed).
+    `engines`: the models that are loaded already. `max_room`: as of `Room`, for what an entry brings. Raises UsageError
+    (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's model has changed),
+    LimitError.
     """
     if entry is not None and precision is not None:
         raise UsageError("an LTM entry brings its own precision", subject=entry, hint="Leave --precision out")
@@ -131,7 +134,8 @@ def new_session(
             what = f"the LTM entry was made with {kept.model}, and brings it"
             raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
-        info = memory.start_session(entry, name, events=[started]).info
+        admit = Room(home.root, None, max_room).copies(kept.name)
+        info = memory.start_session(entry, name, events=[started], admit=admit).info
     else:
         from titans_cli.sessions.ingest import create_session
 
@@ -203,6 +207,7 @@ def promote_session(
     approve: Callable[[Gate], None] | None = None,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
+    max_room: int | None = None,
 ) -> EntryInfo:
     """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
 
@@ -210,7 +215,7 @@ def promote_session(
     writer's lock is held from the first probe on, so that what was measured is what is kept.
 
     Raises PromotionRefused, UsageError (nothing read yet, name taken), LockedError, DamagedError, IncompatibleError,
-    StorageError.
+    StorageError, LimitError (the entry takes more than `max_room`, as of `Room`).
     """
     if note is not None:
         note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
@@ -229,7 +234,8 @@ def promote_session(
                 approve(gate)
             gate.admit(force)
             vetted = gate.vetting()
-        entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted)
+        admit = Room(home.root, None, max_room).copies(store.info.name)
+        entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted, admit=admit)
     if home.current() == store.info.name:
         home.clear_current(only=store.info.name)
     return entry
@@ -289,13 +295,24 @@ def _last_used(home: Home, info: SessionInfo) -> datetime:
         raise DamagedError(f"damaged: {at!r} is no time", subject=info.name) from error
 
 
-def fork(home: Home, selector: str | None, name: str | None, *, use: bool = True, retry_lock: float = 0) -> SessionInfo:
-    """A new session that holds all a session holds, and goes its own way from there; it becomes the current one."""
+def fork(
+    home: Home,
+    selector: str | None,
+    name: str | None,
+    *,
+    use: bool = True,
+    retry_lock: float = 0,
+    max_room: int | None = None,
+) -> SessionInfo:
+    """A new session that holds all a session holds, and goes its own way from there; it becomes the current one.
+
+    Raises LimitError when it takes more than `max_room`, as of `Room`; else as `fork_session`.
+    """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="fork"):
         erase_superseded(store)
-        info = fork_session(store, name).info
+        info = fork_session(store, name, admit=Room(home.root, None, max_room).copies(store.info.name)).info
     if use:
         home.set_current(info.name)
     return info
@@ -309,19 +326,29 @@ def export(
     replace_file: bool = False,
     dry_run: bool = False,
     retry_lock: float = 0,
+    max_room: int | None = None,
 ) -> Export:
-    """Write a session to one file. Raises UsageError when it exists, DamagedError when the session is not whole."""
+    """Write a session to one file.
+
+    Raises UsageError when it exists, DamagedError when the session is not whole, LimitError when that takes more than
+    `max_room`, as of `Room`.
+    """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="export"):
         if not dry_run:
             erase_superseded(store)
-        return export_session(store, file, replace_file=replace_file, dry_run=dry_run)
+        admit = Room(file.absolute().parent, None, max_room).copies(store.info.name)
+        return export_session(store, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
 
 
-def import_(home: Home, file: Path, name: str | None, *, use: bool = False) -> SessionInfo:
-    """The session in an exported file. Raises DamagedError unless every byte of it is as it was exported."""
-    info = import_session(home, file, name).info
+def import_(home: Home, file: Path, name: str | None, *, use: bool = False, max_room: int | None = None) -> SessionInfo:
+    """The session in an exported file.
+
+    Raises DamagedError unless every byte of it is as it was exported, LimitError when it takes more than `max_room`, as
+    of `Room`.
+    """
+    info = import_session(home, file, name, admit=Room(home.root, None, max_room).copies(str(file))).info
     if use:
         home.set_current(info.name)
     return info

@@ -21,6 +21,7 @@ from typing import IO, Any
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError, UsageError
 from titans_cli.records import Episode
 from titans_cli.store.check import findings_of
+from titans_cli.store.copies import Admit, anything, copied_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha256_of, storage_errors, sync_folder
 from titans_cli.store.home import Home, validate_name
@@ -35,6 +36,7 @@ MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 64 << 20
 _MEMBER = re.compile(rf"{SESSION_FILE}|{DATABASE}|{SNAPSHOTS}/\d{{8,12}}\.safetensors")
 _CHUNK = 1 << 20
+_PER_MEMBER = 1536  # bytes beside its content: its header and padding, and what the manifest says of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,13 @@ class Export:
     size: int  # of the file, or of what it would hold
 
 
-def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0) -> SessionStore:
-    """A new session that holds what `store` does; from then on neither knows of the other. Raises as `build`."""
+def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0, admit: Admit = anything) -> SessionStore:
+    """A new session that holds what `store` does; from then on neither knows of the other.
+
+    Raises as `build` and as `admit`.
+    """
     with store.writer(timeout=timeout, command="fork") as episodes:
+        admit(copied_size(episodes))
         event = Episode(0, utc_now(), "started", f"I started as a fork of session {store.info.name}.")
 
         def fill(folder: Path) -> None:
@@ -64,9 +70,18 @@ def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0) -
 
 
 def export_session(
-    store: SessionStore, file: Path, *, replace_file: bool = False, dry_run: bool = False, timeout: float = 0
+    store: SessionStore,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    timeout: float = 0,
+    admit: Admit = anything,
 ) -> Export:
-    """Write the session to `file`, durably and whole or not at all. Raises UsageError if it exists, DamagedError."""
+    """Write the session to `file`, durably and whole or not at all.
+
+    Raises UsageError if it exists, DamagedError, as `admit`.
+    """
     if file.exists() and not replace_file:
         raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
     with store.writer(timeout=timeout, command="export") as episodes:
@@ -75,6 +90,7 @@ def export_session(
             with storage_errors(store.folder):
                 size = (store.folder / DATABASE).stat().st_size + sum(s.size for s in cells.values())
             return Export(store.info.name, str(file), len(cells) + 2, size)
+        admit(copied_size(episodes) + episodes.size() + (len(cells) + 4) * _PER_MEMBER)
         copied = store.folder / f".tmp-export-{DATABASE}"  # the next writer removes it should we be killed
         with suppress(OSError):
             remove_file(copied)
@@ -135,14 +151,15 @@ def _tar(texts: Mapping[str, bytes], paths: Mapping[str, Path]) -> Iterator[byte
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def import_session(home: Home, file: Path, name: str | None = None) -> SessionStore:
+def import_session(home: Home, file: Path, name: str | None = None, *, admit: Admit = anything) -> SessionStore:
     """The session that `file` holds, under its own name or `name`, with an id of its own.
 
     Raises DamagedError unless every byte is as it was exported and everything in it fits; IncompatibleError;
-    NotFoundError (no such file); UsageError when the name is taken; StorageError.
+    NotFoundError (no such file); UsageError when the name is taken; StorageError; as `admit`.
     """
     with _opened(file) as (archive, manifest):
         members = _members(file, manifest)
+        admit(with_log(members[DATABASE][0]) + sum(size for m, (size, _) in members.items() if m != DATABASE))
         first = _next(file, archive, members, set())
         if first.name != SESSION_FILE:
             raise _damaged(file, "session.json is not the first member after the manifest")

@@ -78,6 +78,10 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         what = f"key, tags or exclusion of source {source_id} do not have the checksum that was recorded for them"
         hint = f"titans session repair {session} drops key and tags, and keeps the text"
         yield Finding(ROWS, session, what, hint, source_id)
+    for source_id in episodes.damaged_cards():
+        what = f"the catalogue card of source {source_id}, or what its reader left out, is not what was written"
+        hint = f"titans session repair {session} drops it, and keeps the text"
+        yield Finding(ROWS, session, what, hint, source_id)
     position = 0
     anew = (
         f"titans session repair {session} makes anew what its pages tell; if they are damaged, it forgets the"

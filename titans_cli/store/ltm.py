@@ -14,6 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
 from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
+from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
     FILE_MODE,
@@ -110,12 +111,13 @@ class LongTermMemory:
         note: str | None = None,
         timeout: float = 0,
         vetted: Vetting | None = None,
+        admit: Admit = anything,
     ) -> EntryInfo:
         """Make the session's last committed state an entry, then empty the session.
 
         `vetted`: what the gate found, kept in the entry; nothing that was read since is promoted on it.
         Repeating it after a kill finishes it. Raises UsageError when the name is taken or the session was promoted
-        to another, LockedError, DamagedError, StorageError.
+        to another, LockedError, DamagedError, StorageError, and as `admit`.
         """
         validate_name(name, "LTM entry")
         with store.locked(timeout=timeout, command="promote"):
@@ -128,6 +130,8 @@ class LongTermMemory:
                         what, hint = "something was read into it since it was probed", "Run the same command again"
                         raise LockedError(what, subject=store.info.name, hint=hint)
                     found = self._existing(store.info, name, episodes)
+                    if found is None:
+                        admit(copied_size(episodes) + sum(map(len, map(str, episodes.sources()))))
                     entry = found or self._build(store, episodes, name, note, vetted)
             store.mark_promoted(name)
         return entry
@@ -200,14 +204,17 @@ class LongTermMemory:
             raise
         return entry
 
-    def start_session(self, selector: str, name: str | None = None, *, events: Iterable[Episode] = ()) -> SessionStore:
+    def start_session(
+        self, selector: str, name: str | None = None, *, events: Iterable[Episode] = (), admit: Admit = anything
+    ) -> SessionStore:
         """A new session with the entry's cells, byte for byte, and its text to cite.
 
         Sources say `ltm:<entry>` as their origin, positions carry on, and a "started" event is added.
-        Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError.
+        Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError, and as `admit`.
         """
         entry = self.show(selector)
         kept = self.home.ltm_dir / entry.name
+        admit(file_size(kept / MEMORY) + with_log(file_size(kept / DATABASE)))
         draft = SessionInfo(
             name="",
             id="",
