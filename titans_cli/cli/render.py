@@ -30,6 +30,7 @@ from titans_cli.progress import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+    Waiting,
 )
 from titans_cli.records import (
     EntryInfo,
@@ -162,7 +163,7 @@ class IngestView:
         else:
             note(text)
 
-    def show(self, event: IngestEvent) -> None:
+    def show(self, event: IngestEvent | Waiting) -> None:
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
         if self.output.json:
@@ -193,12 +194,16 @@ class IngestView:
         )
 
 
-def describe(event: IngestEvent) -> list[str]:
+def describe(event: IngestEvent | Waiting) -> list[str]:
     """The plain lines for an event; none for those not worth one."""
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
             return [line, f"note: {caution}"] if caution else [line]
+        case Waiting(_, _, due, str(because)):
+            return [f"{plural(due, 'file')} to be read, but not now: {because}"]
+        case Waiting(session, files, _, None):
+            return [f"following {plural(files, 'file')}, session {session} has read them; Ctrl-C stops"]
         case FileSkipped(source, "unchanged", message):
             return [f"skipped {source}: {message}"]
         case FileChanged(source, _, message):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from titans_cli.cards import Card
-from titans_cli.errors import Interrupted, ReadError
+from titans_cli.errors import Interrupted, ReadError, UsageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
 from titans_cli.progress import (
@@ -43,6 +43,7 @@ from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
+STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells, of a megabyte each
 _REPLACING = "forgetting the old version, reading the new one at the end"
@@ -50,13 +51,17 @@ _REPLACING = "forgetting the old version, reading the new one at the end"
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at."""
+    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at.
+
+    `stdin_name`: what standard input is called in the session; its suffix says the format, and what is read under the
+    same name later takes its place."""
 
     paths: Sequence[str]
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     files_from: str | None = None
     within: Sequence[str] | None = None
+    stdin_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,13 @@ def ingest(
     commit when `how.stop` says so.
     """
     how = how or How()
-    discovery = discovered(what, how)
+    yield from ingest_discovered(home, session, discovered(what, how), how, engine)
+
+
+def ingest_discovered(
+    home: Home, session: str | None, discovery: Discovery, how: How, engine: SessionModel | None = None
+) -> Iterator[IngestEvent]:
+    """As `ingest`, of what was found already."""
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         if discovery.left_out:
@@ -135,7 +146,14 @@ def ingest(
 def discovered(what: What, how: How) -> Discovery:
     """Raises UsageError."""
     filters = {"include": what.include, "exclude": what.exclude}
-    return discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    found = discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    if what.stdin_name is None:
+        return found
+    if not any(s.uri == STDIN for s in found.sources) or not what.stdin_name.strip():
+        hint = "Pipe a document in, and name it like a file: minutes.md"
+        raise UsageError("a name is for standard input, and nothing is read from it", hint=hint)
+    named = (Source(STDIN, what.stdin_name) if s.uri == STDIN else s for s in found.sources)
+    return replace(found, sources=tuple(named))
 
 
 def session_to_read_into(
@@ -251,7 +269,8 @@ class Ingestion:
         """Learn a document that was read, unless that was done elsewhere, and commit it."""
         document, segments = prepared.document, prepared.segments
         if document.source.uri == STDIN:
-            named = Source(f"stdin:{document.sha256[:12]}", document.source.display)
+            display = document.source.display
+            named = Source(f"{STDIN_URI}{document.sha256[:12] if display == STDIN else display}", display)
             document = replace(document, source=named)
         source = document.source
         if known := self._known(source, document.sha256):
