@@ -60,7 +60,7 @@ def nothing() -> None:
     pass
 
 
-def names(events: list[object], kind: type = FileFinished) -> list[str]:
+def names(events: list[object], kind: type[FileFinished | FileChanged | FileFailed] = FileFinished) -> list[str]:
     return [e.source.rsplit("/", 1)[-1] for e in events if isinstance(e, kind)]
 
 

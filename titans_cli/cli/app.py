@@ -23,6 +23,7 @@ from titans_cli.cli import (
     model,
     options,
     picture,
+    preview,
     render,
     report,
     session,
@@ -96,7 +97,7 @@ def root(
 
 @app.command(
     epilog="Example: titans ingest ./papers --exclude '*draft*' && titans ingest - --name notes.md < notes.md\n\n"
-    "Example: titans ingest ./inbox --watch"
+    "Example: titans ingest ./papers --dry-run && titans ingest ./inbox --watch"
 )
 def ingest(
     paths: Paths = [],  # noqa: B006  typer copies it
@@ -112,6 +113,7 @@ def ingest(
     append: options.Append = False,
     name: options.StdinName = None,
     watch: options.Watch = False,
+    dry_run: options.DryRun = False,
     allow_network: options.AllowNetwork = False,
     allow_private: options.AllowPrivate = False,
     max_room: options.MaxRoom = None,
@@ -131,7 +133,8 @@ def ingest(
     Without a session one is created and becomes the current one. Run it again after an interruption and it continues
     where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it
     before (with --append it is read beside it). With --watch a file is read once it has rested for two seconds, so
-    that one still being written is left for later. Exit code 3: some inputs failed, the rest is committed.
+    that one still being written is left for later; --dry-run says files, pages, tokens, time and room, and writes
+    nothing. Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.cli.engines import ingesting
     from titans_cli.sessions.ingest import How, What
@@ -144,6 +147,13 @@ def ingest(
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
         room = options.room(max_room)
         how = How(model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop)
+        if dry_run:
+            from titans_cli.sessions.preview import preview as look_ahead
+
+            found = look_ahead(_home(), session, what, how)
+            view.failed = len(found.failed)
+            preview.previewed(found, output)
+            raise typer.Exit(SomeInputsFailed.exit_code if found.failed else 0)
         for event in use_case(_home(), session, what, how):
             view.show(event)
     _fail_on(view.failed)
@@ -250,7 +260,9 @@ def recall(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search what the session experienced (read, was told, was asked, answered) for words; the best come first."""
+    """Search what the session experienced: read, told, asked, answered.
+
+    The best come first."""
     memory.recall(words, session, since, kind, limit, Output(json, quiet))
 
 

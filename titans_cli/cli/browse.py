@@ -39,10 +39,10 @@ def search(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find words and exact phrases in what was read, with the document and the page of each passage.
+    """Find words and exact phrases in what was read.
 
-    A passage has all the words (by their stems) and every phrase; where none has all the words, passages with some of
-    them are shown, and that is said.
+    Each passage with its document and page. It has all the words (by their stems) and every phrase; where none has all
+    the words, passages with some of them are shown, and that is said.
     """
     from titans_cli.sessions.search import search as use_case
 
@@ -93,7 +93,10 @@ def sources(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List what was read: title, authors, year, pages, tokens and surprise of every document."""
+    """List what was read: title, authors, year, pages, tokens.
+
+    And how surprising a document was, the mean over its segments when they were read.
+    """
     from titans_cli.sessions.pages import sources as use_case
 
     listed(use_case(Home.locate(), session, documents), Output(json, quiet))
@@ -146,7 +149,10 @@ def show(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show a page of a document as the session keeps it: the text that quotes are checked against."""
+    """Show a page of a document as the session keeps it.
+
+    It is the text that quotes are checked against.
+    """
     from titans_cli.sessions import pages
 
     if whole and page is not None:
@@ -171,7 +177,10 @@ def open_(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show the page around a citation of the last answer, with the quote in bold."""
+    """Show the page around a citation of the last answer.
+
+    The quote is in bold. The last answer is the last that the session keeps.
+    """
     from titans_cli.sessions import pages
 
     view(pages.cited(Home.locate(), session, number), Output(json, quiet))

@@ -50,11 +50,11 @@ def chat(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Ask one question after another: the model stays loaded, and "it" is what the last answer was about.
+    """Ask one question after another, with the model loaded once.
 
-    A line is a question; /sources, /open 2, /search WORDS, /help and /quit are commands. Without a terminal the
-    questions are the lines of standard input; one that fails does not keep the others from being answered, and the
-    exit code is that of the first that failed.
+    "It" is what the last answer was about. A line is a question; /sources, /open 2, /search WORDS, /help and /quit are
+    commands. Without a terminal the questions are the lines of standard input; one that fails does not keep the others
+    from being answered, and the exit code is that of the first that failed.
     """
     from titans_cli.records import Loading
     from titans_cli.sessions.ask import Asking, Writing

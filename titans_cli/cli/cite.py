@@ -38,7 +38,7 @@ def cite(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print references to the documents of a session, from their catalogue cards.
+    """Print references to the documents, from their catalogue cards.
 
     A card is what the file states about itself and what its first page prints; -v says where each field was read.
     """

@@ -134,6 +134,8 @@ def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], 
     ]
     of = next((s for s in shown if s.id == result.about), None)
     about = {"about": of.uri} if of else {}
+    if result.short and result.support != "none":
+        about["short"] = result.short
     exchange = [
         Episode(0, utc_now(), "asked", f"I was asked: {result.question}"),
         Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),

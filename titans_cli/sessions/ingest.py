@@ -35,9 +35,11 @@ from titans_cli.progress import (
 )
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
+from titans_cli.sessions import pace
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
+from titans_cli.sessions.pace import Forecast, key
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
@@ -193,11 +195,20 @@ class Ingestion:
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
-        self.bytes_done = self.bytes_total = self.files = self.files_done = 0
+        self.bytes_total = self.files = self.files_done = 0
+        machine = key(engine.fingerprint, engine.precision, store.info.threads) if engine else None
+        self.forecast = Forecast(pace.load(store.home), machine)
 
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
+        try:
+            yield from self._run(discovery)
+        finally:
+            self.forecast.keep(self.store.home)
+
+    def _run(self, discovery: Discovery) -> Iterator[IngestEvent]:
         sizes = {s.uri: size_of(s) for s in discovery.sources}
         self.bytes_total, self.files = sum(sizes.values()), len(discovery.sources)
+        self.forecast.begin(discovery.sources, sizes)
         caution = self.engine.caution if self.engine else None
         yield IngestStarted(self.store.info.name, self.files, self.bytes_total, caution)
         for display, error in discovery.failures:
@@ -216,7 +227,7 @@ class Ingestion:
                     self.failed += 1
                     yield failed(ready.source.display, error)
                 self.files_done += 1
-                self.bytes_done += sizes[ready.source.uri]
+                self.forecast.done(ready.source.uri)
         if self.files_done < self.files:  # it was stopped while it waited for a source
             raise self._stopped()
         yield IngestFinished(
@@ -343,6 +354,8 @@ class Ingestion:
             segments = self._segments(pages, record) if segments is None else segments
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
+        left = sum(len(s.tokens) for s in segments[record.blocks_done :])
+        self.forecast.started(STDIN if record.uri.startswith(STDIN_URI) else record.uri, tokens, left)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
         batch = Uncommitted(replaces, omissions, card)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
@@ -357,6 +370,7 @@ class Ingestion:
                 position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
+                self.forecast.read(len(segment.tokens))
             for offset, reason in part.refused.items():
                 segment = part.segments[offset]
                 unit = unit_of(record.kind)
@@ -406,9 +420,9 @@ class Ingestion:
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)
-        eta = elapsed * (self.bytes_total - self.bytes_done) / self.bytes_done if self.bytes_done else None
+        left = self.forecast.left()
         return BlocksRead(
-            display, done, total, self.tokens, self.tokens / elapsed, surprise, eta, self.files_done, self.files
+            display, done, total, self.tokens, self.tokens / elapsed, surprise, left, self.files_done, self.files
         )
 
     def _commit(

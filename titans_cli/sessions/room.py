@@ -55,6 +55,12 @@ class Room:
         self, display: str, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None
     ) -> None:
         """Raises LimitError for a document that takes too much."""
+        self._admit(display, self.needed(pages, segments, learned))
+
+    def needed(
+        self, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None = None
+    ) -> int:
+        """Bytes of disk that a document takes, at most."""
         tokens = sum(len(s.tokens) for s in segments)
         beside = PER_BYTE * _bytes(pages) + PER_TOKEN * tokens + PER_SEGMENT * len(segments)
         if self.engine is not None:
@@ -62,7 +68,7 @@ class Room:
             weights = (self._cells(len(segments)) + 1) * self._cell_bytes()  # one is written anew by every commit
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
-        self._admit(display, weights + beside)
+        return weights + beside
 
     def before_commit(self, cells: Iterable[Cell], pages: Sequence[Page]) -> None:
         """Raises StorageError when what is free is less than a commit of these takes."""
