@@ -94,7 +94,9 @@ def test_off_a_terminal_a_line_is_due_when_none_was_told_for_ten_seconds(capsys:
     view = IngestView(Output(), clock=lambda: now)
     assert view.overdue() is None
     now = 10.0
-    assert "still looking at the files" in str(view.overdue())
+    assert "still making pages and segments" in str(view.overdue())
+    view.looked.append("a.pdf")
+    assert "1 file looked at; still" in str(view.overdue())
     view.show(FileStarted("/docs/long.txt", 1, 900, 90_000, 0))
     assert "long.txt: 90,000 tokens in 900 segments" in str(view.overdue())
     view.show(BlocksRead("/docs/long.txt", 120, 900, 12_000, 1_000.0, 0.9, 78.0, 0, 3))

@@ -150,7 +150,7 @@ def ingest(
         if dry_run:
             from titans_cli.sessions.preview import preview as look_ahead
 
-            found = look_ahead(_home(), session, what, how)
+            found = look_ahead(_home(), session, what, how, view.looked.append)
             view.failed = len(found.failed)
             preview.previewed(found, output)
             raise typer.Exit(SomeInputsFailed.exit_code if found.failed else 0)

@@ -145,6 +145,7 @@ class IngestView:
         self.said = clock()  # when a line was last told
         self.latest: FileStarted | BlocksRead | IngestStarted | None = None
         self.begun = clock()
+        self.looked: list[str] = []  # files that a dry run has looked at
         self._telling, self._over = threading.Lock(), threading.Event()
         self._ticker: threading.Thread | None = None
         self.live = not output.json and not output.quiet and look.lively()
@@ -190,7 +191,8 @@ class IngestView:
                 return f"  {_last(source)}: {plural(tokens, 'token')} in {plural(blocks, 'segment')}, being read"
             case _:
                 took = human_time(self.clock() - self.begun)
-                return f"  still looking at the files, and making pages and segments of them ({took})"
+                seen = f"{plural(len(self.looked), 'file')} looked at; " if self.looked else ""
+                return f"  {seen}still making pages and segments of what is there ({took})"
 
     def line(self, text: str) -> None:
         with self._telling:
