@@ -32,7 +32,7 @@ into its message on stderr and its exit code, and nothing else in the package ca
 
 from __future__ import annotations
 
-# What a script can rely on. README and docs/scripting.md show the same table, and a test compares them.
+# What a script can rely on. docs/commands.md and docs/scripting.md show the same table, and a test compares them.
 EXIT_CODES = {
     0: "done",
     1: "failed",

@@ -106,6 +106,16 @@ class IngestFinished:
     files_left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whoever follows folders has nothing to do now, or cannot do it, for the reason `because`."""
+
+    session: str
+    files: int  # that lie there
+    due: int  # files that are to be read
+    because: str | None
+
+
 IngestEvent = (
     IngestStarted
     | FilesLeftOut

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, entries, options, render
+from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.sessions import lifecycle
 from titans_cli.store import Home
 
-app = typer.Typer(cls=Grouped, help="Look at and remove long-term memory (LTM) entries.", rich_markup_mode=None)
+app = typer.Typer(cls=Grouped, help="Look at, copy and remove long-term memory (LTM) entries.", rich_markup_mode=None)
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.", autocompletion=complete.entries)
 ]
@@ -50,6 +51,37 @@ def verify(name: Name, json: options.Json = False, quiet: options.Quiet = False)
     """Read an entry whole. Exit code 13 unless every byte is as it was promoted."""
     info = lifecycle.verify_entry(Home.locate(), name)
     render.named("ltm-verified", info, f"{info.name} is as it was promoted on {info.created}", Output(json, quiet))
+
+
+@app.command(epilog="Example: titans ltm export survey-2026 survey-2026.ltm && scp survey-2026.ltm elsewhere:")
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    dry_run: options.DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
+    max_room: options.MaxRoom = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write an entry to one file, with a checksum for every part of it. Exit code 13 unless all of it is sound."""
+    room = options.room(max_room)
+    done = lifecycle.export_entry(Home.locate(), name, file, replace_file=yes, dry_run=dry_run, max_room=room)
+    report.exported(done, dry_run, Output(json, quiet), what="LTM entry")
+
+
+@app.command("import", epilog="Example: titans ltm import survey-2026.ltm && titans session new --from survey-2026")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of titans ltm export.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the entry. Default: the one it had.", show_default=False)
+    ] = None,
+    max_room: options.MaxRoom = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Take the entry that a file holds, if every byte of it is as it was promoted. Exit code 13 otherwise."""
+    info = lifecycle.import_entry(Home.locate(), file, name, max_room=options.room(max_room))
+    render.named("ltm-imported", info, f"imported LTM entry {info.name}", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm rm survey-2025 --dry-run")

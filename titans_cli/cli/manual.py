@@ -25,6 +25,7 @@ def help(
     command: Annotated[
         list[str], typer.Argument(metavar="COMMAND", help="E.g. ask, or session promote.", show_default=False)
     ] = [],  # noqa: B006  typer copies it
+    markdown: Annotated[bool, typer.Option("--markdown", help="A page of all commands, in Markdown.")] = False,
     man: Annotated[bool, typer.Option("--man", help="A man page of all commands, in troff.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -46,7 +47,11 @@ def help(
         context = tree.context(found, name, context)
     described = tree.describe(found, path)
     output = Output(json, quiet)
-    if man:
+    if markdown:
+        from titans_cli.cli.reference import markdown as written
+
+        render.out(written(tree.describe(root)))
+    elif man:
         render.out("\n".join(page(tree.describe(root))))
     elif output.json:
         render.document("help", facts(described))

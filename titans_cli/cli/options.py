@@ -101,6 +101,13 @@ AnswerModel = Annotated[
 MaxTokens = Annotated[
     int, typer.Option("--max-tokens", min=16, max=8192, help="At most this many tokens of a written answer.")
 ]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Follow the folders: read what comes and what changes, until Ctrl-C.")
+]
+StdinName = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="What standard input is called, e.g. minutes.md.", show_default=False),
+]
 Append = Annotated[
     bool, typer.Option("--append", help="Keep the old version of a changed file, and read the new one too.")
 ]

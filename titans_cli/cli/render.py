@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ from titans_cli.progress import (
     IngestEvent,
     IngestFinished,
     IngestStarted,
+    Waiting,
 )
 from titans_cli.records import (
     EntryInfo,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
+EVERY = 10.0  # seconds without a line of an ingest, off a terminal
 _MOST_KINDS = 8  # of files left out
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -132,10 +136,18 @@ def error(problem: TitansError, output: Output) -> None:
 
 
 class IngestView:
-    """Shows an ingest: JSON lines, a live bar on a terminal, or one line a file."""
+    """Shows an ingest: JSON lines, a live bar on a terminal, or one line a file, and one whenever `EVERY` seconds have
+    gone by without any."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self.output = output
+        self.clock = clock
+        self.said = clock()  # when a line was last told
+        self.latest: FileStarted | BlocksRead | IngestStarted | None = None
+        self.begun = clock()
+        self.looked: list[str] = []  # files that a dry run has looked at
+        self._telling, self._over = threading.Lock(), threading.Event()
+        self._ticker: threading.Thread | None = None
         self.live = not output.json and not output.quiet and look.lively()
         self.progress: Progress | None = None
         self.failed = 0  # inputs, once the ingest has finished
@@ -150,24 +162,56 @@ class IngestView:
             self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
             self.progress.add_task("reading", total=None, status="")
+        elif not self.output.json and not self.output.quiet:
+            # a thread, since parsing and cutting a long text tell nothing while they last
+            self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
+            self._ticker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.progress is not None:
             self.progress.stop()
+        if self._ticker is not None:
+            self._over.set()
+            self._ticker.join()
+
+    def _tick(self) -> None:
+        while not self._over.wait(1.0):
+            if (text := self.overdue()) is not None:
+                self.line(text)
+
+    def overdue(self) -> str | None:
+        """What to say when nothing was said for `EVERY` seconds."""
+        if self.clock() - self.said < EVERY:
+            return None
+        match self.latest:
+            case BlocksRead() as b:
+                return f"  {_last(b.source)}: segment {b.blocks_done:,} of {b.blocks_total:,}, {_status(b)}"
+            case FileStarted(source, _, blocks, tokens, _):
+                return f"  {_last(source)}: {plural(tokens, 'token')} in {plural(blocks, 'segment')}, being read"
+            case _:
+                took = human_time(self.clock() - self.begun)
+                seen = f"{plural(len(self.looked), 'file')} looked at; " if self.looked else ""
+                return f"  {seen}still making pages and segments of what is there ({took})"
 
     def line(self, text: str) -> None:
-        if self.progress is not None:
-            self.progress.console.print(on_one_line(text), markup=False, highlight=False)
-        else:
-            note(text)
+        with self._telling:
+            if self.progress is not None:
+                self.progress.console.print(on_one_line(text), markup=False, highlight=False)
+            else:
+                note(text)
+            self.said = self.clock()
 
-    def show(self, event: IngestEvent) -> None:
+    def show(self, event: IngestEvent | Waiting) -> None:
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)
+        if isinstance(event, FileStarted | BlocksRead):
+            self.latest = event
+        elif isinstance(event, FileFinished | FileFailed):
+            self.latest = None
         if isinstance(event, FileFailed):
             self.line(f"titans: {event.source}: {event.reason}. {event.hint or ''}".rstrip())
         elif self.output.json or self.output.quiet:
@@ -181,24 +225,32 @@ class IngestView:
     def _advance(self, event: BlocksRead) -> None:
         if self.progress is None:
             return
-        left = f", {human_time(event.eta_s)} left" if event.eta_s is not None else ""
-        status = (
-            f"file {event.files_done + 1}/{event.files}, {event.tokens:,} tokens, "
-            f"{event.tokens_per_s:,.0f}/s, surprise {event.surprise:.2f}{left}"
-        )
-        name = on_one_line(event.source.rsplit("/", 1)[-1])[:40]
-        task = self.progress.task_ids[0]
+        name, task = on_one_line(_last(event.source)), self.progress.task_ids[0]
         self.progress.update(
-            task, description=name, total=event.blocks_total, completed=event.blocks_done, status=status
+            task, description=name, total=event.blocks_total, completed=event.blocks_done, status=_status(event)
         )
 
 
-def describe(event: IngestEvent) -> list[str]:
+def _last(source: str) -> str:
+    return source.rsplit("/", 1)[-1][:40]
+
+
+def _status(event: BlocksRead) -> str:
+    left = f", about {human_time(event.eta_s)} left" if event.eta_s is not None else ""
+    file = f"file {min(event.files_done + 1, event.files)}/{event.files}"
+    return f"{file}, {event.tokens:,} tokens, {event.tokens_per_s:,.0f}/s{left}"
+
+
+def describe(event: IngestEvent | Waiting) -> list[str]:
     """The plain lines for an event; none for those not worth one."""
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
             return [line, f"note: {caution}"] if caution else [line]
+        case Waiting(_, _, due, str(because)):
+            return [f"{plural(due, 'file')} to be read, but not now: {because}"]
+        case Waiting(session, files, _, None):
+            return [f"following {plural(files, 'file')}, session {session} has read them; Ctrl-C stops"]
         case FileSkipped(source, "unchanged", message):
             return [f"skipped {source}: {message}"]
         case FileChanged(source, _, message):
@@ -208,7 +260,7 @@ def describe(event: IngestEvent) -> list[str]:
         case BlockRefused(source, block, page, reason, unit):
             return [f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"]
         case FilesLeftOut(names):
-            line = f"left out {plural(len(names), 'file')} that no reader knows by name: {_by_suffix(names)}"
+            line = f"left out {plural(len(names), 'file')} that no reader knows by name: {by_suffix(names)}"
             return [line, *(f"  {name}" for name in names if look.current().verbose)]
         case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
@@ -225,7 +277,7 @@ def describe(event: IngestEvent) -> list[str]:
     return []
 
 
-def _by_suffix(names: Sequence[str]) -> str:
+def by_suffix(names: Sequence[str]) -> str:
     """A folder may hold thousands of pictures: kinds with their numbers, and by name what has no suffix."""
     kinds = Counter(PurePath(name).suffix.lower() or PurePath(name).name for name in names)
     shown = [f"{count:,} {kind}" if count > 1 else kind for kind, count in kinds.most_common(_MOST_KINDS)]

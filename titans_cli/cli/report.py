@@ -53,13 +53,13 @@ def log(found: Log, output: Output) -> None:
         table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
 
 
-def exported(e: Export, dry_run: bool, output: Output) -> None:
+def exported(e: Export, dry_run: bool, output: Output, what: str = "session") -> None:
     if output.json:
         document("exported", asdict(e) | {"done": not dry_run})
     elif output.quiet:
         line(e.file)
     else:
-        line(f"{'would export' if dry_run else 'exported'} session {e.session} to {e.file}: {human_bytes(e.size)}")
+        line(f"{'would export' if dry_run else 'exported'} {what} {e.session} to {e.file}: {human_bytes(e.size)}")
 
 
 def collected(found: Sequence[Discarded], problems: Sequence[TitansError], output: Output) -> None:

@@ -28,7 +28,10 @@ def themes(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell what the documents are about: topics, their share and central documents, with cited sentences."""
+    """Tell what the documents are about, with cited sentences.
+
+    Topics, their share and central documents.
+    """
     _tell("themes", session, sources, long, no_log, Output(json, quiet))
 
 

@@ -228,11 +228,13 @@ class Engine:
         memory, found = self.initial_state().memory, list[float]()
         for start in range(0, len(segments), BATCH):
             inputs = self._memory_inputs(segments[start : start + BATCH])
-            during = memory  # rehearsal comes when the whole batch was read
-            for i in range(inputs.keys.shape[0]):
+            during, count = memory, inputs.keys.shape[0]  # rehearsal comes when the whole batch was read
+            for i in range(count):
                 found += self._unknown(during, inputs.slice(i, i + 1))
-                during = self.network.absorb(during, inputs.slice(i, i + 1)).state
-            memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
+                if i + 1 < count:
+                    during = self.network.absorb(during, inputs.slice(i, i + 1)).state
+            if start + BATCH < len(segments):  # what nobody asks any more need not be learned
+                memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
         return found
 
     def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:

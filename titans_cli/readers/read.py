@@ -120,7 +120,9 @@ def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
         from titans_cli.readers.fetch import fetch
 
         return fetch(source.uri, limits)
-    return (_read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)), source.uri
+    if source.uri == STDIN:
+        return _read_stdin(limits), source.display
+    return _read_file(source, limits), source.uri
 
 
 def _read_file(source: Source, limits: Limits) -> bytes:

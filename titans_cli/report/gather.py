@@ -29,9 +29,8 @@ from titans_cli.store import Episodes, Home, SessionStore, utc_now
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
-PASSAGES = 240  # put to their own cells
+PASSAGES = 96  # put to their own cells
 STRETCHES = 480  # of the stream
-LINE = 40  # points of a document's own line
 PAGES = 1500  # listed
 QUESTIONS = 50  # the newest
 EPISODES = 150  # the newest
@@ -135,12 +134,12 @@ def _documents(
             start,
             start + tokens,
             _mean([row[3] for row in mine]),
-            tuple(s.mean for s in stretches(mine, LINE)),
             pages,
             len(put),
             _mean([p.first for p in put]) if put else None,
             _mean([p.now for p in put]) if put else None,
             in_words(omissions.get(source.id, ())),
+            cards[source.id].year or source.year,
         )
         start += tokens
 
@@ -209,7 +208,9 @@ def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dic
             for n, c in enumerate(cited if isinstance(cited, list) else (), start=1)
             if isinstance(c, Mapping)
         )
-        yield Question(event.at, event.text.removeprefix(ASKED), text, quotes)
+        short = answered.data.get("short")
+        headline = short if isinstance(short, str) else ""
+        yield Question(event.at, event.text.removeprefix(ASKED), text, quotes, headline)
 
 
 def _quote(

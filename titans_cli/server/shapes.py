@@ -12,6 +12,7 @@ from titans_cli.progress import FileFailed, IngestFinished
 from titans_cli.records import Episode, Item
 from titans_cli.sessions.items import LONGEST_NAME, LONGEST_TEXT, Told
 from titans_cli.sessions.lifecycle import SessionDetails
+from titans_cli.sessions.pages import SourceLine
 from titans_cli.sessions.selection import Filter
 
 MOST_NAMES = 100  # in one list of arguments
@@ -143,3 +144,30 @@ class Listed:
     items: tuple[Item, ...]  # from `offset` on
     offset: int
     changed: int  # of all: excluded or included by this call
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesListed:
+    """A page of the documents of a session."""
+
+    session: str
+    documents: int  # all of them
+    sources: tuple[SourceLine, ...]
+    offset: int
+    items: int  # that it was told besides
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page of a document, from a character on. `pages`: those that have text; `left`: characters that follow."""
+
+    session: str
+    document: int
+    source: str
+    label: str
+    unit: str
+    page: int
+    pages: tuple[int, ...]
+    start: int
+    text: str
+    left: int

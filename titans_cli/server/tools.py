@@ -28,14 +28,28 @@ from titans_cli.records import Answer, EntryInfo
 from titans_cli.server import shapes
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.progress import Reading, beating
-from titans_cli.server.shapes import Added, Handle, Listed, Maybe, Name, Names, Opened, Scope, Status
+from titans_cli.server.shapes import (
+    Added,
+    Handle,
+    Listed,
+    Maybe,
+    Name,
+    Names,
+    Opened,
+    PageText,
+    Scope,
+    SourcesListed,
+    Status,
+)
 from titans_cli.sessions import history
 from titans_cli.sessions.history import Forgotten, Recalled
 from titans_cli.sessions.items import Told
 from titans_cli.sessions.retrieve import Retrieved
+from titans_cli.sessions.search import Found
 
 T = TypeVar("T")
 MOST_FAILURES = 20  # that one call tells
+LONGEST_PAGE = 20_000  # characters of a page that one call gives
 EPISODES = "titans://sessions/{handle}/episodes{?words,since,kind,limit}"
 INSTRUCTIONS = """\
 A memory that learns while it reads. Begin with session_open and a name of your own: it gives a handle, which every
@@ -51,6 +65,9 @@ _HINTS = {
     "memory_update": (False, True, True),
     "memory_delete": (False, True, True),
     "memory_retrieve": (True, False, True),
+    "memory_search": (True, False, True),
+    "document_list": (True, False, True),
+    "document_page": (True, False, True),
     "memory_ask": (False, False, False),
     "memory_summary": (False, False, False),
     "memory_filter": (False, False, True),
@@ -311,6 +328,59 @@ class Tools:
             return session.summary(about or None, kind=kind, within=within_, sentences=sentences, log=log, long=long)
 
         return RootModel(await self._call(handle, context, "summarising", work))
+
+    # ---- looking at what it read: these wait for no other call
+
+    async def memory_search(
+        self,
+        handle: Handle,
+        query: Annotated[
+            shapes.Question, Field(description='Words that a passage must all have; a "phrase" in double quotes.')
+        ],
+        exact: Annotated[bool, Field(description="The whole query is one phrase, as it is written.")] = False,
+        within: Scope = None,
+        limit: Annotated[int, Field(ge=1, le=200, description="At most so many passages.")] = 20,
+    ) -> RootModel[Found]:
+        """Find words and exact phrases in the text of what was read, with document and page. Where no passage has all
+        the words, `matched` is "some". Changes nothing."""
+        work = lambda s: s.search(query, exact=exact, within=_filter(within), limit=limit)  # noqa: E731
+        async with _told():
+            return RootModel(await self.keeper.look(handle, work))
+
+    async def document_list(
+        self,
+        handle: Handle,
+        limit: Annotated[int, Field(ge=0, le=1000, description="At most so many.")] = 100,
+        offset: Annotated[int, Field(ge=0)] = 0,
+    ) -> RootModel[SourcesListed]:
+        """List the documents that were read: title, authors, year, pages, tokens, surprise. Items that were told are
+        counted alone; memory_filter lists them."""
+        async with _told():
+            found = await self.keeper.look(handle, lambda s: s.sources())
+        page = found.sources[offset : offset + limit]
+        return RootModel(SourcesListed(found.session, len(found.sources), page, offset, found.items))
+
+    async def document_page(
+        self,
+        handle: Handle,
+        document: Annotated[
+            shapes.Named, Field(description="A document by number, path, name, hash, or a part of its title.")
+        ],
+        page: Annotated[int, Field(ge=0, description="Which page; 0: the first that has text.")] = 0,
+        start: Annotated[int, Field(ge=0, description="Begin at this character of it.")] = 0,
+    ) -> RootModel[PageText]:
+        """Give the text of a page as the session keeps it, which is what quotes are checked against; of a long one
+        20,000 characters, and `left` says how many follow."""
+
+        def work(session: Session) -> PageText:
+            found = session.page(document, page or None)
+            text = found.text[start : start + LONGEST_PAGE]
+            left = max(0, len(found.text) - start - len(text))
+            named = (found.document, found.source, found.label, found.unit, found.page, found.pages)
+            return PageText(found.session, *named, start, text, left)
+
+        async with _told():
+            return RootModel(await self.keeper.look(handle, work))
 
     # ---- what it experienced
 

@@ -17,6 +17,7 @@ from titans_cli.answers.written import written
 from titans_cli.errors import TitansError, UsageError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
 from titans_cli.model.interface import Cell, PassageReader, SessionModel
+from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
@@ -29,9 +30,10 @@ ROUTES = ("auto", "fast", "deliberate")
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Who writes the answer: a model folder, an id of the hub, or the URL of an endpoint. `tell`: gets the pieces."""
+    """Who writes the answer: a model folder, an id of the hub, the URL of an endpoint, or a writer that is loaded.
+    `tell`: gets the pieces."""
 
-    model: str
+    model: str | Writer
     loading: Loading = field(default_factory=Loading)
     max_tokens: int = 512
     tell: Callable[[str], None] = lambda _: None
@@ -51,7 +53,7 @@ def ask(
     shelf: Shelf | None = None,
     writing: Writing | None = None,
     landmark_model: str | SentenceEncoder | None = None,
-    reasoner: str | None = None,
+    reasoner: str | Writer | None = None,
     reader: str | PassageReader | None = None,
     loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
@@ -88,7 +90,8 @@ def ask(
     reader = reader_of(reader) if isinstance(reader, str) else reader or own_reader(store.info)
     if reader is not None:
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
-    drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
+    drafts = reasoner and how.route != "fast" and not how.closed_book
+    drafter = writer_of(reasoner, loading) if drafts and isinstance(reasoner, str) else reasoner
     heard = set[int]()
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
@@ -103,13 +106,15 @@ def ask(
             snapshot=episodes.newest_snapshot(),
             how=how,
             marks=marks_of(episodes, engine, encoder),
-            writer=drafter,
+            writer=drafter if drafts and not isinstance(drafter, str) else None,
             reader=None if how.closed_book else reader,
             tell=tell,
         )
         shown = episodes.sources()
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
-            writer = writer_of(writing.model, writing.loading, how.sentences)
+            writer = writing.model
+            if isinstance(writer, str):
+                writer = writer_of(writer, writing.loading, how.sentences)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     if result.support == "memory":
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
@@ -124,10 +129,13 @@ def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], 
     them. Whoever asked is answered all the same.
     """
     cited = [
-        {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
+        {"number": c.number, "source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end}
+        for c in result.citations
     ]
     of = next((s for s in shown if s.id == result.about), None)
     about = {"about": of.uri} if of else {}
+    if result.short and result.support != "none":
+        about["short"] = result.short
     exchange = [
         Episode(0, utc_now(), "asked", f"I was asked: {result.question}"),
         Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),

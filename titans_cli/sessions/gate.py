@@ -254,8 +254,12 @@ def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place
         blocks = [b for b in episodes.blocks_of(source) if b.index in indexes]
         pages = {b.page for b in blocks}
         texts = [Page(n, episodes.page(source, n)) for n in sorted(pages)]
-        cut = (engine.segments(texts, version=version) for version in reversed(VERSIONS))
-        at = {(s.page, s.start, s.end): s for made in cut for s in made}
+        wanted_at = {(b.page, b.start, b.end) for b in blocks}
+        at: dict[tuple[int, int, int], Segment] = {}
+        for version in VERSIONS:  # the newest first: most sessions have it alone, and cutting costs more than looking
+            at = {(s.page, s.start, s.end): s for s in engine.segments(texts, version=version)} | at
+            if wanted_at <= at.keys():
+                break
         found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
     return found
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from titans_cli.cards import Card
-from titans_cli.errors import Interrupted, ReadError
+from titans_cli.errors import Interrupted, ReadError, UsageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
 from titans_cli.progress import (
@@ -35,14 +35,17 @@ from titans_cli.progress import (
 )
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
+from titans_cli.sessions import pace
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
+from titans_cli.sessions.pace import Forecast, key
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 STDIN = "-"
+STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells, of a megabyte each
 _REPLACING = "forgetting the old version, reading the new one at the end"
@@ -50,13 +53,17 @@ _REPLACING = "forgetting the old version, reading the new one at the end"
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at."""
+    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at.
+
+    `stdin_name`: what standard input is called in the session; its suffix says the format, and what is read under the
+    same name later takes its place."""
 
     paths: Sequence[str]
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     files_from: str | None = None
     within: Sequence[str] | None = None
+    stdin_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,13 @@ def ingest(
     commit when `how.stop` says so.
     """
     how = how or How()
-    discovery = discovered(what, how)
+    yield from ingest_discovered(home, session, discovered(what, how), how, engine)
+
+
+def ingest_discovered(
+    home: Home, session: str | None, discovery: Discovery, how: How, engine: SessionModel | None = None
+) -> Iterator[IngestEvent]:
+    """As `ingest`, of what was found already."""
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         if discovery.left_out:
@@ -135,7 +148,14 @@ def ingest(
 def discovered(what: What, how: How) -> Discovery:
     """Raises UsageError."""
     filters = {"include": what.include, "exclude": what.exclude}
-    return discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    found = discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    if what.stdin_name is None:
+        return found
+    if not any(s.uri == STDIN for s in found.sources) or not what.stdin_name.strip():
+        hint = "Pipe a document in, and name it like a file: minutes.md"
+        raise UsageError("a name is for standard input, and nothing is read from it", hint=hint)
+    named = (Source(STDIN, what.stdin_name) if s.uri == STDIN else s for s in found.sources)
+    return replace(found, sources=tuple(named))
 
 
 def session_to_read_into(
@@ -175,11 +195,20 @@ class Ingestion:
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
-        self.bytes_done = self.bytes_total = self.files = self.files_done = 0
+        self.bytes_total = self.files = self.files_done = 0
+        machine = key(engine.fingerprint, engine.precision, store.info.threads) if engine else None
+        self.forecast = Forecast(pace.load(store.home), machine)
 
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
+        try:
+            yield from self._run(discovery)
+        finally:
+            self.forecast.keep(self.store.home)
+
+    def _run(self, discovery: Discovery) -> Iterator[IngestEvent]:
         sizes = {s.uri: size_of(s) for s in discovery.sources}
         self.bytes_total, self.files = sum(sizes.values()), len(discovery.sources)
+        self.forecast.begin(discovery.sources, sizes)
         caution = self.engine.caution if self.engine else None
         yield IngestStarted(self.store.info.name, self.files, self.bytes_total, caution)
         for display, error in discovery.failures:
@@ -198,7 +227,7 @@ class Ingestion:
                     self.failed += 1
                     yield failed(ready.source.display, error)
                 self.files_done += 1
-                self.bytes_done += sizes[ready.source.uri]
+                self.forecast.done(ready.source.uri)
         if self.files_done < self.files:  # it was stopped while it waited for a source
             raise self._stopped()
         yield IngestFinished(
@@ -251,7 +280,8 @@ class Ingestion:
         """Learn a document that was read, unless that was done elsewhere, and commit it."""
         document, segments = prepared.document, prepared.segments
         if document.source.uri == STDIN:
-            named = Source(f"stdin:{document.sha256[:12]}", document.source.display)
+            display = document.source.display
+            named = Source(f"{STDIN_URI}{document.sha256[:12] if display == STDIN else display}", display)
             document = replace(document, source=named)
         source = document.source
         if known := self._known(source, document.sha256):
@@ -324,6 +354,8 @@ class Ingestion:
             segments = self._segments(pages, record) if segments is None else segments
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
+        left = sum(len(s.tokens) for s in segments[record.blocks_done :])
+        self.forecast.started(STDIN if record.uri.startswith(STDIN_URI) else record.uri, tokens, left)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
         batch = Uncommitted(replaces, omissions, card)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
@@ -338,6 +370,7 @@ class Ingestion:
                 position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
+                self.forecast.read(len(segment.tokens))
             for offset, reason in part.refused.items():
                 segment = part.segments[offset]
                 unit = unit_of(record.kind)
@@ -387,9 +420,9 @@ class Ingestion:
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)
-        eta = elapsed * (self.bytes_total - self.bytes_done) / self.bytes_done if self.bytes_done else None
+        left = self.forecast.left()
         return BlocksRead(
-            display, done, total, self.tokens, self.tokens / elapsed, surprise, eta, self.files_done, self.files
+            display, done, total, self.tokens, self.tokens / elapsed, surprise, left, self.files_done, self.files
         )
 
     def _commit(

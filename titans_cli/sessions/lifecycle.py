@@ -48,6 +48,8 @@ from titans_cli.store import (
     utc_now,
     validate_name,
 )
+from titans_cli.store import export_entry as store_entry
+from titans_cli.store import import_entry as entry_from
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -379,6 +381,33 @@ def diff_entries(home: Home, one: str, other: str) -> EntryDiff:
 def verify_entry(home: Home, selector: str) -> EntryInfo:
     """Read an entry whole. Raises DamagedError unless every byte is as it was promoted."""
     return LongTermMemory(home).verify(selector)
+
+
+def export_entry(
+    home: Home,
+    selector: str,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    max_room: int | None = None,
+) -> Export:
+    """Write an entry to one file.
+
+    Raises UsageError when it exists, NotFoundError, DamagedError, LimitError when that takes more than `max_room`, as
+    of `Room`.
+    """
+    admit = Room(file.absolute().parent, None, max_room).copies(selector)
+    return store_entry(home, selector, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
+
+
+def import_entry(home: Home, file: Path, name: str | None, *, max_room: int | None = None) -> EntryInfo:
+    """The entry in an exported file.
+
+    Raises DamagedError unless every byte of it is as it was promoted, LimitError when it takes more than `max_room`, as
+    of `Room`.
+    """
+    return entry_from(home, file, name, admit=Room(home.root, None, max_room).copies(str(file)))
 
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:

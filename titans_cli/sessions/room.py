@@ -68,6 +68,12 @@ class Room:
         kind: str = "a document",
     ) -> None:
         """Raises LimitError for a document, or another `kind` of text to be learned, that takes too much."""
+        self._admit(display, self.needed(pages, segments, learned), kind=kind)
+
+    def needed(
+        self, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None = None
+    ) -> int:
+        """Bytes of disk that a document takes, at most."""
         tokens = sum(len(s.tokens) for s in segments)
         beside = PER_BYTE * _bytes(pages) + PER_TOKEN * tokens + PER_SEGMENT * len(segments)
         if self.engine is not None:
@@ -75,7 +81,7 @@ class Room:
             weights = (self._cells(len(segments)) + 1) * self._cell_bytes()  # one is written anew by every commit
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
-        self._admit(display, weights + beside, kind=kind)
+        return weights + beside
 
     def copies(self, display: str) -> Callable[[int], None]:
         """What the store tells how many bytes a copy takes. That raises LimitError when they are too many."""

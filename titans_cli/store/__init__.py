@@ -5,6 +5,7 @@ Everything on disk is owned here; tensors are opaque. Importing this imports no 
 
 from titans_cli.store.archive import Export, export_session, fork_session, import_session
 from titans_cli.store.check import Finding, copy_is_sound, findings_of, keep_copy, restore_session_file
+from titans_cli.store.entry_archive import export_entry, import_entry
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import unique_id
 from titans_cli.store.home import Home, validate_name
@@ -30,9 +31,11 @@ __all__ = [
     "WriterLock",
     "copy_is_sound",
     "discard",
+    "export_entry",
     "export_session",
     "findings_of",
     "fork_session",
+    "import_entry",
     "import_session",
     "keep_copy",
     "landmarks",

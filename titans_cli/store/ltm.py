@@ -78,13 +78,7 @@ class LongTermMemory:
     def verify(self, selector: str) -> EntryInfo:
         """Read the whole entry; raise DamagedError unless every byte is as it was promoted."""
         entry = self.show(selector)
-        folder = self.home.ltm_dir / entry.name
-        _intact(folder / MEMORY, entry.memory_bytes, entry.memory_sha256)
-        _intact(folder / DATABASE, entry.episodes_bytes, entry.episodes_sha256)
-        with Episodes.open(folder / DATABASE) as episodes:
-            episodes.check()
-            for _ in _cells(folder, episodes):
-                pass
+        check_folder(self.home.ltm_dir / entry.name, entry)
         return entry
 
     def remove(self, selector: str) -> EntryInfo | None:
@@ -245,6 +239,17 @@ class LongTermMemory:
                 sync_folder(folder)
 
         return SessionStore.build(self.home, name, draft, fill)
+
+
+def check_folder(folder: Path, entry: EntryInfo) -> None:
+    """Raise DamagedError unless every byte in `folder` is as `entry` says it was promoted, and all of it fits."""
+    _intact(folder / MEMORY, entry.memory_bytes, entry.memory_sha256)
+    _intact(folder / DATABASE, entry.episodes_bytes, entry.episodes_sha256)
+    with Episodes.open(folder / DATABASE) as episodes:
+        episodes.check_schema()
+        episodes.check()
+        for _ in _cells(folder, episodes):
+            pass
 
 
 def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, list[bytes]]]:

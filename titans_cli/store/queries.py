@@ -35,6 +35,7 @@ CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
 _INDEX = re.compile(r"(?<=[^\W\d_])(?=\d+$)")  # where one may begin: H2, x1
+_BEGIN, _END = "\ue000", "\ue001"  # private characters (Unicode's Private Use Area), which no clean page has
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
 
@@ -47,6 +48,16 @@ def match_any(words: str) -> str:
     found = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
     spelled = (form for word in found for form in (word, word.replace("_", ""), _INDEX.sub("_", word)) if form)
     return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(spelled))[:_MOST_WORDS])
+
+
+def _marked(text: str) -> list[tuple[int, int]]:
+    """The places of what is marked in a text, in the text without its marks."""
+    places, length = [], 0
+    for i, part in enumerate(re.split(f"[{_BEGIN}{_END}]", text)):
+        if i % 2:
+            places.append((length, length + len(part)))
+        length += len(part)
+    return places
 
 
 def marks(count: int) -> str:
@@ -326,6 +337,54 @@ class Queries:
         texts = dict(self._rows(f"SELECT id, text FROM {table} WHERE ({holds}) AND {condition}", wanted))
         ((total, length),) = self._rows(f"SELECT count(*), coalesce(avg(length(text)), 0.0) FROM {table}")
         return unspaced.bm25(wanted, texts, int(total), float(length))
+
+    def blocks_with(self, word: str) -> set[int]:
+        """The blocks that have a word, by its stem; in scripts without spaces, its very characters. Without what is
+        withheld."""
+        condition, values = self._having(word)
+        return {int(i) for (i,) in self._rows(f"SELECT id FROM blocks WHERE {condition}", values)}
+
+    def pages_with(self, words: Iterable[str]) -> list[tuple[int, int]]:
+        """The pages, as (source, number), that have all of the words somewhere. Without what is withheld."""
+        found: set[tuple[int, int]] | None = None
+        for word in words:
+            condition, values = self._having(word)
+            rows = set(self._rows(f"SELECT DISTINCT source_id, page FROM blocks WHERE {condition}", values))
+            found = rows if found is None else found & rows
+        return sorted(found or ())
+
+    def _having(self, word: str) -> tuple[str, list[str]]:
+        """The condition that a block has a word, and its values."""
+        holds, values = ["0"], list[str]()
+        if query := match_any(word):
+            holds.append("id IN (SELECT rowid FROM blocks_fts WHERE blocks_fts MATCH ?)")
+            values.append(query)
+        if unspaced.pairs(word):
+            holds.append("instr(text, ?) > 0")
+            values.append(word)
+        return f"({' OR '.join(holds)}) AND {self._shown('id')}", values
+
+    def block_at(self, source_id: int, page: int, position: int) -> Block | None:
+        """The last block of a page that begins at or before a character of it."""
+        condition = "source_id = ? AND page = ? AND start_char <= ? ORDER BY start_char DESC LIMIT 1"
+        found = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE {condition}", (source_id, page, position))
+        return found[0] if found else None
+
+    def words_in(self, words: str, ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+        """Where in these blocks' texts any of `words` stand, by their stems: (start, end) in characters, in order."""
+        query, found = match_any(words), dict[int, list[tuple[int, int]]]()
+        for first in range(0, len(ids) if query else 0, _AT_ONCE):
+            some = ids[first : first + _AT_ONCE]
+            sql = (
+                f"SELECT rowid, highlight(blocks_fts, 0, '{_BEGIN}', '{_END}') FROM blocks_fts"
+                f" WHERE blocks_fts MATCH ? AND rowid IN ({marks(len(some))})"
+            )
+            found |= {int(i): _marked(text) for i, text in self._rows(sql, [query, *some])}
+        return found
+
+    def mean_surprises(self) -> dict[int, float]:
+        """The mean surprise of its blocks, by source."""
+        return dict(self._rows("SELECT source_id, avg(surprise) FROM blocks GROUP BY source_id"))
 
     def sources_with(self, word: str) -> set[int]:
         """The sources that have a word, by its stem, in what was read of them; withheld ones too."""
