@@ -16,6 +16,7 @@ from titans_cli import settings
 from titans_cli.errors import StorageError
 from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.sessions.room import told
+from titans_cli.steps import in_shell
 from titans_cli.store import Home
 
 SENTENCE = "The weir failed in the spring. "
@@ -39,7 +40,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
     (failed,) = (e for e in events if isinstance(e, FileFailed))
     assert failed.kind == "limit"
     assert "of disk, and a document may take 1 MB here" in failed.reason
-    assert "--max-room" in (failed.hint or "")
+    assert "--max-room" in in_shell(failed.hint or "")
     assert peak.taken < 1_000_000
     assert [Path(e.source).name for e in events if isinstance(e, FileFinished)] == ["a.txt"]  # the rest goes on
     with open_session(session, "papers").episodes() as episodes:
@@ -49,7 +50,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
 def test_the_figure_it_names_is_enough(session: Home, tmp_path: Path) -> None:
     bad = bomb(tmp_path / "b.txt.gz", 500)
     (failed,) = (e for e in read_into(session, "papers", [bad], max_room=1000) if isinstance(e, FileFailed))
-    size = settings.size((failed.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(in_shell(failed.hint or "").split("--max-room ")[1].split()[0])
     with Peak(session.root) as peak:
         events = read_into(session, "papers", [bad], max_room=size)
     assert any(isinstance(e, FileFinished) for e in events)

@@ -31,7 +31,7 @@ from titans_cli.cli import (
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
-from titans_cli.records import Answer, Loading
+from titans_cli.steps import in_shell
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -122,6 +122,7 @@ def ingest(
     before (with --append it is read beside it). Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.cli.engines import ingesting
+    from titans_cli.records import Loading
     from titans_cli.sessions.ingest import How, What
 
     output, wait = Output(json, quiet), seconds(retry_lock)
@@ -168,6 +169,7 @@ def ask(
     Asking never changes the memory. With --answer-model another model writes the answer from the same evidence, and
     what it cites is checked: sentences that nothing cited bears out are marked.
     """
+    from titans_cli.records import Loading
     from titans_cli.sessions import hints
     from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.ask import ask as use_case
@@ -195,7 +197,7 @@ def ask(
     )
     telling.answer(result, output, verbose=verbose, told=tell is not None)
     if reader is None and telling.watched(output) and (hint := hints.reading_model(_home(), session)):
-        render.note(hint)
+        render.note(in_shell(hint))
 
 
 app.command(epilog=whole.THEMES)(whole.themes)
@@ -257,6 +259,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
+    from titans_cli.records import Answer, Loading
     from titans_cli.sessions.ingest import How, What
     from titans_cli.sessions.once import run_once
 

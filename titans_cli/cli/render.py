@@ -17,28 +17,13 @@ from titans_cli.cli import look, terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
-from titans_cli.places import in_words
-from titans_cli.progress import (
-    BlockRefused,
-    BlocksRead,
-    FileChanged,
-    FileFailed,
-    FileFinished,
-    FileSkipped,
-    FilesLeftOut,
-    FileStarted,
-    IngestEvent,
-    IngestFinished,
-    IngestStarted,
-)
-from titans_cli.records import (
-    EntryInfo,
-    SessionInfo,
-)
+from titans_cli.steps import in_json, in_shell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from titans_cli.progress import BlocksRead, IngestEvent
+    from titans_cli.records import EntryInfo, SessionInfo
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
 _MOST_KINDS = 8  # of files left out
@@ -64,7 +49,11 @@ def document(schema: str, value: Any) -> None:
     """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
     body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    out(terminal.in_json(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode)))
+    out(
+        terminal.in_json(
+            json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode, default=in_json)
+        )
+    )
     sys.stdout.flush()
 
 
@@ -117,11 +106,16 @@ def verbose(text: str) -> None:
 # ---------------------------------------------------------------- errors
 
 
+def said(problem: TitansError) -> str:
+    """The whole message, in the words of the command line."""
+    return problem.said(in_shell)
+
+
 def error(problem: TitansError, output: Output) -> None:
     if output.json:
         fields = {"kind": problem.kind, "subject": problem.subject, "message": problem.what, "hint": problem.hint}
         document("error", {**fields, "exit_code": problem.exit_code})
-    note(f"titans: {problem}")
+    note(f"titans: {said(problem)}")
     cause = problem.__cause__
     while cause is not None:
         verbose(f"  because of {type(cause).__name__}: {cause}")
@@ -163,13 +157,15 @@ class IngestView:
             note(text)
 
     def show(self, event: IngestEvent) -> None:
+        from titans_cli.progress import BlocksRead, FileFailed, IngestFinished
+
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)
         if isinstance(event, FileFailed):
-            self.line(f"titans: {event.source}: {event.reason}. {event.hint or ''}".rstrip())
+            self.line(f"titans: {event.source}: {event.reason}. {in_shell(event.hint) if event.hint else ''}".rstrip())
         elif self.output.json or self.output.quiet:
             return
         elif isinstance(event, BlocksRead):
@@ -195,6 +191,18 @@ class IngestView:
 
 def describe(event: IngestEvent) -> list[str]:
     """The plain lines for an event; none for those not worth one."""
+    from titans_cli.places import in_words
+    from titans_cli.progress import (
+        BlockRefused,
+        FileChanged,
+        FileFinished,
+        FileSkipped,
+        FilesLeftOut,
+        FileStarted,
+        IngestFinished,
+        IngestStarted,
+    )
+
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
@@ -249,7 +257,7 @@ def sessions(
 ) -> None:
     if output.json:
         listed = [asdict(i) | {"current": i.name == current} for i in infos]
-        document("session-list", {"sessions": listed, "unreadable": [str(p) for p in problems]})
+        document("session-list", {"sessions": listed, "unreadable": [said(p) for p in problems]})
     elif output.quiet:
         for info in infos:
             line(info.name)
@@ -263,7 +271,7 @@ def sessions(
         note("No sessions yet. Start one: titans ingest PATH")
     if not output.json:
         for problem in problems:
-            note(f"titans: {problem}")
+            note(f"titans: {said(problem)}")
 
 
 def session_details(d: SessionDetails, output: Output) -> None:
@@ -300,8 +308,11 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
-    if skipped := [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]:
+    if d.omissions:
+        from titans_cli.places import in_words
+
         out()
+        skipped = [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]
         table([["NUMBER", "SKIPPED"], *skipped])
     told = [c for c in d.cards if c.authors or c.venue or c.doi]
     if told:
@@ -344,7 +355,7 @@ def discarded(d: Discarded, output: Output) -> None:
 
 def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
     if output.json:
-        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [str(p) for p in problems]})
+        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [said(p) for p in problems]})
         return
     if output.quiet:
         for info in infos:
@@ -357,4 +368,4 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
     else:
         note("Nothing promoted yet. Promote a session: titans session promote")
     for problem in problems:
-        note(f"titans: {problem}")
+        note(f"titans: {said(problem)}")

@@ -14,6 +14,7 @@ from titans_cli.cards import FIELDS, Card, folded, given, is_document, short_tit
 from titans_cli.errors import NotFoundError
 from titans_cli.records import SourceRecord
 from titans_cli.sessions.selection import Filter, allowed
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Home, SessionStore
 
 _MEETING = re.compile(r"\b(?:proceedings|conference|workshop|symposium|meeting|findings of)\b", re.I)
@@ -86,7 +87,9 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
         ]
     if not found:
         raise NotFoundError(
-            "it has read no document yet", subject=store.info.name, hint="Read some: titans ingest PATH"
+            "it has read no document yet",
+            subject=store.info.name,
+            hint=Hint("Read some: ", NextStep("ingest", paths=None, session=store.info.name)),
         )
     return found
 

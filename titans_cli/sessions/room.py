@@ -16,6 +16,7 @@ from titans_cli import settings
 from titans_cli.errors import LimitError, StorageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.records import Page, Segment
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Cell
 from titans_cli.store.files import storage_errors
 
@@ -69,7 +70,7 @@ class Room:
         needed, free = size_of(cells) + 2 * _bytes(pages), self.free()
         if free < needed:
             what = f"the disk is nearly full: {told(free)} are free, and the next commit takes {told(needed)}"
-            hint = "Free some space, then run the same command again: it continues from the last commit"
+            hint = Hint("Free some space, then ", AGAIN, ": it continues from the last commit")
             raise StorageError(what, subject=str(self.folder), hint=hint)
 
     def free(self) -> int:
@@ -83,7 +84,8 @@ class Room:
         if needed > bound:
             size = told(probably or needed)
             what = f"learning it would take {size} of disk, and a document may take {told(bound)} here"
-            hint = f"Split it, or allow more: --max-room {size.replace(' ', '')} (free: {told(free)})"
+            more = Option("max_room", size.replace(" ", ""))
+            hint = Hint("Split it, or allow more: ", more, f" (free: {told(free)})")
             raise LimitError(what, subject=display, hint=hint)
 
     def _cells(self, segments: int) -> int:

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError, UsageError
 from titans_cli.records import Episode
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store.check import findings_of
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha256_of, storage_errors, sync_folder
@@ -68,7 +69,11 @@ def export_session(
 ) -> Export:
     """Write the session to `file`, durably and whole or not at all. Raises UsageError if it exists, DamagedError."""
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     with store.writer(timeout=timeout, command="export") as episodes:
         cells = {f"{SNAPSHOTS}/{snapshot_path(Path(), s.number).name}": s for s in episodes.snapshots()}
         if dry_run:
@@ -187,9 +192,8 @@ def _opened(file: Path) -> Iterator[tuple[tarfile.TarFile, dict[str, Any]]]:
                 raise IncompatibleError(what, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
             yield archive, manifest
     except FileNotFoundError as error:
-        raise NotFoundError(
-            "there is no such file", subject=str(file), hint="Give a file of titans session export"
-        ) from error
+        hint = Hint("Give the file that this wrote: ", NextStep("session export", file=None))
+        raise NotFoundError("there is no such file", subject=str(file), hint=hint) from error
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise _damaged(file, f"it cannot be read as an exported session ({error})") from error
     except OSError as error:

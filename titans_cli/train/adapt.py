@@ -31,6 +31,7 @@ from titans_cli.model import adapter as files
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
@@ -173,7 +174,7 @@ class AdapterTrainer:
         with safe_open(self.checkpoint, framework="pt") as handle:
             meta = json.loads(handle.metadata()["run"])
         if meta["backbone"] != self.backbone:
-            hint = "Write to another file with --out, or remove it"
+            hint = Hint("Write to another file with ", Option("out"), ", or remove it")
             raise IncompatibleError("this checkpoint is of another model", subject=str(self.checkpoint), hint=hint)
         tensors = load_file(self.checkpoint)
         self.adapter.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("adapter.")})
