@@ -29,6 +29,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.common import Report, parser
+from titans_cli.steps import in_shell
 
 SENTENCE = "The weir failed in the spring, and the miller kept a record of it. "
 BOUNDS = (1_000_000, 8_000_000, 30_000_000)
@@ -119,7 +120,7 @@ def room(root: Path, engine: Any, honest: list[Path], report: Report) -> None:
             documents = max(1, sum(isinstance(e, FileFinished) for e in events))
             above += max(0, peak.taken - documents * bound)
             failures = [e for e in events if isinstance(e, FileFailed)]
-            refused += sum("--max-room" in (e.hint or "") for e in failures)
+            refused += sum("--max-room" in in_shell(e.hint or "") for e in failures)
             read += sum(isinstance(e, FileFinished) for e in events)
     works = {path.name: partial(read_honest, path) for path in honest}
     least = min(foretold(Home(root / f"home-{name}"), work, engine) for name, work in works.items())

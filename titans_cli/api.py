@@ -138,7 +138,7 @@ class Session:
         finished: IngestFinished | None = None
         how = How(append=append, retry_lock=self.retry_lock, stop=stop)
         what = What([str(p) for p in paths], include, exclude, within=within)
-        for event in ingest(self.home, self.id, what, how, self.engine):
+        for event in ingest(self.home, self.id, what, how, lambda: self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
                 finished = event
@@ -177,7 +177,7 @@ class Session:
             label=source,
             tags=tags,
             retry_lock=self.retry_lock,
-            engine=self.engine,
+            engine=lambda: self.engine,
         )
 
     def update(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from titans_cli.steps import Hint
+
 
 @dataclass(frozen=True, slots=True)
 class IngestStarted:
@@ -91,7 +93,7 @@ class FileFailed:
     source: str
     kind: str
     reason: str
-    hint: str | None
+    hint: Hint | None
 
 
 @dataclass(frozen=True, slots=True)

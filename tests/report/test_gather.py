@@ -81,7 +81,12 @@ def test_of_many_passages_whole_cells_are_measured_and_few_of_them(
     monkeypatch.setattr(absorbed, "CELLS", 2)
     asked = list[int]()
     first = Engine.first_surprise
-    monkeypatch.setattr(Engine, "first_surprise", lambda self, s: asked.append(len(s)) or first(self, s))
+
+    def first_surprise(self: Engine, segments: Any) -> Any:
+        asked.append(len(segments))
+        return first(self, segments)
+
+    monkeypatch.setattr(Engine, "first_surprise", first_surprise)
     store = open_session(told.home, "papers")
     with store.episodes() as episodes:
         found = absorbed.measured(store, episodes, tiny_engine, episodes.sources(), 4)

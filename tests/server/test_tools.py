@@ -75,7 +75,7 @@ async def test_every_tool_does_what_its_use_case_does(server: TitansServer, home
         again = await call(client, "session_open", name="papers")
         assert (again["made"], again["state"], again["promoted_to"]) == (False, "promoted", "kept")
         assert (await call(client, "session_status", handle=handle))["promoted_to"] == "kept"
-        assert "session_open with the entry kept" in await refused(client, "memory_add", handle=handle, text=OLD)
+        assert 'session_open(entry="kept")' in await refused(client, "memory_add", handle=handle, text=OLD)
         heir = await call(client, "session_open", name="heir", entry="kept")
         assert heir["origin"] == "kept"
         assert (await call(client, "memory_retrieve", handle=heir["handle"], query="brunsite"))["passages"][0][

@@ -28,6 +28,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.sessions import health, lifecycle
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import forget
+from titans_cli.steps import in_shell
 from titans_cli.store import Cell, Home, SessionStore, findings_of
 
 Damage = Callable[[Path], None]
@@ -147,7 +148,7 @@ def test_a_damaged_cell_is_found_and_learned_anew_from_the_text(
     findings = check_session(home, "papers", read_data=True).findings
     assert findings
     assert {f.kind for f in findings} == {"cell"}
-    assert all("titans session repair papers" in f.hint for f in findings)
+    assert all("titans session repair papers" in in_shell(f.hint) for f in findings)
     preview = repair_session(home, "papers", dry_run=True)
     assert check_session(home, "papers", read_data=True).findings == findings
     done = repair_session(home, "papers")
@@ -209,7 +210,7 @@ def test_the_databases_copy_of_session_json_is_looked_at_and_made_anew(
 ) -> None:
     sql(change)(store.folder)
     (finding,) = check_session(home, "papers").findings
-    assert (finding.kind, "titans session repair papers" in finding.hint) == ("session", True)
+    assert (finding.kind, "titans session repair papers" in in_shell(finding.hint)) == ("session", True)
     assert repair_session(home, "papers").session_file
     assert check_session(home, "papers").findings == ()
     (store.folder / "session.json").unlink()
@@ -243,7 +244,7 @@ def test_what_follows_from_the_rest_is_made_anew_and_nothing_is_lost(
     damage(store.folder)
     findings = check_session(home, "papers").findings
     assert {f.kind for f in findings} == {"database"}
-    assert all("repair" in f.hint for f in findings)
+    assert all("repair" in in_shell(f.hint) for f in findings)
     done = repair_session(home, "papers")
     assert (done.indexes, done.relearned, done.lost) == (True, (), ())
     assert retained(store) == before

@@ -20,7 +20,14 @@ from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.sessions import lifecycle
 from titans_cli.sessions.items import add, update
 from titans_cli.sessions.room import told
+from titans_cli.steps import Hint, as_hint, in_shell
 from titans_cli.store import Home
+
+
+def room_named(hint: Hint | str | None) -> str:
+    """What a refusal says that would be enough."""
+    return in_shell(as_hint(hint) or Hint()).split("--max-room ")[1].split()[0]
+
 
 SENTENCE = "The weir failed in the spring. "
 
@@ -43,7 +50,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
     (failed,) = (e for e in events if isinstance(e, FileFailed))
     assert failed.kind == "limit"
     assert "of disk, and a document may take 1 MB here" in failed.reason
-    assert "--max-room" in (failed.hint or "")
+    assert "--max-room" in in_shell(failed.hint or "")
     assert peak.taken < 1_000_000
     assert [Path(e.source).name for e in events if isinstance(e, FileFinished)] == ["a.txt"]  # the rest goes on
     with open_session(session, "papers").episodes() as episodes:
@@ -53,7 +60,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
 def test_the_figure_it_names_is_enough(session: Home, tmp_path: Path) -> None:
     bad = bomb(tmp_path / "b.txt.gz", 500)
     (failed,) = (e for e in read_into(session, "papers", [bad], max_room=1000) if isinstance(e, FileFailed))
-    size = settings.size((failed.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(room_named(failed.hint))
     with Peak(session.root) as peak:
         events = read_into(session, "papers", [bad], max_room=size)
     assert any(isinstance(e, FileFinished) for e in events)
@@ -121,7 +128,7 @@ def test_an_item_that_would_take_too_much_is_refused_and_the_figure_is_enough(
         add(session, "papers", text, key="k", engine=tiny_engine, max_room=1000)
     assert peak.taken < 100_000  # the lock and the log of the database
     assert refused.value.exit_code == 1
-    size = settings.size((refused.value.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(room_named(refused.value.hint))
     with Peak(session.root) as peak:
         add(session, "papers", text, key="k", engine=tiny_engine, max_room=size)
     assert peak.taken <= size
@@ -163,7 +170,7 @@ def test_a_copy_that_would_take_too_much_is_refused_and_the_figure_is_enough(
     assert file_hashes(session.root, "*.s*") == before
     assert not list(folder.glob("copy*"))
     assert refused.value.exit_code == 1
-    size = settings.size((refused.value.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(room_named(refused.value.hint))
     with Peak(session.root, folder) as peak:
         COPIES[how](session, folder, size)
     assert peak.taken <= size
@@ -175,7 +182,7 @@ def test_a_copy_may_take_half_of_what_is_free_and_no_more_than_there_is(
     read_into(session, "papers", [write_document(tmp_path / "a.txt")])
     with pytest.raises(LimitError) as refused:
         lifecycle.fork(session, "papers", "copy", max_room=1)
-    size = settings.size((refused.value.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(room_named(refused.value.hint))
     for free, says in ((3 * size // 2, "a copy may take .*--max-room"), (size // 2, "Free some space first")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(10**12, 0, free))
         with pytest.raises(LimitError, match=says):

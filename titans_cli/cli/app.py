@@ -34,7 +34,7 @@ from titans_cli.cli import (
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
-from titans_cli.records import Answer, Loading
+from titans_cli.steps import in_shell
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -137,6 +137,7 @@ def ingest(
     nothing. Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.cli.engines import ingesting
+    from titans_cli.records import Loading
     from titans_cli.sessions.ingest import How, What
 
     output, wait = Output(json, quiet), seconds(retry_lock)
@@ -193,6 +194,7 @@ def ask(
     never changes the memory. With --answer-model another model writes the answer from the same evidence, and what it
     cites is checked: sentences that nothing cited bears out are marked.
     """
+    from titans_cli.records import Answer, Loading
     from titans_cli.sessions import hints, markdown
     from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.conversation import Conversation
@@ -224,7 +226,7 @@ def ask(
         telling.answer(answers[-1], output, verbose=verbose, told=tell is not None)
     markdown.write_answers(talk.home, talk.id, answers, files)
     if reader is None and telling.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
-        render.note(hint)
+        render.note(in_shell(hint))
 
 
 app.command(epilog=chat.EXAMPLE)(chat.chat)
@@ -290,6 +292,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
+    from titans_cli.records import Answer, Loading
     from titans_cli.sessions.ingest import How, What
     from titans_cli.sessions.once import run_once
 

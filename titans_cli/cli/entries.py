@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import document, line, note, out, plural, table
-from titans_cli.records import EntryInfo
 
 if TYPE_CHECKING:
+    from titans_cli.records import EntryInfo
     from titans_cli.sessions.gate import Gate
     from titans_cli.sessions.lifecycle import EntryDiff
 

@@ -11,7 +11,6 @@ from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
-from titans_cli.sessions import lifecycle
 from titans_cli.store import Home
 
 app = typer.Typer(cls=Grouped, help="Look at, copy and remove long-term memory (LTM) entries.", rich_markup_mode=None)
@@ -23,6 +22,8 @@ Name = Annotated[
 @app.command("list", epilog="Example: titans ltm list -q")
 def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List what was promoted, oldest first."""
+    from titans_cli.sessions import lifecycle
+
     found = lifecycle.list_entries(Home.locate())
     render.entries(found.entries, found.unreadable, Output(json, quiet))
 
@@ -30,6 +31,8 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
 @app.command(epilog="Example: titans ltm show survey-2026 --json | jq .sources")
 def show(name: Name, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show an entry: where it came from, what the gate measured, what it read."""
+    from titans_cli.sessions import lifecycle
+
     entries.details(lifecycle.show_entry(Home.locate(), name), Output(json, quiet))
 
 
@@ -43,12 +46,16 @@ def diff(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare two entries: which documents only one of them holds, and what the gate measured of each."""
+    from titans_cli.sessions import lifecycle
+
     entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm verify survey-2026 && echo sound")
 def verify(name: Name, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Read an entry whole. Exit code 13 unless every byte is as it was promoted."""
+    from titans_cli.sessions import lifecycle
+
     info = lifecycle.verify_entry(Home.locate(), name)
     render.named("ltm-verified", info, f"{info.name} is as it was promoted on {info.created}", Output(json, quiet))
 
@@ -64,6 +71,8 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write an entry to one file, with a checksum for every part of it. Exit code 13 unless all of it is sound."""
+    from titans_cli.sessions import lifecycle
+
     room = options.room(max_room)
     done = lifecycle.export_entry(Home.locate(), name, file, replace_file=yes, dry_run=dry_run, max_room=room)
     report.exported(done, dry_run, Output(json, quiet), what="LTM entry")
@@ -80,6 +89,8 @@ def import_(
     quiet: options.Quiet = False,
 ) -> None:
     """Take the entry that a file holds, if every byte of it is as it was promoted. Exit code 13 otherwise."""
+    from titans_cli.sessions import lifecycle
+
     info = lifecycle.import_entry(Home.locate(), file, name, max_room=options.room(max_room))
     render.named("ltm-imported", info, f"imported LTM entry {info.name}", Output(json, quiet))
 
@@ -93,6 +104,8 @@ def rm(
     quiet: options.Quiet = False,
 ) -> None:
     """Remove an entry. Sessions already started from it keep what they have."""
+    from titans_cli.sessions import lifecycle
+
     home = Home.locate()
     info = lifecycle.remove_entry(home, name, dry_run=True)
     if isinstance(info, lifecycle.DamagedEntry) and info.finished:

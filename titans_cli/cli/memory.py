@@ -12,8 +12,6 @@ from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
-from titans_cli.sessions import history, items
-from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -89,6 +87,8 @@ def tell(
     retry_lock: str,
     output: Output,
 ) -> None:
+    from titans_cli.sessions import items
+
     told = items.add(
         Home.locate(),
         session,
@@ -127,6 +127,8 @@ def update(
 
     That rewrites the session's database, so its cost grows with the session; --fast leaves that for later.
     """
+    from titans_cli.sessions import items
+
     told = items.update(
         Home.locate(),
         session,
@@ -157,6 +159,8 @@ def delete(
 
     What is left is, bit for bit, what a session holds that was never told it. There is no way back.
     """
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, item, dry_run=True)
     if not dry_run and preview.sources:
@@ -183,6 +187,7 @@ def retrieve(
 ) -> None:
     """Show what the memory alone recalls, and the passages that bear on it, with scores and places. Changes nothing."""
     from titans_cli.sessions.retrieve import retrieve as use_case
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
     holding.retrieved(use_case(Home.locate(), session, said(query), top_k=top_k, within=within), Output(json, quiet))
@@ -210,6 +215,7 @@ def summary(
 ) -> None:
     """Summarise what a filter lets through, with citations; of few documents, in their own sentences."""
     from titans_cli.sessions.retrieve import summary as use_case
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
     question = said(about) if about is not None else None
@@ -241,6 +247,9 @@ def filter_(
 
     What is excluded stays in the session, unrecalled and uncited, until it is included again.
     """
+    from titans_cli.sessions import items
+    from titans_cli.sessions.selection import Filter
+
     found = items.filter_items(
         Home.locate(),
         session,
@@ -262,17 +271,23 @@ def gc(
     quiet: options.Quiet = False,
 ) -> None:
     """Erase what fast updates left behind: text, memory and events of superseded versions."""
+    from titans_cli.sessions import history
+
     done = history.erase(Home.locate(), session, dry_run=dry_run, retry_lock=seconds(retry_lock))
     holding.erased(done, Output(json, quiet))
 
 
 def recall(words: str, session: str | None, since: str | None, kind: str | None, limit: int, output: Output) -> None:
+    from titans_cli.sessions import history
+
     found = history.recall(Home.locate(), session, said(words), since=since, kind=kind, limit=limit)
     holding.recalled(found, output)
 
 
 def said(text: str) -> str:
     """The argument, or all of standard input for "-". Raises UsageError when there is too much of it."""
+    from titans_cli.sessions import items
+
     if text != "-":
         return text
     most = 4 * items.LONGEST_TEXT

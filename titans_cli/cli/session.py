@@ -13,8 +13,6 @@ from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
-from titans_cli.records import Loading
-from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
 
 if TYPE_CHECKING:
@@ -56,6 +54,9 @@ def new(
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
+    from titans_cli.records import Loading
+    from titans_cli.sessions import lifecycle
+
     loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
     info = lifecycle.new_session(
         Home.locate(),
@@ -74,6 +75,8 @@ def new(
 @app.command("list", epilog="Example: for s in $(titans session list -q); do titans session show $s; done")
 def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List sessions, oldest first; * marks the current one."""
+    from titans_cli.sessions import lifecycle
+
     found, current = lifecycle.list_sessions(Home.locate())
     render.sessions(found.sessions, found.unreadable, current, Output(json, quiet))
 
@@ -83,6 +86,8 @@ def show(
     name: Name = None, session: options.Session = None, json: options.Json = False, quiet: options.Quiet = False
 ) -> None:
     """Show a session: its sources, its memory's digest, its size."""
+    from titans_cli.sessions import lifecycle
+
     details = lifecycle.show_session(Home.locate(), name or session)
     if quiet and not json:
         render.line(details.info.name)
@@ -100,6 +105,8 @@ def use(
     quiet: options.Quiet = False,
 ) -> None:
     """Make a session the current one."""
+    from titans_cli.sessions import lifecycle
+
     info = lifecycle.use_session(Home.locate(), name)
     render.named("session-info", info, f"now using session {info.name}", Output(json, quiet))
 
@@ -124,6 +131,8 @@ def promote(
 
     The gate measures it first and says what it found; below a bound the exit code is 20, and nothing is promoted.
     """
+    from titans_cli.sessions import lifecycle
+
     home, selector, wait, output = Home.locate(), name or session, seconds(retry_lock), Output(json, quiet)
     details = lifecycle.show_session(home, selector)
     target = entry or details.info.promoted_to or details.info.name
@@ -154,6 +163,8 @@ def discard(
     quiet: options.Quiet = False,
 ) -> None:
     """Remove a session and everything it learned. There is no way back."""
+    from titans_cli.sessions import lifecycle
+
     home = Home.locate()
     preview = lifecycle.discard_session(home, name or session, dry_run=True)
     if not (dry_run or preview.finished):
@@ -172,6 +183,8 @@ def log(
     quiet: options.Quiet = False,
 ) -> None:
     """Show what the session went through: what it read, was asked and answered, oldest first."""
+    from titans_cli.sessions import history
+
     report.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
 
 
@@ -194,6 +207,8 @@ def forget(
 
     What is left is, bit for bit, what a session holds that never read the document.
     """
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, document, dry_run=True)
     if not dry_run and preview.sources:
@@ -221,6 +236,8 @@ def rewind(
     quiet: options.Quiet = False,
 ) -> None:
     """Forget everything that was read after a document. There is no way back: fork the session first to keep it."""
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.rewind(home, session, to, dry_run=True)
     if not dry_run:
@@ -244,6 +261,8 @@ def fork(
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session that knows all that this one knows; from then on they never share anything."""
+    from titans_cli.sessions import lifecycle
+
     home = Home.locate()
     if dry_run:
         details = lifecycle.show_session(home, session)
@@ -266,6 +285,8 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write the session to one file, with a checksum for every part of it."""
+    from titans_cli.sessions import lifecycle
+
     done = lifecycle.export(
         Home.locate(),
         session,
@@ -290,6 +311,8 @@ def import_(
     quiet: options.Quiet = False,
 ) -> None:
     """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
+    from titans_cli.sessions import lifecycle
+
     info = lifecycle.import_(Home.locate(), file, name, use=use, max_room=options.room(max_room))
     render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
@@ -303,6 +326,8 @@ def gc(
     quiet: options.Quiet = False,
 ) -> None:
     """Discard sessions in which nothing happened for a long time. The current one always stays."""
+    from titans_cli.sessions import lifecycle
+
     home, age = Home.locate(), seconds(older_than)
     found, problems = lifecycle.discard_old(home, age, dry_run=True)
     if not dry_run and found:

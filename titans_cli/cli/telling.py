@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from titans_cli.cli import terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, line, note, out
-from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
+
+if TYPE_CHECKING:
+    from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
 
 _WIDTH = 96  # of a line of prose
 

@@ -8,7 +8,6 @@ import typer
 
 from titans_cli.cli import options, telling
 from titans_cli.cli.options import Output
-from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home
 
 Sources = Annotated[
@@ -52,6 +51,7 @@ def trends(
 
 def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
     from titans_cli.sessions.retrieve import summary
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(sources=tuple(sources))
     told = summary(Home.locate(), session, kind=kind, within=within, log=not no_log, long=long)

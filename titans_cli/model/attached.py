@@ -24,6 +24,7 @@ from titans_cli.model.interface import (
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
+    UNTRAINED,
     Cell,
     OpenBook,
     ReadResult,
@@ -36,11 +37,6 @@ from titans_cli.model.network import absorb, has_successor
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
-
-UNTRAINED = (
-    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
-    "is little; train it: titans model adapt"
-)
 
 
 class AttachedEngine:

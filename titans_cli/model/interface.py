@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
-from torch import Tensor
-
-from titans_cli.memory import MemoryState
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
+if TYPE_CHECKING:  # whoever skips what was read asks for no arithmetic, and must not wait for it
+    from torch import Tensor
+
+    from titans_cli.memory import MemoryState
+
+EMBEDDED = "titans-mini"
+EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
+PRECISIONS = ("fp32", "bf16")
+RULES = 2  # version of calibration and tasks' wording: another one means another fingerprint
+# What whoever asks an attached memory has to know until it is trained.
+UNTRAINED = (
+    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
+    "is little until it is trained (docs/models.md)"
+)
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
 FOCUS = 50.0  # of the softmax over them, by the cosine of topics
@@ -32,6 +43,8 @@ class Cell(NamedTuple):
 
     @property
     def memory(self) -> MemoryState:
+        from titans_cli.memory import MemoryState
+
         return MemoryState(self.weights, self.momentum)
 
     def opened(self) -> Cell:
@@ -166,4 +179,6 @@ def named_tensors(state: Cell) -> dict[str, Tensor]:
 
 def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
+    import torch
+
     return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
+from titans_cli.steps import Hint, Option
 
 KEY_VARIABLE = "TITANS_API_KEY"  # or OPENAI_API_KEY; sent as a bearer token, and nowhere told
 TIMEOUT = 120.0  # seconds without a single byte
@@ -194,7 +195,8 @@ class _Events:
         hint = "Ask again, or choose another model"
         if self.reason == "length":
             what = f"the reply was cut at {max_tokens} tokens"
-            raise ReplyCutError(what, subject=self.told, hint="Allow more: --max-tokens; or ask for less")
+            more = Hint("Allow more: ", Option("max_tokens"), "; or ask for less")
+            raise ReplyCutError(what, subject=self.told, hint=more)
         if self.reason == "content_filter":
             raise ModelError("withholds the reply (content_filter)", subject=self.told, hint=hint)
         if not self.written:
@@ -271,7 +273,9 @@ class LocalWriter:
         if longest is not None and ids.shape[1] + max_tokens > longest:
             what = f"the question and its evidence are {ids.shape[1]} tokens, and this model reads {longest}"
             raise ModelError(
-                what, subject=self.name, hint="Ask with a smaller --top-k, or a model with a longer context"
+                what,
+                subject=self.name,
+                hint=Hint("Ask with a smaller ", Option("top_k"), ", or a model with a longer context"),
             )
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failed: list[Exception] = []

@@ -17,6 +17,7 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed
 from titans_cli.readers.sniff import kind_of, nested
 from titans_cli.records import Document, Source
+from titans_cli.steps import Hint, NextStep
 
 STDIN = "-"
 # What needs no process of its own is parsed in this one while it is small, which takes less time than starting one.
@@ -172,7 +173,7 @@ def not_a_file(display: str) -> ReadError:
     return ReadError(
         "it is not a regular file",
         subject=display,
-        hint=f"To read from a pipe or device, feed it in: titans ingest - < {display}",
+        hint=Hint("To read from a pipe or device, lead it to standard input: ", NextStep("ingest", paths="-")),
     )
 
 

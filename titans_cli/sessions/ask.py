@@ -22,7 +22,9 @@ from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf, Shelved
-from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
+from titans_cli.steps import Hint, NextStep
+from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
+from titans_cli.store.landmarks import landmarks
 
 __all__ = ["Asking", "Writing", "ask"]
 ROUTES = ("auto", "fast", "deliberate")
@@ -78,7 +80,9 @@ def ask(
     """
     question = plain(question)
     if not question:
-        raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
+        raise UsageError(
+            "the question is empty", hint=Hint("Ask one: ", NextStep("ask", question="What is known about ...?"))
+        )
     how = how or Asking(sentences=sentences)
     if how.route not in ROUTES:
         raise UsageError(f"no such route: {how.route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")

@@ -46,6 +46,7 @@ from titans_cli.sessions.engines import load_engine
 from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, discovered, failed, session_to_read_into, size_of
 from titans_cli.sessions.learning import Prepared, learn
 from titans_cli.sessions.room import Room
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore
 
 RETRIES = 5  # of a task, and of the writer
@@ -152,8 +153,8 @@ def ingest_on_ray(
         yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
         return
-    store, engine = session_to_read_into(home, session, how)
-    yield from _Driver(ray, store, how, discovery.sources).run(engine, discovery.failures)
+    store, load = session_to_read_into(home, session, how)
+    yield from _Driver(ray, store, how, discovery.sources).run(load(), discovery.failures)
 
 
 class _Driver:
@@ -182,7 +183,7 @@ class _Driver:
         """What needs no cluster: a document that was begun, and those that were read already."""
         todo = []
         with self.store.writer(timeout=self.how.retry_lock, command="ingest") as episodes:
-            run = Ingestion(self.store, episodes, engine, self.how)
+            run = Ingestion(self.store, episodes, lambda: engine, self.how)
             yield from run.finish_begun()
             for source in self.sources:
                 if known := run.already_read(source):
@@ -247,14 +248,14 @@ class _Driver:
                 raise error.cause from None
             raise
         except self.ray.exceptions.RayError as error:
-            hint = "Run the same command again: it continues with what is not committed"
+            hint = Hint(AGAIN, ": it continues with what is not committed")
             raise ClusterError(
                 f"the cluster gave up ({type(error).__name__})", subject=str(self.store.info.name), hint=hint
             ) from error
 
     def _stop_if_asked(self) -> None:
         if self.how.stop():
-            hint = "Run the same command again: it continues from here"
+            hint = Hint(AGAIN, ": it continues from here")
             what = "stopped; every document committed so far is kept"
             raise Interrupted(what, subject=self.store.info.name, hint=hint)
 
@@ -290,6 +291,6 @@ def connected(cluster: Cluster) -> Any:
                 logging_level=logging.ERROR,
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            hint = "Start one (ray start --head), give its --address, or leave --address out"
+            hint = Hint("Start one (ray start --head) and give its ", Option("address"), ", or leave that out")
             raise UsageError(f"no Ray cluster answers ({error})", subject=cluster.address, hint=hint) from error
     return ray

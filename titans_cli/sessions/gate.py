@@ -32,6 +32,7 @@ from titans_cli.records import Block, EntryInfo, Page, Segment, SnapshotInfo, So
 from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.instructions import MOST, Suspicion, suspicions
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Episodes, Finding, Home, LongTermMemory, SessionStore
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Gate:
             raise DamagedError(first.what, subject=first.subject, hint=first.hint)
         if not (self.passed or force):
             failed = ", ".join(probe.name for probe in self.probes if not probe.passed)
-            hint = f"Look into it: titans check {self.session} --replay; to promote it all the same, add --force"
+            look = NextStep("check", session=self.session, replay=True)
+            hint = Hint("Look into it: ", look, "; to promote it all the same, add ", Option("force"))
             what = f"not promoted, since it does not meet the gate's bounds: {failed}"
             raise PromotionRefused(what, subject=self.session, hint=hint)
 
@@ -122,8 +124,9 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
     store.require_open()
     with store.episodes() as episodes:
         if not episodes.position():
-            what, hint = "nothing was read in this session yet, so there is nothing to promote", "titans ingest PATH"
-            raise UsageError(what, subject=store.info.name, hint=f"Read something first: {hint}")
+            what = "nothing was read in this session yet, so there is nothing to promote"
+            hint = Hint("Read something first: ", NextStep("ingest", paths=None, session=store.info.name))
+            raise UsageError(what, subject=store.info.name, hint=hint)
         digest = episodes.memory_sha256()
     report = check_session(home, store.info.name, read_data=True)
     if report.findings:

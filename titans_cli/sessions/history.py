@@ -13,6 +13,7 @@ from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.records import SUPERSEDED, Episode, SourceRecord
 from titans_cli.sessions.selection import find, moment
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore
 
 Choose = Callable[[Episodes], Sequence[SourceRecord]]
@@ -68,7 +69,9 @@ def recall(
     Raises UsageError for no words or no time, NotFoundError, DamagedError, StorageError.
     """
     if not words.strip():
-        raise UsageError("no words to look for", hint="Give some: titans recall 'tidal barrier' --since 2h")
+        raise UsageError(
+            "no words to look for", hint=Hint("Give some: ", NextStep("recall", words="tidal barrier", since="2h"))
+        )
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
         hidden = left_behind(episodes)

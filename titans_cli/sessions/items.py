@@ -18,10 +18,12 @@ from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
+    from titans_cli.sessions.ingest import Loaded
 
 LONGEST_TEXT = 1_000_000  # characters of an item: it is learned in one commit
 LONGEST_NAME = 200  # characters of a label, a key or a tag
@@ -61,7 +63,7 @@ def add(
     tags: Sequence[str] = (),
     model: str | None = None,
     retry_lock: float = 0,
-    engine: SessionModel | None = None,
+    engine: Loaded = None,
     max_room: int | None = None,
 ) -> Told:
     """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
@@ -74,11 +76,12 @@ def add(
     from titans_cli.sessions.ingest import How, session_to_read_into
 
     wanted = _Wanted.of(text, key, label, tags)
-    store, engine = session_to_read_into(home, session, How(model=model), engine)
+    store, load = session_to_read_into(home, session, How(model=model), engine)
     with store.writer(timeout=retry_lock, command="memory add") as episodes:
         known = _known(episodes, wanted)
         if known is not None:
             return _told(store, episodes, known.id, "unchanged")
+        engine = load()
         room = Room(store.folder, engine, max_room)
         return _learn(store, episodes, room, wanted, unique_id(), ItemRow(key, wanted.tags))
 
@@ -110,7 +113,8 @@ def update(
         old = find(episodes, named)
         was = next(item for item in episodes.items() if item.source_id == old.id)
         if not old.uri.startswith(ITEM):
-            hint = f"Change the file and read it again: titans ingest {old.display}"
+            again = NextStep("ingest", paths=old.display, session=store.info.name)
+            hint = Hint("Change the file and read it again: ", again)
             raise UsageError("this is a document read from a file, not an item", subject=old.display, hint=hint)
         wanted = _Wanted.of(text, was.key, label or old.display, was.tags if tags is None else tags)
         row = ItemRow(was.key, wanted.tags, was.withheld)
@@ -147,7 +151,10 @@ def filter_items(
     if exclude and include:
         raise UsageError("exclude and include at once", hint="Choose one of the two")
     if exclude and what.empty:
-        raise UsageError("this would exclude everything", hint="Say what: --tag, --sources, --since, --most-surprise")
+        hint = Hint(
+            "Say what: ", Option("tag"), ", ", Option("sources"), ", ", Option("since"), " or ", Option("max_surprise")
+        )
+        raise UsageError("this would exclude everything", hint=hint)
     store = SessionStore.open(home, session)
     store.require_open()
     if not (exclude or include):
@@ -189,10 +196,12 @@ class _Wanted:
 
         if len(text) > LONGEST_TEXT:
             what = f"the text is longer than {LONGEST_TEXT:,} characters"
-            raise UsageError(what, hint="Write it to a file and read that: titans ingest FILE")
+            raise UsageError(what, hint=Hint("Write it to a file and read that: ", NextStep("ingest", paths=None)))
         title, clean = parse_text(text)
         if not clean:
-            raise UsageError("there is no text to memorise", hint='Give some: titans memory add "..." --tag note')
+            raise UsageError(
+                "there is no text to memorise", hint=Hint("Give some: ", NextStep("memory add", text=None))
+            )
         for what, name in (("key", key), ("label", label), *(("tag", tag) for tag in tags)):
             _validate(what, name)
         raw = text.encode("utf-8", "replace")
@@ -226,7 +235,8 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
             ]
             if differs:
                 what = f"the key {wanted.key} is that of an item with another {' and other '.join(differs)}"
-                hint = f"Put this in its place: titans memory update {wanted.key} TEXT; or choose another key"
+                update = NextStep("memory update", item=wanted.key, text=None)
+                hint = Hint("Put this in its place: ", update, "; or choose another key")
                 raise UsageError(what, subject=item.label, hint=hint)
             return item
         same = item.kind == "item" and item.sha256 == wanted.sha256 and wanted.key is None and item.key is None

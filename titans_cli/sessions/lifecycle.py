@@ -34,6 +34,7 @@ from titans_cli.records import (
 from titans_cli.sessions.citing import Catalogued
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.sessions.room import Room
+from titans_cli.steps import Hint, Option
 from titans_cli.store import (
     EntryList,
     Export,
@@ -124,17 +125,20 @@ def new_session(
     (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's model has changed),
     LimitError.
     """
+    if name is not None:
+        home.require_free(name)  # before seconds of loading
     if entry is not None and precision is not None:
-        raise UsageError("an LTM entry brings its own precision", subject=entry, hint="Leave --precision out")
+        raise UsageError(
+            "an LTM entry brings its own precision", subject=entry, hint=Hint("Leave ", Option("precision"), " out")
+        )
     if entry is not None:
-        from titans_cli.sessions.engines import engine_of, load_engine
+        from titans_cli.sessions.engines import engine_of, insist
 
         memory = LongTermMemory(home)
         kept = memory.show(entry)
-        engine = engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
-        if model is not None and load_engine(model, kept.threads, loading=loading).fingerprint != engine.fingerprint:
-            what = f"the LTM entry was made with {kept.model}, and brings it"
-            raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
+        if model is not None:
+            insist(model, loading, kept)
+        engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
         admit = Room(home.root, None, max_room).copies(kept.name)
         info = memory.start_session(entry, name, events=[started], admit=admit).info

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from titans_cli import settings
 from titans_cli.errors import LimitError, StorageError
 from titans_cli.records import Page, Segment
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Cell
 from titans_cli.store.files import storage_errors
 
@@ -93,7 +94,7 @@ class Room:
         needed, free = size_of(cells) + 2 * _bytes(pages), self.free()
         if free < needed:
             what = f"the disk is nearly full: {told(free)} are free, and the next commit takes {told(needed)}"
-            hint = "Free some space, then run the same command again: it continues from the last commit"
+            hint = Hint("Free some space, then ", AGAIN, ": it continues from the last commit")
             raise StorageError(what, subject=str(self.folder), hint=hint)
 
     def most(self, share: float = SHARE) -> int:
@@ -125,9 +126,10 @@ class Room:
             return
         size = told(probably or needed)
         what = f"{doing} would take {size} of disk, and {kind} may take {told(bound)} here"
-        hint = f"{todo}: --max-room {size.replace(' ', '')} (free: {told(free)})"
+        more = Option("max_room", size.replace(" ", ""))
+        hint = Hint(f"{todo}: ", more, f" (free: {told(free)})")
         if needed > free:
-            hint = f"Free some space first: {told(free)} are free"
+            hint = Hint(f"Free some space first: {told(free)} are free")
         raise LimitError(what, subject=display, hint=hint)
 
     def _cells(self, segments: int) -> int:

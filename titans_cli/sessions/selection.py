@@ -14,6 +14,7 @@ from re import fullmatch
 
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.records import ITEM, SUPERSEDED, Item, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes
 
 SHORTEST_PREFIX = 4  # of an item's id or a document's hash
@@ -74,7 +75,7 @@ def allowed(episodes: Episodes, what: Filter | None = None) -> frozenset[int] | 
     found = select(episodes, what)
     if not found:
         named = ", ".join([*what.sources, *(f"the tag {tag}" for tag in what.tags)]) or "these times and surprises"
-        hint = "See what it holds: titans memory filter"
+        hint = Hint("See what it holds: ", NextStep("memory filter"))
         raise UsageError(f"no document of this session matches {named}", hint=hint)
     return frozenset(item.source_id for item in found if item.withheld is None)
 
@@ -127,9 +128,8 @@ def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
         found = [s for s in sources if way(s)]
         if found:
             return _only(found, named)
-    raise NotFoundError(
-        "the session has read no such document", subject=named[:80], hint="See what it has read: titans session show"
-    )
+    hint = Hint("See what it has read: ", NextStep("session show"))
+    raise NotFoundError("the session has read no such document", subject=named[:80], hint=hint)
 
 
 def _path(named: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, UsageError
 from titans_cli.records import Episode
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store.check import findings_of
 from titans_cli.store.copies import Admit, anything, copied_size, with_log
 from titans_cli.store.episodes import Episodes
@@ -31,7 +32,7 @@ SESSION = Kind(
     "exported session",
     re.compile(rf"{SESSION_FILE}|{DATABASE}|{SNAPSHOTS}/\d{{8,12}}\.safetensors"),
     (SESSION_FILE, DATABASE),
-    "titans session export",
+    NextStep("session export", file=None),
 )
 
 
@@ -79,7 +80,11 @@ def export_session(
     Raises UsageError if it exists, DamagedError, as `admit`.
     """
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     with store.writer(timeout=timeout, command="export") as episodes:
         cells = {f"{SNAPSHOTS}/{snapshot_path(Path(), s.number).name}": s for s in episodes.snapshots()}
         if dry_run:

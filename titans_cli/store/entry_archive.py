@@ -14,6 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import TitansError, UsageError
 from titans_cli.records import EntryInfo
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store.archive import Export
 from titans_cli.store.copies import Admit, anything
 from titans_cli.store.files import (
@@ -39,7 +40,7 @@ ENTRY = Kind(
     "exported LTM entry",
     re.compile(rf"{ENTRY_FILE}|{DATABASE}|{MEMORY}"),
     (ENTRY_FILE, DATABASE, MEMORY),
-    "titans ltm export",
+    NextStep("ltm export", file=None),
 )
 
 
@@ -58,7 +59,11 @@ def export_entry(
     StorageError; as `admit`.
     """
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     memory = LongTermMemory(home)
     entry = memory.show(selector)
     folder = home.ltm_dir / entry.name

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError, UsageError
 from titans_cli.settings import value
+from titans_cli.steps import AGAIN, Hint, NextStep, Option
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
@@ -44,7 +45,7 @@ def validate_name(name: str, what: str = "session") -> str:
 
     Nothing is named like an id: whoever is given an id must find what has it, and nothing else."""
     if looks_like_ulid(name):
-        hint = "Choose another name; what has an id already is found by it: titans session list"
+        hint = Hint("Choose another name; what has an id already is found by it: ", NextStep("session list"))
         raise UsageError(f"{name!r} looks like an id, and so cannot be the name of a {what}", hint=hint)
     return _typeable(name, what)
 
@@ -102,7 +103,7 @@ class Home:
             raise LockedError(
                 "another titans command is creating or removing a session",
                 subject=str(self.root),
-                hint="Wait for it, then run the same command again",
+                hint=Hint("Wait for it, then ", AGAIN),
             ) from error
 
     def tidy(self) -> list[Path]:
@@ -196,6 +197,21 @@ class Home:
     def entry_names(self) -> list[str]:
         return _folder_names(self.ltm_dir)
 
+    def require_free(self, name: str) -> None:
+        """Raise UsageError for what cannot be the name of a session to be made. Whoever gives the name holds `lock`;
+        asking before it, and before seconds of work, is a kindness."""
+        validate_name(name)
+        self.refuse_taken(name)
+        self.refuse_prefix(name)
+
+    def refuse_taken(self, name: str) -> None:
+        """Raise UsageError if a session has the name."""
+        path = self.sessions_dir / name
+        if path.exists() or path.is_symlink():
+            discard = NextStep("session discard", session=name)
+            hint = Hint("Use it (", Option("session", name), "), choose another name, or: ", discard)
+            raise UsageError("a session of this name exists", subject=name, hint=hint)
+
     def refuse_prefix(self, name: str, *, entry: bool = False) -> None:
         """Raise UsageError for a name by which something has been found so far: it begins an id. For whoever holds
         `lock` and is about to give the name."""
@@ -205,23 +221,26 @@ class Home:
             used = f"it begins the id of {', '.join(fitting[:5])}, which is found by it"
             raise UsageError(f"{name!r} cannot be the name of a {what}: {used}", hint="Choose another name")
 
-    def find_session(self, selector: str | None) -> str:
+    def find_session(self, selector: str | None, *, make: bool = False) -> str:
         """The session's name for a name, a ULID, a unique ULID prefix, or None: the current one.
 
+        `make`: one that is not there could be made, and is to be read into: the error says how.
         Raises NotFoundError, UsageError when a prefix fits several, StorageError.
         """
         if selector is None:
             selector = self.current()
             if selector is None:
-                hint = "Start one with `titans ingest PATH`, or choose one: titans session list"
+                start, listed = NextStep("ingest", paths=None), NextStep("session list")
+                hint = Hint("Start one: ", start, "; or choose one: ", listed)
                 if self.entry_names():  # the last one may just have been promoted
-                    hint += "; from what was promoted: titans session new --from NAME (titans ltm list)"
+                    promoted = NextStep("session new", entry="NAME")
+                    hint = Hint(hint, "; from what was promoted: ", promoted, " (", NextStep("ltm list"), ")")
                 raise NotFoundError("there is no current session", hint=hint)
-        return _find(selector, self.sessions_dir, what="session", listing="titans session list")
+        return _find(selector, self.sessions_dir, what="session", make=make)
 
     def find_entry(self, selector: str) -> str:
         """The LTM entry's name for a name, a ULID or a unique ULID prefix. Raises as `find_session`."""
-        return _find(selector, self.ltm_dir, what="LTM entry", listing="titans ltm list")
+        return _find(selector, self.ltm_dir, what="LTM entry")
 
 
 def _folder_names(folder: Path) -> list[str]:
@@ -242,7 +261,8 @@ def _is_shell(folder: Path) -> bool:
         return True
 
 
-def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
+def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
+    listing = "session list" if what == "session" else "ltm list"
     names = _folder_names(folder)
     fitting = _with_prefix(selector, folder, what, names)
     if selector in names and not looks_like_ulid(selector):  # an id is never a name, whatever folders are called
@@ -255,16 +275,14 @@ def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
         means = f"{selector} is the name of one and" if selector in fitting else f"{selector}"
         raise UsageError(
             f"{means} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
-            hint=f"Give more of the ULID, or the name: {listing}",
+            hint=Hint("Give more of the ULID, or the name: ", NextStep(listing)),
         )
     close = difflib.get_close_matches(selector, names, n=3)
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
-    new = (
-        f"Make it: titans session new {selector}. "
-        if what == "session" and not close and _NAME.fullmatch(selector)
-        else ""
-    )
-    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}{new}See: {listing}")
+    see = Hint(meant, "See: ", NextStep(listing))
+    if make and not close and _NAME.fullmatch(selector):
+        see = Hint("Make it: ", NextStep("session new", name=selector), ". ", see)
+    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=see)
 
 
 def _with_prefix(selector: str, folder: Path, what: str, names: Iterable[str]) -> list[str]:

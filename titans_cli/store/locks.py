@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from titans_cli.errors import LockedError, StorageError
+from titans_cli.steps import Hint, Option
 from titans_cli.store.files import atomic_write, open_plain, storage_errors
 
 LOCK_FILE = "lock"
@@ -86,7 +87,11 @@ class WriterLock:
             raise LockedError(
                 f"another writer holds it ({self.holder()})",
                 subject=self.folder.name,
-                hint="Wait for it, add `--retry-lock 5m` to wait up to five minutes, or use another session",
+                hint=Hint(
+                    "Wait for it, add ",
+                    Option("retry_lock", "5m"),
+                    " to wait up to five minutes, or use another session",
+                ),
             ) from error
 
     def _noted(self) -> bytes:

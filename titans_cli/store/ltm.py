@@ -14,6 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
 from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
+from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
@@ -90,7 +91,9 @@ class LongTermMemory:
             entry = read_entry(folder)
         with self.home.lock():
             if not folder.is_dir():
-                raise NotFoundError("no LTM entry has this name", subject=name, hint="See: titans ltm list")
+                raise NotFoundError(
+                    "no LTM entry has this name", subject=name, hint=Hint("See: ", NextStep("ltm list"))
+                )
             remove_tree(folder)
             self.home.clear()
         return entry
@@ -121,7 +124,7 @@ class LongTermMemory:
                 with store.writer() as episodes, self.home.lock():
                     self.home.clear()
                     if vetted is not None and vetted.memory_sha256 != episodes.memory_sha256():
-                        what, hint = "something was read into it since it was probed", "Run the same command again"
+                        what, hint = "something was read into it since it was probed", AGAIN
                         raise LockedError(what, subject=store.info.name, hint=hint)
                     found = self._existing(store.info, name, episodes)
                     if found is None:
@@ -143,7 +146,7 @@ class LongTermMemory:
         raise UsageError(
             "an LTM entry of this name exists, and entries never change",
             subject=name,
-            hint=f"Choose another name, or remove that one: titans ltm rm {name}",
+            hint=Hint("Choose another name, or remove that one: ", NextStep("ltm rm", entry=name)),
         )
 
     def _build(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store.manifest import FORMAT
 
 MANIFEST = "manifest.json"
@@ -27,13 +28,13 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a file holds: the schema its manifest names, what it is called, its members, and which command makes it."""
+    """What a file holds: the schema its manifest names, what it is called, its members, and what makes it."""
 
     schema: str
     noun: str  # "exported session"
     member: re.Pattern[str]
     needed: tuple[str, ...]  # members that are never missing, the first of them first in the file
-    command: str
+    export: NextStep  # what writes such a file
 
 
 def manifest_bytes(kind: Kind, name: str, sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
@@ -139,7 +140,7 @@ def unpacking(file: Path, kind: Kind) -> Iterator[Unpacking]:
                 raise IncompatibleError(what, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
             yield Unpacking(file, kind, archive, manifest)
     except FileNotFoundError as error:
-        hint = f"Give a file of {kind.command}"
+        hint = Hint("Give the file that this wrote: ", kind.export)
         raise NotFoundError("there is no such file", subject=str(file), hint=hint) from error
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise damaged(file, f"it cannot be read as an {kind.noun} ({error})") from error

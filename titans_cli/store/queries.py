@@ -15,6 +15,7 @@ from typing import Any, Self
 from titans_cli.cards import Card, Entry, filled, is_sound, joined
 from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
 from titans_cli.store.rows import R, records
@@ -159,7 +160,7 @@ class Queries:
         rows: dict[int, list[Entry]] = {s.id: [] for s in sources}
         for source_id, entry in self._entries():
             if not is_sound(entry):
-                hint = f"Be rid of it: titans session repair {self.path.parent.name}"
+                hint = Hint("Be rid of it: ", NextStep("session repair", session=self.path.parent.name))
                 raise DamagedError(f"damaged: the card of source {source_id}", subject=str(self.path), hint=hint)
             rows.setdefault(source_id, []).append(entry)
         plain = {
@@ -273,7 +274,8 @@ class Queries:
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
             found.update((block.id, block) for block in blocks)
         if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
-            hint = f"See what can be saved: titans session repair {self.path.parent.name}"
+            repair = NextStep("session repair", session=self.path.parent.name)
+            hint = Hint("See what can be saved: ", repair)
             raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
         return [found[i] for i in wanted if i in found]
 

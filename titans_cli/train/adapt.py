@@ -28,6 +28,7 @@ from titans_cli.model import adapter as files
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
 from titans_cli.train import checkpoint
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
@@ -164,7 +165,7 @@ class AdapterTrainer:
             return False
         run = checkpoint.run_of(self.checkpoint)
         if run["backbone"] != self.backbone:
-            hint = "Write to another file with --out, or remove it"
+            hint = Hint("Write to another file with ", Option("out"), ", or remove it")
             raise IncompatibleError("this checkpoint is of another model", subject=str(self.checkpoint), hint=hint)
         self.adapter.load_state_dict(checkpoint.load(self.checkpoint, self.optimizer))
         self.step = int(run["step"])
