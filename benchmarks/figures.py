@@ -1,13 +1,14 @@
-"""The tables of figures in docs/figures.md and, a few of them, in the README, made from what the programs printed: `docs/figures.json` keeps each one's last run.
+"""The tables of figures in docs/figures.md and, a few of them, in the README, made from what the programs printed:
+`docs/figures.json` keeps each one's last run.
 
     python -m benchmarks.figures record recall --data DATA   # run every program of that name in the table, keep it
     python -m benchmarks.figures record "python -m benchmarks.niah --data DATA --samples 20" --from niah.json
     python -m benchmarks.figures table                       # write the tables anew
-    python -m benchmarks.figures check                       # say whether they are what was kept, and exit with 1 if not
+    python -m benchmarks.figures check                       # are they what was kept? exit with 1 if not
 
-`docs/figures.toml` says what stands in the tables (`brief = true`: in the README too): a row's words, its program and, in braces, the figures of that
-program's report, each with a format of Python's behind a colon. So a figure that was not printed cannot stand there;
-when it was, and at which commit, is told beside it.
+`docs/figures.toml` says what stands in the tables (`brief = true`: in the README too): a row's words, its program and,
+in braces, the figures of that program's report, each with a format of Python's behind a colon. So a figure that was not
+printed cannot stand there; when it was, and at which commit, is told beside it.
 """
 
 from __future__ import annotations

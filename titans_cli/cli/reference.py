@@ -16,9 +16,9 @@ _HEAD = """\
 
 <!-- made by: titans help --markdown > docs/commands.md -->
 
-Every command also takes [these options](#options-of-every-command). What a command writes to stdout is its result, what it
-writes to stderr is for people. With `--json` stdout is one JSON document (`ingest` and several questions: one a line),
-each with a `schema`. [Scripting](scripting.md) has recipes.
+Every command also takes [these options](#options-of-every-command). What a command writes to stdout is its result, and
+what it writes to stderr is for people. With `--json` stdout is one JSON document (`ingest` and several questions: one a
+line), each with a `schema`. [Scripting](scripting.md) has recipes.
 """
 
 
