@@ -34,6 +34,7 @@ from torch import Tensor
 from benchmarks.common import Report, parser, threads
 from titans_cli.readers.read import read
 from titans_cli.records import Source
+from titans_cli.store import Home
 from titans_cli.train.corpus import read_jsonl
 
 WINDOW, STRIDE = 1024, 768
@@ -166,7 +167,11 @@ def add(report: Report, name: str, measured: Sequence[Measured]) -> None:
 
 
 def reader_of(model: str, home: Path | None) -> Reader:
-    raise SystemExit("no model has a memory of the session yet")
+    from titans_cli.model import named
+    from titans_cli.model.session import load_session_reader
+
+    root = (home or Home.locate().root) / "models"
+    return load_session_reader(named.find(model, root).folder)
 
 
 def main() -> None:
