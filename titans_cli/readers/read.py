@@ -105,14 +105,23 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
     if not wanted.isolated and len(data) <= _SMALL:
-        from titans_cli.readers.cards.stated import stated
-
-        parsed = replace(reader_of(kind)(data), card=tuple(stated(kind, data)))
+        parsed = replace(reader_of(kind)(data), card=_card(kind, data))
     else:
         from titans_cli.readers.isolate import parse_pdf, parse_whole
 
         parsed = parse_pdf(data, display, limits) if kind == "pdf" else parse_whole(kind, data, display, limits)
     return replace(parsed, warnings=(*warnings, *parsed.warnings))
+
+
+def _card(kind: str, data: bytes) -> tuple[Entry, ...]:
+    """What a file says of itself. As in a process of its own, a card that is broken must not cost the text."""
+    from titans_cli.readers.cards.stated import stated
+    from titans_cli.readers.clean import tidy_card
+
+    try:
+        return tidy_card(stated(kind, data))
+    except Exception:  # noqa: BLE001 - of several libraries, on whatever somebody wrote
+        return ()
 
 
 def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
