@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 T = TypeVar("T")
-CELLS = 24  # read again, each of at most eight segments: about five seconds of one core (docs/log.md, 2026-11-27)
+CELLS = 16  # read again, each of at most eight segments: three seconds of one busy core (docs/log.md, 2026-11-27)
 
 
 def measured(

@@ -29,7 +29,7 @@ from titans_cli.store import Episodes, Home, SessionStore, utc_now
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
-PASSAGES = 96  # put to their own cells
+PASSAGES = 64  # put to their own cells
 STRETCHES = 480  # of the stream
 PAGES = 1500  # listed
 QUESTIONS = 50  # the newest

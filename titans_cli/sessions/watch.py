@@ -48,7 +48,8 @@ def watch(
     when `how.stop` says so, and never by itself.
 
     A file that cannot be read is told once, and tried again when it changes. While another command writes to the
-    session, the round is put off. `engine`: the session's, if the caller has it. Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
+    session, the round is put off. `engine`: the session's, if the caller has it.
+    Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
     """
     how, rhythm = how or How(), rhythm or Rhythm()
     for path in what.paths:
