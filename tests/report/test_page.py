@@ -119,6 +119,7 @@ def test_a_citation_opens_the_quote_in_its_surroundings(told: Told) -> None:
     quote = next(q for q in asked.quotes if "4711" in q.text)
     assert quote.text == SENTENCE
     assert quote.after
+    assert told.facts.documents[quote.document - 1].label
     number = 1 + told.facts.questions.index(asked)
     link = f'href="#q{number}-{quote.number}"'
     assert link in told.html

@@ -78,7 +78,8 @@ class Engine:
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         self.name = name
-        # what the trunk makes of the batch that was put to a cell last: the same text is put to many cells (the gate)
+        # what the trunk made of the batch that was put to a cell last: the gate puts one text to many cells, the report
+        # one to a cell as it was and as it is
         self._put: tuple[tuple[tuple[int, ...], ...], SegmentInputs] | None = None
 
     @classmethod
@@ -218,12 +219,15 @@ class Engine:
         """
         found = list[float]()
         for start in range(0, len(segments), BATCH):
-            batch = segments[start : start + BATCH]
-            tokens, kept = tuple(s.tokens for s in batch), self._put
-            if kept is None or kept[0] != tokens:
-                self._put = kept = (tokens, self._memory_inputs(batch))
-            found += self._unknown(state.memory, kept[1])
+            found += self._unknown(state.memory, self._as_before(segments[start : start + BATCH]))
         return found
+
+    def _as_before(self, batch: Sequence[Segment]) -> SegmentInputs:
+        """`_memory_inputs`, kept for the next time if that is of the same batch."""
+        tokens, kept = tuple(s.tokens for s in batch), self._put
+        if kept is None or kept[0] != tokens:
+            self._put = kept = (tokens, self._memory_inputs(batch))
+        return kept[1]
 
     @torch.inference_mode()
     def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
@@ -233,7 +237,7 @@ class Engine:
         """
         memory, found = self.initial_state().memory, list[float]()
         for start in range(0, len(segments), BATCH):
-            inputs = self._memory_inputs(segments[start : start + BATCH])
+            inputs = self._as_before(segments[start : start + BATCH])
             during, count = memory, inputs.keys.shape[0]  # rehearsal comes when the whole batch was read
             for i in range(count):
                 found += self._unknown(during, inputs.slice(i, i + 1))
