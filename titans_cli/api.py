@@ -159,8 +159,9 @@ class Session:
         from titans_cli.sessions.watch import watch
 
         how = How(retry_lock=self.retry_lock, stop=stop)
+        what = What([str(p) for p in paths], include, exclude)
         try:
-            for event in watch(self.home, self.id, What([str(p) for p in paths], include, exclude), how):
+            for event in watch(self.home, self.id, what, how, engine=self.engine):
                 on_event(event)
         except Interrupted:
             return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.sessions.samples import file_hashes, open_session, read_into, retaine
 from tests.tiny import make_sentences
 from titans_cli.errors import DamagedError, UsageError
 from titans_cli.model.engine import BATCH, Cell, Engine
-from titans_cli.records import Episode, Page
+from titans_cli.records import Episode, Page, Segment
 from titans_cli.report import absorbed
 from titans_cli.report import gather as gathering
 from titans_cli.report.absorbed import shares, spread
@@ -83,11 +83,11 @@ def test_of_many_passages_whole_cells_are_measured_and_few_of_them(
     asked = list[int]()
     first = Engine.first_surprise
 
-    def first_surprise(self: Engine, segments: Any) -> Any:
+    def counted(engine: Engine, segments: Sequence[Segment]) -> list[float]:
         asked.append(len(segments))
-        return first(self, segments)
+        return first(engine, segments)
 
-    monkeypatch.setattr(Engine, "first_surprise", first_surprise)
+    monkeypatch.setattr(Engine, "first_surprise", counted)
     store = open_session(told.home, "papers")
     with store.episodes() as episodes:
         found = absorbed.measured(store, episodes, tiny_engine, episodes.sources(), 4)

@@ -38,12 +38,14 @@ _ENDS = ("?", "？", "؟")  # as scripts that may put no space before them write
 def questions(arguments: Sequence[str], output: Output) -> list[str]:
     """The questions that the arguments are. Words without quotation marks are one question, and that is said.
 
-    Raises UsageError when "-" is not alone.
+    Raises UsageError when "-" is not alone, and for a question that is empty.
     """
+    if "-" in arguments and len(arguments) > 1:
+        raise UsageError("- is the question, and there are others", hint="Ask them one after the other")
     if "-" in arguments:
-        if len(arguments) > 1:
-            raise UsageError("- is the question, and there are others", hint="Ask them one after the other")
-        return [sys.stdin.read()]
+        arguments = [sys.stdin.read()]
+    if not all(a.strip() for a in arguments):  # before a model is loaded
+        raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
     words = len(arguments) > 1 and not any(" " in a.strip() or a.rstrip().endswith(_ENDS) for a in arguments[:-1])
     if words and " " not in arguments[-1].strip():
         joined = " ".join(arguments)

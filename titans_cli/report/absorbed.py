@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 T = TypeVar("T")
-CELLS = 24  # read again, each of at most eight segments: about five seconds of one core (docs/log.md, 2026-11-27)
+CELLS = 16  # read again, each of at most eight segments: three seconds of one busy core (docs/log.md, 2026-11-27)
 
 
 def measured(
@@ -67,7 +67,7 @@ def _measured(
     known = segments_at(episodes, engine, places)
     learned = [known[place] for place in places]
     first = engine.first_surprise(learned)
-    asked = [block.index - start for block in here]
-    now = engine.surprise(engine.from_tensors(store.load(row)), [learned[i] for i in asked])
-    for block, i, after in zip(here, asked, now, strict=True):
-        yield Passage(row.source_id, block.index, block.page, block.text, first[i], after)
+    now = engine.surprise(engine.from_tensors(store.load(row)), learned)  # all: the trunk has read them just now
+    for block in here:
+        i = block.index - start
+        yield Passage(row.source_id, block.index, block.page, block.text, first[i], now[i])

@@ -45,6 +45,7 @@ class DocumentTold:
     now: float | None  # and to the cell as it is
     skipped: str = ""  # what its reader left out, in words
     year: int | None = None
+    label: str = ""  # as it is cited: "Wright 2019, treesiftr"
 
 
 @dataclass(frozen=True, slots=True)

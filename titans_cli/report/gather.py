@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from titans_cli import __version__
 from titans_cli.answers.compose import Asking, answer
-from titans_cli.cards import Card, listed
+from titans_cli.cards import Card, label, listed
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.places import in_words
 from titans_cli.records import SessionInfo, SourceRecord
@@ -30,7 +30,7 @@ from titans_cli.store import Episodes, Home, SessionStore, utc_now
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
-PASSAGES = 96  # put to their own cells
+PASSAGES = 64  # put to their own cells
 STRETCHES = 480  # of the stream
 PAGES = 1500  # listed
 QUESTIONS = 50  # the newest
@@ -141,6 +141,7 @@ def _documents(
             _mean([p.now for p in put]) if put else None,
             in_words(omissions.get(source.id, ())),
             cards[source.id].year or source.year,
+            label(cards[source.id], source.display),
         )
         start += tokens
 

@@ -48,6 +48,7 @@ def page(facts: Facts) -> str:
         "form-action 'none'",
         number={d.source.id: d.number for d in facts.documents},
         name={d.source.id: d.name for d in facts.documents},
+        label={d.number: d.label for d in facts.documents if d.label},
         first=median(p.first for p in facts.passages) if facts.passages else None,
         now=median(p.now for p in facts.passages) if facts.passages else None,
         bound=next((probe.bound for probe in facts.probes if probe.name == "recall"), None),

@@ -84,8 +84,7 @@ def ask(
             "the question is empty", hint=Hint("Ask one: ", NextStep("ask", question="What is known about ...?"))
         )
     how = how or Asking(sentences=sentences)
-    if how.route not in ROUTES:
-        raise UsageError(f"no such route: {how.route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
+    check_route(how.route)
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
@@ -124,6 +123,12 @@ def ask(
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution)
     return _logged(store, result, shown, forgettings) if log else result
+
+
+def check_route(route: str) -> None:
+    """Raises UsageError for one that there is not."""
+    if route not in ROUTES:
+        raise UsageError(f"no such route: {route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
 
 
 def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int) -> Answer:

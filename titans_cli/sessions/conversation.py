@@ -5,18 +5,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from titans_cli.model.encoder import load_encoder
+from titans_cli.model.writer import Message, Writer
 from titans_cli.records import Answer, Loading, Step
-from titans_cli.sessions.ask import Asking, Writing, ask
+from titans_cli.sessions.ask import Asking, Writing, ask, check_route
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, use_threads, writer_of
 from titans_cli.sessions.pages import PageView, SourceTable, cited, sources
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Home, SessionStore
 
 MOST_REMEMBERED = 200  # questions that a line editor offers again
+
+
+class _LateWriter:
+    """A writer that is loaded when it has to write: what a catalogue card answers needs none."""
+
+    def __init__(self, writing: Writing, sentences: int) -> None:
+        self._writing, self._sentences = writing, sentences
+        self._loaded: Writer | None = None
+
+    @property
+    def _writer(self) -> Writer:
+        if self._loaded is None:
+            assert isinstance(self._writing.model, str)
+            self._loaded = writer_of(self._writing.model, self._writing.loading, self._sentences)
+        return self._loaded
+
+    @property
+    def name(self) -> str:
+        return self._writer.name
+
+    def complete(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
+        return self._writer.complete(messages, max_tokens)
 
 
 class Conversation:
@@ -41,6 +64,7 @@ class Conversation:
         loading: Loading | None = None,
         tell: Callable[[Step], None] | None = None,
     ) -> None:
+        check_route((how or Asking()).route)
         store = SessionStore.open(home, selector)
         store.require_open()
         self.home, self.id, self.name = home, store.info.id, store.info.name
@@ -53,7 +77,7 @@ class Conversation:
         drafts = reasoner and self._how.route != "fast" and not self._how.closed_book
         self._reasoner = writer_of(reasoner, self._loading) if reasoner and drafts else None
         if writing is not None and isinstance(writing.model, str):
-            writing = replace(writing, model=writer_of(writing.model, writing.loading, self._how.sentences))
+            writing = replace(writing, model=_LateWriter(writing, self._how.sentences))
         self._writing = writing
         self.last: Answer | None = None
 

@@ -87,7 +87,8 @@ def search(
 ) -> Found:
     """The passages that have every word of `query` and every phrase in it that stands in quotation marks, best first.
 
-    Where none has all the words, those that have some, which `Found.matched` says; a phrase is never given up.
+    Where none has all the words, those that have some (or the phrases alone), which `Found.matched` says; a phrase is
+    never given up.
     `exact`: the whole query is one phrase. `sources`: globs; `within`: a whole filter instead. What is withheld is not
     found. Raises UsageError for a query without a word or globs that match nothing, NotFoundError, DamagedError,
     StorageError.
@@ -122,8 +123,7 @@ class _Passages:
         found = self._narrow(set.intersection(*held, *having))
         if found or not having:
             return found, "all" if found else "none"
-        some = set.union(*having)
-        found = self._narrow(set.intersection(some, *held))
+        found = self._narrow(set.intersection(*held) if held else set.union(*having))
         return found, "some" if found else "none"
 
     def _narrow(self, ids: set[int]) -> set[int]:

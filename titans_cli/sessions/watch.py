@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from titans_cli.errors import Interrupted, LockedError, NoTextError, ReadError, UsageError
+from titans_cli.model.interface import SessionModel
 from titans_cli.progress import FileFailed, IngestEvent, Waiting
 from titans_cli.readers import Discovery
 from titans_cli.readers.address import is_address
@@ -36,13 +37,19 @@ class Rhythm:
 
 
 def watch(
-    home: Home, session: str | None, what: What, how: How | None = None, rhythm: Rhythm | None = None
+    home: Home,
+    session: str | None,
+    what: What,
+    how: How | None = None,
+    rhythm: Rhythm | None = None,
+    engine: SessionModel | None = None,
 ) -> Iterator[IngestEvent | Waiting]:
     """Yield what an ingest yields for what is there, and again whenever files came or changed. Ends by Interrupted,
     when `how.stop` says so, and never by itself.
 
     A file that cannot be read is told once, and tried again when it changes. While another command writes to the
-    session, the round is put off. Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
+    session, the round is put off. `engine`: the session's, if the caller has it.
+    Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
     """
     how, rhythm = how or How(), rhythm or Rhythm()
     for path in what.paths:
@@ -52,7 +59,7 @@ def watch(
             raise UsageError("there is nothing to follow here", subject=path, hint="Check the name, or make the folder")
     if what.files_from is not None:
         raise UsageError("a list of files cannot be followed", hint="Name folders instead")
-    store, engine = session_to_read_into(home, session, how)
+    store, engine = session_to_read_into(home, session, how, engine)
     name, told, files = store.info.name, _Told(), _Rested(rhythm)
     said: str | None = None  # what it waits for, as it was told last; "" for files
     while True:
