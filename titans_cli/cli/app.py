@@ -135,7 +135,7 @@ def ingest(
         how = How(model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop)
         for event in use_case(_home(), session, what, how):
             view.show(event)
-    _fail_on(view.failed)
+    _fail_on(view)
 
 
 @app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .short")
@@ -170,12 +170,15 @@ def ask(
     what it cites is checked: sentences that nothing cited bears out are marked.
     """
     from titans_cli.records import Loading
+
+    text = sys.stdin.read() if question == "-" else question
+    output, (time, tokens) = Output(json, quiet), options.budget(budget)
+    options.choice("route", route)
+    options.ready(session, text)
     from titans_cli.sessions import hints
     from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.ask import ask as use_case
 
-    text = sys.stdin.read() if question == "-" else question
-    output, (time, tokens) = Output(json, quiet), options.budget(budget)
     how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
     loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
     writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
@@ -226,13 +229,19 @@ def recall(
     since: memory.Since = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", help="Only read, told, asked, answered, refused, ...", show_default=False),
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only started, read, refused, told, asked, answered, excluded or included.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 20,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search what the session experienced (read, was told, was asked, answered) for words; the best come first."""
+    """Search the lines of the session's log for words: what it read, was told, was asked and answered. The best come
+    first. What stands in the documents themselves is found by titans ask and titans memory retrieve."""
     memory.recall(words, session, since, kind, limit, Output(json, quiet))
 
 
@@ -276,7 +285,7 @@ def run(
                 telling.answer(event, output)
             else:
                 view.show(event)
-        _fail_on(view.failed)
+        _fail_on(view)
 
 
 @app.command(epilog="Example: titans check survey --replay --json | jq .findings")
@@ -301,7 +310,7 @@ def check(
     """
     from titans_cli.sessions import health
 
-    found = health.check_session(_home(), name or session, read_data=read_data, replay=replay)
+    found = health.check_session(_home(), session if name is None else name, read_data=read_data, replay=replay)
     report.checked(found, Output(json, quiet))
     if found.findings:
         raise typer.Exit(DamagedError.exit_code)
@@ -311,10 +320,11 @@ def _home() -> Home:
     return Home.locate()
 
 
-def _fail_on(failed: int) -> None:
-    if failed:
-        count = render.plural(failed, "input")
-        raise SomeInputsFailed(f"{count} failed; the rest is committed", hint="The lines above say why, file by file")
+def _fail_on(view: render.IngestView) -> None:
+    if view.failed:
+        count = render.plural(view.failed, "input")
+        rest = "the rest is committed" if view.kept else "nothing was read"
+        raise SomeInputsFailed(f"{count} failed; {rest}", hint="The lines above say why, file by file")
 
 
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)

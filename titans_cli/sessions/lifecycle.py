@@ -323,8 +323,10 @@ def export(
         return export_session(store, file, replace_file=replace_file, dry_run=dry_run)
 
 
-def import_(home: Home, file: Path, name: str | None, *, use: bool = False) -> SessionInfo:
-    """The session in an exported file. Raises DamagedError unless every byte of it is as it was exported."""
+def import_(home: Home, file: Path, name: str | None, *, use: bool = True) -> SessionInfo:
+    """The session in an exported file; it becomes the current one.
+
+    Raises DamagedError unless every byte of it is as it was exported."""
     info = import_session(home, file, name).info
     if use:
         home.set_current(info.name)
@@ -356,6 +358,11 @@ def diff_entries(home: Home, one: str, other: str) -> EntryDiff:
 def verify_entry(home: Home, selector: str) -> EntryInfo:
     """Read an entry whole. Raises DamagedError unless every byte is as it was promoted."""
     return LongTermMemory(home).verify(selector)
+
+
+def started_from(home: Home, entry: str) -> list[str]:
+    """The names of the open sessions that started from an entry, oldest first."""
+    return [info.name for info in SessionStore.list(home).sessions if info.origin == entry and info.state == "open"]
 
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:

@@ -32,6 +32,12 @@ class Filter:
     least_surprise: float | None = None
     most_surprise: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for an empty tag or pattern: a variable that is not set, most likely."""
+        for what, given in (("tag", self.tags), ("pattern", self.sources)):
+            if not all(one.strip() for one in given):
+                raise UsageError(f"an empty {what} selects nothing", hint="Leave it out, or write one, such as '*.pdf'")
+
     @property
     def empty(self) -> bool:
         bounds = (self.since, self.until, self.least_surprise, self.most_surprise)
@@ -112,11 +118,12 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
         found = [by_id[item.source_id] for item in items if way(item)]
         if found:
             return _only(found, named)
-    return find_source([by_id[item.source_id] for item in held(episodes)], named)
+    return find_source([by_id[item.source_id] for item in held(episodes)], named, "item or document")
 
 
-def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
-    """The one document that `named` means. Raises NotFoundError, UsageError when it means several."""
+def find_source(sources: Sequence[SourceRecord], named: str, what: str = "document") -> SourceRecord:
+    """The one document that `named` means; `what` it was looked for as. Raises NotFoundError, UsageError when it means
+    several."""
     path = _path(named)
     ways: list[Callable[[SourceRecord], bool]] = [
         lambda s: named in (s.uri, s.display) or path == s.uri,
@@ -128,8 +135,8 @@ def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
         found = [s for s in sources if way(s)]
         if found:
             return _only(found, named)
-    hint = Hint("See what it has read: ", NextStep("session show"))
-    raise NotFoundError("the session has read no such document", subject=named[:80], hint=hint)
+    hint = Hint("See what it holds: ", NextStep("memory filter"))
+    raise NotFoundError(f"the session holds no such {what}", subject=named[:80], hint=hint)
 
 
 def _path(named: str) -> str:
