@@ -30,7 +30,7 @@ Name = Annotated[
 @app.command(epilog="Example: titans session new survey --from last-years-papers")
 def new(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Letters, digits, . _ -", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Letters, digits, spaces, . _ -", show_default=False)
     ] = None,
     entry: Annotated[
         str | None,
