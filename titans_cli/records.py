@@ -111,6 +111,8 @@ class SourceRecord:
         return self.display.rsplit("/", 1)[-1]
 
 
+# What a session experiences, by kind.
+EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 

@@ -24,7 +24,8 @@ CONFIG = "TITANS_CONFIG"
 # Read from the environment only: where the file is, and what is too secret to stand in one.
 ENVIRONMENT_ONLY = frozenset({CONFIG, "TITANS_API_KEY", "TITANS_MCP_TOKEN"})
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.I)
-_TIME = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)")
+_TIME = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([smhd]?)")
+LONGEST = 100 * 365 * 86400.0  # seconds: whoever says more has to mean forever
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -149,7 +150,8 @@ def seconds(text: str) -> float:
     match = _TIME.fullmatch(text.strip())
     if not match:
         raise ValueError(text)
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    told = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    return min(told, LONGEST)
 
 
 def size(text: str) -> int:

@@ -33,6 +33,7 @@ from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, Sou
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
+UNREAD = "This session has read nothing yet."
 NO_DISPUTE = "No disagreement stands out."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
@@ -143,7 +144,7 @@ class Answerer:
         return about if about in allowed and about in self.sources else None
 
     def _blank(self, question: str) -> Answer:
-        return Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+        return Answer(question, "none", NOTHING if self.sources else UNREAD, (), None, self.session, self.snapshot, 0.0)
 
     def _named(self, question: str, source: int) -> str | None:
         """The question with a document's name for "it"; None for one that points at nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -113,9 +114,19 @@ def rm(
             "ltm-removed", info, "finished an earlier removal, which had been interrupted", Output(json, quiet)
         )
         return
+    children = lifecycle.started_from(home, info.name)
     if not dry_run:
         what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else render.plural(len(info.sources), "source")
-        confirm(f"Remove LTM entry {info.name} ({what})?", yes)
+        confirm(f"Remove LTM entry {info.name} ({what})?{_children(children)}", yes)
         info = lifecycle.remove_entry(home, info.name)
     verb = "would remove" if dry_run else "removed"
-    render.named("ltm-removed", info, f"{verb} {info.name}", Output(json, quiet))
+    render.named("ltm-removed", info, f"{verb} {info.name}.{_children(children)}".rstrip("."), Output(json, quiet))
+
+
+def _children(names: Sequence[str]) -> str:
+    """What is said of the sessions that started from an entry."""
+    if not names:
+        return ""
+    one = len(names) == 1
+    began = f"{render.plural(len(names), 'session')} started from it ({', '.join(names)})"
+    return f" {began}: {'it keeps' if one else 'they keep'} what came from it, and the gate can no longer compare it."

@@ -186,6 +186,7 @@ def retrieve(
     quiet: options.Quiet = False,
 ) -> None:
     """Show what the memory alone recalls, and the passages that bear on it, with scores and places. Changes nothing."""
+    options.ready(session)
     from titans_cli.sessions.retrieve import retrieve as use_case
     from titans_cli.sessions.selection import Filter
 
@@ -214,6 +215,7 @@ def summary(
     quiet: options.Quiet = False,
 ) -> None:
     """Summarise what a filter lets through, with citations; of few documents, in their own sentences."""
+    options.ready(session)
     from titans_cli.sessions.retrieve import summary as use_case
     from titans_cli.sessions.selection import Filter
 

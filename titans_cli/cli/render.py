@@ -143,7 +143,7 @@ class IngestView:
         self._ticker: threading.Thread | None = None
         self.live = not output.json and not output.quiet and look.lively()
         self.progress: Progress | None = None
-        self.failed = 0  # inputs, once the ingest has finished
+        self.failed = self.kept = 0  # inputs, once the ingest has finished; kept: read now, or known already
 
     def __enter__(self) -> IngestView:
         if self.live:
@@ -202,6 +202,7 @@ class IngestView:
 
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
+            self.kept += event.files_read + event.files_skipped
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)

@@ -30,7 +30,7 @@ Name = Annotated[
 @app.command(epilog="Example: titans session new survey --from last-years-papers")
 def new(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Letters, digits, . _ -", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Letters, digits, spaces, . _ -", show_default=False)
     ] = None,
     entry: Annotated[
         str | None,
@@ -54,6 +54,10 @@ def new(
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
+    if name is not None:
+        Home.locate().require_free(name)
+    options.choice("precision", precision)
+    options.choice("device", device)
     from titans_cli.records import Loading
     from titans_cli.sessions import lifecycle
 
@@ -88,7 +92,7 @@ def show(
     """Show a session: its sources, its memory's digest, its size."""
     from titans_cli.sessions import lifecycle
 
-    details = lifecycle.show_session(Home.locate(), name or session)
+    details = lifecycle.show_session(Home.locate(), session if name is None else name)
     if quiet and not json:
         render.line(details.info.name)
     else:
@@ -133,7 +137,12 @@ def promote(
     """
     from titans_cli.sessions import lifecycle
 
-    home, selector, wait, output = Home.locate(), name or session, seconds(retry_lock), Output(json, quiet)
+    home, selector, wait, output = (
+        Home.locate(),
+        session if name is None else name,
+        seconds(retry_lock),
+        Output(json, quiet),
+    )
     details = lifecycle.show_session(home, selector)
     target = entry or details.info.promoted_to or details.info.name
     require_terminal(yes)  # before minutes of measuring
@@ -166,7 +175,7 @@ def discard(
     from titans_cli.sessions import lifecycle
 
     home = Home.locate()
-    preview = lifecycle.discard_session(home, name or session, dry_run=True)
+    preview = lifecycle.discard_session(home, session if name is None else name, dry_run=True)
     if not (dry_run or preview.finished):
         confirm(f"Discard session {preview.name} and the {render.plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
@@ -305,7 +314,8 @@ def import_(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the session. Default: the one it had.", show_default=False)
     ] = None,
-    use: Annotated[bool, typer.Option("--use", help="Make it the current session.")] = False,
+    no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
+    use: Annotated[bool, typer.Option("--use", hidden=True, help="What it does without --no-use; for 0.1.")] = False,
     max_room: options.MaxRoom = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -313,7 +323,7 @@ def import_(
     """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
     from titans_cli.sessions import lifecycle
 
-    info = lifecycle.import_(Home.locate(), file, name, use=use, max_room=options.room(max_room))
+    info = lifecycle.import_(Home.locate(), file, name, use=use or not no_use, max_room=options.room(max_room))
     render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
 
@@ -352,7 +362,7 @@ def repair(
     """
     from titans_cli.sessions import health
 
-    home, wait, selector = Home.locate(), seconds(retry_lock), name or session
+    home, wait, selector = Home.locate(), seconds(retry_lock), session if name is None else name
     found = health.repair_session(home, selector, dry_run=True, retry_lock=wait)
     if not dry_run:
         if found.lost:

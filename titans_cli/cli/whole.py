@@ -50,6 +50,7 @@ def trends(
 
 
 def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
+    options.ready(session)
     from titans_cli.sessions.retrieve import summary
     from titans_cli.sessions.selection import Filter
 

@@ -134,6 +134,7 @@ def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
 def _written(network: Any, tokenizer: Any, folder: Path) -> None:
     """As a model that never was quantised: one that was, transformers does not save."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     if hasattr(network.config, "quantization_config"):

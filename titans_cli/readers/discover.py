@@ -21,6 +21,7 @@ from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import BY_SUFFIX
 from titans_cli.readers.read import STDIN, not_a_file, os_error
 from titans_cli.readers.sniff import GZIP, ZIP, is_zip_name, kind_of_name
+from titans_cli.readers.spelling import composed, on_disk
 from titans_cli.records import Source
 from titans_cli.steps import Hint, NextStep, Option
 
@@ -98,6 +99,9 @@ class _Search:
             return
         if is_address(path):
             self.address(path)
+            return
+        if (there := on_disk(path)) != path:
+            self.named(there, listed=listed)  # which may lead elsewhere
             return
         display = _displayable(path)
         try:
@@ -285,8 +289,9 @@ def _entry_kind(entry: os.DirEntry[str]) -> str:
 
 
 def _matches(relative: str, globs: Sequence[str]) -> bool:
+    relative = composed(relative)
     name = relative.rpartition("/")[2]
-    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in globs)
+    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in map(composed, globs))
 
 
 def _posix(path: str) -> str:

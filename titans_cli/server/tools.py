@@ -133,7 +133,7 @@ class Tools:
 
     async def session_open(
         self,
-        name: Annotated[Name, Field(description="1 to 64 letters, digits, '.', '_' or '-'.")],
+        name: Annotated[Name, Field(description="1 to 64 letters, digits, spaces, '.', '_' or '-'.")],
         entry: Annotated[
             Maybe, Field(description="A new session starts from this promoted entry instead of knowing nothing.")
         ] = "",

@@ -70,6 +70,7 @@ class Probe:
     said: str
     figure: float | None = None
     bound: float | None = None
+    measured: bool = True  # False: it could not be, and refuses nothing
     passages: tuple[tuple[str, int, float], ...] = ()  # sha256 of the source, number of the segment, surprise
 
 
@@ -230,7 +231,8 @@ class _Measured:
     def _inherited(self, home: Home, entry: EntryInfo | None, then: Mapping[Place, float]) -> Probe:
         origin = self.store.info.origin
         if entry is None:
-            return Probe("inherited", True, f"the entry {origin} is gone, and nothing is left to compare with")
+            said = f"the entry {origin} is gone, so what is left of it here cannot be compared"
+            return Probe("inherited", True, said, measured=False)
         here = {(self.sources[c.source_id].sha256, c.cell, c.blocks_done): c.sha256 for c in self.cells}
         read = {source.sha256 for source in self.sources.values()}
         with LongTermMemory(home).episodes(entry.name) as kept:

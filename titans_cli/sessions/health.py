@@ -59,7 +59,7 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
     Raises NotFoundError, IncompatibleError, StorageError; what is damaged is found, not raised.
     """
     name = home.find_session(selector)
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     found: list[Finding] = []
     info: SessionInfo | None = None
     try:
@@ -85,7 +85,7 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
 
 def _look(home: Home, name: str, *, read_data: bool, again: bool = True) -> list[Finding]:
     """What is wrong without a model. A writer may remove a file whose row we have just read; so we look twice."""
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     found: list[Finding] = []
     with Episodes.open(folder / DATABASE, check=True) as episodes, episodes.frozen():
         try:

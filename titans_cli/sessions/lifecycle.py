@@ -348,8 +348,8 @@ def export(
         return export_session(store, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
 
 
-def import_(home: Home, file: Path, name: str | None, *, use: bool = False, max_room: int | None = None) -> SessionInfo:
-    """The session in an exported file.
+def import_(home: Home, file: Path, name: str | None, *, use: bool = True, max_room: int | None = None) -> SessionInfo:
+    """The session in an exported file; it becomes the current one.
 
     Raises DamagedError unless every byte of it is as it was exported, LimitError when it takes more than `max_room`, as
     of `Room`.
@@ -412,6 +412,11 @@ def import_entry(home: Home, file: Path, name: str | None, *, max_room: int | No
     of `Room`.
     """
     return entry_from(home, file, name, admit=Room(home.root, None, max_room).copies(str(file)))
+
+
+def started_from(home: Home, entry: str) -> list[str]:
+    """The names of the open sessions that started from an entry, oldest first."""
+    return [info.name for info in SessionStore.list(home).sessions if info.origin == entry and info.state == "open"]
 
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:

@@ -58,16 +58,20 @@ def info(model: str | None, loading: Loading) -> ModelInfo:
 
         engine = Engine.load(None if model in (None, EMBEDDED) else Path(model or "").expanduser())
         folder = EMBEDDED_PATH if engine.name == EMBEDDED else Path(engine.name)
-        size = (folder / "model.safetensors").stat().st_size
         count = sum(p.numel() for p in engine.network.parameters())
-        card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
-        return ModelInfo(engine.name, str(folder), "titans", None, count, size, (), engine.fingerprint, card)
+        return _native(engine.name, folder, count, engine.fingerprint)
     from titans_cli.model import hub, named
 
     where = places()
     found = named.find(model, where.root, revision=loading.revision)
     digest = hub.fingerprint(found, where.digests)
     return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
+
+
+def _native(name: str, folder: Path, count: int, fingerprint: str) -> ModelInfo:
+    size = (folder / "model.safetensors").stat().st_size
+    card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
+    return ModelInfo(name, str(folder), "titans", None, count, size, (), fingerprint, card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def list_models() -> list[ModelInfo]:
     from titans_cli.errors import ModelError
     from titans_cli.model import hub, named
 
-    models = [info(None, Loading())]
+    models = [_embedded()]
     models += [_described(named.find(m.name, places().root)) for m in fetchable() if m.here]
     try:
         repos = sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda r: r.repo_id)
@@ -115,6 +119,19 @@ def list_models() -> list[ModelInfo]:
             except (ModelError, DamagedError, OSError, ValueError):  # no weights that could be read: none for this tool
                 continue
     return models
+
+
+def _embedded() -> ModelInfo:
+    """The embedded model, not loaded if it ever was."""
+    from titans_cli.model import hub, known
+    from titans_cli.model.interface import EMBEDDED, EMBEDDED_PATH
+
+    identity = known.native(None, places().root)
+    fingerprint = known.fingerprint(identity, places().root) if identity else None
+    if fingerprint is None:
+        return info(None, Loading())
+    numbers, _ = hub.parameters(hub.Found(EMBEDDED_PATH, EMBEDDED, None))
+    return _native(EMBEDDED, EMBEDDED_PATH, numbers, fingerprint)
 
 
 def _described(found: Any) -> ModelInfo:

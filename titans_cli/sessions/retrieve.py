@@ -140,4 +140,5 @@ def summary(
     if kind not in KINDS:
         raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
     how = Asking(sentences=sentences, long=long)
-    return ask(home, session, about or KINDS[kind], how=how, within=within, log=log, engine=engine, shelf=shelf)
+    question, asked = about or KINDS[kind], bool(about)
+    return ask(home, session, question, how=how, within=within, log=log, engine=engine, shelf=shelf, asked=asked)

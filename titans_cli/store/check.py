@@ -40,7 +40,7 @@ def restore_session_file(home: Home, name: str, *, dry_run: bool = False, timeou
 
     Raises DamagedError when there is no copy or the database cannot be read; IncompatibleError, StorageError.
     """
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     try:
         read_session(folder)
     except DamagedError as damage:

@@ -26,6 +26,7 @@ from titans_cli.store.files import (
     sync_file,
     sync_folder,
 )
+from titans_cli.store.names import shown
 
 BUSY_SECONDS = 15.0
 
@@ -359,6 +360,7 @@ def _damaged(path: Path, what: str) -> DamagedError:
         f"damaged: {what}",
         subject=str(path),
         hint=Hint(
-            "Restore it from a backup, or remove its session: ", NextStep("session discard", session=path.parent.name)
+            "Restore it from a backup, or remove its session: ",
+            NextStep("session discard", session=shown(path.parent.name)),
         ),
     )

@@ -66,7 +66,7 @@ def export_entry(
         )
     memory = LongTermMemory(home)
     entry = memory.show(selector)
-    folder = home.ltm_dir / entry.name
+    folder = home.entry_folder(entry.name)
     paths = {name: folder / name for name in (DATABASE, MEMORY)}
     with storage_errors(folder):
         text = (folder / ENTRY_FILE).read_bytes()
@@ -110,7 +110,7 @@ def import_entry(home: Home, file: Path, name: str | None = None, *, admit: Admi
             with storage_errors(folder):
                 sync_folder(folder)
             home.refuse_prefix(target, entry=True)
-            if not rename_new(folder, home.ltm_dir / target):
+            if not rename_new(folder, home.entry_folder(target)):
                 hint = "Choose another name"
                 raise UsageError("an LTM entry of this name exists", subject=target, hint=hint)
         except BaseException:
@@ -124,7 +124,7 @@ def _refuse_twice(home: Home, entry: EntryInfo) -> None:
     """Entries are found by their ids, so no two have the same."""
     for name in home.entry_names():
         try:
-            same = read_entry(home.ltm_dir / name).id == entry.id
+            same = read_entry(home.entry_folder(name)).id == entry.id
         except TitansError:  # a damaged one has no id
             continue
         if same:

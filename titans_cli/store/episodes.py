@@ -21,6 +21,7 @@ from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Om
 from titans_cli.steps import AGAIN
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
+from titans_cli.store.names import shown
 from titans_cli.store.queries import (
     BLOCK,
     CARD,
@@ -202,7 +203,7 @@ class Episodes(Queries):
         with self._transaction():
             if forgettings is not None and forgettings != self.forgettings():
                 what = "something was forgotten meanwhile, so what was said before is not kept"
-                raise LockedError(what, subject=self.path.parent.name, hint=AGAIN)
+                raise LockedError(what, subject=shown(self.path.parent.name), hint=AGAIN)
             return self._put_events(events, sources)
 
     def put_item(self, source_id: int, item: ItemRow, at: str, events: Iterable[Episode] = ()) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError, UsageError
 from titans_cli.settings import value
 from titans_cli.steps import AGAIN, Hint, NextStep, Option
+from titans_cli.store import names
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
@@ -35,13 +35,12 @@ from titans_cli.store.files import (
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, exclusive
 from titans_cli.store.manifest import looks_like_ulid, may_start_ulid, read_entry, read_session
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 SHORTEST_PREFIX = 4
 
 
 def validate_name(name: str, what: str = "session") -> str:
-    """Return `name` if it can name a folder anywhere and be typed without quotes; raise UsageError otherwise.
+    """Return `name`, composed, if it can be one (`names.is_name`); raise UsageError otherwise.
 
     Nothing is named like an id: whoever is given an id must find what has it, and nothing else."""
     if looks_like_ulid(name):
@@ -51,11 +50,8 @@ def validate_name(name: str, what: str = "session") -> str:
 
 
 def _typeable(name: str, what: str = "session") -> str:
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a {what}",
-            hint="Use 1 to 64 letters, digits, dots, hyphens or underscores, not beginning with a dot or a hyphen",
-        )
+    if not names.is_name(name := names.composed(name)):
+        raise UsageError(f"{name[:80]!r} cannot be the name of a {what}", hint=names.RULE)
     return name
 
 
@@ -147,7 +143,7 @@ class Home:
 
     def _pointed(self) -> str:
         with open_plain(self._pointer) as file:
-            return file.read(256).decode("utf-8", "replace").strip()
+            return file.read(1024).decode("utf-8", "replace").strip()
 
     def current(self) -> str | None:
         """The name of the current session, or None: never set, cleared, or since discarded."""
@@ -157,11 +153,11 @@ class Home:
             return None
         except OSError as error:
             raise storage_error(error, self._pointer) from error
-        return name if _NAME.fullmatch(name) and (self.sessions_dir / name).is_dir() else None
+        return name if names.is_name(name) and self.session_folder(name).is_dir() else None
 
     def set_current(self, name: str) -> None:
         """Raises UsageError for a name that cannot be one, StorageError."""
-        _typeable(name)
+        name = _typeable(name)
         with self.lock():
             atomic_write(self._pointer, [name.encode() + b"\n"])
 
@@ -190,6 +186,18 @@ class Home:
             name = f"{base}-{number}"
         return name
 
+    def session_folder(self, name: str) -> Path:
+        """Where the session of this name lies, or would."""
+        return self.sessions_dir / names.folder_of(names.composed(name))
+
+    def entry_folder(self, name: str) -> Path:
+        """Where the LTM entry of this name lies, or would."""
+        return self.ltm_dir / names.folder_of(names.composed(name))
+
+    def named(self, name: str) -> str | None:
+        """The session of this name, as it is written; None if there is none. Ids are not looked at."""
+        return _named(name, self.session_names())
+
     def session_names(self) -> list[str]:
         """Sorted; folders only. Raises StorageError."""
         return _folder_names(self.sessions_dir)
@@ -200,14 +208,16 @@ class Home:
     def require_free(self, name: str) -> None:
         """Raise UsageError for what cannot be the name of a session to be made. Whoever gives the name holds `lock`;
         asking before it, and before seconds of work, is a kindness."""
-        validate_name(name)
+        name = validate_name(name)
         self.refuse_taken(name)
         self.refuse_prefix(name)
 
     def refuse_taken(self, name: str) -> None:
-        """Raise UsageError if a session has the name."""
-        path = self.sessions_dir / name
-        if path.exists() or path.is_symlink():
+        """Raise UsageError if a session has the name, in whatever case."""
+        path = self.session_folder(name)
+        other = self.named(name)
+        if path.exists() or path.is_symlink() or other is not None:
+            name = other or name
             discard = NextStep("session discard", session=name)
             hint = Hint("Use it (", Option("session", name), "), choose another name, or: ", discard)
             raise UsageError("a session of this name exists", subject=name, hint=hint)
@@ -245,7 +255,9 @@ class Home:
 
 def _folder_names(folder: Path) -> list[str]:
     try:
-        return sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir() and not _is_shell(p))
+        return sorted(
+            name for p in folder.iterdir() if (name := names.name_of(p.name)) and p.is_dir() and not _is_shell(p)
+        )
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -263,9 +275,10 @@ def _is_shell(folder: Path) -> bool:
 
 def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
     listing = "session list" if what == "session" else "ltm list"
-    names = _folder_names(folder)
-    fitting = _with_prefix(selector, folder, what, names)
-    if selector in names and not looks_like_ulid(selector):  # an id is never a name, whatever folders are called
+    there = _folder_names(folder)
+    fitting = _with_prefix(selector, folder, what, there)
+    if (written := _named(selector, there)) is not None and not looks_like_ulid(selector):
+        selector = written  # an id is never a name, whatever folders are called
         if not set(fitting) - {selector}:
             return selector
         fitting = sorted({selector, *fitting})  # ids that begin like a name that was given before
@@ -277,19 +290,26 @@ def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
             f"{means} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
             hint=Hint("Give more of the ULID, or the name: ", NextStep(listing)),
         )
-    close = difflib.get_close_matches(selector, names, n=3)
+    close = difflib.get_close_matches(selector, there, n=3)
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
     see = Hint(meant, "See: ", NextStep(listing))
-    if make and not close and _NAME.fullmatch(selector):
+    if make and not close and names.is_name(names.composed(selector)):
         see = Hint("Make it: ", NextStep("session new", name=selector), ". ", see)
     raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=see)
 
 
-def _with_prefix(selector: str, folder: Path, what: str, names: Iterable[str]) -> list[str]:
+def _named(name: str, there: Sequence[str]) -> str | None:
+    """The one of the names that this is: in its own case before any other, and in another if only one has it."""
+    name = names.composed(name)
+    alike = [name] if name in there else [other for other in there if names.folded(other) == names.folded(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _with_prefix(selector: str, folder: Path, what: str, there: Iterable[str]) -> list[str]:
     """Those whose ULID begins with the selector, if that is long enough to mean one."""
     if not (may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26):
         return []
-    return [name for name in names if _id_of(folder / name, what).startswith(selector.upper())]
+    return [n for n in there if _id_of(folder / names.folder_of(n), what).startswith(selector.upper())]
 
 
 def _id_of(folder: Path, what: str) -> str:

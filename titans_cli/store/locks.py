@@ -17,6 +17,7 @@ from pathlib import Path
 from titans_cli.errors import LockedError, StorageError
 from titans_cli.steps import Hint, Option
 from titans_cli.store.files import atomic_write, open_plain, storage_errors
+from titans_cli.store.names import shown
 
 LOCK_FILE = "lock"
 LOCK_NOTE = "lock.json"
@@ -86,7 +87,7 @@ class WriterLock:
                 raise
             raise LockedError(
                 f"another writer holds it ({self.holder()})",
-                subject=self.folder.name,
+                subject=shown(self.folder.name),
                 hint=Hint(
                     "Wait for it, add ",
                     Option("retry_lock", "5m"),

@@ -63,29 +63,29 @@ class LongTermMemory:
         unreadable: list[TitansError] = []
         for name in self.home.entry_names():
             try:
-                entries.append(read_entry(self.home.ltm_dir / name))
+                entries.append(read_entry(self.home.entry_folder(name)))
             except TitansError as error:
                 unreadable.append(error)
         return EntryList(tuple(sorted(entries, key=lambda e: (e.created, e.id))), tuple(unreadable))
 
     def show(self, selector: str) -> EntryInfo:
         """By name, ULID or unique prefix. Raises NotFoundError, UsageError, DamagedError, IncompatibleError."""
-        return read_entry(self.home.ltm_dir / self.home.find_entry(selector))
+        return read_entry(self.home.entry_folder(self.home.find_entry(selector)))
 
     def episodes(self, selector: str) -> Episodes:
         """The entry's retained text, read-only."""
-        return Episodes.open(self.home.ltm_dir / self.home.find_entry(selector) / DATABASE)
+        return Episodes.open(self.home.entry_folder(self.home.find_entry(selector)) / DATABASE)
 
     def verify(self, selector: str) -> EntryInfo:
         """Read the whole entry; raise DamagedError unless every byte is as it was promoted."""
         entry = self.show(selector)
-        check_folder(self.home.ltm_dir / entry.name, entry)
+        check_folder(self.home.entry_folder(entry.name), entry)
         return entry
 
     def remove(self, selector: str) -> EntryInfo | None:
         """Remove an entry for good, even a damaged one (then None). Raises NotFoundError, UsageError, StorageError."""
         name = self.home.find_entry(selector)
-        folder = self.home.ltm_dir / name
+        folder = self.home.entry_folder(name)
         entry: EntryInfo | None = None
         with suppress(TitansError):
             entry = read_entry(folder)
@@ -116,7 +116,7 @@ class LongTermMemory:
         Repeating it after a kill finishes it. Raises UsageError when the name is taken or the session was promoted
         to another, LockedError, DamagedError, StorageError, and as `admit`.
         """
-        validate_name(name, "LTM entry")
+        name = validate_name(name, "LTM entry")
         with store.locked(timeout=timeout, command="promote"):
             if store.info.state == "promoted" and store.info.promoted_to == name:
                 entry = self.show(name)
@@ -135,7 +135,7 @@ class LongTermMemory:
 
     def _existing(self, session: SessionInfo, name: str, episodes: Episodes) -> EntryInfo | None:
         """The entry that an interrupted promotion of this very state left; None when the name is free."""
-        folder = self.home.ltm_dir / name
+        folder = self.home.entry_folder(name)
         if not folder.exists():
             return None
         entry = read_entry(folder)
@@ -193,7 +193,7 @@ class LongTermMemory:
                 )
             write_entry(folder, entry)
             self.home.refuse_prefix(name, entry=True)
-            if not rename_new(folder, self.home.ltm_dir / name):
+            if not rename_new(folder, self.home.entry_folder(name)):
                 raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")
         except BaseException:
             with suppress(OSError):
@@ -210,7 +210,7 @@ class LongTermMemory:
         Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError, and as `admit`.
         """
         entry = self.show(selector)
-        kept = self.home.ltm_dir / entry.name
+        kept = self.home.entry_folder(entry.name)
         admit(file_size(kept / MEMORY) + with_log(file_size(kept / DATABASE)))
         draft = SessionInfo(
             name="",

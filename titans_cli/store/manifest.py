@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError
 from titans_cli.steps import Hint, NextStep
+from titans_cli.store import names
 from titans_cli.store.files import NotAFileError, atomic_write, open_plain, storage_error
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def read_session(folder: Path, text: str | None = None) -> SessionInfo:
 
     Raises DamagedError (unreadable), IncompatibleError (another format), StorageError.
     """
-    name = folder.name
+    name = names.shown(folder.name)
     repair, discard = NextStep("session repair", session=name), NextStep("session discard", session=name)
     hint = Hint("Restore it: ", repair, "; or remove the session: ", discard)
     fields = _Fields(folder / SESSION_FILE, SESSION_SCHEMA, hint, text)
@@ -83,17 +84,19 @@ def read_session(folder: Path, text: str | None = None) -> SessionInfo:
     )
     if info.state not in STATES:
         raise fields.damaged(f"its state is {info.state!r}")
-    return replace(info, name=folder.name)
+    return replace(info, name=name)
 
 
 def read_entry(folder: Path) -> EntryInfo:
     """What the LTM entry in `folder` says of itself; its name is the folder's. Raises as `read_session`."""
-    hint = Hint("Restore the file from a backup, or remove the entry: ", NextStep("ltm rm", entry=folder.name))
+    hint = Hint(
+        "Restore the file from a backup, or remove the entry: ", NextStep("ltm rm", entry=names.shown(folder.name))
+    )
     fields = _Fields(folder / ENTRY_FILE, ENTRY_SCHEMA, hint)
     from titans_cli.records import EntryInfo
 
     return EntryInfo(
-        name=folder.name,
+        name=names.shown(folder.name),
         id=fields.ulid("id"),
         created=fields.text("created"),
         format=fields.number("format"),

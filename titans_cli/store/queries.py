@@ -18,6 +18,7 @@ from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, Snaps
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
+from titans_cli.store.names import shown
 from titans_cli.store.rows import R, records
 
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
@@ -274,7 +275,7 @@ class Queries:
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
             found.update((block.id, block) for block in blocks)
         if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
-            repair = NextStep("session repair", session=self.path.parent.name)
+            repair = NextStep("session repair", session=shown(self.path.parent.name))
             hint = Hint("See what can be saved: ", repair)
             raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
         return [found[i] for i in wanted if i in found]

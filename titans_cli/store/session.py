@@ -79,7 +79,7 @@ class SessionStore:
         self.home = home
         self.info = info
         self.finished = False
-        self.folder = home.sessions_dir / info.name
+        self.folder = home.session_folder(info.name)
         self._lock = WriterLock(self.folder)
         self._locked = False
         self._writing: Episodes | None = None
@@ -97,9 +97,9 @@ class SessionStore:
         home.tidy()
         name = home.find_session(selector, make=make)
         try:
-            store = cls(home, read_session(home.sessions_dir / name))
+            store = cls(home, read_session(home.session_folder(name)))
         except DamagedError:
-            if not (home.sessions_dir / name).exists():
+            if not (home.session_folder(name)).exists():
                 raise _gone(name) from None
             raise
         store._finish_promotion()
@@ -114,9 +114,9 @@ class SessionStore:
         unreadable: list[TitansError] = []
         for name in home.session_names():
             try:
-                sessions.append(read_session(home.sessions_dir / name))
+                sessions.append(read_session(home.session_folder(name)))
             except TitansError as error:
-                if (home.sessions_dir / name).is_dir():  # not discarded a moment ago
+                if (home.session_folder(name)).is_dir():  # not discarded a moment ago
                     unreadable.append(error)
         return SessionList(tuple(sorted(sessions, key=lambda s: (s.created, s.id))), tuple(unreadable))
 
@@ -152,7 +152,7 @@ class SessionStore:
         files. A kill leaves a `.new-*` folder, which the next call clears.
         """
         if name is not None:
-            validate_name(name)
+            name = validate_name(name)
         with home.lock():
             home.clear()
             created = draft.created or utc_now()
@@ -165,7 +165,7 @@ class SessionStore:
                 with Episodes.open(folder / DATABASE, readonly=False) as episodes:
                     episodes.set_meta(SESSION_META, session_text(info))
                 write_session(folder, info)
-                if not rename_new(folder, home.sessions_dir / info.name):
+                if not rename_new(folder, home.session_folder(info.name)):
                     home.refuse_taken(info.name)
             except BaseException:
                 with suppress(OSError):
@@ -440,7 +440,7 @@ def discard(home: Home, name: str, *, timeout: float = 0, only: str | None = Non
 
     Raises LockedError while a writer works, NotFoundError, StorageError.
     """
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     if name not in home.session_names():
         raise NotFoundError("no session has this name", subject=name, hint=Hint("See: ", NextStep("session list")))
     with WriterLock(folder).acquire(timeout, "discard"), home.lock():
