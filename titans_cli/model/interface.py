@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from titans_cli.memory import MemoryState
+from titans_cli.memory.session import Seen, SessionState
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
@@ -23,12 +24,17 @@ FOCUS = 50.0  # of the softmax over them, by the cosine of topics
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 
 
+_NO_SHARE = torch.empty(0, 4, dtype=torch.int32)
+
+
 class Cell(NamedTuple):
-    """What one cell has learned, and the topics of what it holds, to find it by among many."""
+    """What one cell has learned, and the topics of what it holds, to find it by among many; and what its part of the
+    document writes into the memory of the session, where there is one."""
 
     weights: Tensor  # [1, F, V], as of MemoryState
     momentum: Tensor
     topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
+    share: Tensor = _NO_SHARE  # [m, 4] int32, rows as of memory/session.py
 
     @property
     def memory(self) -> MemoryState:
@@ -52,6 +58,7 @@ class ReadResult(NamedTuple):
     surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
     landmarks: Tensor  # [N, L], unit rows
     refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
+    seen: tuple[Seen, ...] = ()  # what the language model made of each batch, where there is a memory of the session
 
 
 class Recollection(NamedTuple):
@@ -103,6 +110,15 @@ class Encoder(Protocol):
     def decode(self, ids: Sequence[int]) -> str: ...
 
 
+class SessionLearner(Protocol):
+    """A language model with a memory of the whole session, which it reads on with."""
+
+    def initial_state(self) -> SessionState: ...
+
+    def read_seen(self, state: SessionState, seen: Seen) -> Tensor:
+        """Nats [n] of a text with the memory, each token predicted before it is written into `state`, in place."""
+
+
 class SessionModel(Protocol):
     """Everything that `sessions` and `answers` use of a model. All methods run without gradients."""
 
@@ -119,6 +135,10 @@ class SessionModel(Protocol):
 
     @property
     def landmark_width(self) -> int: ...
+
+    @property
+    def session(self) -> SessionLearner | None:
+        """None: this model keeps no memory of the whole session."""
 
     @property
     def caution(self) -> str | None:
@@ -160,8 +180,11 @@ class SessionModel(Protocol):
 
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:
-    """A cell's state by name, for the store."""
-    return {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
+    """A cell's state by name, for the store. Without a memory of the session there is no share, nor a name for it."""
+    named = {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
+    if not len(state.share):
+        del named["memory.share"]
+    return named
 
 
 def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:

@@ -68,7 +68,7 @@ def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError
     except ReadError as error:
         return error
     segments = engine.segments(document.pages)
-    return Prepared(document, segments, tuple(learn(engine, segments)))
+    return Prepared(document, segments, tuple(replace(part, seen=()) for part in learn(engine, segments)))
 
 
 @lru_cache(maxsize=2)

@@ -83,6 +83,8 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
     """The engine of a session to be made: with the threads and the precision (argument or setting) that it keeps."""
     if precision is not None and not is_native(model):
         raise UsageError("--precision is for the embedded model and its kin", hint="Use --dtype with this one")
+    if settings.value("session_memory") and not is_native(model):
+        loading = replace(loading or Loading(), session_memory=True)
     return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from titans_cli.cards import Card
 from titans_cli.errors import Interrupted, ReadError
@@ -38,6 +39,7 @@ from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, 
 from titans_cli.sessions.engines import engine_of, insist, new_engine
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
+from titans_cli.sessions.newness import Newness, SessionMemory
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
@@ -172,6 +174,7 @@ class Ingestion:
     def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel | None, how: How) -> None:
         self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
         self.room = Room(store.folder, engine, how.max_room)
+        self.memory: SessionMemory | None = None  # of the session, once something is read with it
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
@@ -325,13 +328,17 @@ class Ingestion:
             learned = learn(self.engine, segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch = Uncommitted(replaces, omissions, card)
+        batch, new = Uncommitted(replaces, omissions, card), Newness()
+        if (memory := self._memory()) and replaces:
+            memory.forget(replaces.id)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
         read_tokens = record.tokens
         for part in learned:
             surprises += part.surprise
+            if memory:
+                memory.read(part.seen, new)
             for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):
                 batch.blocks.append(block_of(segment, position, surprise))
                 batch.landmarks.append(vector)
@@ -350,7 +357,7 @@ class Ingestion:
             due = time.monotonic() - committed_at >= self.how.commit_seconds or len(batch.cells) >= MOST_UNCOMMITTED
             if finished or stopping or due:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
-                record = self._commit(advanced, pages, batch, surprises if finished else None)
+                record = self._commit(advanced, pages, batch, surprises if finished else None, new.share)
                 batch, committed_at = Uncommitted(), time.monotonic()
                 if stopping:
                     raise self._stopped()
@@ -359,7 +366,15 @@ class Ingestion:
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
         told = self.episodes.omissions().get(record.id, ())
-        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told)
+        yield FileFinished(
+            record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told, new.share
+        )
+
+    def _memory(self) -> SessionMemory | None:
+        """Of the whole session, if its model keeps one."""
+        if self.memory is None and self.engine is not None and self.engine.session is not None:
+            self.memory = SessionMemory(self.engine.session, self.store, self.episodes)
+        return self.memory
 
     def _segments(self, pages: Sequence[Page], begun_as: SourceRecord | None = None) -> list[Segment]:
         """Of megabytes of text it takes a while, and whoever says stop must be heard: there is nothing to lose yet."""
@@ -393,15 +408,23 @@ class Ingestion:
         )
 
     def _commit(
-        self, record: SourceRecord, pages: Sequence[Page], batch: Uncommitted, surprises: Sequence[float] | None
+        self,
+        record: SourceRecord,
+        pages: Sequence[Page],
+        batch: Uncommitted,
+        surprises: Sequence[float] | None,
+        new: float | None,
     ) -> SourceRecord:
         text = f"I left a part of {record.display} unlearned, to keep the memory sound: "
         events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in batch.refused]
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
             size = f"{record.pages} {unit_of(record.kind)}s, {record.tokens} tokens"
-            text = f"I read {record.display}: {size}, surprise {mean:.2f}."
-            events.append(Episode(0, utc_now(), "read", text, {"sha256": record.sha256, "surprise": round(mean, 4)}))
+            told = "" if new is None else f", new to the session {new:.2f}"
+            text = f"I read {record.display}: {size}, surprise {mean:.2f}{told}."
+            data: dict[str, Any] = {"sha256": record.sha256, "surprise": round(mean, 4)}
+            data |= {} if new is None else {"new": round(new, 4)}
+            events.append(Episode(0, utc_now(), "read", text, data))
         gone = batch.replaces
         self.room.before_commit(batch.cells.values(), () if record.id else pages)
         return self.store.commit(
