@@ -92,7 +92,7 @@ def novel(data: Path) -> str:
     found = []
     for record in read_jsonl(data / "text" / "standard_ebooks.jsonl.zst"):
         if f"/{NOVEL}/" in record["id"]:
-            numbers = [int(n) for n in re.findall(r"\d+", record["id"].rsplit("/", 1)[1])]
+            numbers = [float(n) for n in re.findall(r"\d+", record["id"].rsplit("/", 1)[1])]
             found.append((numbers or [math.inf], record["text"]))  # what has no number is an epilogue
     return "\n\n".join(text for _, text in sorted(found))
 

@@ -86,6 +86,7 @@ class FileFinished:
     warnings: tuple[str, ...]
     unit: str = "page"  # what the document's pages are
     omissions: tuple[tuple[str, int], ...] = ()  # what its reader left out, by kind
+    new: float | None = None  # share of the model's own surprise that the memory of the session left; None: it has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ class Loading:
     adapter: str | None = None  # of the memory: a file, the sha256 of one, "untrained"; None: the newest there is
     revision: str | None = None  # of the hub: a commit
     trust_remote_code: bool = False
+    session_memory: bool = False  # beside the cells of documents one of the whole session, where one was trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,12 @@ SETTINGS = {
         Setting("answer_model", "text", None, "Who writes answers: a model or a URL. Default: nobody.", option=True),
         Setting("precision", "fp32|bf16|auto", "fp32", "Of the trunk's products, in sessions to be made.", option=True),
         Setting(
+            "session_memory",
+            "yes/no",
+            False,
+            "Sessions to be made keep a memory of all they read too. Made for smollm2; reading takes longer.",
+        ),
+        Setting(
             "threads", "whole", None, "Of sessions to be made. Default: the cores it may use, at most 4.", most=1024
         ),
         Setting(

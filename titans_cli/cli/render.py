@@ -273,8 +273,9 @@ def describe(event: IngestEvent | Waiting) -> list[str]:
         case FilesLeftOut(names):
             line = f"left out {plural(len(names), 'file')} that no reader knows by name: {by_suffix(names)}"
             return [line, *(f"  {name}" for name in names if look.current().verbose)]
-        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions):
+        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions, new):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
+            line += "" if new is None else f", new to the session {new:.2f}"
             skipped = [f"  skipped: {in_words(omissions)}"] if omissions and look.current().verbose else []
             return [line, *(f"  warning: {w}" for w in warnings), *skipped]
         case IngestFinished(session, read, skipped, failed, tokens, seconds, _, left_out):

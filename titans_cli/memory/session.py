@@ -76,6 +76,33 @@ class _Answers(NamedTuple):
     amounts: Tensor  # [n, A]
 
 
+# ---- what is kept of a document
+
+
+def rows_of(share: Share) -> Tensor:
+    """A share as rows [n + 1, 4] int32, to be kept: a token, the two guesses at the next one, and how much of that is
+    written; of the last token, with which a share ends, these are 0, 0, -1."""
+    last = torch.tensor([[0, 0, -1]])
+    said = torch.cat([torch.cat([share.guesses, share.amounts[:, None]], dim=1), last])
+    return torch.cat([share.tokens[:, None], said], dim=1).to(torch.int32)
+
+
+def shares_of(rows: Tensor) -> Iterator[Share]:
+    """The shares that lie one after another in rows of `rows_of`. Raises ValueError for what are none."""
+    if rows.ndim != 2 or rows.shape[1:] != (4,) or rows.dtype != torch.int32:
+        raise ValueError(f"rows {list(rows.shape)} {rows.dtype}")
+    ends = (rows[:, 3] < 0).nonzero()[:, 0].tolist()
+    if len(rows) and (not ends or ends[-1] != len(rows) - 1):
+        raise ValueError("the last share has no end")
+    if bool(((rows[:, :3] < 0) | (rows[:, :3] >= 1 << _ID_BITS)).any()) or bool((rows[:, 3] > PARTS).any()):
+        raise ValueError("what is no token, or too much")
+    begun = 0
+    for end in ends:
+        part = rows[begun : end + 1].long()
+        yield Share(part[:, 0], part[:-1, 1:3], part[:-1, 3])
+        begun = end + 1
+
+
 # ---- writing
 
 

@@ -20,6 +20,7 @@ from titans_cli.model.calibrate import calibrate
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.interface import RULES
 from titans_cli.model.known import Places
+from titans_cli.model.session import session_reader
 from titans_cli.model.structure import anatomy
 from titans_cli.records import Loading
 from titans_cli.steps import Hint, NextStep, Option
@@ -71,10 +72,15 @@ def assemble(model: str, loading: Loading, places: Places) -> AttachedEngine:
         anatomy(network, found.name)
         attached = AttachedModel(network, tokenizer, files.load(path, backbone))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    session, made_of = None, [RULES, backbone, digest, asdict(attached.adapter.spec), settled.device, settled.dtype]
+    if settled.session_memory:
+        session, of = session_reader(network, tokenizer.backend, found.folder)
+        made_of.append(of)
     kept = asdict(replace(settled, adapter=digest))
-    made_of = [RULES, backbone, digest, asdict(attached.adapter.spec), settled.device, settled.dtype]
     fingerprint = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    return AttachedEngine(attached, fingerprint, found.name, settled.dtype, kept, adapted=path is not None)
+    return AttachedEngine(
+        attached, fingerprint, found.name, settled.dtype, kept, adapted=path is not None, session=session
+    )
 
 
 def _untrained(

@@ -22,6 +22,7 @@ from titans_cli.records import Loading
 
 MOST = 100  # models, of which each may be loaded in several ways
 _HEX = re.compile(r"[0-9a-f]{64}")
+SESSION_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "smollm2" / "session.safetensors"
 _CODE = ("model/spec.py", "memory/config.py")  # what a native model's fingerprint is made of beside its files
 
 
@@ -78,7 +79,15 @@ def attached(model: str, loading: Loading, root: Path) -> Identity | None:
         files = hub.fingerprint(found, root / "digests.json")
     except TitansError:
         return None
-    return Identity(files, _key([__version__, RULES, files, adapter, loading.device, loading.dtype]))
+    of: list[object] = [__version__, RULES, files, adapter, loading.device, loading.dtype]
+    if loading.session_memory:
+        of.append(hashlib.sha256(session_weights(found.folder).read_bytes()).hexdigest())
+    return Identity(files, _key(of))
+
+
+def session_weights(folder: Path) -> Path:
+    """Of the memory of a whole session, for the model in a folder: what lies beside it, or else what is shipped."""
+    return own if (own := folder / SESSION_WEIGHTS.name).is_file() else SESSION_WEIGHTS
 
 
 def fingerprint(identity: Identity, root: Path) -> str | None:

@@ -20,12 +20,37 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory.session import CELLS, Seen, SessionGate, SessionState, initial_state, read_on
+from titans_cli.memory.session import (
+    CELLS,
+    Seen,
+    SessionGate,
+    SessionState,
+    initial_state,
+    read_on,
+    shares_of,
+    without,
+    written,
+)
+from titans_cli.model.known import SESSION_WEIGHTS, session_weights
 from titans_cli.model.reader import LARGEST, load_backbone, sketch
+from titans_cli.steps import Hint, NextStep
 
-FILE = "session.safetensors"
-SHIPPED = Path(__file__).parent.parent / "weights" / "smollm2" / FILE
+__all__ = [
+    "SESSION_WEIGHTS",
+    "Seen",
+    "SessionReader",
+    "SessionState",
+    "load_gate",
+    "load_session_reader",
+    "save_gate",
+    "session_reader",
+    "shares_of",
+    "without",
+    "written",
+]
+
 WINDOW, STRIDE = 1024, 768  # tokens of a forward pass, and how many of them are new
+WITHOUT = NextStep("config set", key="session_memory", value="false")
 _ROWS = 256  # tokens whose logits are in memory at once
 
 
@@ -37,6 +62,7 @@ class SessionReader:
         self.model, self.tokenizer = model.eval().requires_grad_(False), tokenizer
         self.gate, self.cells = gate.eval().requires_grad_(False), cells
         self.head: Tensor = model.get_output_embeddings().weight
+        self._kept = self.head.cpu()  # what the memory says is weighed where the memory is
         self.fingerprint = hashlib.sha256(json.dumps(sketch(model)).encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
@@ -48,7 +74,7 @@ class SessionReader:
     @torch.inference_mode()
     def _hidden(self, tokens: Sequence[int], window: int, stride: int) -> Tensor:
         """The last hidden states [n, D] of all tokens but the last; windows overlap by `window` - `stride`."""
-        ids, parts = torch.tensor(tokens), list[Tensor]()
+        ids, parts = torch.tensor(tokens, device=self.head.device), list[Tensor]()
         for start in range(0, max(1, len(ids) - 1 - (window - stride)), stride):
             states = self.model.model(ids[None, start : start + window]).last_hidden_state[0]
             parts.append(states[0 if start == 0 else window - stride :])
@@ -57,9 +83,9 @@ class SessionReader:
     @torch.inference_mode()
     def plain(self, tokens: Sequence[int], window: int = WINDOW, stride: int = STRIDE) -> Tensor:
         """The model's own loss [n], nats: what `look` finds too, and nothing else. For comparing speed."""
-        hidden, came = self._hidden(tokens, window, stride), torch.tensor(tokens[1:])
-        found = []
-        for start in range(0, len(came), _ROWS):
+        hidden = self._hidden(tokens, window, stride)
+        came, found = torch.tensor(tokens[1:], dtype=torch.long, device=hidden.device), []
+        for start in range(0, max(1, len(came)), _ROWS):
             logits = self._logits(hidden[start : start + _ROWS])
             own = logits.gather(1, came[start : start + _ROWS, None])[:, 0]
             found.append(logits.logsumexp(-1) - own)
@@ -71,9 +97,10 @@ class SessionReader:
 
         `tokens` [n + 1], `hidden` [n, D], and of each prediction `guesses` [n, 2], `sure`, `nats`, `log_z` [n].
         """
-        hidden, came = self._hidden(tokens, window, stride), torch.tensor(tokens[1:])
+        hidden = self._hidden(tokens, window, stride)
+        came = torch.tensor(tokens[1:], dtype=torch.long, device=hidden.device)
         found: dict[str, list[Tensor]] = {name: [] for name in ("guesses", "sure", "nats", "log_z")}
-        for start in range(0, len(came), _ROWS):
+        for start in range(0, max(1, len(came)), _ROWS):
             logits = self._logits(hidden[start : start + _ROWS])
             own = logits.gather(1, came[start : start + _ROWS, None])[:, 0]
             best, log_z = logits.topk(2), logits.logsumexp(-1)
@@ -81,11 +108,12 @@ class SessionReader:
             found["sure"].append(best.values[:, 0] - log_z)
             found["nats"].append(log_z - own)
             found["log_z"].append(log_z)
-        whole = {name: torch.cat(parts) for name, parts in found.items()}
-        return whole | {"tokens": torch.tensor(tokens), "hidden": hidden}
+        whole = {name: torch.cat(parts).cpu() for name, parts in found.items()}
+        return whole | {"tokens": torch.tensor(tokens), "hidden": hidden.cpu()}
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        return (hidden @ self.head.T).float()
+        logits: Tensor = (hidden @ self.head.T).float()
+        return logits
 
     def seen(self, looked: dict[str, Tensor]) -> Seen:
         """What `look` gave, as the memory takes it."""
@@ -93,7 +121,7 @@ class SessionReader:
 
         def log_p(at: Tensor, ids: Tensor) -> Tensor:
             # rounded as a product of these types is, so that it is what the model itself would have said
-            logits = (hidden[at].float() * self.head[ids].float()).sum(-1).to(hidden.dtype).float()
+            logits: Tensor = (hidden[at].float() * self._kept[ids].float()).sum(-1).to(hidden.dtype).float()
             return logits - log_z[at]
 
         return Seen(looked["tokens"], looked["guesses"], looked["sure"], looked["nats"], log_p)
@@ -105,11 +133,15 @@ class SessionReader:
         """(the memory after it, nats [n] with the memory): every token predicted before it is written. `seen` is of
         `look`. The state that went in is not changed."""
         here = SessionState(*(part.clone() for part in state)) if write else state
-        looked = self.seen(seen)
-        nats = looked.nats.clone()
-        for evidence in read_on(here, looked, write=write):
+        return here, self.read_seen(here, self.seen(seen), write=write)
+
+    @torch.inference_mode()
+    def read_seen(self, state: SessionState, seen: Seen, *, write: bool = True) -> Tensor:
+        """The same of what was looked at; `state` is changed in place."""
+        nats = seen.nats.clone()
+        for evidence in read_on(state, seen, write=write):
             nats += self.gate.change(evidence, len(nats))
-        return here, nats
+        return nats
 
 
 def save_gate(path: Path, gate: SessionGate, of: Sequence[float], notes: dict[str, Any]) -> None:
@@ -130,9 +162,21 @@ def load_gate(path: Path, of: Sequence[float]) -> SessionGate:
         what = f"the session memory's weights cannot be read ({error})"
         raise ModelError(what, subject=str(path), hint="Install titans-cli again") from error
     if len(of) != len(notes["sketch"]) or max(abs(a - b) for a, b in zip(of, notes["sketch"], strict=True)) > LARGEST:
-        hint = "They are trained for one model by: python -m titans_cli.train.session_memory"
+        hint = Hint("They are trained for one model; go on without: ", WITHOUT)
         raise IncompatibleError("these weights of a session memory are another model's", subject=str(path), hint=hint)
     return gate
+
+
+def session_reader(model: Any, tokenizer: Any, folder: Path) -> tuple[SessionReader, str]:
+    """The reader for a model that is loaded, with the weights in its folder or those that are shipped; and the sha256
+    of these. Raises ModelError, IncompatibleError as `load_gate`."""
+    path = session_weights(folder)
+    if not hasattr(model, "model") or not hasattr(model.model, "layers"):
+        hint = Hint("Go on without: ", WITHOUT)
+        what = f"no session memory was trained for {type(model).__name__}"
+        raise IncompatibleError(what, subject=str(folder), hint=hint)
+    gate = load_gate(path, sketch(model))
+    return SessionReader(model, tokenizer, gate), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_session_reader(folder: Path | str, file: Path | None = None) -> SessionReader:
@@ -143,6 +187,7 @@ def load_session_reader(folder: Path | str, file: Path | None = None) -> Session
     try:
         model, tokenizer = load_backbone(folder)
     except (OSError, ValueError) as error:
-        raise ModelError(f"cannot be loaded ({error})", subject=str(folder), hint="titans model verify") from error
-    path = file or (own if (own := Path(folder) / FILE).is_file() else SHIPPED)
+        verify = NextStep("model verify", model=str(folder))
+        raise ModelError(f"cannot be loaded ({error})", subject=str(folder), hint=Hint(verify)) from error
+    path = file or session_weights(Path(folder))
     return SessionReader(model, tokenizer, load_gate(path, sketch(model)))

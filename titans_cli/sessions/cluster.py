@@ -80,7 +80,7 @@ def prepare(info: SessionInfo, source: Source, how: How, free: int | None = None
             room.admit(source.display, document.pages, segments)
     except ReadError as error:
         return error
-    return Prepared(document, segments, tuple(learn(engine, segments)))
+    return Prepared(document, segments, tuple(replace(part, seen=()) for part in learn(engine, segments)))
 
 
 @lru_cache(maxsize=2)

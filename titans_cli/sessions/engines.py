@@ -96,6 +96,8 @@ def new_engine(model: str | None, precision: str | None = None, loading: Loading
     if precision is not None and not is_native(model):
         hint = Hint("Use ", Option("dtype"), " with this one")
         raise UsageError("a precision is for the embedded model and its kin", hint=hint)
+    if settings.value("session_memory") and not is_native(model):
+        loading = replace(loading or Loading(), session_memory=True)
     return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
 
 

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from titans_cli.cards import Card
 from titans_cli.errors import Interrupted, ReadError, UsageError
@@ -40,6 +41,7 @@ from titans_cli.sessions import pace
 from titans_cli.sessions.engines import caution_of, engine_of, insist, new_engine, require_unchanged
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
+from titans_cli.sessions.newness import Newness, SessionMemory
 from titans_cli.sessions.pace import Forecast, key
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
@@ -203,6 +205,7 @@ class Ingestion:
     ) -> None:
         self.store, self.episodes, self.load, self.how = store, episodes, load, how
         self.room = Room(store.folder, None, how.max_room)
+        self.memory: SessionMemory | None = None  # of the session, once something is read with it
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
@@ -367,13 +370,17 @@ class Ingestion:
         left = sum(len(s.tokens) for s in segments[record.blocks_done :])
         self.forecast.started(STDIN if record.uri.startswith(STDIN_URI) else record.uri, tokens, left)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch = Uncommitted(replaces, omissions, card)
+        batch, new = Uncommitted(replaces, omissions, card), Newness()
+        if (memory := self._memory()) and replaces:
+            memory.forget(replaces.id)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
         read_tokens = record.tokens
         for part in learned:
             surprises += part.surprise
+            if memory:
+                memory.read(part.seen, new)
             for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):
                 batch.blocks.append(block_of(segment, position, surprise))
                 batch.landmarks.append(vector)
@@ -393,7 +400,7 @@ class Ingestion:
             due = time.monotonic() - committed_at >= self.how.commit_seconds or len(batch.cells) >= MOST_UNCOMMITTED
             if finished or stopping or due:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
-                record = self._commit(advanced, pages, batch, surprises if finished else None)
+                record = self._commit(advanced, pages, batch, surprises if finished else None, new.share)
                 batch, committed_at = Uncommitted(), time.monotonic()
                 if stopping:
                     raise self._stopped()
@@ -402,7 +409,16 @@ class Ingestion:
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
         told = self.episodes.omissions().get(record.id, ())
-        yield FileFinished(record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told)
+        yield FileFinished(
+            record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told, new.share
+        )
+
+    def _memory(self) -> SessionMemory | None:
+        """Of the whole session, if its model keeps one."""
+        engine = self.room.engine  # None: what is learned was read elsewhere
+        if self.memory is None and engine is not None and engine.session is not None:
+            self.memory = SessionMemory(engine.session, self.store, self.episodes)
+        return self.memory
 
     def _segments(self, pages: Sequence[Page], begun_as: SourceRecord | None = None) -> list[Segment]:
         """Of megabytes of text it takes a while, and whoever says stop must be heard: there is nothing to lose yet."""
@@ -443,15 +459,23 @@ class Ingestion:
         )
 
     def _commit(
-        self, record: SourceRecord, pages: Sequence[Page], batch: Uncommitted, surprises: Sequence[float] | None
+        self,
+        record: SourceRecord,
+        pages: Sequence[Page],
+        batch: Uncommitted,
+        surprises: Sequence[float] | None,
+        new: float | None,
     ) -> SourceRecord:
         text = f"I left a part of {record.display} unlearned, to keep the memory sound: "
         events = [Episode(0, utc_now(), "refused", text + why, {"sha256": record.sha256}) for why in batch.refused]
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
             size = f"{record.pages} {unit_of(record.kind)}s, {record.tokens} tokens"
-            text = f"I read {record.display}: {size}, surprise {mean:.2f}."
-            events.append(Episode(0, utc_now(), "read", text, {"sha256": record.sha256, "surprise": round(mean, 4)}))
+            told = "" if new is None else f", new to the session {new:.2f}"
+            text = f"I read {record.display}: {size}, surprise {mean:.2f}{told}."
+            data: dict[str, Any] = {"sha256": record.sha256, "surprise": round(mean, 4)}
+            data |= {} if new is None else {"new": round(new, 4)}
+            events.append(Episode(0, utc_now(), "read", text, data))
         gone = batch.replaces
         self.room.before_commit(batch.cells.values(), () if record.id else pages)
         return self.store.commit(
