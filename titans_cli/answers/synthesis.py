@@ -144,6 +144,7 @@ def _trend(t: Trend, texts: Sequence[Text], number: Callable[[Candidate], int]) 
         t.first,
         t.peak,
         (number(sentence),) if sentence is not None else (),
+        tuple(p.form for p in t.company),
     )
 
 
