@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FIELDS = ("title", "author", "date", "venue", "volume", "issue", "doi", "url", "language")
+STATED = "stated in the file"  # origin of what a file says of itself, which may be when it was saved
 ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
 
@@ -56,6 +57,12 @@ class Card:
     @property
     def year(self) -> int | None:
         return int(self.date[:4]) if self.date else None
+
+    @property
+    def published(self) -> int | None:
+        """The year, unless it may be that of the file rather than of what it holds."""
+        origin = self.origin("date") or ""
+        return None if origin in ("file", STATED) or ", when " in origin else self.year
 
     @property
     def venue(self) -> str | None:
