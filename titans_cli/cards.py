@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 FIELDS = ("title", "author", "date", "venue", "volume", "issue", "doi", "url", "language")
 LISTING = "bibliography "  # an origin, followed by the name of the file
+STATED = "stated in the file"  # origin of what a file says of itself, which may be when it was saved
 ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
@@ -58,6 +59,12 @@ class Card:
     @property
     def year(self) -> int | None:
         return int(self.date[:4]) if self.date else None
+
+    @property
+    def published(self) -> int | None:
+        """The year, unless it may be that of the file rather than of what it holds."""
+        origin = self.origin("date") or ""
+        return None if origin in ("file", STATED) or ", when " in origin else self.year
 
     @property
     def venue(self) -> str | None:

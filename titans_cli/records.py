@@ -295,6 +295,7 @@ class TrendTold:
     first: int | None  # the year it arrived, if documents enough before lack it
     peak: int | None  # the year it was most common, of what peaked
     citations: tuple[int, ...]
+    company: tuple[str, ...] = ()  # phrases of the same matter, or of the same documents, that change with it
 
 
 @dataclass(frozen=True, slots=True)

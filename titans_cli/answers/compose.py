@@ -339,7 +339,7 @@ class Answerer:
 
     def _year(self, chosen: Candidate) -> int | None:
         source = self.sources[chosen.block.source_id]
-        return year_of(source, self.episodes.blocks_of(source.id))
+        return year_of(source, self.episodes.blocks_of(source.id), self.catalogue.cards.get(source.id))
 
     def _evidence(self, found: Found) -> Evidence:
         b = found.block

@@ -112,7 +112,8 @@ def _whole(result: Answer) -> None:
     for trend in result.trends:
         also = f"; also {', '.join(trend.variants)}" if trend.variants else ""
         when = f", first in {trend.first}" if trend.first else f", most around {trend.peak}" if trend.peak else ""
-        _series(trend, f"{when}{also}")
+        company = f"; with {', '.join(trend.company)}" if trend.company else ""
+        _series(trend, f"{when}{also}{company}")
         _indented(" ".join(f"{quotes[n]} [{n}]" for n in trend.citations))
     for theme in result.themes:
         share = f", {theme.share:.0%}" if theme.share else ""

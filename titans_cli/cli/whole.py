@@ -44,7 +44,8 @@ def trends(
 ) -> None:
     """Tell what comes, goes and stays over the years of the documents, with cited sentences.
 
-    A year is taken from a file's name, its title or what it states of itself; documents without one take no part.
+    A year is that of the catalogue card, or else taken from a file's name, its title or what it states of itself;
+    documents without one take no part. Phrases that stand with another change with it, more likely than not.
     """
     _tell("trends", session, sources, long, no_log, Output(json, quiet))
 

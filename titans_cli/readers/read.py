@@ -9,7 +9,7 @@ import stat
 import sys
 from dataclasses import replace
 
-from titans_cli.cards import Entry, filled
+from titans_cli.cards import STATED, Entry, filled
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import FORMATS, reader_of
@@ -57,7 +57,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
 
 def _plain(parsed: Parsed) -> list[Entry]:
     """The little that every reader finds."""
-    year = [Entry("date", str(parsed.year), "stated in the file")] if parsed.year else []
+    year = [Entry("date", str(parsed.year), STATED)] if parsed.year else []
     return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
 
 
