@@ -53,6 +53,26 @@ class Spoken:
         return Reading(word, 0, 0, len(word), 0.5, 0.5) if word else Reading(None, None, 0, 0, 0.0, 1.0)
 
 
+class Forgetful:
+    """A language model that takes every token for one of ten, and whose memory holds nothing."""
+
+    fingerprint = "forgetful"
+
+    def encode(self, text: str) -> list[int]:
+        return [len(word) for word in text.split()]
+
+    def look(self, tokens: Sequence[int], window: int, stride: int) -> dict[str, torch.Tensor]:
+        return {"nats": self.plain(tokens, window, stride)}
+
+    def plain(self, tokens: Sequence[int], window: int, stride: int) -> torch.Tensor:
+        return torch.full((len(tokens) - 1,), math.log(10))
+
+    def initial_state(self) -> None: ...
+
+    def read_on(self, state: None, seen: dict[str, torch.Tensor], *, write: bool = True) -> tuple[None, torch.Tensor]:
+        return state, seen["nats"]
+
+
 PROGRAMS = {
     "ablation": Smallest(
         "--json --steps 1 --work {work} --only shipped",
@@ -91,6 +111,10 @@ PROGRAMS = {
     "researcher": Smallest("--quick --json --data {data} --model {model}"),
     "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
     "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
+    "session_ppl": Smallest(
+        "--quick --json --data {data} --features {work}/features",
+        {"session_ppl.reader_of": lambda *_: Forgetful(), "session_ppl.LEAST": 8},
+    ),
     "synthesis": Smallest(
         "--quick --json --data {data} --part topics --part disagreements",
         {"synthesis_topics.BOOKS": 2, "synthesis_topics.SECTIONS": 4},
@@ -156,6 +180,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(20)
     ]
     _lines(folder / "text" / "openstax.jsonl.zst", chapters)
+    _lines(folder / "text" / "peps.jsonl.zst", [{"id": f"peps/pep-{n}"} | record for n, record in enumerate(running)])
+    book = [{"id": f"standard_ebooks/bram-stoker_dracula/chapter-{n}"} | record for n, record in enumerate(running)]
+    _lines(folder / "text" / "standard_ebooks.jsonl.zst", book)
+    for kind in ("acl_abstracts", "medquad_docs", "openstax", "standard_ebooks", "wikipedia"):
+        _lines(folder / "text" / "heldout" / f"{kind}.jsonl.zst", running[:2])
     _lines(folder / "text" / "factbook.jsonl.zst", [])
     for name in ("factbook", "openstax_glossary", "openstax_exercises"):
         _lines(folder / "qa" / "train" / f"{name}.jsonl", [])

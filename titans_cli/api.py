@@ -108,14 +108,14 @@ class Session:
 
         No other session is meant, even if its id begins like this."""
         at = _home(home)
-        if name not in at.session_names():
+        if at.named(name) is None:
             try:
                 make = {"entry": entry, "model": model, "precision": precision, "reader": reader}
                 return cls.new(name, home=at, retry_lock=retry_lock, engines=engines, **make)
             except UsageError:
-                if name not in at.session_names():  # not made by somebody else meanwhile
+                if at.named(name) is None:  # not made by somebody else meanwhile
                     raise
-        return cls.open(name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
+        return cls.open(at.named(name) or name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
 
     # ---- learning
 
@@ -138,7 +138,7 @@ class Session:
         finished: IngestFinished | None = None
         how = How(append=append, retry_lock=self.retry_lock, stop=stop)
         what = What([str(p) for p in paths], include, exclude, within=within)
-        for event in ingest(self.home, self.id, what, how, self.engine):
+        for event in ingest(self.home, self.id, what, how, lambda: self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
                 finished = event
@@ -178,7 +178,7 @@ class Session:
             label=source,
             tags=tags,
             retry_lock=self.retry_lock,
-            engine=self.engine,
+            engine=lambda: self.engine,
         )
 
     def update(

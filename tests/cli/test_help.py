@@ -16,7 +16,8 @@ from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from titans_cli import errors
 from titans_cli.cli import manual, tree
-from titans_cli.errors import EXIT_CODES, TitansError
+from titans_cli.cli.manual import EXIT_CODES
+from titans_cli.errors import TitansError
 from titans_cli.settings import SETTINGS
 
 ROOT = tree.describe(tree.whole())

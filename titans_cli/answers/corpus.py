@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.cards import Card
 from titans_cli.places import is_year_of_file
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
@@ -44,13 +45,16 @@ class Text(NamedTuple):
     sentences: list[Candidate]
 
 
-def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
-    """From the file's name, its title, what the file states of itself, or else the first year on its first page.
+def year_of(source: SourceRecord, blocks: Sequence[Block], card: Card | None = None) -> int | None:
+    """From its catalogue card, if that says when it was published; else from the file's name, its title, what the file
+    states of itself, or the first year on its first page.
 
     A title may name the year of what the document is about, so where a publisher prints dates on a PDF's first page
     ("Published 12 June 2020", "© 2020"), the latest of them comes before it. What a word processor or a PDF's metadata
     states is when the file was made, perhaps from an older one: the last thing to go by.
     """
+    if card is not None and card.published is not None:
+        return card.published
     if name := _IN_NAME.search(source.name):
         return int(name.group())
     first = [b.text for b in blocks if b.page == blocks[0].page]
@@ -66,11 +70,11 @@ def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
 
 def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
     """Every document, or those of the sources `only`: dated ones first, by year, then the others as they were read."""
-    texts = []
+    texts, cards = [], episodes.cards()
     for source in episodes.sources():
         if only is None or source.id in only:
             blocks = episodes.blocks_of(source.id)
-            texts.append(Text(source, year_of(source, blocks), _sentences(blocks)))
+            texts.append(Text(source, year_of(source, blocks, cards.get(source.id)), _sentences(blocks)))
     return sorted(texts, key=lambda t: (t.year is None, t.year or 0, t.source.id))
 
 

@@ -34,7 +34,7 @@ from titans_cli.cli import (
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
-from titans_cli.records import Answer, Loading
+from titans_cli.steps import in_shell
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -137,6 +137,7 @@ def ingest(
     nothing. Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.cli.engines import ingesting
+    from titans_cli.records import Loading
     from titans_cli.sessions.ingest import How, What
 
     output, wait = Output(json, quiet), seconds(retry_lock)
@@ -156,7 +157,7 @@ def ingest(
             raise typer.Exit(SomeInputsFailed.exit_code if found.failed else 0)
         for event in use_case(_home(), session, what, how):
             view.show(event)
-    _fail_on(view.failed)
+    _fail_on(view)
 
 
 @app.command(epilog=asking.EXAMPLES)
@@ -193,12 +194,16 @@ def ask(
     never changes the memory. With --answer-model another model writes the answer from the same evidence, and what it
     cites is checked: sentences that nothing cited bears out are marked.
     """
+    from titans_cli.records import Answer, Loading
+
+    output, (time, tokens) = Output(json, quiet), options.budget(budget)
+    options.choice("route", route)
+    asked = asking.questions(question, output)
+    options.ready(session)
     from titans_cli.sessions import hints, markdown
     from titans_cli.sessions.ask import Asking, Writing
     from titans_cli.sessions.conversation import Conversation
 
-    output, (time, tokens) = Output(json, quiet), options.budget(budget)
-    asked = asking.questions(question, output)
     markdown.check_files(files, replace_file=yes)
     how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
     loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
@@ -224,7 +229,7 @@ def ask(
         telling.answer(answers[-1], output, verbose=verbose, told=tell is not None)
     markdown.write_answers(talk.home, talk.id, answers, files)
     if reader is None and telling.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
-        render.note(hint)
+        render.note(in_shell(hint))
 
 
 app.command(epilog=chat.EXAMPLE)(chat.chat)
@@ -239,12 +244,13 @@ def note(
     key: memory.Key = None,
     tag: memory.Tags = [],  # noqa: B006
     model: options.Model = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Tell the session something: memorised, logged, and tagged "note". The same as titans memory add --tag note."""
-    memory.tell(text, session, key, None, ["note", *tag], model, retry_lock, Output(json, quiet))
+    memory.tell(text, session, key, None, ["note", *tag], model, max_room, retry_lock, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans recall 'weir' --since 2h --kind told")
@@ -254,15 +260,19 @@ def recall(
     since: memory.Since = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", help="Only read, told, asked, answered, refused, ...", show_default=False),
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only started, read, refused, told, asked, answered, excluded or included.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 20,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search what the session experienced: read, told, asked, answered.
-
-    The best come first."""
+    """Search the lines of the session's log for words: what it read, was told, was asked and answered. The best come
+    first. What stands in the documents themselves is found by titans ask and titans memory retrieve."""
     memory.recall(words, session, since, kind, limit, Output(json, quiet))
 
 
@@ -289,6 +299,7 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
+    from titans_cli.records import Answer, Loading
     from titans_cli.sessions.ingest import How, What
     from titans_cli.sessions.once import run_once
 
@@ -307,7 +318,7 @@ def run(
                 telling.answer(event, output)
             else:
                 view.show(event)
-        _fail_on(view.failed)
+        _fail_on(view)
 
 
 @app.command(epilog="Example: titans check survey --replay --json | jq .findings")
@@ -332,7 +343,7 @@ def check(
     """
     from titans_cli.sessions import health
 
-    found = health.check_session(_home(), name or session, read_data=read_data, replay=replay)
+    found = health.check_session(_home(), session if name is None else name, read_data=read_data, replay=replay)
     report.checked(found, Output(json, quiet))
     if found.findings:
         raise typer.Exit(DamagedError.exit_code)
@@ -342,10 +353,11 @@ def _home() -> Home:
     return Home.locate()
 
 
-def _fail_on(failed: int) -> None:
-    if failed:
-        count = render.plural(failed, "input")
-        raise SomeInputsFailed(f"{count} failed; the rest is committed", hint="The lines above say why, file by file")
+def _fail_on(view: render.IngestView) -> None:
+    if view.failed:
+        count = render.plural(view.failed, "input")
+        rest = "the rest is committed" if view.kept else "nothing was read"
+        raise SomeInputsFailed(f"{count} failed; {rest}", hint="The lines above say why, file by file")
 
 
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)

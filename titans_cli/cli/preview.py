@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import by_suffix, document, human_bytes, human_time, line, note, plural
+from titans_cli.steps import in_shell
 
 if TYPE_CHECKING:
     from titans_cli.sessions.preview import Preview
@@ -16,7 +17,7 @@ def previewed(p: Preview, output: Output) -> None:
         document("ingest.preview", p)
         return
     for f in p.failed:
-        note(f"titans: {f.source}: {f.reason}. {f.hint or ''}".rstrip())
+        note(f"titans: {f.source}: {f.reason}. {in_shell(f.hint) if f.hint else ''}".rstrip())
     if p.left_out:
         note(f"would leave out {plural(len(p.left_out), 'file')} that no reader knows by name: {by_suffix(p.left_out)}")
     if output.quiet:

@@ -19,29 +19,13 @@ from titans_cli.cli import look, terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
-from titans_cli.places import in_words
-from titans_cli.progress import (
-    BlockRefused,
-    BlocksRead,
-    FileChanged,
-    FileFailed,
-    FileFinished,
-    FileSkipped,
-    FilesLeftOut,
-    FileStarted,
-    IngestEvent,
-    IngestFinished,
-    IngestStarted,
-    Waiting,
-)
-from titans_cli.records import (
-    EntryInfo,
-    SessionInfo,
-)
+from titans_cli.steps import in_json, in_shell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from titans_cli.progress import BlocksRead, FileStarted, IngestEvent, IngestStarted, Waiting
+    from titans_cli.records import EntryInfo, SessionInfo
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
 EVERY = 10.0  # seconds without a line of an ingest, off a terminal
@@ -68,7 +52,11 @@ def document(schema: str, value: Any) -> None:
     """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
     body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    out(terminal.in_json(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode)))
+    out(
+        terminal.in_json(
+            json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode, default=in_json)
+        )
+    )
     sys.stdout.flush()
 
 
@@ -121,11 +109,16 @@ def verbose(text: str) -> None:
 # ---------------------------------------------------------------- errors
 
 
+def said(problem: TitansError) -> str:
+    """The whole message, in the words of the command line."""
+    return problem.said(in_shell)
+
+
 def error(problem: TitansError, output: Output) -> None:
     if output.json:
         fields = {"kind": problem.kind, "subject": problem.subject, "message": problem.what, "hint": problem.hint}
         document("error", {**fields, "exit_code": problem.exit_code})
-    note(f"titans: {problem}")
+    note(f"titans: {said(problem)}")
     cause = problem.__cause__
     while cause is not None:
         verbose(f"  because of {type(cause).__name__}: {cause}")
@@ -150,7 +143,7 @@ class IngestView:
         self._ticker: threading.Thread | None = None
         self.live = not output.json and not output.quiet and look.lively()
         self.progress: Progress | None = None
-        self.failed = 0  # inputs, once the ingest has finished
+        self.failed = self.kept = 0  # inputs, once the ingest has finished; kept: read now, or known already
 
     def __enter__(self) -> IngestView:
         if self.live:
@@ -182,6 +175,8 @@ class IngestView:
 
     def overdue(self) -> str | None:
         """What to say when nothing was said for `EVERY` seconds."""
+        from titans_cli.progress import BlocksRead, FileStarted
+
         if self.clock() - self.said < EVERY:
             return None
         match self.latest:
@@ -203,8 +198,11 @@ class IngestView:
             self.said = self.clock()
 
     def show(self, event: IngestEvent | Waiting) -> None:
+        from titans_cli.progress import BlocksRead, FileFailed, FileFinished, FileStarted, IngestFinished
+
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
+            self.kept += event.files_read + event.files_skipped
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)
@@ -213,7 +211,7 @@ class IngestView:
         elif isinstance(event, FileFinished | FileFailed):
             self.latest = None
         if isinstance(event, FileFailed):
-            self.line(f"titans: {event.source}: {event.reason}. {event.hint or ''}".rstrip())
+            self.line(f"titans: {event.source}: {event.reason}. {in_shell(event.hint) if event.hint else ''}".rstrip())
         elif self.output.json or self.output.quiet:
             return
         elif isinstance(event, BlocksRead):
@@ -243,6 +241,19 @@ def _status(event: BlocksRead) -> str:
 
 def describe(event: IngestEvent | Waiting) -> list[str]:
     """The plain lines for an event; none for those not worth one."""
+    from titans_cli.places import in_words
+    from titans_cli.progress import (
+        BlockRefused,
+        FileChanged,
+        FileFinished,
+        FileSkipped,
+        FilesLeftOut,
+        FileStarted,
+        IngestFinished,
+        IngestStarted,
+        Waiting,
+    )
+
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
@@ -262,8 +273,9 @@ def describe(event: IngestEvent | Waiting) -> list[str]:
         case FilesLeftOut(names):
             line = f"left out {plural(len(names), 'file')} that no reader knows by name: {by_suffix(names)}"
             return [line, *(f"  {name}" for name in names if look.current().verbose)]
-        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions):
+        case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions, new):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
+            line += "" if new is None else f", new to the session {new:.2f}"
             skipped = [f"  skipped: {in_words(omissions)}"] if omissions and look.current().verbose else []
             return [line, *(f"  warning: {w}" for w in warnings), *skipped]
         case IngestFinished(session, read, skipped, failed, tokens, seconds, _, left_out):
@@ -301,7 +313,7 @@ def sessions(
 ) -> None:
     if output.json:
         listed = [asdict(i) | {"current": i.name == current} for i in infos]
-        document("session-list", {"sessions": listed, "unreadable": [str(p) for p in problems]})
+        document("session-list", {"sessions": listed, "unreadable": [said(p) for p in problems]})
     elif output.quiet:
         for info in infos:
             line(info.name)
@@ -315,7 +327,7 @@ def sessions(
         note("No sessions yet. Start one: titans ingest PATH")
     if not output.json:
         for problem in problems:
-            note(f"titans: {problem}")
+            note(f"titans: {said(problem)}")
 
 
 def session_details(d: SessionDetails, output: Output) -> None:
@@ -352,8 +364,11 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
-    if skipped := [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]:
+    if d.omissions:
+        from titans_cli.places import in_words
+
         out()
+        skipped = [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]
         table([["NUMBER", "SKIPPED"], *skipped])
     told = [c for c in d.cards if c.authors or c.venue or c.doi]
     if told:
@@ -396,7 +411,7 @@ def discarded(d: Discarded, output: Output) -> None:
 
 def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
     if output.json:
-        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [str(p) for p in problems]})
+        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [said(p) for p in problems]})
         return
     if output.quiet:
         for info in infos:
@@ -409,4 +424,4 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
     else:
         note("Nothing promoted yet. Promote a session: titans session promote")
     for problem in problems:
-        note(f"titans: {problem}")
+        note(f"titans: {said(problem)}")

@@ -22,9 +22,12 @@ from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.interface import (
     BATCH,
+    EMBEDDED,
+    EMBEDDED_PATH,
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
+    PRECISIONS,
     Cell,
     ReadResult,
     Recollection,
@@ -40,10 +43,8 @@ from titans_cli.model.tokens import segment_pages
 from titans_cli.model.weights import header, require_numbers, table
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
+from titans_cli.steps import Hint, Option
 
-EMBEDDED = "titans-mini"
-EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
-PRECISIONS = ("fp32", "bf16")
 __all__ = [
     "BATCH",
     "EMBEDDED",
@@ -55,8 +56,8 @@ __all__ = [
     "Recollection",
     "nearness",
 ]
-_HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
-_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
+_HINT = Hint("Give a folder written by save_pretrained of a native model, or leave ", Option("model"), " out")
+_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give the folder of a model of the variant mac"
 
 
 class Engine:
@@ -147,6 +148,10 @@ class Engine:
         return self.spec.d_landmark
 
     @property
+    def session(self) -> None:
+        return None  # one is kept beside language models that predict well
+
+    @property
     def caution(self) -> str | None:
         return None
 
@@ -166,7 +171,9 @@ class Engine:
         """Raises IncompatibleError for a state of another shape."""
         blank = self.initial_state()
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
-        same = all(a.dtype == b.dtype for a, b in zip(state, blank, strict=True))
+        same = (
+            all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True)) and "memory.share" not in tensors
+        )
         same &= state.memory.weights.shape == blank.weights.shape and state.momentum.shape == blank.momentum.shape
         if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")

@@ -24,6 +24,7 @@ from titans_cli.report.facts import DocumentTold, Facts, PageTold, Passage, Ques
 from titans_cli.sessions.gate import Gate, probe_session
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.sessions.selection import allowed
+from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
     store.require_open()
     with store.episodes() as episodes:
         if not episodes.position():
-            hint = "Read something first: titans ingest PATH"
+            hint = Hint("Read something first: ", NextStep("ingest", paths=None, session=store.info.name))
             raise UsageError("nothing was read in this session yet", subject=store.info.name, hint=hint)
     if engine is None:
         from titans_cli.sessions.engines import engine_of
@@ -63,7 +64,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
         gate.admit(force=True)  # raises what it is
     with store.episodes() as episodes, episodes.frozen():
         if episodes.memory_sha256() != gate.memory_sha256:
-            what, hint = "it was read into while it was looked at", "Run the same command again when that is done"
+            what, hint = "it was read into while it was looked at", Hint("When that is done: ", AGAIN)
             raise LockedError(what, subject=store.info.name, hint=hint)
         return _facts(store, episodes, engine, gate)
 

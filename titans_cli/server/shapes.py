@@ -14,6 +14,7 @@ from titans_cli.sessions.items import LONGEST_NAME, LONGEST_TEXT, Told
 from titans_cli.sessions.lifecycle import SessionDetails
 from titans_cli.sessions.pages import SourceLine
 from titans_cli.sessions.selection import Filter
+from titans_cli.steps import in_tools
 
 MOST_NAMES = 100  # in one list of arguments
 LATEST = 5  # events that a status tells
@@ -74,12 +75,26 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A document that was not read, why, and what to do about it."""
+
+    source: str
+    kind: str
+    reason: str
+    hint: str | None
+
+    @classmethod
+    def of(cls, event: FileFailed) -> Failed:
+        return cls(event.source, event.kind, event.reason, in_tools(event.hint) if event.hint else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """What was memorised, all of it durable: a text (`told`), or documents (`read`, and `failed` with the reasons)."""
 
     told: Told | None = None
     read: IngestFinished | None = None
-    failed: tuple[FileFailed, ...] = ()
+    failed: tuple[Failed, ...] = ()
     left_out: int = 0  # failures beyond those
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,6 +45,7 @@ from titans_cli.sessions.history import Forgotten, Recalled
 from titans_cli.sessions.items import Told
 from titans_cli.sessions.retrieve import Retrieved
 from titans_cli.sessions.search import Found
+from titans_cli.steps import Hint, Option, in_tools
 
 T = TypeVar("T")
 MOST_FAILURES = 20  # that one call tells
@@ -133,7 +133,7 @@ class Tools:
 
     async def session_open(
         self,
-        name: Annotated[Name, Field(description="1 to 64 letters, digits, '.', '_' or '-'.")],
+        name: Annotated[Name, Field(description="1 to 64 letters, digits, spaces, '.', '_' or '-'.")],
         entry: Annotated[
             Maybe, Field(description="A new session starts from this promoted entry instead of knowing nothing.")
         ] = "",
@@ -215,7 +215,7 @@ class Tools:
             inside = [_below(path, self.roots) for path in paths]
             read = session.ingest(*inside, within=self.roots, on_event=tell, stop=self.keeper.unwanted)
             told = failures[:MOST_FAILURES]
-            return Added(read=read, failed=tuple(told), left_out=len(failures) - len(told))
+            return Added(read=read, failed=tuple(map(shapes.Failed.of, told)), left_out=len(failures) - len(told))
 
         async with _told():
             return await self.keeper.call(handle, work)
@@ -396,9 +396,9 @@ class Tools:
         try:
             return RootModel(await self.keeper.look(handle, work)).model_dump_json()
         except NotFoundError as error:
-            raise ResourceNotFoundError(in_tools(error)) from error
+            raise ResourceNotFoundError(message(error)) from error
         except TitansError as error:
-            raise ResourceError(in_tools(error)) from error
+            raise ResourceError(message(error)) from error
 
     async def _call(self, handle: str, context: Context, doing: str, work: Callable[[Session], T]) -> T:
         async with _told(), beating(context, doing):
@@ -414,7 +414,7 @@ def _below(path: str, roots: Sequence[str]) -> str:
 
     Whether it may be read is decided where it is looked at, links and all."""
     if not roots:
-        hint = "Give the text itself, or start the server with --root FOLDER"
+        hint = Hint("Give the text itself, or name its folder with ", Option("root", "FOLDER"))
         raise UsageError("this server reads no files", subject=path[:80], hint=hint)
     below = [str(Path(root, path)) for root in roots]
     return next((path for path in below if os.path.exists(path)), below[0])  # noqa: PTH110 - for any text at all
@@ -426,22 +426,10 @@ async def _told() -> AsyncIterator[None]:
     try:
         yield
     except TitansError as error:
-        raise ToolError(in_tools(error)) from error
+        raise ToolError(message(error)) from error
 
 
-_AS_TOOLS = (
-    (re.compile(r"titans memory (add|update|delete|retrieve|summary|filter)\b"), r"memory_\1"),
-    (re.compile(r"titans session show\b( \S+)?"), "session_status"),
-    (re.compile(r"titans session promote\b"), "session_promote"),
-    (re.compile(r"titans session new --from (\S+)"), r"session_open with the entry \1"),
-    (re.compile(r"titans (ask|ingest)\b"), lambda m: {"ask": "memory_ask", "ingest": "memory_add"}[m[1]]),
-)
-
-
-def in_tools(error: TitansError) -> str:
-    """The kind of an error, its subject, what happened and the next step, with tools in the place of commands."""
+def message(error: TitansError) -> str:
+    """The kind of an error, its subject, what happened and the next step."""
     head = f"{error.subject}: {error.what}" if error.subject else error.what
-    text = f"{error.kind}: {head}. Next: {error.hint}" if error.hint else f"{error.kind}: {head}"
-    for command, tool in _AS_TOOLS:
-        text = command.sub(tool, text)
-    return text
+    return f"{error.kind}: {head}. Next: {in_tools(error.hint)}" if error.hint else f"{error.kind}: {head}"

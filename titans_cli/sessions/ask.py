@@ -20,9 +20,11 @@ from titans_cli.model.interface import Cell, PassageReader, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
+from titans_cli.sessions.ready import require_question
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf, Shelved
-from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
+from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
+from titans_cli.store.landmarks import landmarks
 
 __all__ = ["Asking", "Writing", "ask"]
 ROUTES = ("auto", "fast", "deliberate")
@@ -59,6 +61,7 @@ def ask(
     tell: Callable[[Step], None] | None = None,
     after: Answer | None = None,
     follows: bool = False,
+    asked: bool = True,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
@@ -68,7 +71,8 @@ def ask(
     model's own landmarks; they are made when first asked for, and kept with the session.
     `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
     `after`: the answer that this question follows; "it" and "that paper" mean the document which that was about.
-    `follows`: it follows the last answer that the session keeps.
+    `follows`: it follows the last answer that the session keeps. `asked`: somebody put the question in these words;
+    otherwise the answer alone is logged.
     `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
     `reader`: a model (by name, folder, or id of the hub, or loaded) that finds the short answer in the best passages,
     or finds that nothing answers; a session whose own model can, does so by itself.
@@ -77,8 +81,7 @@ def ask(
     DamagedError, StorageError, ModelError (the writer).
     """
     question = plain(question)
-    if not question:
-        raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
+    require_question(question)
     how = how or Asking(sentences=sentences)
     check_route(how.route)
     store = SessionStore.open(home, session)
@@ -118,7 +121,7 @@ def ask(
     if result.support == "memory":
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution)
-    return _logged(store, result, shown, forgettings) if log else result
+    return _logged(store, result, shown, forgettings, asked) if log else result
 
 
 def check_route(route: str) -> None:
@@ -127,7 +130,9 @@ def check_route(route: str) -> None:
         raise UsageError(f"no such route: {route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
 
 
-def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int) -> Answer:
+def _logged(
+    store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int, asked: bool
+) -> Answer:
     """Keep question and answer in the session they are of, as it was when it was read; or say why that cannot be.
 
     What was forgotten meanwhile may be in them, and a session that is gone, or another of its name, has no part in
@@ -141,10 +146,9 @@ def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], 
     about = {"about": of.uri} if of else {}
     if result.short and result.support != "none":
         about["short"] = result.short
-    exchange = [
-        Episode(0, utc_now(), "asked", f"I was asked: {result.question}"),
-        Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),
-    ]
+    said = "I answered" if asked else f"I was to sum up ({result.kind})"
+    exchange = [Episode(0, utc_now(), "asked", f"I was asked: {result.question}")] if asked else []
+    exchange.append(Episode(0, utc_now(), "answered", f"{said}: {result.text}", {"citations": cited, **about}))
     try:
         store.log(exchange, sources=result.made_from, forgettings=forgettings)
     except TitansError as error:

@@ -15,6 +15,7 @@ from titans_cli.errors import NotFoundError
 from titans_cli.records import SourceRecord
 from titans_cli.sessions.pages import last_citations
 from titans_cli.sessions.selection import Filter, allowed
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore
 
 _MEETING = re.compile(r"\b(?:proceedings|conference|workshop|symposium|meeting|findings of)\b", re.I)
@@ -87,7 +88,9 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
         ]
     if not found:
         raise NotFoundError(
-            "it has read no document yet", subject=store.info.name, hint="Read some: titans ingest PATH"
+            "it has read no document yet",
+            subject=store.info.name,
+            hint=Hint("Read some: ", NextStep("ingest", paths=None, session=store.info.name)),
         )
     return found
 

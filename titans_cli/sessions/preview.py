@@ -62,7 +62,7 @@ def preview(
         store.require_open()
         engine = engine_of(store.info)
         if how.model is not None:
-            insist(how.model, how.loading, store.info, engine)
+            insist(how.model, how.loading, store.info)
     where = next(p for p in (home.root, *home.root.parents) if p.is_dir()) if store is None else store.folder
     room = Room(where, engine, how.max_room)
     known, uris = set[str](), set[str]()

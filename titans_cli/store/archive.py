@@ -14,13 +14,15 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, UsageError
 from titans_cli.records import Episode
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store.check import findings_of
+from titans_cli.store.copies import Admit, anything, copied_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha256_of, storage_errors, sync_folder
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import utc_now
 from titans_cli.store.manifest import SESSION_FILE, read_session, session_text
-from titans_cli.store.packed import MANIFEST, Kind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, Kind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
 from titans_cli.store.snapshots import snapshot_path
 from titans_cli.store.temporary import write_outside
@@ -30,7 +32,7 @@ SESSION = Kind(
     "exported session",
     re.compile(rf"{SESSION_FILE}|{DATABASE}|{SNAPSHOTS}/\d{{8,12}}\.safetensors"),
     (SESSION_FILE, DATABASE),
-    "titans session export",
+    NextStep("session export", file=None),
 )
 
 
@@ -42,9 +44,13 @@ class Export:
     size: int  # of the file, or of what it would hold
 
 
-def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0) -> SessionStore:
-    """A new session that holds what `store` does; from then on neither knows of the other. Raises as `build`."""
+def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0, admit: Admit = anything) -> SessionStore:
+    """A new session that holds what `store` does; from then on neither knows of the other.
+
+    Raises as `build` and as `admit`.
+    """
     with store.writer(timeout=timeout, command="fork") as episodes:
+        admit(copied_size(episodes))
         event = Episode(0, utc_now(), "started", f"I started as a fork of session {store.info.name}.")
 
         def fill(folder: Path) -> None:
@@ -61,17 +67,31 @@ def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0) -
 
 
 def export_session(
-    store: SessionStore, file: Path, *, replace_file: bool = False, dry_run: bool = False, timeout: float = 0
+    store: SessionStore,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    timeout: float = 0,
+    admit: Admit = anything,
 ) -> Export:
-    """Write the session to `file`, durably and whole or not at all. Raises UsageError if it exists, DamagedError."""
+    """Write the session to `file`, durably and whole or not at all.
+
+    Raises UsageError if it exists, DamagedError, as `admit`.
+    """
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     with store.writer(timeout=timeout, command="export") as episodes:
         cells = {f"{SNAPSHOTS}/{snapshot_path(Path(), s.number).name}": s for s in episodes.snapshots()}
         if dry_run:
             with storage_errors(store.folder):
                 size = (store.folder / DATABASE).stat().st_size + sum(s.size for s in cells.values())
             return Export(store.info.name, str(file), len(cells) + 2, size)
+        admit(copied_size(episodes) + episodes.size() + (len(cells) + 4) * PER_MEMBER)
         copied = store.folder / f".tmp-export-{DATABASE}"  # the next writer removes it should we be killed
         with suppress(OSError):
             remove_file(copied)
@@ -103,13 +123,15 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size if path.exists() else None
 
 
-def import_session(home: Home, file: Path, name: str | None = None) -> SessionStore:
+def import_session(home: Home, file: Path, name: str | None = None, *, admit: Admit = anything) -> SessionStore:
     """The session that `file` holds, under its own name or `name`, with an id of its own.
 
     Raises DamagedError unless every byte is as it was exported and everything in it fits; IncompatibleError;
-    NotFoundError (no such file); UsageError when the name is taken; StorageError.
+    NotFoundError (no such file); UsageError when the name is taken; StorageError; as `admit`.
     """
     with unpacking(file, SESSION) as opened:
+        database = opened.sizes[DATABASE]
+        admit(with_log(database) + sum(opened.sizes.values()) - database)
         info = read_session(file, opened.text(SESSION_FILE))
         if info.state != "open":
             raise damaged(file, "its session is not open")

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from titans_cli.errors import TitansError, UsageError
 from titans_cli.records import EntryInfo
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store.archive import Export
+from titans_cli.store.copies import Admit, anything
 from titans_cli.store.files import (
     UNFINISHED,
     atomic_write,
@@ -29,7 +31,7 @@ from titans_cli.store.files import (
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.ltm import MEMORY, READ_ONLY, LongTermMemory, check_folder
 from titans_cli.store.manifest import ENTRY_FILE, read_entry
-from titans_cli.store.packed import MANIFEST, Kind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, Kind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE
 from titans_cli.store.temporary import write_outside
 
@@ -38,27 +40,40 @@ ENTRY = Kind(
     "exported LTM entry",
     re.compile(rf"{ENTRY_FILE}|{DATABASE}|{MEMORY}"),
     (ENTRY_FILE, DATABASE, MEMORY),
-    "titans ltm export",
+    NextStep("ltm export", file=None),
 )
 
 
-def export_entry(home: Home, selector: str, file: Path, *, replace_file: bool = False, dry_run: bool = False) -> Export:
+def export_entry(
+    home: Home,
+    selector: str,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    admit: Admit = anything,
+) -> Export:
     """Write an entry to `file`, durably and whole or not at all.
 
     Raises UsageError if the file exists, NotFoundError, DamagedError unless every byte is as it was promoted,
-    StorageError.
+    StorageError; as `admit`.
     """
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     memory = LongTermMemory(home)
     entry = memory.show(selector)
-    folder = home.ltm_dir / entry.name
+    folder = home.entry_folder(entry.name)
     paths = {name: folder / name for name in (DATABASE, MEMORY)}
     with storage_errors(folder):
         text = (folder / ENTRY_FILE).read_bytes()
         sizes = {ENTRY_FILE: len(text), **{name: path.stat().st_size for name, path in paths.items()}}
     if dry_run:
         return Export(entry.name, str(file), len(sizes), sum(sizes.values()))
+    admit(sum(sizes.values()) + (len(sizes) + 2) * PER_MEMBER)
     memory.verify(entry.name)
     digests = {name: sha256_of(folder / name) for name in sizes}
     head = manifest_bytes(ENTRY, entry.name, sizes, digests)
@@ -67,11 +82,12 @@ def export_entry(home: Home, selector: str, file: Path, *, replace_file: bool = 
         return Export(entry.name, str(file), len(sizes), file.stat().st_size)
 
 
-def import_entry(home: Home, file: Path, name: str | None = None) -> EntryInfo:
+def import_entry(home: Home, file: Path, name: str | None = None, *, admit: Admit = anything) -> EntryInfo:
     """The entry that `file` holds, under its own name or `name`.
 
     Raises DamagedError unless every byte is as it was promoted and everything in it fits; IncompatibleError;
-    NotFoundError (no such file); UsageError when the name is taken or the entry is here already; StorageError.
+    NotFoundError (no such file); UsageError when the name is taken or the entry is here already; StorageError; as
+    `admit`.
     """
     with unpacking(file, ENTRY) as opened, home.lock():
         home.clear()
@@ -81,6 +97,7 @@ def import_entry(home: Home, file: Path, name: str | None = None) -> EntryInfo:
             if name is not None:
                 raise
             raise damaged(file, error.what) from error
+        admit(sum(opened.sizes.values()))
         folder = home.ltm_dir / f"{UNFINISHED}{unique_id()}"
         try:
             private_mkdir(folder)
@@ -93,7 +110,7 @@ def import_entry(home: Home, file: Path, name: str | None = None) -> EntryInfo:
             with storage_errors(folder):
                 sync_folder(folder)
             home.refuse_prefix(target, entry=True)
-            if not rename_new(folder, home.ltm_dir / target):
+            if not rename_new(folder, home.entry_folder(target)):
                 hint = "Choose another name"
                 raise UsageError("an LTM entry of this name exists", subject=target, hint=hint)
         except BaseException:
@@ -107,7 +124,7 @@ def _refuse_twice(home: Home, entry: EntryInfo) -> None:
     """Entries are found by their ids, so no two have the same."""
     for name in home.entry_names():
         try:
-            same = read_entry(home.ltm_dir / name).id == entry.id
+            same = read_entry(home.entry_folder(name)).id == entry.id
         except TitansError:  # a damaged one has no id
             continue
         if same:

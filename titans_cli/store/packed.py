@@ -17,22 +17,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store.manifest import FORMAT
 
 MANIFEST = "manifest.json"
+PER_MEMBER = 1536  # bytes beside its content: its header and padding, and what the manifest says of it
 _LARGEST_MANIFEST = 64 << 20
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a file holds: the schema its manifest names, what it is called, its members, and which command makes it."""
+    """What a file holds: the schema its manifest names, what it is called, its members, and what makes it."""
 
     schema: str
     noun: str  # "exported session"
     member: re.Pattern[str]
     needed: tuple[str, ...]  # members that are never missing, the first of them first in the file
-    command: str
+    export: NextStep  # what writes such a file
 
 
 def manifest_bytes(kind: Kind, name: str, sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
@@ -76,6 +78,11 @@ class Unpacking:
         self.file, self.kind, self.name = file, kind, str(manifest.get("session"))
         self._archive, self._seen = archive, set[str]()
         self._members = _members(file, kind, manifest)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every member, by its name, as the manifest says and as they are held to."""
+        return {name: size for name, (size, _) in self._members.items()}
 
     def text(self, name: str) -> str:
         """The next member, which has to be this one."""
@@ -133,7 +140,7 @@ def unpacking(file: Path, kind: Kind) -> Iterator[Unpacking]:
                 raise IncompatibleError(what, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
             yield Unpacking(file, kind, archive, manifest)
     except FileNotFoundError as error:
-        hint = f"Give a file of {kind.command}"
+        hint = Hint("Give the file that this wrote: ", kind.export)
         raise NotFoundError("there is no such file", subject=str(file), hint=hint) from error
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise damaged(file, f"it cannot be read as an {kind.noun} ({error})") from error

@@ -6,17 +6,19 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from titans_cli.cards import Card, Entry, filled, joined
+from titans_cli.cards import Card, Entry, filled, is_sound, joined
 from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
+from titans_cli.store.names import shown
 from titans_cli.store.rows import R, records
 
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
@@ -30,6 +32,7 @@ DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retaine
 EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
+CARD_DIGEST = "digest:card:"  # ... of what was read of it beside its text: `cards`, `omissions`, its year
 CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
@@ -149,17 +152,38 @@ class Queries:
         """The catalogue card of a document, with what bibliographies among the other documents say of it."""
         return self.cards()[source_id]
 
-    def cards(self) -> dict[int, Card]:
-        """Of every source, by its id. A document that was read by an early release has its title and year alone."""
+    def cards(self, only: Collection[int] | None = None) -> dict[int, Card]:
+        """Of every source, by its id. A document that was read by an early release has its title and year alone.
+
+        What is withheld, and what is not among `only`, says nothing of other documents.
+        """
         sources = self.sources()
         rows: dict[int, list[Entry]] = {s.id: [] for s in sources}
-        if self._one("PRAGMA user_version") >= 3:
-            for source_id, field, _, value, origin in self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid"):
-                rows.setdefault(source_id, []).append(Entry(str(field), str(value), str(origin)))
+        for source_id, entry in self._entries():
+            if not is_sound(entry):
+                hint = Hint("Be rid of it: ", NextStep("session repair", session=self.path.parent.name))
+                raise DamagedError(f"damaged: the card of source {source_id}", subject=str(self.path), hint=hint)
+            rows.setdefault(source_id, []).append(entry)
         plain = {
             s.id: [Entry("title", s.title or "", "file"), Entry("date", str(s.year or ""), "file")] for s in sources
         }
-        return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, rows)
+        withheld = self.withheld()
+        heard = {i: some for i, some in rows.items() if i not in withheld and (only is None or i in only)}
+        return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, heard)
+
+    def _entries(self) -> list[tuple[int, Entry]]:
+        """Of all cards, with their sources, in the order in which they were written."""
+        if self._version() < 3:
+            return []
+        rows = self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid")
+        return [(int(i), Entry(str(field), str(value), str(origin))) for i, field, _, value, origin in rows]
+
+    def stated(self) -> dict[int, tuple[str, ...]]:
+        """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""
+        found: dict[int, tuple[str, ...]] = {}
+        for source_id, entry in self._entries():
+            found[source_id] = (*found.get(source_id, ()), entry.value)
+        return found
 
     # ------------------------------------------------------------ items
 
@@ -201,6 +225,24 @@ class Queries:
         ids = self._rows("SELECT source_id FROM items UNION SELECT source_id FROM withheld ORDER BY source_id")
         return [int(i) for (i,) in ids if self.meta(f"{ITEM_DIGEST}{i}") != self._item_digest(i)]
 
+    def damaged_cards(self) -> list[int]:
+        """The sources whose card, omissions or year are not what was written; early sessions do not say what was."""
+        if self._version() < 3:
+            return []
+        length = len(CARD_DIGEST)
+        written = dict(self._rows(f"SELECT substr(key, {length + 1}), value FROM meta WHERE key GLOB '{CARD_DIGEST}*'"))
+        ids = [int(i) for (i,) in self._rows("SELECT id FROM sources ORDER BY id")]
+        unsound = {source_id for source_id, entry in self._entries() if not is_sound(entry)}
+        return [i for i in ids if i in unsound or (str(i) in written and written[str(i)] != self._card_digest(i))]
+
+    def _card_digest(self, source_id: int) -> str:
+        return self._digest(
+            source_id,
+            "SELECT field, ordinal, value, origin FROM cards WHERE source_id = ? ORDER BY field, ordinal",
+            "SELECT kind, count FROM omissions WHERE source_id = ? ORDER BY kind",
+            f"SELECT value FROM meta WHERE key = '{YEAR}' || ?",
+        )
+
     def _has_items(self) -> bool:
         """A session of a release before items is read as it is: only a writer brings its tables up to date."""
         return self._version() >= 2
@@ -233,7 +275,8 @@ class Queries:
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
             found.update((block.id, block) for block in blocks)
         if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
-            hint = f"See what can be saved: titans session repair {self.path.parent.name}"
+            repair = NextStep("session repair", session=shown(self.path.parent.name))
+            hint = Hint("See what can be saved: ", repair)
             raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
         return [found[i] for i in wanted if i in found]
 
@@ -437,6 +480,10 @@ class Queries:
     def memory_sha256(self) -> str:
         """Of the cells' digests in the order of reading: equal if and only if the same was learned, bit for bit."""
         return hashlib.sha256("".join(f"{s.sha256}\n" for s in self.snapshots()).encode()).hexdigest()
+
+    def size(self) -> int:
+        """Bytes of the database, with the commits that are not yet in the file itself."""
+        return int(self._one("PRAGMA page_count")) * int(self._one("PRAGMA page_size"))
 
     def is_clean(self) -> bool:
         """Whether no bytes of anything forgotten may still be in the file."""
