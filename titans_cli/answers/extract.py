@@ -8,30 +8,32 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
+from titans_cli.answers.fitted import weights
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
+from titans_cli.store import Episodes
 
-# What each signal of a sentence is worth: log-odds that it is the one that answers, fitted on training questions
-# (benchmarks/answers_tune.py) as those of the blocks were.
-WEIGHTS: dict[str, float] = {
-    "covers": 0.21,  # share of the question's information in the sentence itself
-    "topic": 1.93,  # ... in the sentence, the title and the opening words of its document
-    "block": 2.3,  # the score of its block, as evidence.py has it
-    "wanted": 1.41,  # how much it holds of the kind of thing that is asked for ...
-    "holds": 1.34,  # ... and whether it holds any
-    "time": 2.22,  # nearness to the years that the question names
-    "pairs": 0.59,  # the question's pairs of neighbouring words
-    "defines": 0.5,  # says what something is, to a question that asks that; not fitted, too few ask it
-    "recalled": 0.5,  # holds what memory alone said; not fitted either
-}
+# Log-odds, by signal, that a sentence is the one that answers:
+#   covers     share of the question's information in the sentence itself
+#   rest       ... of what its document's title and opening words do not say
+#   topic      ... in the sentence, the title and the opening words of its document
+#   block      the score of its block, as evidence.py has it
+#   wanted     how much it holds of the kind of thing that is asked for ...
+#   holds      ... and whether it holds any
+#   time       nearness to the years that the question names
+#   pairs      the question's pairs of neighbouring words
+#   measured   it has a figure that counts or measures what is asked for
+#   recalled   it holds what memory alone said
+WEIGHTS = weights("extract.sentence")
 # Whether the session speaks of the matter at all: log-odds, from the best sentence. What makes a sentence the likeliest
 # answer of those there are, a name for "who", the right year, does not make it speak of the matter.
-SUPPORT: dict[str, float] = {"score": 0.67, "wanted": -2.65, "time": -2.89, "": -6.0}
+SUPPORT = weights("extract.support")
 LEAST_SUPPORT = 0.5  # probability
 ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odds, behind the best one
-# Words that the question does not hold, of a sentence that says something; of the kind asked for, one is enough.
+# Words that the question does not hold, of a sentence that says something; of the kind asked for one is enough, and to
+# say yes or no none is needed.
 LEAST_NEW = 2
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
@@ -50,9 +52,14 @@ class Candidate(NamedTuple):
 _REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):")
 
 
-def is_prose(text: str) -> bool:
-    """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes."""
-    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*" or text.count(",") > 0.3 * len(text.split()):
+def is_prose(text: str, *, lists: bool = False) -> bool:
+    """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes.
+
+    `lists`: one that mostly lists things can, too.
+    """
+    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*":
+        return False
+    if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
     low, high = SENTENCE_CHARS
     letters = sum(c.isalpha() or c.isspace() for c in text)
@@ -67,29 +74,52 @@ def is_record(text: str) -> bool:
     return len(text) <= SENTENCE_CHARS[1] and _RECORD.match(text) is not None
 
 
+_ITEM = re.compile(r"\s*(?:[-*•▪●–]|\(?\d{1,2}[.)]|\([a-z]\)|[a-z]\))\s+\S")
+_ITEMS = re.compile(rf"(?:{_ITEM.pattern}[^\n]*(?:\n(?!\s*\n)(?!{_ITEM.pattern})[^\n]+)*\s*)+")
+LONGEST_LIST = 1_500  # characters
+
+
+def introduces(text: str, after: str) -> bool:
+    """Whether a sentence ends with a colon, and items follow."""
+    return text.endswith(":") and len(text) >= SENTENCE_CHARS[0] and _ITEM.match(after) is not None
+
+
+def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:
+    """A sentence with the items that follow it on its page, if it introduces a list of them."""
+    page = episodes.page(chosen.block.source_id, chosen.block.page)
+    if not introduces(chosen.text, page[chosen.end :]):
+        return chosen
+    items = _ITEMS.match(page, chosen.end, chosen.end + LONGEST_LIST)
+    end = len(page[: items.end()].rstrip()) if items else chosen.end
+    return chosen._replace(end=end, text=page[chosen.start : end])
+
+
 def signals(question: Question, found: Found, recalled: str | None) -> list[tuple[Candidate, dict[str, float]]]:
     """Every showable sentence of a block, with its signals and no score yet."""
     block = found.block
     if question.is_of_others(found.topic | set(stems(block.text))):
         return []
-    sentences = []
+    sentences, several = [], question.asked.several
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
-        if not (is_prose(text) or is_record(text) or found.told):
+        prose = is_prose(text, lists=several) or is_record(text) or found.told
+        if not (prose or introduces(text, block.text[b:])):
             continue
         terms = set(stems(text))
         covers, wanted = question.covered(terms), question.wanted(text)
-        if question.adds(text) < (1 if wanted or found.told else LEAST_NEW):
+        least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
+        if question.adds(text) < least:
             continue
         values = {
             "covers": covers,
+            "rest": question.covered(terms, found.topic),
             "topic": question.covered(terms | found.topic),
             "block": found.score,
             "wanted": wanted,
             "holds": float(wanted > 0),
             "time": question.at_the_time(text),
             "pairs": question.pairs(text),
-            "defines": float(question.defines(text)),
+            "measured": float(question.kind == "number" and question.measured(text)),
             "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
         }
         sentences.append((Candidate(block, block.start + a, block.start + b, text, covers, 0.0, 0.0), values))
