@@ -29,6 +29,8 @@ from titans_cli.answers.premise import about_of, premise, subjects
 from titans_cli.answers.question import Question
 
 Row = dict[str, Any]  # the set, whether there is an answer, and the signals
+STEPS = 2_000
+UNSAID = 5  # of the signals, the first: what is not said
 BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
@@ -75,16 +77,15 @@ def fit(rows: list[Row]) -> torch.Tensor:
         sizes[r["set"], r["answered"]] += 1
     share = torch.tensor([1 / sizes[r["set"], r["answered"]] for r in rows])
     weights = torch.zeros(x.shape[1], requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
-
-    def step() -> torch.Tensor:
-        optimiser.zero_grad()
+    optimiser = torch.optim.Adam([weights], lr=0.05)
+    for _ in range(STEPS):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ weights, y, share, reduction="sum")
         loss = loss / share.sum() + 1e-3 * weights.square().sum()
+        optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimiser.step(step)  # type: ignore[no-untyped-call]
+        optimiser.step()
+        with torch.no_grad():  # nothing that is unsaid speaks for an answer
+            weights[:UNSAID].clamp_(min=0)
     return weights.detach()
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from titans_cli.answers.dates import resolved, times_in, written_on
+from titans_cli.answers.dates import resolved, times_in, told_on, written_on
 
 DAY = date(2023, 5, 8)  # a Monday
 
@@ -50,3 +50,8 @@ def test_the_day_that_a_text_says_it_was_written() -> None:
 def test_only_times_told_by_the_day_of_writing_are_such() -> None:
     assert times_in("We met last week, and again yesterday") == ["yesterday", "last week"]
     assert times_in("We met in June 2020") == []
+
+
+def test_what_somebody_says_of_themselves_was_told_that_day() -> None:
+    assert told_on("I just opened a shop", DAY) == "told on 8 May 2023"
+    assert told_on("The mill was built by Ada", DAY) is None

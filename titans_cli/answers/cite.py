@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from titans_cli.answers.corpus import year_of
+from titans_cli.answers.dates import written_on
 from titans_cli.answers.evidence import Found
 from titans_cli.answers.extract import Candidate
 from titans_cli.errors import DamagedError
@@ -26,6 +29,13 @@ class Citer:
     def year(self, chosen: Candidate) -> int | None:
         source = self.sources[chosen.block.source_id]
         return year_of(source, self.episodes.blocks_of(source.id))
+
+    def day(self, chosen: Candidate) -> date | None:
+        """The day its document was written, as it says at its beginning; of what was told, the day it was told."""
+        source = self.sources[chosen.block.source_id]
+        if source.origin == "told":
+            return date.fromisoformat(source.read_at[:10])
+        return written_on(self.episodes.page(source.id, 1))
 
     def evidence(self, found: Found) -> Evidence:
         b = found.block

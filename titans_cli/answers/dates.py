@@ -28,6 +28,7 @@ class Forms:
     ago: re.Pattern[str]
     shifted: re.Pattern[str]
     weekday: re.Pattern[str]
+    first_person: re.Pattern[str]
     said: Mapping[str, Any]
 
 
@@ -39,7 +40,8 @@ def _forms() -> Forms:
     def word(form: str) -> re.Pattern[str]:
         return re.compile(rf"\b(?:{form})\b", re.I)
 
-    return Forms(word("|".join(longest)), word(said["ago"]), word(said["shifted"]), word(said["weekday"]), said)
+    forms = ("|".join(longest), said["ago"], said["shifted"], said["weekday"], said["first_person"])
+    return Forms(*map(word, forms), said)
 
 
 def written_on(head: str) -> date | None:
@@ -57,6 +59,12 @@ def times_in(text: str) -> list[str]:
     """The times of a text that are told by the day of writing, as they stand."""
     forms = _forms()
     return [m.group() for f in (forms.days, forms.ago, forms.shifted) for m in f.finditer(text)]
+
+
+def told_on(text: str, written: date) -> str | None:
+    """That it was told on that day, of what somebody says of themselves; an event of another may be long past."""
+    forms = _forms()
+    return str(forms.said["told"].format(date=in_words(written))) if forms.first_person.search(text) else None
 
 
 def resolved(text: str, written: date) -> str | None:

@@ -30,7 +30,6 @@ WEIGHTS = weights("extract.sentence")
 # Whether the session speaks of the matter at all: log-odds, from the best sentence. What makes a sentence the likeliest
 # answer of those there are, a name for "who", the right year, does not make it speak of the matter.
 SUPPORT = weights("extract.support")
-LEAST_SUPPORT = 0.5  # probability
 ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odds, behind the best one
 # Words that the question does not hold, of a sentence that says something; of the kind asked for one is enough, and to
 # say yes or no none is needed.
@@ -99,13 +98,14 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
     block = found.block
     if question.is_of_others(found.topic | set(stems(block.text))):
         return []
-    sentences, several = [], question.asked.several
+    sentences, several, asked = [], question.asked.several, set[str]()
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
+        terms = set(stems(text)) | asked  # what answers a question of the text speaks of what that asked
+        asked = terms if text.endswith("?") else set[str]()
         prose = is_prose(text, lists=several) or is_record(text) or found.told
-        if not (prose or introduces(text, block.text[b:])):
+        if asked or not (prose or introduces(text, block.text[b:])):
             continue
-        terms = set(stems(text))
         covers, wanted = question.covered(terms), question.wanted(text)
         least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
         if question.adds(text) < least:
@@ -143,13 +143,11 @@ def support(score: float, values: Mapping[str, float]) -> float:
 
 
 def select(question: Question, found: Sequence[Candidate], limit: int) -> list[Candidate]:
-    """The best sentences that support an answer and do not repeat each other; none if nothing supports one."""
+    """The best sentences that do not repeat each other; none if there are none that could answer."""
     found = [c for c in found if question.speaks_of_it(c.text)]
     if not found or not question.weight:
         return []
     best = found[0]
-    if best.support < LEAST_SUPPORT:
-        return []
     chosen: list[Candidate] = []
     for candidate in found:
         if len(chosen) == limit or candidate.score < best.score - ALSO:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
-from titans_cli.answers.dates import resolved, times_in, written_on
+from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
@@ -116,7 +116,7 @@ class Facts:
         """The best sentence of every document that says something of the matter, by year; None if nothing is said."""
         s = self.search(blank.question, only, None)
         chosen = select(s.terms, s.ranked, self.how.sentences)
-        if not chosen:
+        if not chosen or s.premise.refuted >= REFUSES:
             return None
         best: dict[int, Candidate] = {}
         most = max(c.covers for c in s.ranked)
@@ -184,12 +184,12 @@ class Facts:
         return chosen, sure_answer(s.terms, chosen[0].text, chosen[0].covers)
 
     def _when(self, lead: Candidate, reading: Told | None) -> str | None:
-        """The date of what a sentence tells by the day of writing, if the document says what day that was."""
+        """The date of what a sentence tells by the day of writing, or that it was told then, if the document says
+        what day that was."""
         said = lead.text if reading is None or reading.short is None else reading.short
-        if DATE.search(said) or not times_in(said):
+        if DATE.search(said) or (day := self.citer.day(lead)) is None:
             return None
-        day = written_on(self.means.episodes.page(lead.block.source_id, 1))
-        return None if day is None else resolved(said, day)
+        return resolved(said, day) or (told_on(lead.text, day) if reading is None or reading.short is None else None)
 
     def _side(self, terms: Question, sides: Sequence[Candidate]) -> str | None:
         """What the latest of two that differ says, in what they differ in."""

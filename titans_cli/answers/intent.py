@@ -65,6 +65,14 @@ class Asked:
     measure: str = ""
     several: bool = False
 
+    @property
+    def thing(self) -> str:
+        """What kind of thing the answer is, or is a number of: "Fortran compiler"; empty where nothing says so."""
+        if self.measure == "count":
+            return self.about
+        found = facts().thing.match(self.text)
+        return (found["x"] or found["y"] or "") if found else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -86,6 +94,7 @@ class Facts:
     reasons: re.Pattern[str]
     several: re.Pattern[str]
     counted: re.Pattern[str]
+    thing: re.Pattern[str]
     share: re.Pattern[str]
     rate: re.Pattern[str]
     measures: Mapping[str, str]
@@ -170,6 +179,7 @@ def _facts(said: Mapping[str, Any]) -> Facts:
         re.compile(q["reasons"], re.I),
         re.compile(q["several"], re.I),
         word(q["counted"]),
+        re.compile(rf"{before}(?:{q['thing']})", re.I),
         word(q["share"]),
         word(q["rate"]),
         q["measures"],

@@ -28,6 +28,7 @@ from titans_cli.store import Episodes
 
 FEW = 3  # documents that a name tells from the others: a name of more says nothing of which is meant
 BESIDE = 1  # blocks before and after one, in which what is asked may be said too
+MAGNITUDES = 4  # powers of ten: so many different words has a long book
 LONGEST = 4_000  # blocks of a document that are looked through for other forms of a word
 REFUSES = 0.6  # probability that nothing answers
 Weights = tuple[float, ...]
@@ -38,10 +39,11 @@ class Premise(NamedTuple):
     """How far what is asked is said of a document. All shares are of the words' information, 0 to 1."""
 
     unsaid: float  # share that the document says nowhere
-    rarest: float  # of the words that it says nowhere, the information of the rarest, in tens of nats
+    long: float  # ... times the logarithm of how many words it has: a long one that does not say it means it
+    thing: float  # share of the words for the kind of thing that is asked for that it says nowhere
     name: float  # 1 when a word that it says nowhere is written as a name
     apart: float  # share that the best stretch of it does not say
-    support: float  # log odds of retrieval's support, by the best sentence of the document
+    support: float  # log odds of retrieval's support, by the best sentence
     words: tuple[str, ...] = ()  # the stems that it says nowhere, the rarest first
 
     @property
@@ -51,7 +53,7 @@ class Premise(NamedTuple):
 
     @property
     def signals(self) -> Weights:
-        return (self.unsaid, self.rarest, self.name, self.apart, self.support, 1.0)
+        return (self.unsaid, self.long, self.thing, self.name, self.apart, self.support, 1.0)
 
 
 @lru_cache(maxsize=20_000)
@@ -94,13 +96,13 @@ def premise(
         made = _of(terms, question, episodes.blocks_of(source), log_odds(support))
         if best is None or made.unsaid < best.unsaid:
             best = made
-    return best or Premise(1.0, 1.0, 0.0, 1.0, log_odds(support), tuple(terms))
+    return best or Premise(1.0, 1.0, 1.0, 0.0, 1.0, log_odds(support), tuple(terms))
 
 
 def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], support: float) -> Premise:
     total = sum(terms.values())
     if not total:
-        return Premise(0.0, 0.0, 0.0, 0.0, support)
+        return Premise(0.0, 0.0, 0.0, 0.0, 0.0, support)
     said = [_said(terms, b.text) for b in blocks[:LONGEST]]
     here = frozenset[str]().union(*said)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
@@ -108,9 +110,13 @@ def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], su
         sum(terms[t] for t in frozenset[str]().union(*said[max(0, n - BESIDE) : n + BESIDE + 1]))
         for n in range(len(said))
     )
+    thing = [t for t in dict.fromkeys(stems(question.asked.thing)) if t in terms]
+    words = len({w for b in blocks[:LONGEST] for w in stems(b.text)})
+    share = sum(terms[t] for t in unsaid) / total
     return Premise(
-        sum(terms[t] for t in unsaid) / total,
-        max((terms[t] for t in unsaid), default=0.0) / 10,
+        share,
+        share * math.log10(1 + words) / MAGNITUDES,
+        sum(terms[t] for t in thing if t in unsaid) / sum(terms[t] for t in thing) if thing else 0.0,
         float(any(t in question.names for t in unsaid)),
         1 - max(stretches, default=0.0) / total,
         support,
