@@ -30,7 +30,7 @@ from titans_cli.answers.question import Question
 
 Row = dict[str, Any]  # the set, whether there is an answer, and the signals
 STEPS = 2_000
-UNSAID = 5  # of the signals, the first: what is not said
+UNSAID = 3  # of the signals, the first: what is not said
 BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 

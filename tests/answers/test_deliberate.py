@@ -29,6 +29,7 @@ BLANK = Answer("?", "none", "nothing", (), None, "s", 0, 0.0)
             "Compare copper priming with pulse feeding, and when was the mill built?",
             ["copper priming", "pulse feeding", "when was the mill built?"],
         ),
+        ("When was the mill built and what is it for?", ["When was the mill built?", "what is it for?"]),
         ("Who built the mill, and when?", ["Who built the mill?", "when built the mill?"]),
         ("What do salt and water do?", ["What do salt and water do?"]),
         ("When was the mill built?", ["When was the mill built?"]),

@@ -40,8 +40,8 @@ def _forms() -> Forms:
     def word(form: str) -> re.Pattern[str]:
         return re.compile(rf"\b(?:{form})\b", re.I)
 
-    forms = ("|".join(longest), said["ago"], said["shifted"], said["weekday"], said["first_person"])
-    return Forms(*map(word, forms), said)
+    days, ago, shifted, weekday = map(word, ("|".join(longest), said["ago"], said["shifted"], said["weekday"]))
+    return Forms(days, ago, shifted, weekday, word(said["first_person"]), said)
 
 
 def written_on(head: str) -> date | None:

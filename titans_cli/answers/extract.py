@@ -34,6 +34,7 @@ ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odd
 # Words that the question does not hold, of a sentence that says something; of the kind asked for one is enough, and to
 # say yes or no none is needed.
 LEAST_NEW = 2
+LEAST_BEYOND = 2  # words that the title and opening words of its document do not hold: with fewer it is the title
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
 
@@ -63,6 +64,20 @@ def is_prose(text: str, *, lists: bool = False) -> bool:
     low, high = SENTENCE_CHARS
     letters = sum(c.isalpha() or c.isspace() for c in text)
     return low <= len(text) <= high and letters > 0.7 * len(text) and len(words(text)) >= 5 and text[-1] in ".!?\"”')"
+
+
+_NOTICE = re.compile(
+    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
+    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
+    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
+    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
+    re.I | re.S,
+)
+
+
+def is_notice(text: str) -> bool:
+    """Whether it is of copyright, of who paid or contributed, or a list of key words: nothing that a document says."""
+    return _NOTICE.search(text) is not None
 
 
 _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
@@ -107,6 +122,8 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
+        if (is_notice(text) and not covers) or (len(terms - found.topic) < LEAST_BEYOND and not found.told):
+            continue
         least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
         if question.adds(text) < least:
             continue

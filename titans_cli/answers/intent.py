@@ -65,14 +65,6 @@ class Asked:
     measure: str = ""
     several: bool = False
 
-    @property
-    def thing(self) -> str:
-        """What kind of thing the answer is, or is a number of: "Fortran compiler"; empty where nothing says so."""
-        if self.measure == "count":
-            return self.about
-        found = facts().thing.match(self.text)
-        return (found["x"] or found["y"] or "") if found else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -94,7 +86,6 @@ class Facts:
     reasons: re.Pattern[str]
     several: re.Pattern[str]
     counted: re.Pattern[str]
-    thing: re.Pattern[str]
     share: re.Pattern[str]
     rate: re.Pattern[str]
     measures: Mapping[str, str]
@@ -179,7 +170,6 @@ def _facts(said: Mapping[str, Any]) -> Facts:
         re.compile(q["reasons"], re.I),
         re.compile(q["several"], re.I),
         word(q["counted"]),
-        re.compile(rf"{before}(?:{q['thing']})", re.I),
         word(q["share"]),
         word(q["rate"]),
         q["measures"],
@@ -245,11 +235,16 @@ def parts_of(question: str) -> list[str]:
     A bare word that asks ("who wrote it, and when?") has the rest of the question before it.
     """
     pieces = [p for piece in facts().joined.split(question) if (p := piece.strip(" ?,;"))]
-    if len(pieces) < 2 or not all(matter_words(p) or (n and _bare_word(p)) for n, p in enumerate(pieces)):
+    if len(pieces) < 2 or not all(matter_words(p) or (n and _follows(p)) for n, p in enumerate(pieces)):
         return list(compared(question) or [question])
     lead = facts().lead.match(pieces[0])
     whole = [f"{p}{pieces[0][lead.end() :]}" if lead and _bare_word(p) else p for p in pieces]
     return [part for p in whole for part in compared(p) or [f"{p}?"]]
+
+
+def _follows(part: str) -> bool:
+    """Whether it says nothing by itself, but asks of what went before."""
+    return _bare_word(part) or named(part, "") is not None
 
 
 def _bare_word(part: str) -> bool:

@@ -23,14 +23,16 @@ from titans_cli.answers.fitted import log_odds, probability, weights
 from titans_cli.answers.question import SAME, Question, near
 from titans_cli.answers.whole.background import background
 from titans_cli.answers.words import stems
+from titans_cli.cards import folded
 from titans_cli.records import Block
 from titans_cli.store import Episodes
 
 FEW = 3  # documents that a name tells from the others: a name of more says nothing of which is meant
+SHORTEST = 4  # letters of a title that is looked for in questions
+RARE = 6.0  # nats: one piece of general English in 400 has it
 BESIDE = 1  # blocks before and after one, in which what is asked may be said too
-MAGNITUDES = 4  # powers of ten: so many different words has a long book
 LONGEST = 4_000  # blocks of a document that are looked through for other forms of a word
-REFUSES = 0.6  # probability that nothing answers
+REFUSES = 0.5  # even odds: a wrong answer and a wrong refusal weigh the same
 Weights = tuple[float, ...]
 PREMISE: Weights = tuple(weights("premise").values())
 
@@ -39,8 +41,6 @@ class Premise(NamedTuple):
     """How far what is asked is said of a document. All shares are of the words' information, 0 to 1."""
 
     unsaid: float  # share that the document says nowhere
-    long: float  # ... times the logarithm of how many words it has: a long one that does not say it means it
-    thing: float  # share of the words for the kind of thing that is asked for that it says nowhere
     name: float  # 1 when a word that it says nowhere is written as a name
     apart: float  # share that the best stretch of it does not say
     support: float  # log odds of retrieval's support, by the best sentence
@@ -53,7 +53,7 @@ class Premise(NamedTuple):
 
     @property
     def signals(self) -> Weights:
-        return (self.unsaid, self.long, self.thing, self.name, self.apart, self.support, 1.0)
+        return (self.unsaid, self.name, self.apart, self.support, 1.0)
 
 
 @lru_cache(maxsize=20_000)
@@ -65,10 +65,12 @@ def information(term: str) -> float:
 def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], set[str]]:
     """The documents that a question names, and its stems that name them; empty when it names none.
 
-    A word that is written as a name tells a document from others if it stands in the titles of few, or else in the
-    texts of few.
+    One is named by its title, or by what stands before the title's colon; else a word that is written as a name tells a
+    document from others if it stands in the titles of few, or else in the texts of few.
     """
     words_of = {i: set(stems(title)) for i, title in titles.items()}
+    if called := _called(question.text, titles):
+        return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
     titled = {t: {i for i, found in words_of.items() if t in found} for t in question.names}
     told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW}
     if not told:
@@ -79,6 +81,17 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     about = set.intersection(*told.values()) or set.union(*told.values())
     naming = set(told) | {t for t in question.weight if any(t in words_of[i] for i in about)}
     return about, naming
+
+
+def _called(question: str, titles: Mapping[int, str]) -> set[int]:
+    """The documents whose title, or what stands before its colon, stands in the question; no common word is a title."""
+    asked, found = f" {folded(question)} ", set[int]()
+    for i, title in titles.items():
+        for name in (folded(title), folded(title.split(": ")[0])):
+            rare = max((information(t) for t in stems(name)), default=0.0) >= RARE or " " in name
+            if len(name) >= SHORTEST and rare and f" {name} " in asked:
+                found.add(i)
+    return found if len(found) <= FEW else set()
 
 
 def about_of(ranked: Sequence[Candidate]) -> set[int]:
@@ -96,13 +109,13 @@ def premise(
         made = _of(terms, question, episodes.blocks_of(source), log_odds(support))
         if best is None or made.unsaid < best.unsaid:
             best = made
-    return best or Premise(1.0, 1.0, 1.0, 0.0, 1.0, log_odds(support), tuple(terms))
+    return best or Premise(1.0, 0.0, 1.0, log_odds(support), tuple(terms))
 
 
 def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], support: float) -> Premise:
     total = sum(terms.values())
     if not total:
-        return Premise(0.0, 0.0, 0.0, 0.0, 0.0, support)
+        return Premise(0.0, 0.0, 0.0, support)
     said = [_said(terms, b.text) for b in blocks[:LONGEST]]
     here = frozenset[str]().union(*said)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
@@ -110,13 +123,8 @@ def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], su
         sum(terms[t] for t in frozenset[str]().union(*said[max(0, n - BESIDE) : n + BESIDE + 1]))
         for n in range(len(said))
     )
-    thing = [t for t in dict.fromkeys(stems(question.asked.thing)) if t in terms]
-    words = len({w for b in blocks[:LONGEST] for w in stems(b.text)})
-    share = sum(terms[t] for t in unsaid) / total
     return Premise(
-        share,
-        share * math.log10(1 + words) / MAGNITUDES,
-        sum(terms[t] for t in thing if t in unsaid) / sum(terms[t] for t in thing) if thing else 0.0,
+        sum(terms[t] for t in unsaid) / total,
         float(any(t in question.names for t in unsaid)),
         1 - max(stretches, default=0.0) / total,
         support,

@@ -26,12 +26,13 @@ def content_words(question: str) -> str:
 
 
 def _names(question: str) -> set[str]:
-    """Stems of the words that are written as names: with a capital within the sentence, or of letters and digits."""
+    """The words that are written as names, in lower case: with a capital within the sentence or the word, or of letters
+    and digits."""
     found = _WORD.findall(question)
     return {
-        stem(word.lower())
+        word.lower()
         for n, word in enumerate(found)
-        if len(word) > 1 and ((n > 0 and word[0].isupper()) or _of_digits(word))
+        if len(word) > 1 and ((n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
     }
 
 
@@ -74,7 +75,8 @@ class Question:
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self._word[part] = word
                 self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
-        self.names = {t for t in _names(self.text) if t in self.weight}
+        written = {w for name in _names(self.text) for w in words(name)}
+        self.names = {t for t in self.weight if self._word[t] in written}
         self._pairs = set(pairwise(words(self.text)))
 
     def sources_of(self, term: str) -> set[int]:
