@@ -12,6 +12,7 @@ from pathlib import Path
 from titans_cli.errors import UsageError
 from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold, TrendTold
 from titans_cli.sessions.citing import Catalogued, bibtex, catalogued, plain
+from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes, Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
 
@@ -127,8 +128,11 @@ def check_files(files: Sequence[Path], *, replace_file: bool = False) -> None:
         if file.is_dir():
             raise UsageError("this is a folder", subject=str(file), hint="Give the name of a file")
         if file.exists() and not replace_file:
-            hint = "Choose another name, or add --yes to replace it"
-            raise UsageError("the file exists", subject=str(file), hint=hint)
+            raise UsageError(
+                "the file exists",
+                subject=str(file),
+                hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+            )
         with storage_errors(file.parent):
             file.parent.stat()
 
