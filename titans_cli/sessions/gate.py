@@ -70,8 +70,8 @@ class Probe:
     said: str
     figure: float | None = None
     bound: float | None = None
-    measured: bool = True  # False: it could not be, and refuses nothing
     passages: tuple[tuple[str, int, float], ...] = ()  # sha256 of the source, number of the segment, surprise
+    measured: bool = True  # False: it could not be, and refuses nothing
 
 
 @dataclass(frozen=True, slots=True)
