@@ -53,6 +53,26 @@ class Spoken:
         return Reading(word, 0, 0, len(word), 0.5, 0.5) if word else Reading(None, None, 0, 0, 0.0, 1.0)
 
 
+class Forgetful:
+    """A language model that takes every token for one of ten, and whose memory holds nothing."""
+
+    fingerprint = "forgetful"
+
+    def encode(self, text: str) -> list[int]:
+        return [len(word) for word in text.split()]
+
+    def look(self, tokens: Sequence[int], window: int, stride: int) -> dict[str, torch.Tensor]:
+        return {"nats": self.plain(tokens, window, stride)}
+
+    def plain(self, tokens: Sequence[int], window: int, stride: int) -> torch.Tensor:
+        return torch.full((len(tokens) - 1,), math.log(10))
+
+    def initial_state(self) -> None: ...
+
+    def read_on(self, state: None, seen: dict[str, torch.Tensor], *, write: bool = True) -> tuple[None, torch.Tensor]:
+        return state, seen["nats"]
+
+
 PROGRAMS = {
     "ablation": Smallest(
         "--json --steps 1 --work {work} --only shipped",
@@ -91,6 +111,10 @@ PROGRAMS = {
     "researcher": Smallest("--quick --json --data {data} --model {model}"),
     "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
     "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
+    "session_ppl": Smallest(
+        "--quick --json --data {data} --features {work}/features",
+        {"session_ppl.reader_of": lambda *_: Forgetful(), "session_ppl.LEAST": 8},
+    ),
     "synthesis": Smallest(
         "--quick --json --data {data} --part topics --part disagreements",
         {"synthesis_topics.BOOKS": 2, "synthesis_topics.SECTIONS": 4},
@@ -156,6 +180,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(20)
     ]
     _lines(folder / "text" / "openstax.jsonl.zst", chapters)
+    _lines(folder / "text" / "peps.jsonl.zst", [{"id": f"peps/pep-{n}"} | record for n, record in enumerate(running)])
+    book = [{"id": f"standard_ebooks/bram-stoker_dracula/chapter-{n}"} | record for n, record in enumerate(running)]
+    _lines(folder / "text" / "standard_ebooks.jsonl.zst", book)
+    for kind in ("acl_abstracts", "medquad_docs", "openstax", "standard_ebooks", "wikipedia"):
+        _lines(folder / "text" / "heldout" / f"{kind}.jsonl.zst", running[:2])
     _lines(folder / "text" / "factbook.jsonl.zst", [])
     for name in ("factbook", "openstax_glossary", "openstax_exercises"):
         _lines(folder / "qa" / "train" / f"{name}.jsonl", [])
@@ -252,8 +281,10 @@ def test_a_program_runs_to_its_end(
 # ---- the README's table
 
 
-def test_every_row_of_the_readme_is_what_its_program_printed_last() -> None:
-    assert figures.readme() == figures.README.read_text(encoding="utf-8"), "run: python -m benchmarks.figures table"
+def test_every_figure_is_what_its_program_printed_last() -> None:
+    for page, text in figures.pages().items():
+        assert text == page.read_text(encoding="utf-8"), "run: python -m benchmarks.figures table"
+    assert 3 <= sum(row.brief for row in figures.rows()) <= 6  # in the README
     assert {row.program for row in figures.rows()} == figures.runs().keys()
 
 
@@ -276,10 +307,12 @@ def test_what_a_program_prints_is_kept_with_the_day_and_put_into_the_table(
     )
     program = f'TITANS_THREADS=1 python -c "{code}" DATA'
     rows, kept, readme = tmp_path / "rows.toml", tmp_path / "runs.json", tmp_path / "README.md"
-    rows.write_text(f"[[row]]\nwhat = 'it'\nfigure = '{{a}}, {{b}}'\nprogram = {json.dumps(program)}\n")
+    page = tmp_path / "figures.md"
+    page.write_text(f"{figures.BEGIN}{figures.END}")
+    rows.write_text(f"[[row]]\nbrief = true\nwhat = 'it'\nfigure = '{{a}}, {{b}}'\nprogram = {json.dumps(program)}\n")
     kept.write_text("{}")
     readme.write_text(f"above\n{figures.BEGIN}{figures.END}\nbelow\n")
-    for name, value in {"ROWS": rows, "RUNS": kept, "README": readme, "ROOT": tmp_path}.items():
+    for name, value in {"ROWS": rows, "RUNS": kept, "README": readme, "PAGE": page, "ROOT": tmp_path}.items():
         monkeypatch.setattr(figures, name, value)
     monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--data", str(tmp_path)])
     figures.main()
@@ -289,5 +322,6 @@ def test_what_a_program_prints_is_kept_with_the_day_and_put_into_the_table(
     monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--from", str(tmp_path / "printed")])
     figures.main()
     assert "| it | 7, 8 |" in readme.read_text()
+    assert "| it | 7, 8 |" in page.read_text()
     assert readme.read_text().startswith("above\n")
     assert readme.read_text().endswith("\nbelow\n")

@@ -111,6 +111,8 @@ class SourceRecord:
         return self.display.rsplit("/", 1)[-1]
 
 
+# What a session experiences, by kind.
+EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 
@@ -174,6 +176,7 @@ class Loading:
     adapter: str | None = None  # of the memory: a file, the sha256 of one, "untrained"; None: the newest there is
     revision: str | None = None  # of the hub: a commit
     trust_remote_code: bool = False
+    session_memory: bool = False  # beside the cells of documents one of the whole session, where one was trained
 
 
 @dataclass(frozen=True, slots=True)

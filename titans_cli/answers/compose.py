@@ -33,6 +33,7 @@ from titans_cli.records import Answer, Citation, DisagreementTold, Evidence, Sou
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
+UNREAD = "This session has read nothing yet."
 NO_DISPUTE = "No disagreement stands out."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
 LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
@@ -101,12 +102,14 @@ class Answerer:
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
-        before, about = self.only, self.how.about
+        before, about = self.only, self._about()
         asked = question
         if not self.how.closed_book and self.catalogue.answer(self._blank(question), about) is None:
-            asked = mended(question, self.episodes, self.catalogue.cards.values())
-        if about is not None and about in self.sources and (by_name := self._named(asked, about)) is not None:
+            asked = mended(question, self.episodes, [d.card for d in self.catalogue.documents])
+            self.made_from |= self.catalogue.names(set(asked.split()) - set(question.split()))
+        if about is not None and (by_name := self._named(asked, about)) is not None:
             self.only, asked = {about}, by_name
+            self.made_from.add(about)  # its name is in the question from here on, and may be told
         made = self._answer(asked)
         if made.support == "none" and self.only is not before:
             self.only = before
@@ -121,9 +124,8 @@ class Answerer:
         kind = kind_of_whole(question)
         if self.how.closed_book:
             made = self._from_memory(blank)
-        elif (known := self.catalogue.answer(blank, self.how.about)) is not None:
+        elif (known := self.catalogue.answer(blank, self._about())) is not None:
             made = known
-            self.made_from |= self.catalogue.told
         elif kind is not None:
             made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
@@ -133,10 +135,16 @@ class Answerer:
             deep, why = route(question, parts, self.how.route, self.writer is not None)
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank)
             made = replace(made, routed=why)
+        self.made_from |= self.catalogue.told  # also of a part of the question, or of what a part calls "it"
         return replace(made, made_from=tuple(sorted(self.made_from)))
 
+    def _about(self) -> int | None:
+        """The source that "it" means, if that may be cited."""
+        about, allowed = self.how.about, self.sources if self.only is None else self.only
+        return about if about in allowed and about in self.sources else None
+
     def _blank(self, question: str) -> Answer:
-        return Answer(question, "none", NOTHING, (), None, self.session, self.snapshot, 0.0)
+        return Answer(question, "none", NOTHING if self.sources else UNREAD, (), None, self.session, self.snapshot, 0.0)
 
     def _named(self, question: str, source: int) -> str | None:
         """The question with a document's name for "it"; None for one that points at nothing."""
@@ -207,7 +215,7 @@ class Answerer:
 
     def _about_matter(self, blank: Answer) -> Answer:
         """The best sentences for a question about a matter, or one of every year if it asks how it changed."""
-        if (known := self.catalogue.answer(blank, self.how.about)) is not None:  # a part of a question
+        if (known := self.catalogue.answer(blank, self._about())) is not None:  # a part of a question
             return known
         recollection = self.recall(blank.question)
         recalled = worth_telling(recollection)

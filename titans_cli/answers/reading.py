@@ -23,6 +23,7 @@ from titans_cli.errors import ModelError
 from titans_cli.model.interface import PassageReader, Reading
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes
 
 LEAST_WORDS, MOST_WORDS = 120, 250  # of a passage: as long as those that readers are trained on
@@ -137,7 +138,9 @@ def _sentence(reading: Reading, passages: Sequence[Passage], episodes: Episodes)
     passage = passages[reading.passage or 0]
     if not inside or not reading.text or passage.text[reading.start : reading.end] != reading.text:
         told = (reading.text or "")[:60]
-        raise ModelError(f"the reader's words do not stand where it says: {told!r}", hint="Ask without --reader")
+        raise ModelError(
+            f"the reader's words do not stand where it says: {told!r}", hint=Hint("Ask without ", Option("reader"))
+        )
     start, end = passage.start + reading.start, passage.start + reading.end
     page = episodes.page(passage.blocks[0].source_id, passage.blocks[0].page)
     spans = [(a + passage.start, b + passage.start) for a, b in sentence_spans(passage.text)]

@@ -8,7 +8,6 @@ import typer
 
 from titans_cli.cli import options, telling
 from titans_cli.cli.options import Output
-from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home
 
 Sources = Annotated[
@@ -28,7 +27,10 @@ def themes(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell what the documents are about: topics, their share and central documents, with cited sentences."""
+    """Tell what the documents are about, with cited sentences.
+
+    Topics, their share and central documents.
+    """
     _tell("themes", session, sources, long, no_log, Output(json, quiet))
 
 
@@ -49,7 +51,9 @@ def trends(
 
 
 def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
+    options.ready(session)
     from titans_cli.sessions.retrieve import summary
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(sources=tuple(sources))
     told = summary(Home.locate(), session, kind=kind, within=within, log=not no_log, long=long)

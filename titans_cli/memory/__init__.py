@@ -6,6 +6,7 @@
     memory.py     NeuralMemory: projections, gates, write and read
     guard.py      refuses an update that would poison a memory
     grouped.py    attention over blocks of text that each stand behind a landmark
+    session.py    the memory of a whole session on a language model: integers, of fixed size, exact to take away from
 
 and, for memories of any depth, with reads inside a chunk, the whole of the paper's rule:
 

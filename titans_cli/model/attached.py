@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from titans_cli.errors import IncompatibleError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
+from titans_cli.memory.session import Seen, rows_of, shares_of
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.generation import GREEDY
 from titans_cli.model.hubtokens import HubTokenizer
@@ -24,6 +25,7 @@ from titans_cli.model.interface import (
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
+    UNTRAINED,
     Cell,
     OpenBook,
     ReadResult,
@@ -33,14 +35,10 @@ from titans_cli.model.interface import (
     nearness,
 )
 from titans_cli.model.network import absorb, has_successor
+from titans_cli.model.session import SessionReader
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
-
-UNTRAINED = (
-    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
-    "is little; train it: titans model adapt"
-)
 
 
 class AttachedEngine:
@@ -55,9 +53,10 @@ class AttachedEngine:
         kept: Mapping[str, Any],
         *,
         adapted: bool,
+        session: SessionReader | None = None,
     ) -> None:
         self.attached, self.fingerprint, self.name, self.precision = attached, fingerprint, name, precision
-        self.kept, self.adapted = kept, adapted
+        self.kept, self.adapted, self._session = kept, adapted, session
         self.adapter = attached.adapter.eval().requires_grad_(False)
         self.spec = attached.adapter.spec
 
@@ -72,6 +71,10 @@ class AttachedEngine:
     @property
     def landmark_width(self) -> int:
         return self.spec.d_topic
+
+    @property
+    def session(self) -> SessionReader | None:
+        return self._session
 
     @property
     def caution(self) -> str | None:
@@ -91,8 +94,16 @@ class AttachedEngine:
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
         blank = self.initial_state()
-        state = Cell(*(tensors.get(name, torch.empty(0)) for name in named_tensors(blank)))
-        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state, blank, strict=True))
+        names = named_tensors(blank)  # of all but the share, which is not always there
+        state = Cell(*(tensors.get(name, torch.empty(0)) for name in names))
+        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state[:3], blank[:3], strict=True))
+        share = tensors.get("memory.share")
+        try:
+            if share is not None:
+                list(shares_of(share))
+        except ValueError as error:
+            raise IncompatibleError(f"what the snapshot's document wrote cannot be read ({error})") from error
+        state = state._replace(share=share)
         if not same or state.weights.shape != blank.weights.shape or state.momentum.shape != blank.momentum.shape:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
@@ -123,7 +134,8 @@ class AttachedEngine:
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         adapter, device = self.adapter, self.attached.device
         memory = self._here(state)
-        topics = [state.topics]
+        topics, looked = [state.topics], list[Seen]()
+        shares = [] if state.share is None else [state.share]
         for start in range(0, len(segments), BATCH):
             tokens = self._rows([s.tokens for s in segments[start : start + BATCH]])
             x = adapter.seen(self.attached.below(tokens))
@@ -135,8 +147,14 @@ class AttachedEngine:
             refused |= {start + i: reason for i, reason in no.items()}
             topics.append(adapter.memory.noted_topics(inputs, (tokens >= 0) & sound[:, None]).half().cpu())
             landmarks.append(self._landmarks(x, tokens))
-        cell = Cell(memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics))
-        return ReadResult(cell, surprises, torch.cat(landmarks), refused)
+            if self.session is not None:
+                text = [token for segment in segments[start : start + BATCH] for token in segment.tokens]
+                looked.append(self.session.seen(self.session.look(text)))
+                shares.append(rows_of(looked[-1].share))
+        cell = Cell(
+            memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics), torch.cat(shares) if shares else None
+        )
+        return ReadResult(cell, surprises, torch.cat(landmarks), refused, tuple(looked))
 
     @torch.inference_mode()
     def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
-from torch import Tensor
-
-from titans_cli.memory import MemoryState
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
+if TYPE_CHECKING:  # whoever skips what was read asks for no arithmetic, and must not wait for it
+    from torch import Tensor
+
+    from titans_cli.memory import MemoryState
+    from titans_cli.memory.session import Seen, SessionState
+
+EMBEDDED = "titans-mini"
+EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
+PRECISIONS = ("fp32", "bf16")
+RULES = 2  # version of calibration and tasks' wording: another one means another fingerprint
+# What whoever asks an attached memory has to know until it is trained.
+UNTRAINED = (
+    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
+    "is little until it is trained (docs/models.md)"
+)
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
 FOCUS = 50.0  # of the softmax over them, by the cosine of topics
@@ -24,14 +36,18 @@ LONGEST_ANSWER = 40  # tokens generated from memory alone
 
 
 class Cell(NamedTuple):
-    """What one cell has learned, and the topics of what it holds, to find it by among many."""
+    """What one cell has learned, and the topics of what it holds, to find it by among many; and what its part of the
+    document writes into the memory of the session, where there is one."""
 
     weights: Tensor  # [1, F, V], as of MemoryState
     momentum: Tensor
     topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
+    share: Tensor | None = None  # [m, 4] int32, rows as of memory/session.py
 
     @property
     def memory(self) -> MemoryState:
+        from titans_cli.memory import MemoryState
+
         return MemoryState(self.weights, self.momentum)
 
     def opened(self) -> Cell:
@@ -52,6 +68,7 @@ class ReadResult(NamedTuple):
     surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
     landmarks: Tensor  # [N, L], unit rows
     refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
+    seen: tuple[Seen, ...] = ()  # what the language model made of each batch, where there is a memory of the session
 
 
 class Recollection(NamedTuple):
@@ -103,6 +120,15 @@ class Encoder(Protocol):
     def decode(self, ids: Sequence[int]) -> str: ...
 
 
+class SessionLearner(Protocol):
+    """A language model with a memory of the whole session, which it reads on with."""
+
+    def initial_state(self) -> SessionState: ...
+
+    def read_seen(self, state: SessionState, seen: Seen) -> Tensor:
+        """Nats [n] of a text with the memory, each token predicted before it is written into `state`, in place."""
+
+
 class SessionModel(Protocol):
     """Everything that `sessions` and `answers` use of a model. All methods run without gradients."""
 
@@ -119,6 +145,10 @@ class SessionModel(Protocol):
 
     @property
     def landmark_width(self) -> int: ...
+
+    @property
+    def session(self) -> SessionLearner | None:
+        """None: this model keeps no memory of the whole session."""
 
     @property
     def caution(self) -> str | None:
@@ -160,10 +190,12 @@ class SessionModel(Protocol):
 
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:
-    """A cell's state by name, for the store."""
-    return {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
+    """A cell's state by name, for the store. Without a memory of the session there is no share, nor a name for it."""
+    return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
 
 
 def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
+    import torch
+
     return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

@@ -19,6 +19,8 @@ from titans_cli.store import Cell
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from titans_cli.model.session import Seen
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -29,6 +31,9 @@ class Learned:
     surprise: tuple[float, ...]  # of each of them, before it was written
     landmarks: tuple[bytes, ...]  # fp32
     refused: Mapping[int, str]  # which of them (from 0) were not learned, and why
+    seen: tuple[
+        Seen, ...
+    ] = ()  # by the language model, where the session has a memory of its own; stays in the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ def learn(engine: SessionModel, segments: Sequence[Segment], begun: Begun | None
             tuple(result.surprise),
             tuple(vector.contiguous().numpy().tobytes() for vector in result.landmarks),
             result.refused,
+            result.seen,
         )
 
 
