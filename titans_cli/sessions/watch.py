@@ -59,7 +59,7 @@ def watch(
             raise UsageError("there is nothing to follow here", subject=path, hint="Check the name, or make the folder")
     if what.files_from is not None:
         raise UsageError("a list of files cannot be followed", hint="Name folders instead")
-    store, engine = session_to_read_into(home, session, how, engine)
+    store, load = session_to_read_into(home, session, how, engine)
     name, told, files = store.info.name, _Told(), _Rested(rhythm)
     said: str | None = None  # what it waits for, as it was told last; "" for files
     while True:
@@ -69,7 +69,7 @@ def watch(
             try:
                 # by its id: another session of the name, made meanwhile, is not meant
                 yield from ingest_discovered(
-                    home, store.info.id, Discovery(tuple(due), ()), replace(how, model=None), engine
+                    home, store.info.id, Discovery(tuple(due), ()), replace(how, model=None), load
                 )
                 files.dealt_with(due)
                 said = None
