@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -205,12 +206,36 @@ def test_a_reply_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, sends: by
         thread.join()
 
 
-def test_a_reply_that_comes_byte_by_byte_has_a_deadline(
-    server: _Server, writer: EndpointWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer_module, "DEADLINE", -1.0)
-    with pytest.raises(ModelError, match="it was not done after"):
-        list(writer.complete(ASKED, 9))
+class _Dripping(_Endless):
+    """Never silent, and never done: neither with its head nor, if `head`, with what follows."""
+
+    head = False
+
+    def do_POST(self) -> None:
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"\r\n" + SAID.encode() if self.head else b"X-Slow: "))
+            while True:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_a_reply_that_comes_byte_by_byte_has_a_deadline(monkeypatch: pytest.MonkeyPatch, head: bool) -> None:
+    monkeypatch.setattr(writer_module, "DEADLINE", 1.0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Drips", (_Dripping,), {"head": head}))
+    server.daemon_threads = True
+    (thread := Thread(target=server.serve_forever, daemon=True)).start()
+    try:
+        made = EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one")
+        with pytest.raises(ModelError, match="it was not done after"):
+            list(made.complete(ASKED, 9))
+        with pytest.raises(ModelError, match="it was not done after"):  # it is not asked again
+            list(made.complete(ASKED, 9))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_a_password_in_the_address_is_told_to_nobody(server: _Server) -> None:

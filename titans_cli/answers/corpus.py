@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.extract import Candidate, is_notice, is_prose
 from titans_cli.cards import Card
 from titans_cli.places import is_year_of_file
 from titans_cli.records import Block, SourceRecord
@@ -22,13 +22,6 @@ _YEAR = re.compile(rf"\b{_A_YEAR}\b")
 _IN_NAME = re.compile(rf"(?<!\d){_A_YEAR}(?!\d)")
 _REFERENCES = re.compile(
     r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
-)
-_NOTICE = re.compile(
-    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
-    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
-    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
-    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
-    re.I | re.S,
 )
 _PRINTED = re.compile(
     r"(?:\b(?:Published|Accepted|Received|Submitted|Revised)(?: online)?:?\s+(?:(?:on|in)\s+)?"
@@ -85,7 +78,7 @@ def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
         for a, b in sentence_spans(block.text[: stop.start()] if stop else block.text):
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
-            if is_prose(text) and not _NOTICE.search(text):
+            if is_prose(text) and not is_notice(text):
                 found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
         if stop:
             break

@@ -36,7 +36,7 @@ from torch.nn import functional as F
 
 PARTS = 8  # that a surprise of 1 is counted in
 WAYS = 4  # cells of a key: so many tokens can be told apart that followed it, if they fall on different ones
-CELLS = 1 << 20  # of 12 bytes
+CELLS = 1 << 22  # of 12 bytes: 50 MB
 SEGMENT = 128  # tokens that are read before they are written
 LENGTHS = (1, 2, 3, 4, 6)  # of the keys made of the last tokens
 KEYS = len(LENGTHS) + 6

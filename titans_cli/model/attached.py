@@ -27,7 +27,6 @@ from titans_cli.model.interface import (
     NEAREST,
     UNTRAINED,
     Cell,
-    OpenBook,
     ReadResult,
     Recollection,
     Shelved,
@@ -208,9 +207,6 @@ class AttachedEngine:
         chosen = near.topk(min(NEAREST, len(cells))).indices
         weights = [cells[i].opened().weights[0].to(self.attached.device) for i in chosen.tolist()]
         return self._generated(prompt, weights, (FOCUS * near[chosen]).to(self.attached.device))
-
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
-        return None  # it reads in its own context: `--answer-model` and `--reasoner` have it do that
 
     def _generated(self, prompt: Tensor, weights: Sequence[Tensor], near: Tensor) -> Recollection:
         before = torch.tensor([self.tokenizer.bos], dtype=torch.long, device=prompt.device)

@@ -36,7 +36,6 @@ from titans_cli.model.interface import (
     nearness,
 )
 from titans_cli.model.network import TitansNetwork, has_successor
-from titans_cli.model.passages import LONGEST_SPAN, Passages
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
@@ -312,11 +311,3 @@ class Engine:
                 break
         text = self.tokenizer.decode([t for t in answer if t != END])
         return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
-
-    @torch.inference_mode()
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> Passages:
-        """The blocks of the text, read for a question by attention over their tokens; `BATCH` of them at most."""
-        segments = [self.segments([Page(1, text)])[0] for text in blocks]
-        prompt = self.tokenizer.question(self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_SPAN - 3])
-        inputs, weight = self._memory_inputs(segments), torch.tensor(landmarks)
-        return Passages(self.network, self.arithmetic, self.tokenizer, prompt, inputs, weight)

@@ -76,13 +76,6 @@ class Recollection(NamedTuple):
     confidence: float  # geometric mean of the tokens' probabilities
 
 
-class Likelihood(NamedTuple):
-    """Log-probabilities of an answer."""
-
-    words: float  # the mean over its tokens
-    end: float  # that it ends there
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader answered. `text` stands, character for character, at `start` to `end` of passage `passage`; None:
@@ -101,13 +94,6 @@ class PassageReader(Protocol):
 
     def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
         """`passages`: of 100 to 250 words each, likeliest first; `titles`: of their documents, as many or none."""
-
-
-class OpenBook(Protocol):
-    """A few blocks of retained text, opened for one question and attended to by the model."""
-
-    def likelihood(self, answers: Sequence[str]) -> list[Likelihood]:
-        """Of each answer, none of them empty."""
 
 
 class Encoder(Protocol):
@@ -184,9 +170,6 @@ class SessionModel(Protocol):
 
     def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
         """What the memory alone answers, with no retained text in sight."""
-
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
-        """At most `BATCH` blocks and the logits of their landmarks. None from a model that was never taught to."""
 
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
-from threading import Event, Thread
+from contextlib import contextmanager
+from threading import Event, Thread, Timer
 from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
@@ -81,7 +81,7 @@ class EndpointWriter:
     def _only_model(self) -> str:
         """The model that the endpoint serves, when it serves one. Raises ModelError when it has to be named."""
         try:
-            with self.client.stream("GET", f"{self.base}/models", headers=self._headers) as reply:
+            with self._asked("GET", "models") as reply:
                 text = "\n".join(_Lines(MOST_PLAIN).of(reply))
                 self._check(reply.status_code, text)
             served = [str(m["id"]) for m in json.loads(text)["data"]]
@@ -93,6 +93,26 @@ class EndpointWriter:
         self.model = served[0]
         return self.model
 
+    @contextmanager
+    def _asked(self, method: str, where: str, **more: Any) -> Iterator[Any]:
+        """The reply to a request, head and all, cut off at the deadline: the client's own timeout is for one wait, and
+        what comes byte by byte is never late for it. Raises _EndlessError, and as the client does."""
+        late = _EndlessError(f"it was not done after {DEADLINE / 60:.0f} minutes")
+        if self.client.is_closed:  # by an earlier request's deadline
+            raise late
+        watch = Timer(DEADLINE, self.client.close)
+        watch.daemon = True
+        watch.start()
+        try:
+            with self.client.stream(method, f"{self.base}/{where}", headers=self._headers, **more) as reply:
+                yield reply
+        except Exception as error:
+            if self.client.is_closed and not isinstance(error, ModelError):  # whatever a closed socket raises
+                raise late from error
+            raise
+        finally:
+            watch.cancel()
+
     def complete(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
         body = {
             "model": self.model or self._only_model(),
@@ -103,8 +123,7 @@ class EndpointWriter:
         }
         events = _Events(self.told)
         try:
-            where = f"{self.base}/chat/completions"
-            with self.client.stream("POST", where, json=body, headers=self._headers) as reply:
+            with self._asked("POST", "chat/completions", json=body) as reply:
                 if reply.status_code != 200:
                     self._check(reply.status_code, "\n".join(_Lines(MOST_PLAIN).of(reply)))
                 for line in _Lines().of(reply):
@@ -134,13 +153,13 @@ class _EndlessError(Exception):
 
 
 class _Lines:
-    """The lines of a reply, as they come. No line, no reply and no waiting is without end, whatever the other side is.
+    """The lines of a reply, as they come: no line and no reply is without end, whatever the other side is.
 
-    `most`: bytes of the whole. Bytes that come one by one are within the client's own timeout for ever.
+    `most`: bytes of the whole.
     """
 
     def __init__(self, most: int = MOST_BYTES) -> None:
-        self.most, self.begun = most, time.monotonic()
+        self.most = most
 
     def of(self, reply: Any) -> Iterator[str]:
         """Raises _EndlessError, and as the client does."""
@@ -149,8 +168,6 @@ class _Lines:
             size += len(chunk)
             if size > self.most:
                 raise _EndlessError(f"it sends more than {self.most >> 20} MiB")
-            if time.monotonic() - self.begun > DEADLINE:
-                raise _EndlessError(f"it was not done after {DEADLINE / 60:.0f} minutes")
             first, *others = chunk.split(b"\n")
             rest += first
             if len(rest) > MOST_LINE:

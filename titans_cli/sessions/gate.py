@@ -70,8 +70,8 @@ class Probe:
     said: str
     figure: float | None = None
     bound: float | None = None
-    measured: bool = True  # False: it could not be, and refuses nothing
     passages: tuple[tuple[str, int, float], ...] = ()  # sha256 of the source, number of the segment, surprise
+    measured: bool = True  # False: it could not be, and refuses nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class _Measured:
         kept = tuple((self.sources[s].sha256, i, f) for (s, i), f in zip(drawn, figures, strict=True))
         documents = len({source for source, _ in drawn})
         said = f"surprise of its own cells at {len(drawn)} passages of {documents} documents; blank {nothing:.2f}"
-        return Probe("recall", figure <= bound, said, figure, bound, kept)
+        return Probe("recall", figure <= bound, said, figure, bound, passages=kept)
 
     def _unseen(self) -> Probe:
         new = [s for text in UNSEEN for s in self.engine.segments([Page(1, text)])]

@@ -28,14 +28,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from titans_cli.memory.session import Evidence, SessionGate, initial_state, read_on
+from titans_cli.memory.session import CELLS, Evidence, SessionGate, initial_state, read_on
 from titans_cli.model.reader import load_backbone, sketch
 from titans_cli.model.session import SESSION_WEIGHTS, SessionReader, save_gate
 from titans_cli.train.corpus import read_jsonl
 
 WORSE, MARGIN = 2.0, 0.005
 SHORT = 256  # tokens of an unrelated beginning
-CELLS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class Kind:
 # Two books, and of all else what fills a window; neither PEPs nor the novel of benchmarks.session_ppl.
 KINDS = {
     "scipy": Kind("scipy_proceedings", 10, 10, 6000, 2048),
-    "rust": Kind("rust_rfcs", 60, 10),
+    "rust": Kind("rust_rfcs", 60, 40),
     "treatise": Kind("standard_ebooks", 0, 10),
     "plos": Kind("plos_articles", 5, 10, 0),
     "abstracts": Kind("acl_abstracts", 9000, 10, 0),
-    "swift": Kind("swift_evolution", 40, 10, 3000),
+    "swift": Kind("swift_evolution", 40, 40, 3000),
     "textbook": Kind("openstax", 700, 10, 3000),
     "factbook": Kind("factbook", 30, 10),
     "medicine": Kind("medquad_docs", 1000, 10, 0),

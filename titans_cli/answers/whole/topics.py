@@ -14,7 +14,7 @@ Documents are taken in the order of what they say, so that no order of reading c
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -181,9 +181,11 @@ def topics(texts: Sequence[Text], rows: Vector | None, found: Sequence[Phrase]) 
     return [t for t in made if t.names]
 
 
-def _weights(words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int) -> Counter[str]:
+def _weights(
+    words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int
+) -> dict[str, float]:
     """Sum over documents of the TF-IDF of the words, every document's of all its words having length one."""
-    total = Counter[str]()
+    total = defaultdict[str, float](float)
     for count in counts:
         weight = {w: (1 + math.log(n)) * math.log(documents / held[w]) for w, n in count.items() if held[w] > 1}
         length = math.hypot(*weight.values()) or 1.0
