@@ -92,7 +92,7 @@ def test_a_chat_on_a_terminal_prompts_and_ends_with_the_input(home: Home) -> Non
         child.kill()
         child.wait()
         os.close(ours)
-    assert b"2019" in shown
+    assert b"[1]" in shown
 
 
 def _until(terminal: int, wanted: bytes) -> bytes:

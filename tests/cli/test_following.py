@@ -58,19 +58,15 @@ def test_what_cannot_be_followed_is_2(titans: Titans, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_a_watch_in_order(titans: Titans, home: Home, tmp_path: Path) -> None:
     write_document(tmp_path / "docs" / "a.txt")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "titans_cli", "ingest", str(tmp_path / "docs"), "--watch"],
-        stderr=subprocess.PIPE,
-        env=child_environment(),
-        text=True,
-    )
-    assert child.stderr is not None
+    command = [sys.executable, "-m", "titans_cli", "ingest", str(tmp_path / "docs"), "--watch"]
     said = list[str]()
-    for line in child.stderr:
-        said.append(line)
-        if "Ctrl-C stops" in line:
-            child.send_signal(signal.SIGINT)
-    assert child.wait(300) == 130
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment(), text=True) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            said.append(line)
+            if "Ctrl-C stops" in line:
+                child.send_signal(signal.SIGINT)
+    assert child.returncode == 130
     assert "stopped following" in said[-1]
     assert titans("check", "--read-data").code == 0
     assert len(titans("sources", "--json").document["sources"]) == 1
