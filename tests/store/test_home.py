@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.store.samples import new_session
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.store import Home, SessionStore, validate_name
+from titans_cli.store.names import folder_of, name_of
 from titans_cli.store.manifest import write_session
 
 
@@ -39,7 +40,8 @@ def test_an_accepted_name_is_one_path_component(name: str) -> None:
     except UsageError:
         return
     assert Path(name).parts == (name,)
-    assert name.isascii()
+    assert folder_of(name).isascii()
+    assert name_of(folder_of(validate_name(name))) == validate_name(name)
 
 
 def test_an_unnamed_session_is_called_after_its_day(tmp_path: Path) -> None:
