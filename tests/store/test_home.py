@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.store.samples import new_session
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.store import Home, SessionStore, validate_name
-from titans_cli.store.names import folder_of, name_of
 from titans_cli.store.manifest import write_session
+from titans_cli.store.names import folder_of, name_of
 
 
 def test_the_variable_names_the_home(tmp_path: Path) -> None:
