@@ -140,7 +140,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("memory_add", {"paths": ["x"] * 1001}, "paths"),
     ("memory_update", {"item": "nobody", "text": OLD}, "not-found"),
     ("memory_update", {"item": "00.txt", "text": OLD}, "memory_add"),
-    ("memory_delete", {"item": "nobody"}, "session_status"),
+    ("memory_delete", {"item": "nobody"}, "memory_filter"),
     ("memory_retrieve", {"query": ""}, "query"),
     ("memory_retrieve", {"query": "q" * 10_001}, "query"),
     ("memory_retrieve", {"query": "q", "top_k": 0}, "top_k"),

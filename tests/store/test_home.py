@@ -14,6 +14,7 @@ from tests.store.samples import new_session
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.store import Home, SessionStore, validate_name
 from titans_cli.store.manifest import write_session
+from titans_cli.store.names import folder_of, name_of
 
 
 def test_the_variable_names_the_home(tmp_path: Path) -> None:
@@ -39,7 +40,8 @@ def test_an_accepted_name_is_one_path_component(name: str) -> None:
     except UsageError:
         return
     assert Path(name).parts == (name,)
-    assert name.isascii()
+    assert folder_of(name).isascii()
+    assert name_of(folder_of(validate_name(name))) == validate_name(name)
 
 
 def test_an_unnamed_session_is_called_after_its_day(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def find_source(sources: Sequence[SourceRecord], named: str, what: str = "docume
     ways: list[Callable[[SourceRecord], bool]] = [
         lambda s: named in (composed(s.uri), composed(s.display)) or path == composed(s.uri),
         lambda s: named == str(s.id),
-        lambda s: named in (composed(Path(s.uri).name), composed(s.title or "")),
+        lambda s: named in (composed(Path(s.uri).name), s.title and composed(s.title)),
         lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
     ]
     for way in ways:

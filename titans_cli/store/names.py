@@ -38,8 +38,8 @@ def is_name(name: str) -> bool:
     return (
         0 < len(name) <= LONGEST
         and name == composed(name) == name.strip()
-        and (name[0] == "_" or unicodedata.category(name[0])[0] in "LN")
-        and all(char in _MARKS or unicodedata.category(char)[0] in "LMN" for char in name)
+        and (name[0] == "_" or unicodedata.category(name[0])[0] == "L" or name[0].isdecimal())
+        and all(char in _MARKS or unicodedata.category(char)[0] in "LM" or char.isdecimal() for char in name)
         and len(folder_of(name)) <= LONGEST_FOLDER
     )
 
