@@ -34,7 +34,6 @@ ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odd
 # Words that the question does not hold, of a sentence that says something; of the kind asked for one is enough, and to
 # say yes or no none is needed.
 LEAST_NEW = 2
-LEAST_BEYOND = 2  # words that the title and opening words of its document do not hold: with fewer it is the title
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
 
@@ -122,7 +121,8 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
-        if (is_notice(text) and not covers) or (len(terms - found.topic) < LEAST_BEYOND and not found.told):
+        title_again = block.index > 0 and terms <= found.topic  # in a running head, or where the document cites itself
+        if title_again or (is_notice(text) and not covers):
             continue
         least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
         if question.adds(text) < least:
