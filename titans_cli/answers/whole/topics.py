@@ -181,9 +181,11 @@ def topics(texts: Sequence[Text], rows: Vector | None, found: Sequence[Phrase]) 
     return [t for t in made if t.names]
 
 
-def _weights(words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int) -> Counter[str]:
+def _weights(
+    words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int
+) -> dict[str, float]:
     """Sum over documents of the TF-IDF of the words, every document's of all its words having length one."""
-    total = Counter[str]()
+    total = dict.fromkeys(words, 0.0)
     for count in counts:
         weight = {w: (1 + math.log(n)) * math.log(documents / held[w]) for w, n in count.items() if held[w] > 1}
         length = math.hypot(*weight.values()) or 1.0
