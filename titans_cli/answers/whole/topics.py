@@ -185,7 +185,7 @@ def _weights(
     words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int
 ) -> dict[str, float]:
     """Sum over documents of the TF-IDF of the words, every document's of all its words having length one."""
-    total = defaultdict[str, float](float)
+    total = dict.fromkeys(words, 0.0)
     for count in counts:
         weight = {w: (1 + math.log(n)) * math.log(documents / held[w]) for w, n in count.items() if held[w] > 1}
         length = math.hypot(*weight.values()) or 1.0

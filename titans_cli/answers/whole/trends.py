@@ -37,7 +37,7 @@ BORNE = 1.0  # |z| of the phrase's own documents
 LOUD = 4.0  # |z| beyond which a phrase adds no more to the spread of all
 HEARD = 0.3  # z that the documents about the same are expected to show, for each of the phrase's true z
 RIDGE = 1.0
-USUAL, DOUBT = (-4.0, 0.25), (1.5, 0.25)  # log variance of a true z per document, and per unit of excess; their doubt
+USUAL, DOUBT = (-4.0, 0.25), (4.0, 0.25)  # log variance of a true z per document, and per unit of excess; their doubt
 MOST_EXCESS = 6.0
 ENGLISH = 0.007  # share of general English: a more common phrase says nothing of a pile
 COMMON, RARE = 0.15, 0.0005  # a lone word that more documents have is vocabulary, unless it is rarer in general English
@@ -214,9 +214,8 @@ def excess(p: Phrase, documents: int) -> float:
 def tells_apart(p: Phrase, documents: int) -> bool:
     """Whether it is neither common English nor what most of these documents have anyway."""
     english, share = background().share(p.key), len(p.documents) / documents
-    if len(p.key) > 1:
-        return english <= ENGLISH and share <= COMMON_PHRASE
-    return english <= ENGLISH and (share <= COMMON or english <= RARE)
+    common = COMMON if len(p.key) == 1 else COMMON_PHRASE
+    return english <= ENGLISH and (share <= common or english <= RARE)
 
 
 def direction_of(z: float, when: Vector, has: Vector) -> str:
