@@ -289,6 +289,7 @@ def insist(model: str, loading: Loading | None, made: SessionInfo | EntryInfo) -
 
     Loads the model named only if it was never loaded here before."""
     kept, root = made.memory.get("attached"), places().root
+    by_name = kept is None and made.model in (model, str(Path(model).expanduser().resolve()))
     if is_native(model):
         _refuse_loading(loading)
         if kept is not None:
@@ -305,9 +306,11 @@ def insist(model: str, loading: Loading | None, made: SessionInfo | EntryInfo) -
     fingerprint = known.fingerprint(identity, root) if identity else None
     if fingerprint is None:
         own = known.files(made.fingerprint, root)
-        if identity is not None and own is not None and identity.files != own:
+        if not by_name and identity is not None and own is not None and identity.files != own:
             raise _another(model, made)
         fingerprint = load_engine(model, made.threads, loading=loading).fingerprint
+    if by_name:
+        _require(made, fingerprint)  # it is the one, and has changed
     if fingerprint != made.fingerprint:
         raise _another(model, made)
 
