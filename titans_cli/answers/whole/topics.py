@@ -14,7 +14,7 @@ Documents are taken in the order of what they say, so that no order of reading c
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
