@@ -45,7 +45,7 @@ COMMAND_LINE = re.compile(rf"\btitans ({'|'.join(sorted(c.path.split()[1] for c 
 FLAG = re.compile(rf"(?<![\w-])({'|'.join(sorted(f for f in FLAGS if f.startswith('--')))})(?![\w-])")
 OTHERS = re.compile(r"\b(pip|qpdf|ocrmypdf|pandoc|libreoffice|ray|unzip|iconv|python|llama-gguf-split)\b")
 # Programs of their own with options of their own (python -m titans_cli.train): they are their own command line.
-PROGRAMS = {"train/__main__.py", "train/background.py", "train/calibration.py", "train/reader.py"}
+PROGRAMS = {f"train/{name}.py" for name in ("__main__", "background", "calibration", "reader", "session_memory")}
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
