@@ -90,6 +90,8 @@ def on_a_terminal(argv: Sequence[str]) -> tuple[int | str, str]:
 
     listener = threading.Thread(target=listen)
     listener.start()
+    if argv[0] == "chat":
+        os.write(master, b"What about gulls?\n/sources\n/open 1\n/quit\n")
     before = sys.stdin, sys.stdout, sys.stderr
     streams = [os.fdopen(os.dup(slave), mode, encoding="utf-8", errors="backslashreplace") for mode in ("r", "w", "w")]
     sys.stdin, sys.stdout, sys.stderr = streams
@@ -168,7 +170,15 @@ def command_lines(root: Path, model: Path, url: str) -> list[list[str]]:
         ["session", "export", out],
         ["session", "import", out, "--name", "fourth"],
         ["session", "import", missing],
+        ["ltm", "export", f"no{EVIL}", out],
+        ["ltm", "import", missing],
         ["report", "-o", str(root / f"r{EVIL}.html")],
+        *(["search", words] for words in ("gulls", f'"{EVIL}"', "of")),
+        ["sources"],
+        *(["show", "1", *how] for how in ((), ("--page", "1"), ("--all",))),
+        ["show", f"no{EVIL}"],
+        ["open", "1"],
+        ["chat"],
         ["themes"],
         ["trends", "--long"],
         *(["cite", *how] for how in ((), ("-v",), ("--bibtex",), ("--csl",))),

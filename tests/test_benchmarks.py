@@ -80,6 +80,7 @@ PROGRAMS = {
         | {"ablation.SEGMENTS": 2, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
+    "answers_premise": Smallest("--quick --data {data}", prints="refused"),
     "answers_refusal": Smallest(
         "--data {data} --reader {model} --questions 2 --others 1",
         {"answers_refusal.reader_of": lambda _: Spoken(), "answers_refusal.is_kept_aside": lambda _: True},
@@ -153,7 +154,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _lines(folder / "text" / "made.jsonl.zst", running)
     _lines(folder / "text" / "heldout" / "made.jsonl.zst", running)
     parts = {
-        "train": ("nq_open_oracle", "timeqa"),
+        "train": ("nq_open_oracle", "timeqa", "squality_train", "qmsum_train"),
         "dev": ("qed_dev", "timeqa", "squality_dev", "qmsum_val", "scitldr_dev"),
     }
     for seed, (part, name) in enumerate(((part, name) for part, names in parts.items() for name in names), start=1):

@@ -151,12 +151,12 @@ def test_a_citation_of_the_last_answer_is_opened_where_it_stands(titans: Titans)
 
 def test_a_long_page_is_shown_around_the_quote(titans: Titans, tmp_path: Path) -> None:
     filler = "This sentence is about nothing in particular, and so is the next one.\n\n" * 100
-    (tmp_path / "long.txt").write_text(f"{filler}The weir failed in 2019.\n\n{filler}", encoding="utf-8")
+    (tmp_path / "long.txt").write_text(f"{filler}The old weir at Ostrel failed in 2019.\n\n{filler}", encoding="utf-8")
     assert titans("ingest", tmp_path / "long.txt").code == 0
-    assert titans("ask", "When did the weir fail?").code == 0
+    assert titans("ask", "When did the weir at Ostrel fail?").code == 0
     done = titans("open", "1")
     assert len(done.out) < 4_000
-    assert "The weir failed in 2019." in done.out
+    assert "The old weir at Ostrel failed in 2019." in done.out
     assert "titans show 1 --page 1" in done.err
     assert len(titans("show", "1", "-q").out) > 10_000
 

@@ -42,7 +42,7 @@ def test_piped_lines_are_questions_and_each_answer_says_which_it_answers(titans:
 def test_commands_of_a_chat(titans: Titans) -> None:
     done = titans("chat", stdin=b"When did the weir at Ostrel fail?\n/open 1\n/sources\n/search bridge\n/help\n")
     assert done.code == 0
-    assert done.out.count("The weir at Ostrel failed in 2019.") >= 3
+    assert done.out.count("The weir at Ostrel failed in 2019.") == 2  # the answer, and the page
     assert "NUMBER" in done.out
     assert "/search WORDS" in done.err
 
@@ -85,7 +85,10 @@ def test_a_chat_on_a_terminal_prompts_and_ends_with_the_input(home: Home) -> Non
     try:
         shown += _until(ours, b"> ")
         os.write(ours, b"When did the weir at Ostrel fail?\n")
-        shown += _until(ours, b"paragraph 1")
+        answered = _until(ours, b"paragraph 1")
+        if not answered.endswith(b"> "):  # the prompt may have come with it
+            answered += _until(ours, b"> ")
+        shown += answered
         os.write(ours, b"\x04")
         assert child.wait(300) == 0
     finally:

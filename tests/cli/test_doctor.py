@@ -218,7 +218,7 @@ def test_what_a_killed_run_of_the_first_release_left_is_named_and_removed_when_a
     titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(doctor, "_model", lambda: iter(()))
+    monkeypatch.setattr(doctor, "_model", lambda home: iter(()))
     old, new = tmp_path / "titans-run-old", tmp_path / "titans-run-new"
     for folder in (old, new):
         folder.mkdir()

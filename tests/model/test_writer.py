@@ -283,7 +283,7 @@ def test_without_a_template_the_prompt_is_plain_text(tiny_tokenizer: TitansToken
 
 def test_evidence_that_does_not_fit_is_refused_before_writing(tiny_tokenizer: TitansTokenizer) -> None:
     writer = LocalWriter(backbone("llama"), fast_tokenizer(tiny_tokenizer), "tiny")
-    with pytest.raises(ModelError, match=r"this model reads 4096.*--top-k"):
+    with pytest.raises(ModelError, match=r"this model reads 4096.*top_k"):
         list(writer.complete(ASKED, 5000))
 
 

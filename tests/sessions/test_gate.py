@@ -83,6 +83,7 @@ def test_the_entry_keeps_the_figures_and_who_when_and_why(home: Home, store: Ses
             "said": p.said,
             "figure": p.figure,
             "bound": p.bound,
+            "measured": p.measured,
             "passages": [list(passage) for passage in p.passages],
         }
         for p in gate.probes
@@ -116,7 +117,7 @@ def test_cells_that_recall_nothing_are_refused(
         lifecycle.promote_session(home, "papers", "kept")
     assert refused.value.exit_code == 20
     assert all(name in str(refused.value) for name in failing)
-    assert "--force" in str(refused.value)
+    assert "force" in str(refused.value)
     assert {p.name for p in probe_session(home, "papers").probes if not p.passed} == failing
     assert home.entry_names() == []
     assert retained(open_session(home, "papers")) == before

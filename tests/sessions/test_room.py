@@ -183,7 +183,7 @@ def test_a_copy_may_take_half_of_what_is_free_and_no_more_than_there_is(
     with pytest.raises(LimitError) as refused:
         lifecycle.fork(session, "papers", "copy", max_room=1)
     size = settings.size(room_named(refused.value.hint))
-    for free, says in ((3 * size // 2, "a copy may take .*--max-room"), (size // 2, "Free some space first")):
+    for free, says in ((3 * size // 2, "a copy may take .*max_room"), (size // 2, "Free some space first")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(10**12, 0, free))
         with pytest.raises(LimitError, match=says):
             lifecycle.fork(session, "papers", "copy")

@@ -23,10 +23,11 @@ def recalled(path: Path) -> dict[str, Any]:
 
 
 def remember(path: Path, told: dict[str, Any]) -> None:
-    """Whole or not at all; a folder that cannot be written remembers nothing."""
+    """Whole or not at all. A folder that cannot be written remembers nothing, nor does a home that is not there yet:
+    looking at a machine must leave none behind."""
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     with suppress(OSError):
-        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, exist_ok=True)
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(told, file)
         temporary.replace(path)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from titans_cli.model.interface import SessionLearner
-from titans_cli.model.session import SessionState, shares_of, without, written
 from titans_cli.records import SUPERSEDED, SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
 
 if TYPE_CHECKING:
-    from titans_cli.model.session import Seen
+    from titans_cli.model.session import Seen, SessionState
 
 
 @dataclass(slots=True)
@@ -44,6 +43,8 @@ class SessionMemory:
         self.state = self._with(learner.initial_state(), counted)
 
     def _with(self, state: SessionState, cells: Iterable[SnapshotInfo], *, taken_away: bool = False) -> SessionState:
+        from titans_cli.model.session import shares_of, without, written
+
         change = without if taken_away else written
         for info in cells:
             rows = self.store.load(info).get("memory.share")

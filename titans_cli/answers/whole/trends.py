@@ -32,6 +32,7 @@ Smoother = Callable[[Vector], Vector]
 
 LEAST = 4  # dated documents
 WRONG = 0.08  # expected share of what is told that is no trend
+LEAST_SURE = 0.9  # of every single one, whatever the average allows
 SLIGHT = 0.035  # correlation of having a phrase with the year, below which nobody speaks of a trend
 BORNE = 1.0  # |z| of the phrase's own documents
 LOUD = 4.0  # |z| beyond which a phrase adds no more to the spread of all
@@ -172,7 +173,7 @@ def _surest(order: Sequence[int], candidates: Sequence[Phrase], sure: Vector) ->
         if any(_one_matter(candidates[i], candidates[j]) for j in heads):
             continue
         doubt += 1 - float(sure[i])
-        if doubt > WRONG * (len(heads) + 1):
+        if sure[i] < LEAST_SURE or doubt > WRONG * (len(heads) + 1):
             break
         heads.append(i)
     return heads
