@@ -103,7 +103,7 @@ class AttachedEngine:
         same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state, blank, strict=True))
         share = tensors.get("memory.share", blank.share)
         try:
-            list(shares_of(share))
+            list(shares_of(share, self.tokenizer.vocab_size))
         except ValueError as error:
             raise IncompatibleError(f"what the snapshot's document wrote cannot be read ({error})") from error
         state = state._replace(share=share)
