@@ -24,7 +24,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 # $(call torch,python): from wherever pip is set up to look, or else from PyTorch's own index
 torch = $(1) $(INSTALL) $(TORCH) 2>/dev/null || $(1) $(INSTALL) $(TORCH) --extra-index-url $(CPU_INDEX)
 
-.PHONY: demo test check lint fmt bench lock test-newest test-oldest suite dist dist-check clean
+.PHONY: demo test check lint fmt bench docs lock test-newest test-oldest suite dist dist-check clean
 
 demo: $(VENV)/installed $(if $(MODEL),$(VENV)/installed-gguf) ## install, read sample_corpora, ask, print a cited answer
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export TITANS_HOME="$$home" TITANS_CONFIG="$$home/config.toml" && \
@@ -56,6 +56,10 @@ bench: $(VENV)/installed-dev ## every benchmark, short form
 	$(BIN)/python -m benchmarks.recall --quick
 	$(BIN)/python -m benchmarks.answers --quick
 	$(BIN)/python -m benchmarks.chaos --quick
+
+docs: $(VENV)/installed-docs ## the documentation as a site, into site/; a link that leads nowhere fails
+	$(BIN)/titans help --markdown > docs/commands.md
+	$(BIN)/zensical build --clean --strict
 
 # ---- versions
 
@@ -125,6 +129,10 @@ $(VENV)/installed: $(VENV)/torch pyproject.toml locks/run.txt
 
 $(VENV)/installed-gguf: $(VENV)/installed pyproject.toml
 	$(BIN)/python $(INSTALL) --editable '.[gguf]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed pyproject.toml
+	$(BIN)/python $(INSTALL) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/torch pyproject.toml locks/dev.txt

@@ -2,7 +2,7 @@
 
 On training questions of documents that the reader was never trained on (one in twelve, `is_kept_aside`), in one session
 with these documents and others: each question as it is, and with the document that answers left out. Prints the weights
-of `answers/reading.py`: REFUSAL (whether nothing answers, by what retrieval and the reader make of it; the two cases
+of `answers/reading.py`: REFUSAL (whether nothing answers, by what its premise and the reader make of it; the two cases
 count alike) and BELIEF (whether the reader's answer is an accepted one, exactly).
 """
 
@@ -19,6 +19,7 @@ from benchmarks.answers_evidence import normal
 from benchmarks.common import parser
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.extract import candidates
+from titans_cli.answers.premise import about_of, premise, subjects
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import passages_of, signals
 from titans_cli.model.interface import PassageReader
@@ -34,13 +35,15 @@ def tried(
 ) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
     """The signals of refusing and of believing, and whether what the reader says is right."""
     question = Question(a.question, s.episodes)
-    found = gather(question, s.episodes, s.engine, None, TOP_K, only)
-    ranked = candidates(question, found, None)
-    passages = passages_of(found, s.episodes, PASSAGES)
     titles = {x.id: x.title for x in s.episodes.sources() if x.title}
+    about, naming = subjects(question, {i: t for i, t in titles.items() if only is None or i in only})
+    found = gather(question, s.episodes, s.engine, None, TOP_K, about or only)
+    ranked = candidates(question, found, None)
+    said = premise(question, about or about_of(ranked), naming, s.episodes, ranked[0].support if ranked else 0.0)
+    passages = passages_of(found, s.episodes, PASSAGES)
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(a.question, [p.text for p in passages], named)
-    refusing, believing = signals(ranked[0].support if ranked else 0.0, reading)
+    refusing, believing = signals(said, reading)
     right = reading.text is not None and any(normal(reading.text) == normal(x) for x in a.answers)
     return refusing, believing, right
 

@@ -2,7 +2,8 @@
 
 Three fits, each printed as it stands in titans_cli/answers: WEIGHTS of evidence.py (which block carries the answer),
 WEIGHTS of extract.py (which sentence holds it), and SUPPORT there (whether the session speaks of the matter at all: the
-same questions, asked with and without the document that answers them). The first two are listwise: the weighted sum of
+same questions, asked with and without the document that answers them). The questions are those of
+`answers_training` that have an answer in their document's words. The first two are listwise: the weighted sum of
 the signals goes through a softmax over a question's candidates, and the loss is the negative log of what falls on the
 right ones. Weights that come out negative are held at zero, so that no signal counts against a candidate. What memory
 recalled is left out. --told answers all of the questions instead, by the weights as they stand, and prints how many are
@@ -18,20 +19,22 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.answers_data import Asked, Session, load, session, write
+from benchmarks.answers_data import Asked, Session, session, write
 from benchmarks.answers_evidence import evidence_of, plain, told
+from benchmarks.answers_training import Trained, load
 from benchmarks.common import parser
 from titans_cli.answers import evidence, extract
 from titans_cli.answers.compose import Asking
 from titans_cli.answers.landmarks import Marks
+from titans_cli.answers.premise import subjects
 from titans_cli.answers.question import Question
 from titans_cli.model.encoder import load_encoder
 from titans_cli.sessions.ask import marks_of
 
 TOTAL = 10  # of the blocks' weights: only their ratios matter, but for the memory's, which is not fitted
-DATASETS = (("nq_open_oracle", 700), ("timeqa", 70))
+OTHER_WORDS = {"glossary"}  # sets whose answers stand in their document in other words
 MORE = 8  # blocks gathered on top of those that an answer looks at, so that as many are left without the document
-NOT_FITTED = ("memory", "recalled", "defines")
+NOT_FITTED = ("memory", "recalled")
 # Of each question the signals [N, S] of its candidates, and which of them are right [N].
 Listed = list[tuple[torch.Tensor, torch.Tensor]]
 Sentences = list[tuple[extract.Candidate, dict[str, float]]]
@@ -77,19 +80,24 @@ def fit_support(there: Sequence[Sequence[float]], gone: Sequence[Sequence[float]
     return weights.detach()
 
 
-def blocks(asked: Sequence[Asked], s: Session, marks: Marks) -> Listed:
+def _asked(a: Trained) -> Asked:
+    return Asked(a.question, a.answers, a.document)
+
+
+def blocks(asked: Sequence[Trained], s: Session, marks: Marks) -> Listed:
     questions = []
-    for a, gold in zip(asked, evidence_of(asked, s), strict=True):
+    for a, gold in zip(asked, evidence_of([_asked(a) for a in asked], s), strict=True):
         found = evidence.signals(Question(a.question, s.episodes), s.episodes, marks, None)
         rows = [[f.values[n] for n in evidence.WEIGHTS] for f in found]
         questions.append((torch.tensor(rows), torch.tensor([f.block.id in gold for f in found])))
     return questions
 
 
-def sentences(a: Asked, s: Session, marks: Marks, document: int) -> tuple[Sentences, Sentences]:
+def sentences(a: Trained, s: Session, marks: Marks, document: int) -> tuple[Sentences, Sentences]:
     """The sentences an answer is chosen from, and those it would be chosen from had `document` never been read."""
     question, size = Question(a.question, s.episodes), Asking().top_k
-    found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, marks=marks)
+    named, _ = subjects(question, {x.id: x.title or "" for x in s.episodes.sources()})
+    found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, named or None, marks=marks)
     others = [f for f in found if f.block.source_id != document]
 
     def of(blocks: Sequence[evidence.Found]) -> Sentences:
@@ -110,26 +118,27 @@ def main() -> None:
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     args.add_argument("--keep", type=Path, help="folder of the session, kept and used again")
     args.add_argument("--landmark-model", help="sentence encoder in place of the model's landmarks: WEIGHTS_ENCODER")
+    args.add_argument("--sentences", action="store_true", help="leave the blocks' weights as they are")
     args.add_argument("--told", action="store_true", help="fit nothing: answer, and print how many are right")
     options = args.parse_args()
-    loaded = [load(options.data / "qa" / "train", [n], c // 10 if options.quick else c) for n, c in DATASETS]
-    texts = {k: v for t, _ in loaded for k, v in t.items()}
-    asked = [a for _, found in loaded for a in found]
+    texts, every = load(options.data)
+    asked = [a for a in every if a.answers and a.kind not in OTHER_WORDS][:: 10 if options.quick else 1]
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary) / "home"
         documents = write(texts, Path(temporary) / "documents")
         with session(folder, documents, options.model) as s:
             if options.told:
-                print({name: round(value, 4) for name, value in told(asked, s).items()})
+                print({name: round(value, 4) for name, value in told([_asked(a) for a in asked], s).items()})
                 return
             encoder = load_encoder(options.landmark_model) if options.landmark_model else None
             marks = marks_of(s.episodes, s.engine, encoder)
-            found = blocks(asked, s, marks)
+            found = [] if options.sentences else blocks(asked, s, marks)
             sources = {Path(x.uri).name: x.id for x in s.episodes.sources()}
             there, gone = zip(*(sentences(a, s, marks, sources[a.document]) for a in asked), strict=True)
-    print(f"{sum(bool(g.any()) for _, g in found)} of {len(asked)} questions have evidence among their candidates")
-    weights = fit(found)
-    show("evidence.WEIGHTS", weights / weights.sum() * TOTAL, evidence.WEIGHTS)
+    if found:
+        print(f"{sum(bool(g.any()) for _, g in found)} of {len(asked)} questions have evidence among their candidates")
+        weights = fit(found)
+        show("evidence.WEIGHTS", weights / weights.sum() * TOTAL, evidence.WEIGHTS)
     rows = []
     for a, of in zip(asked, there, strict=True):
         right = [
@@ -137,17 +146,21 @@ def main() -> None:
             for c, _ in of
         ]
         rows.append((torch.tensor([list(v.values()) for _, v in of]).view(len(of), -1), torch.tensor(right)))
-    weights = fit(rows)
+    weights = fit([(s, g) for s, g in rows if len(s)])
     show("extract.WEIGHTS", weights, extract.WEIGHTS)
-    judge(there, gone)
+    first = [g[int((s @ weights).argmax())] for s, g in rows if len(s)]
+    print(f"first sentence right: {sum(map(bool, first)) / len(rows):.1%} of {len(rows)}")
+    judge(
+        [of for of in there if of], [of for of in gone if of], dict(zip(extract.WEIGHTS, weights.tolist(), strict=True))
+    )
 
 
-def judge(there: Sequence[Sentences], gone: Sequence[Sentences]) -> None:
-    """Fit SUPPORT, by the weights that the product has, and print what bounds on the probability would do."""
+def judge(there: Sequence[Sentences], gone: Sequence[Sentences], by: Mapping[str, float]) -> None:
+    """Fit SUPPORT to scores by these weights of sentences, and print what bounds on the probability would do."""
     signals = [n for n in extract.SUPPORT if n and n != "score"]
 
     def best(of: Sentences) -> list[float]:
-        scored = [(sum(extract.WEIGHTS[n] * v for n, v in values.items()), values) for _, values in of]
+        scored = [(sum(by[n] * v for n, v in values.items()), values) for _, values in of]
         score, values = max(scored, key=lambda x: x[0])
         return [score, *(values[n] for n in signals)]
 

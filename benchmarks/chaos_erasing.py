@@ -181,6 +181,7 @@ class History:
         self.wrong: list[str] = []
         self.done: list[str] = []
         self.gone = False
+        self.counted = 0
         self.foreseen: list[tuple[str, str]] = []  # subject and value of questions asked before anybody told
 
     # ---- what it does
@@ -208,16 +209,21 @@ class History:
         self.ever.add(value)
         return f"{self.rng.choice(LABELS)} of {self.rng.choice(PLACES)}", value
 
+    def count(self) -> int:
+        """A number that nothing of this history has yet: a value that was foreseen is not a new one."""
+        self.counted += 1
+        return self.counted
+
     def tell(self) -> None:
         subject, value = self.fact()
-        key = f"k{len(self.ever)}"
+        key = f"k{self.count()}"
         label = f"memo {value}" if self.rng.random() < 0.3 else f"memo {len(self.ever)}"
         add(self.home, NAME, self.text(subject, value), key=key, label=label, tags=["fact"], engine=self.engine)
         self.held.append(Told(key, subject, [value]))
 
     def read(self) -> None:
         facts = [self.fact() for _ in range(self.rng.randint(1, 3))]
-        path = self.folder / "docs" / f"d{len(self.ever)}.txt"
+        path = self.folder / "docs" / f"d{self.count()}.txt"
         path.write_text("\n\n".join(self.text(*fact) for fact in facts))
         for _ in ingest(self.home, NAME, What([str(path)]), How(), self.engine):
             pass

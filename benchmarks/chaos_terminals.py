@@ -122,6 +122,7 @@ def altered(home: Path) -> None:
             db.execute("UPDATE events SET text = text || ?", (EVIL,))
             db.execute("UPDATE sources SET display = display || ?, uri = uri || ?", (EVIL, EVIL))
             db.execute("UPDATE items SET key = key || ? WHERE key IS NOT NULL", (EVIL,))
+            db.execute("UPDATE cards SET value = value || ?, origin = origin || ? WHERE field != 'date'", (EVIL, EVIL))
 
 
 def command_lines(root: Path, model: Path, url: str) -> list[list[str]]:
@@ -170,7 +171,8 @@ def command_lines(root: Path, model: Path, url: str) -> list[list[str]]:
         ["report", "-o", str(root / f"r{EVIL}.html")],
         ["themes"],
         ["trends", "--long"],
-        ["cite", "--bibtex"],
+        *(["cite", *how] for how in ((), ("-v",), ("--bibtex",), ("--csl",))),
+        ["ask", f"Who wrote Gulls {EVIL}?"],
         ["session", "forget", f"d{EVIL}", "--yes"],
         ["session", "forget", "1", "--dry-run"],
         ["session", "rewind", "--to", "1", "--dry-run"],
@@ -201,6 +203,8 @@ def command_lines(root: Path, model: Path, url: str) -> list[list[str]]:
         ["memory", "retrieve", "gulls"],
         ["recall", "gulls mill asked"],
         ["ask", "Where did gulls nest?", "--no-log"],
+        ["ask", "Who wrote Gulls?", "--no-log"],
+        *(["cite", *how] for how in ((), ("-v",), ("--bibtex",), ("--csl",))),
         ["check"],
         ["check", "--read-data"],
         ["report", "-o", "-"],
@@ -220,6 +224,8 @@ def terminals(root: Path, model: Path, ways: Sequence[Sequence[str]]) -> Counter
     (documents / f"d{EVIL}.txt").write_text(
         f"Gulls nested upon the roof. {EVIL} Masons rested in 2019.\n", encoding="utf-8"
     )
+    head = f'<title>Gulls{EVIL}</title><meta name="author" content="Ann{EVIL} Moss"><meta name="date" content="2019">'
+    (documents / f"p{EVIL}.html").write_text(f"<html><head>{head}</head><body><p>Gulls nested.</p></body></html>")
     (documents / f"e{EVIL}.pdf").write_bytes(b"%PDF-1.4\nno")
     (documents / "b\udc9b\udcff.txt").write_text("Bells rang across the frozen meadow.\n", encoding="utf-8")
     ran = set[str]()

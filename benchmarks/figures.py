@@ -1,13 +1,14 @@
-"""The README's table of figures, made from what the programs printed: `docs/figures.json` keeps each one's last run.
+"""The tables of figures in docs/figures.md and, a few of them, in the README, made from what the programs printed:
+`docs/figures.json` keeps each one's last run.
 
     python -m benchmarks.figures record recall --data DATA   # run every program of that name in the table, keep it
     python -m benchmarks.figures record "python -m benchmarks.niah --data DATA --samples 20" --from niah.json
-    python -m benchmarks.figures table                       # write the README's table anew
-    python -m benchmarks.figures check                       # say whether it is what was kept, and exit with 1 if not
+    python -m benchmarks.figures table                       # write the tables anew
+    python -m benchmarks.figures check                       # are they what was kept? exit with 1 if not
 
-`docs/figures.toml` says what stands in the table: a row's words, its program and, in braces, the figures of that
-program's report, each with a format of Python's behind a colon. So a figure that was not printed cannot stand there;
-when it was, and at which commit, is told beside it.
+`docs/figures.toml` says what stands in the tables (`brief = true`: in the README too): a row's words, its program and,
+in braces, the figures of that program's report, each with a format of Python's behind a colon. So a figure that was not
+printed cannot stand there; when it was, and at which commit, is told beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.common import ROOT
 
-ROWS, RUNS, README = ROOT / "docs" / "figures.toml", ROOT / "docs" / "figures.json", ROOT / "README.md"
+ROWS, RUNS = ROOT / "docs" / "figures.toml", ROOT / "docs" / "figures.json"
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "figures.md"
 BEGIN, END = "<!-- figures: made by python -m benchmarks.figures table -->\n", "<!-- end of figures -->"
 _FIGURE = re.compile(r"\{([^{}:]+)(?::([^{}]+))?\}")
 
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     what: str
     figure: str
     program: str
+    brief: bool = False  # in the README too
 
 
 def rows() -> list[Row]:
@@ -69,12 +72,17 @@ def table(rows: list[Row], runs: dict[str, Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def readme() -> str:
-    """The README with the table as it has to be."""
-    text = README.read_text(encoding="utf-8")
+def pages() -> dict[Path, str]:
+    """The README and the page of figures, with the tables as they have to be."""
+    every = rows()
+    return {README: _with(README, [r for r in every if r.brief]), PAGE: _with(PAGE, every)}
+
+
+def _with(page: Path, rows: list[Row]) -> str:
+    text = page.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    return head + BEGIN + "\n" + table(rows(), runs()) + "\n" + END + tail
+    return head + BEGIN + "\n" + table(rows, runs()) + "\n" + END + tail
 
 
 def ran(program: str, data: Path | None) -> Run:
@@ -112,14 +120,16 @@ def main() -> None:
             told = "\n  ".join(programs or all_of_them)
             args.error(f"say which program:\n  {told}")
         record(programs, options.data, options.printed)
-    made = readme()
-    same = made == README.read_text(encoding="utf-8")
+    made = pages()
+    stale = [path.name for path, text in made.items() if text != path.read_text(encoding="utf-8")]
     if options.do == "check":
-        print(f"README.md {'is' if same else 'is not'} what {RUNS.relative_to(ROOT)} says")
-        if not same:
+        told = f"{' and '.join(stale)} not as" if stale else "README.md and docs/figures.md are as"
+        print(f"{told} {RUNS.relative_to(ROOT)} says")
+        if stale:
             sys.exit("Run: python -m benchmarks.figures table")
         return
-    README.write_text(made, encoding="utf-8")
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

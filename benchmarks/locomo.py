@@ -29,6 +29,7 @@ import snowballstemmer
 from benchmarks.answers_data import NAME, Session, session
 from benchmarks.common import Report, parser
 from benchmarks.researcher import denies, headline, refused, stem
+from titans_cli.sessions.engines import reader_of
 from titans_cli.sessions.retrieve import retrieve
 
 ADVERSARIAL, MULTI_HOP, OPEN = 5, 1, 3
@@ -107,17 +108,19 @@ def main() -> None:
     args.add_argument("--data", type=Path, required=True, help="a file of conversations as LoCoMo has them")
     args.add_argument("--home", type=Path, help="folder of the sessions; those that are there are not read again")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    args.add_argument("--reader", help="a model that reads passages, as of titans ask (default: none)")
     options = args.parse_args()
+    reader = reader_of(options.reader) if options.reader else None
     conversations = json.loads(options.data.read_text(encoding="utf-8"))
     if options.quick:
         conversations = conversations[1:2]  # the shortest of the first five
-    report = Report("locomo", {"conversations": len(conversations), "quick": options.quick})
+    report = Report("locomo", {"conversations": len(conversations), "quick": options.quick, "reader": options.reader})
     marks: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as temporary:
         for number, c in enumerate(conversations):
             name = str(c.get("sample_id", number))
             texts = write(c["conversation"], Path(temporary) / f"texts-{name}")
-            with session((options.home or Path(temporary)) / name, texts, options.model) as s:
+            with session((options.home or Path(temporary)) / name, texts, options.model, reader) as s:
                 measure(s, c["qa"], marks)
     report.add("questions", len(marks["f1"]) + len(marks["adversarial.refused"]))
     for name, some in sorted(marks.items()):

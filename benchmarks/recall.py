@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.common import Report, parser, prose, take_tokens, threads
 from benchmarks.variants import network_of
-from titans_cli.answers.compose import LEAST_CONFIDENCE, SURE, worth_telling
+from titans_cli.answers.facts import LEAST_CONFIDENCE, SURE, worth_telling
 from titans_cli.model.engine import Engine
 from titans_cli.model.interface import Cell, SessionModel
 from titans_cli.model.network import TitansNetwork

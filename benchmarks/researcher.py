@@ -39,6 +39,7 @@ from benchmarks.common import Report, parser
 from titans_cli.records import Answer, SourceRecord
 from titans_cli.sentences import sentence_spans
 from titans_cli.sessions.ask import ask
+from titans_cli.sessions.engines import reader_of
 
 QUESTIONS = Path(__file__).with_suffix(".jsonl")
 ENOUGH = 0.8  # of a list, told and right
@@ -164,7 +165,8 @@ class Asker:
             return self(question)
         self.count += 1
         more: dict[str, Any] = {"after": before}
-        return ask(self.s.home, NAME, question, log=False, engine=self.s.engine, shelf=self.s.shelf, **more)
+        kept: dict[str, Any] = {"engine": self.s.engine, "shelf": self.s.shelf, "reader": self.s.reader}
+        return ask(self.s.home, NAME, question, log=False, **kept, **more)
 
 
 def about_cards(report: Report, asking: Asker, some: dict[str, dict[str, Any]]) -> None:
@@ -317,16 +319,19 @@ def main() -> None:
     args.add_argument("--home", type=Path, help="folder of the session; one that is there is asked, and not read again")
     args.add_argument("--part", action="append", choices=PARTS, default=[], help="this part alone; may be repeated")
     args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    args.add_argument("--reader", help="a model that reads passages, as of titans ask (default: none)")
     options = args.parse_args()
     all_papers = papers(options.data)
-    report = Report("researcher", {"papers": len(all_papers), "quick": options.quick})
+    settings = {"papers": len(all_papers), "quick": options.quick, "reader": options.reader}
+    report = Report("researcher", settings)
+    reader = reader_of(options.reader) if options.reader else None
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         read = folder / "papers"  # the papers alone: what tells their authors is no document
         read.mkdir()
         for file in all_papers:
             (read / f"{file}.pdf").symlink_to((options.data / "pdfs" / f"{file}.pdf").absolute())
-        with session(options.home or folder / "home", read, options.model) as s:
+        with session(options.home or folder / "home", read, options.model, reader) as s:
             measure(report, s, all_papers, options.quick, options.part)
     report.print(as_json=options.json)
 

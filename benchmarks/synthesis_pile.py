@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from titans_cli.cards import Card
 from titans_cli.readers import discover, read
 from titans_cli.records import Block, Citation, Document, Page, Source, SourceRecord
 
@@ -24,6 +25,7 @@ class Pile:
         self._sources: list[SourceRecord] = []
         self._blocks: dict[int, list[Block]] = {}
         self._pages: dict[int, tuple[Page, ...]] = {}
+        self._cards: dict[int, Card] = {}
         count = 0
         for number, d in enumerate(documents, start=1):
             blocks: list[Block] = []
@@ -33,13 +35,25 @@ class Pile:
                     text = page.text[start:end]
                     size = len(text) // 4
                     blocks.append(Block(count, number, len(blocks), page.number, start, end, text, size, 0, 1.0))
-            self._blocks[number], self._pages[number] = blocks, d.pages
-            where = (number, d.source.uri, d.source.display, d.sha256, d.size, d.kind, d.title, len(d.pages))
+            self._blocks[number], self._pages[number], self._cards[number] = blocks, d.pages, d.card
+            where = (
+                number,
+                d.source.uri,
+                d.source.display,
+                d.sha256,
+                d.size,
+                d.kind,
+                d.card.title or d.title,
+                len(d.pages),
+            )
             done = (len(blocks), len(blocks), sum(b.tokens for b in blocks), READ_AT, "read")
-            self._sources.append(SourceRecord(*where, *done, year=d.year))
+            self._sources.append(SourceRecord(*where, *done, year=d.card.year or d.year))
 
     def sources(self) -> list[SourceRecord]:
         return self._sources
+
+    def cards(self) -> dict[int, Card]:
+        return self._cards
 
     def blocks_of(self, source_id: int) -> list[Block]:
         return self._blocks[source_id]

@@ -1,6 +1,7 @@
 """What the product tells of a pile, as the benchmark wants it: this follows the product's records, the measures do not.
 
-What is told to rise, fall or vanish is a trend's phrase, or a topic by the phrases that name it; what peaked, or stays,
+What is told to rise, fall or vanish is a trend's phrase with those that stand beside it, or a topic by the phrases that
+name it; what peaked, or stays,
 is no claim of a direction.
 """
 
@@ -33,13 +34,13 @@ def _told(pile: Pile, kind: str) -> Synthesis:
 def claims(pile: Pile) -> tuple[list[Claim], list[str]]:
     """What "summarize trends" tells to rise or fall, and every phrase that it or "main themes" names."""
     trends, main = _told(pile, "trends"), _told(pile, "themes")
-    told = [Claim(_AS[t.direction], (t.phrase,)) for t in trends.trends if t.direction in _AS]
+    told = [Claim(_AS[t.direction], (t.phrase, *t.company)) for t in trends.trends if t.direction in _AS]
     told += [
         Claim(_AS[t.direction], tuple(_plain(n) for n in (t.phrase, *t.company)))
         for t in trends.themes
         if t.direction in _AS
     ]
-    named = [t.phrase for t in trends.trends]
+    named = [name for t in trends.trends for name in (t.phrase, *t.company)]
     named += [_plain(n) for a in (trends, main) for t in a.themes for n in (t.phrase, *t.company)]
     return told, list(dict.fromkeys(named))
 

@@ -62,6 +62,11 @@ def test_every_use_case_is_a_method(session: Session, tmp_path: Path) -> None:
     assert session.ask(question, within=Filter(sources=["*.txt"]), log=False).support == "none"
     assert session.retrieve(question, top_k=1).passages[0].label == "survey"
     assert session.summary(within=Filter(tags=["metal"]), log=False).citations
+    assert session.search('"melting point" brunsite').hits[0].source == "survey"
+    assert [s.source[-6:] for s in session.sources().sources] == ["00.txt", "01.txt"]
+    assert OLD in session.cited(1).text
+    assert session.page("00.txt").pages == (1,)
+    session.follow(tmp_path / "docs", stop=lambda: True)
     assert [e.kind for e in session.recall("melting brunsite", kind="asked").events] == ["asked"]
     assert session.filter(Filter(tags=["metal"]), exclude=True).changed == 1
     assert session.retrieve(question, within=Filter(tags=["metal"])).passages == ()

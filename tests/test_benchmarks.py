@@ -281,8 +281,10 @@ def test_a_program_runs_to_its_end(
 # ---- the README's table
 
 
-def test_every_row_of_the_readme_is_what_its_program_printed_last() -> None:
-    assert figures.readme() == figures.README.read_text(encoding="utf-8"), "run: python -m benchmarks.figures table"
+def test_every_figure_is_what_its_program_printed_last() -> None:
+    for page, text in figures.pages().items():
+        assert text == page.read_text(encoding="utf-8"), "run: python -m benchmarks.figures table"
+    assert 3 <= sum(row.brief for row in figures.rows()) <= 6  # in the README
     assert {row.program for row in figures.rows()} == figures.runs().keys()
 
 
@@ -305,10 +307,12 @@ def test_what_a_program_prints_is_kept_with_the_day_and_put_into_the_table(
     )
     program = f'TITANS_THREADS=1 python -c "{code}" DATA'
     rows, kept, readme = tmp_path / "rows.toml", tmp_path / "runs.json", tmp_path / "README.md"
-    rows.write_text(f"[[row]]\nwhat = 'it'\nfigure = '{{a}}, {{b}}'\nprogram = {json.dumps(program)}\n")
+    page = tmp_path / "figures.md"
+    page.write_text(f"{figures.BEGIN}{figures.END}")
+    rows.write_text(f"[[row]]\nbrief = true\nwhat = 'it'\nfigure = '{{a}}, {{b}}'\nprogram = {json.dumps(program)}\n")
     kept.write_text("{}")
     readme.write_text(f"above\n{figures.BEGIN}{figures.END}\nbelow\n")
-    for name, value in {"ROWS": rows, "RUNS": kept, "README": readme, "ROOT": tmp_path}.items():
+    for name, value in {"ROWS": rows, "RUNS": kept, "README": readme, "PAGE": page, "ROOT": tmp_path}.items():
         monkeypatch.setattr(figures, name, value)
     monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--data", str(tmp_path)])
     figures.main()
@@ -318,5 +322,6 @@ def test_what_a_program_prints_is_kept_with_the_day_and_put_into_the_table(
     monkeypatch.setattr(sys, "argv", ["figures", "record", program, "--from", str(tmp_path / "printed")])
     figures.main()
     assert "| it | 7, 8 |" in readme.read_text()
+    assert "| it | 7, 8 |" in page.read_text()
     assert readme.read_text().startswith("above\n")
     assert readme.read_text().endswith("\nbelow\n")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from titans_cli.errors import UsageError
-from titans_cli.progress import IngestEvent, IngestFinished
+from titans_cli.errors import Interrupted, UsageError
+from titans_cli.progress import IngestEvent, IngestFinished, Waiting
 from titans_cli.records import Answer, EntryInfo, SessionInfo
 from titans_cli.sessions import history, items, lifecycle
 from titans_cli.sessions.selection import Filter
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import PassageReader, SessionModel
     from titans_cli.sessions.citing import Catalogued
     from titans_cli.sessions.engines import Engines
+    from titans_cli.sessions.pages import PageView, SourceTable
     from titans_cli.sessions.retrieve import Retrieved
+    from titans_cli.sessions.search import Found
     from titans_cli.sessions.shelf import Shelf
 
 __all__ = ["Filter", "Session"]
@@ -106,14 +108,14 @@ class Session:
 
         No other session is meant, even if its id begins like this."""
         at = _home(home)
-        if name not in at.session_names():
+        if at.named(name) is None:
             try:
                 make = {"entry": entry, "model": model, "precision": precision, "reader": reader}
                 return cls.new(name, home=at, retry_lock=retry_lock, engines=engines, **make)
             except UsageError:
-                if name not in at.session_names():  # not made by somebody else meanwhile
+                if at.named(name) is None:  # not made by somebody else meanwhile
                     raise
-        return cls.open(name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
+        return cls.open(at.named(name) or name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
 
     # ---- learning
 
@@ -136,12 +138,33 @@ class Session:
         finished: IngestFinished | None = None
         how = How(append=append, retry_lock=self.retry_lock, stop=stop)
         what = What([str(p) for p in paths], include, exclude, within=within)
-        for event in ingest(self.home, self.id, what, how, self.engine):
+        for event in ingest(self.home, self.id, what, how, lambda: self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
                 finished = event
         assert finished is not None  # the last event of every ingest
         return finished
+
+    def follow(
+        self,
+        *paths: str | PathLike[str],
+        stop: Callable[[], bool],
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        on_event: Callable[[IngestEvent | Waiting], object] = lambda event: None,
+    ) -> None:
+        """Read folders, then whatever comes into them or changes, until `stop` says so, which is asked several times a
+        second. Raises what `ingest` raises."""
+        from titans_cli.sessions.ingest import How, What
+        from titans_cli.sessions.watch import watch
+
+        how = How(retry_lock=self.retry_lock, stop=stop)
+        what = What([str(p) for p in paths], include, exclude)
+        try:
+            for event in watch(self.home, self.id, what, how, engine=self.engine):
+                on_event(event)
+        except Interrupted:
+            return
 
     def add(
         self, text: str, *, key: str | None = None, source: str | None = None, tags: Sequence[str] = ()
@@ -155,7 +178,7 @@ class Session:
             label=source,
             tags=tags,
             retry_lock=self.retry_lock,
-            engine=self.engine,
+            engine=lambda: self.engine,
         )
 
     def update(
@@ -241,6 +264,39 @@ class Session:
         from titans_cli.sessions.citing import catalogue
 
         return catalogue(self.home, self.id, sources)
+
+    def search(
+        self,
+        query: str,
+        *,
+        exact: bool = False,
+        sources: Sequence[str] = (),
+        within: Filter | None = None,
+        limit: int = 20,
+    ) -> Found:
+        """The passages of what was read that have every word of `query`, and every "phrase" in it; `exact`: all of it
+        is one phrase. Needs no model."""
+        from titans_cli.sessions.search import search
+
+        return search(self.home, self.id, query, exact=exact, sources=sources, within=within, limit=limit)
+
+    def sources(self, globs: Sequence[str] = ()) -> SourceTable:
+        """The documents that were read, or those that match any of the globs, as a table."""
+        from titans_cli.sessions.pages import sources
+
+        return sources(self.home, self.id, globs)
+
+    def page(self, document: str, number: int | None = None) -> PageView:
+        """A page of a document (by path, name, number, hash or a part of its title) as it is retained."""
+        from titans_cli.sessions.pages import page
+
+        return page(self.home, self.id, document, number)
+
+    def cited(self, number: int) -> PageView:
+        """The page that citation `number` of the last answer which the session keeps stands on."""
+        from titans_cli.sessions.pages import cited
+
+        return cited(self.home, self.id, number)
 
     def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> Retrieved:
         """What the memory alone recalls, and the passages that bear on it. Changes nothing."""

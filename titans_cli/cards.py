@@ -13,7 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FIELDS = ("title", "author", "date", "venue", "volume", "issue", "doi", "url", "language")
+LISTING = "bibliography "  # an origin, followed by the name of the file
+STATED = "stated in the file"  # origin of what a file says of itself, which may be when it was saved
 ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
 
 
@@ -58,12 +61,32 @@ class Card:
         return int(self.date[:4]) if self.date else None
 
     @property
+    def published(self) -> int | None:
+        """The year, unless it may be that of the file rather than of what it holds."""
+        origin = self.origin("date") or ""
+        return None if origin in ("file", STATED) or ", when " in origin else self.year
+
+    @property
     def venue(self) -> str | None:
         return self.first("venue")
 
     @property
     def doi(self) -> str | None:
         return self.first("doi")
+
+
+def is_sound(entry: Entry) -> bool:
+    """Whether it has the form of an entry: a date that is one, a work that can be read. Nobody else looks again."""
+    if entry.field == ENTRY:
+        try:
+            work = json.loads(entry.value)
+        except (ValueError, RecursionError):
+            return False
+        lists = isinstance(work, dict) and all(isinstance(values, list) for values in work.values())
+        return lists and all(
+            isinstance(v, str) and (f != "date" or _DATE.fullmatch(v) is not None) for f, vs in work.items() for v in vs
+        )
+    return entry.field in FIELDS and (entry.field != "date" or _DATE.fullmatch(entry.value) is not None)
 
 
 def filled(*parts: Iterable[Entry]) -> Card:
@@ -87,6 +110,15 @@ def is_document(kind: str, card: Card) -> bool:
     return kind != "item" and card.first(ENTRY) is None
 
 
+def listings(card: Card, works: Mapping[int, tuple[str, Card]]) -> set[int]:
+    """Of `works`, by number, with the names of their files: the bibliographies that a card of `joined` was filled from.
+
+    Two of one name are both meant: a card keeps no more of them than that.
+    """
+    said = {e.origin for e in card.entries}
+    return {i for i, (name, work) in works.items() if work.first(ENTRY) is not None and f"{LISTING}{name}" in said}
+
+
 def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[Entry]]) -> dict[int, Card]:
     """Cards by document, each filled up with what bibliographies among the documents say of it.
 
@@ -98,7 +130,7 @@ def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[En
         return {i: card for i, (_, card) in cards.items()}
     by_key: dict[str, list[Entry]] = {}
     for name, work in works:
-        said = [Entry(f, str(v), f"bibliography {name}") for f, values in work.items() for v in values if f in FIELDS]
+        said = [Entry(f, str(v), f"{LISTING}{name}") for f, values in work.items() for v in values if f in FIELDS]
         for key in (*(work.get("file") or ()), *(work.get("doi") or ()), *map(folded, work.get("title") or ())):
             by_key.setdefault(key.lower(), said)
 

@@ -7,7 +7,7 @@ TitansError                     1   something failed
 │   ├── EncryptedError              needs a password
 │   ├── NoTextError                 nothing to read in it: empty, or scanned images only
 │   ├── CorruptError                truncated, malformed or hostile
-│   └── LimitError                  reading it took more time or memory than allowed
+│   └── LimitError                  it took, or would take, more time, memory or disk than allowed
 ├── SomeInputsFailed            3   some inputs failed, the rest is committed
 ├── NotFoundError              10   no such session or LTM entry
 ├── LockedError                11   another writer holds the session
@@ -32,47 +32,41 @@ into its message on stderr and its exit code, and nothing else in the package ca
 
 from __future__ import annotations
 
-# What a script can rely on. README and docs/scripting.md show the same table, and a test compares them.
-EXIT_CODES = {
-    0: "done",
-    1: "failed",
-    2: "wrong usage, or a setting that makes no sense",
-    3: "some inputs failed, the rest is committed",
-    10: "no such session or LTM entry",
-    11: "locked by another writer (`--retry-lock 5m` waits)",
-    12: "made with another model or memory layout",
-    13: "damaged on disk",
-    20: "not promoted: below a bound of the gate (`--force` promotes all the same)",
-    130: "interrupted (SIGINT; 143 for SIGTERM, 129 SIGHUP, 131 SIGQUIT); what was committed stays",
-    141: "the reader of the output has gone, as in `titans ... | head`",
-}
+from collections.abc import Callable
+
+from titans_cli.steps import Hint, NextStep, as_hint, in_python
 
 
 class TitansError(Exception):
     """What happened, to which file or session, and what to do next.
 
-    `str(error)` is the whole message; `what` and `hint` are its two parts, `subject` the file or session.
+    `str(error)` is the whole message, in the words of Python; `what` and `hint` are its two parts, `subject` the file
+    or session. A hint is a value (`titans_cli.steps`): `said` tells it in the words of another surface.
     """
 
     exit_code = 1
     kind = "failed"
 
-    def __init__(self, what: str, *, subject: str | None = None, hint: str | None = None) -> None:
+    def __init__(self, what: str, *, subject: str | None = None, hint: Hint | NextStep | str | None = None) -> None:
         super().__init__(what, subject, hint)  # all three, so that pickling across a worker process keeps them
         self.what = what
         self.subject = subject
-        self.hint = hint
+        self.hint = as_hint(hint)
 
     def __str__(self) -> str:
+        return self.said(in_python)
+
+    def said(self, words: Callable[[Hint], str]) -> str:
+        """The whole message, with the hint in the words of a surface."""
         head = f"{self.subject}: {self.what}" if self.subject else self.what
         stop = "" if head.endswith(("?", ".")) else "."
-        return f"{head}{stop} {self.hint}" if self.hint else head
+        return f"{head}{stop} {words(self.hint)}" if self.hint else head
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.subject, self.hint))
 
 
-def _rebuild(cls: type[TitansError], what: str, subject: str | None, hint: str | None) -> TitansError:
+def _rebuild(cls: type[TitansError], what: str, subject: str | None, hint: Hint | None) -> TitansError:
     return cls(what, subject=subject, hint=hint)
 
 

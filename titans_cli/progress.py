@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from titans_cli.steps import Hint
+
 
 @dataclass(frozen=True, slots=True)
 class IngestStarted:
@@ -92,7 +94,7 @@ class FileFailed:
     source: str
     kind: str
     reason: str
-    hint: str | None
+    hint: Hint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ class IngestFinished:
     seconds: float
     snapshot: int | None
     files_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whoever follows folders has nothing to do now, or cannot do it, for the reason `because`."""
+
+    session: str
+    files: int  # that lie there
+    due: int  # files that are to be read
+    because: str | None
 
 
 IngestEvent = (

@@ -111,6 +111,8 @@ class SourceRecord:
         return self.display.rsplit("/", 1)[-1]
 
 
+# What a session experiences, by kind.
+EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 
@@ -293,6 +295,7 @@ class TrendTold:
     first: int | None  # the year it arrived, if documents enough before lack it
     peak: int | None  # the year it was most common, of what peaked
     citations: tuple[int, ...]
+    company: tuple[str, ...] = ()  # phrases of the same matter, or of the same documents, that change with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from titans_cli.errors import UsageError
+from titans_cli.steps import Hint, NextStep
 
 Value = str | int | bool | None
 CONFIG = "TITANS_CONFIG"
 # Read from the environment only: where the file is, and what is too secret to stand in one.
 ENVIRONMENT_ONLY = frozenset({CONFIG, "TITANS_API_KEY", "TITANS_MCP_TOKEN"})
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.I)
-_TIME = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*([smhd]?)")
+_TIME = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([smhd]?)")
+LONGEST = 100 * 365 * 86400.0  # seconds: whoever says more has to mean forever
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -35,13 +37,18 @@ class Setting:
     kind: str
     default: Value
     help: str
-    flag: str | None = None  # of the commands it concerns
+    option: bool = False  # of the commands it concerns
     least: int = 1
     most: int | None = None
 
     @property
     def variable(self) -> str:
         return f"TITANS_{self.name.upper()}"
+
+    @property
+    def flag(self) -> str | None:
+        """The option's name on the command line."""
+        return "--" + self.name.replace("_", "-") if self.option else None
 
     @property
     def wanted(self) -> str:
@@ -96,15 +103,11 @@ SETTINGS = {
     s.name: s
     for s in (
         Setting("home", "path", None, "Where sessions and long-term memory live. Default: the user's state folder."),
-        Setting("session", "text", None, "The session that commands use. Default: the current one.", "--session"),
-        Setting("model", "text", None, "A model folder, or an id of the hub. Default: titans-mini.", "--model"),
-        Setting("device", "auto|cpu|cuda|mps", "auto", "Where somebody else's model runs.", "--device"),
-        Setting(
-            "answer_model", "text", None, "Who writes answers: a model or a URL. Default: nobody.", "--answer-model"
-        ),
-        Setting(
-            "precision", "fp32|bf16|auto", "fp32", "Of the trunk's products, in sessions to be made.", "--precision"
-        ),
+        Setting("session", "text", None, "The session that commands use. Default: the current one.", option=True),
+        Setting("model", "text", None, "A model folder, or an id of the hub. Default: titans-mini.", option=True),
+        Setting("device", "auto|cpu|cuda|mps", "auto", "Where somebody else's model runs.", option=True),
+        Setting("answer_model", "text", None, "Who writes answers: a model or a URL. Default: nobody.", option=True),
+        Setting("precision", "fp32|bf16|auto", "fp32", "Of the trunk's products, in sessions to be made.", option=True),
         Setting(
             "session_memory",
             "yes/no",
@@ -115,23 +118,27 @@ SETTINGS = {
             "threads", "whole", None, "Of sessions to be made. Default: the cores it may use, at most 4.", most=1024
         ),
         Setting(
-            "max_room", "size", None, "Disk that one document may take. Default: a tenth of what is free.", "--max-room"
+            "max_room",
+            "size",
+            None,
+            "Disk that one document, item or copy may take. Default: a tenth of what is free, a half for a copy.",
+            option=True,
         ),
-        Setting("retry_lock", "time", "0s", "How long to wait for another writer.", "--retry-lock"),
-        Setting("sentences", "whole", 3, "At most so many sentences in an answer.", "--sentences", most=20),
-        Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", "--top-k", most=200),
-        Setting("route", "auto|fast|deliberate", "auto", "How a question is answered.", "--route"),
-        Setting("landmark_model", "text", None, "A sentence encoder to find passages by.", "--landmark-model"),
-        Setting("reasoner", "text", None, "Who drafts deliberate answers: a model or a URL.", "--reasoner"),
+        Setting("retry_lock", "time", "0s", "How long to wait for another writer.", option=True),
+        Setting("sentences", "whole", 3, "At most so many sentences in an answer.", option=True, most=20),
+        Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", option=True, most=200),
+        Setting("route", "auto|fast|deliberate", "auto", "How a question is answered.", option=True),
+        Setting("landmark_model", "text", None, "A sentence encoder to find passages by.", option=True),
+        Setting("reasoner", "text", None, "Who drafts deliberate answers: a model or a URL.", option=True),
         Setting(
-            "reader", "text", None, "Who finds short answers: a model. Default: the session's, if it can.", "--reader"
+            "reader", "text", None, "Who finds short answers: a model. Default: the session's, if it can.", option=True
         ),
         Setting("reader_passages", "whole", 3, "How many passages a reader reads for an answer.", most=16),
-        Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", "--budget"),
+        Setting("budget", "time", None, "Time for a deliberate answer. Default: no limit.", option=True),
         Setting("pdf", "auto|pypdf", "auto", "What reads PDF; auto: pypdfium2, and pypdf what that refuses."),
-        Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", "--color"),
-        Setting("plain", "yes/no", False, "No colour, no bars, nothing that moves.", "--plain"),
-        Setting("offline", "yes/no", False, "Never use the network. HF_HUB_OFFLINE=1 does the same.", "--offline"),
+        Setting("color", "auto|always|never", "auto", "Colour; auto: on a terminal, without NO_COLOR.", option=True),
+        Setting("plain", "yes/no", False, "No colour, no bars, nothing that moves.", option=True),
+        Setting("offline", "yes/no", False, "Never use the network. HF_HUB_OFFLINE=1 does the same.", option=True),
     )
 }
 
@@ -149,7 +156,8 @@ def seconds(text: str) -> float:
     match = _TIME.fullmatch(text.strip())
     if not match:
         raise ValueError(text)
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    told = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    return min(told, LONGEST)
 
 
 def size(text: str) -> int:
@@ -209,7 +217,7 @@ def parse_file(text: str, path: Path) -> dict[str, Value]:
         except ValueError as error:
             what = f"{key} is {raw!r}, and has to be {SETTINGS[key].wanted}"
             raise UsageError(
-                what, subject=where, hint=f"Correct it, or take it out: titans config unset {key}"
+                what, subject=where, hint=Hint("Correct it, or take it out: ", NextStep("config unset", key=key))
             ) from error
     return values
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.answers.conftest import PAPERS
-from titans_cli.answers import compose
+from titans_cli.answers.cite import cited
 from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.facts import NOTHING
 from titans_cli.answers.question import Question, near
 from titans_cli.errors import DamagedError
 from titans_cli.model.engine import Engine
@@ -99,7 +100,7 @@ def test_there_are_no_more_sentences_than_asked_for(sample_asked: Ask) -> None:
 def test_what_is_not_there_is_not_answered(asked: Ask, question: str) -> None:
     answer = asked(question)
     assert (answer.support, answer.citations) == ("none", ())
-    assert answer.text == compose.NOTHING
+    assert answer.text == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_quote_that_is_not_in_its_page_is_never_shown(episodes: Episodes) -> N
     wrong = Candidate(block, block.start, block.start + 10, "not these.", 1.0, 1.0, 1.0)
     sources = {s.id: s for s in episodes.sources()}
     with pytest.raises(DamagedError):
-        compose._cite(1, wrong, sources, episodes)
+        cited(1, wrong, sources, episodes)
 
 
 def test_what_is_recalled_is_told_apart_from_what_is_proven(

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from titans_cli.answers.deliberate import deliberate, parts_of, supported
+from titans_cli.answers.deliberate import deliberate, supported
+from titans_cli.answers.intent import parts_of
 from titans_cli.answers.reason import Budget
 from titans_cli.records import Answer, Citation
 from titans_cli.sessions.ask import Asking, ask
@@ -28,6 +29,8 @@ BLANK = Answer("?", "none", "nothing", (), None, "s", 0, 0.0)
             "Compare copper priming with pulse feeding, and when was the mill built?",
             ["copper priming", "pulse feeding", "when was the mill built?"],
         ),
+        ("When was the mill built and what is it for?", ["When was the mill built?", "what is it for?"]),
+        ("Who built the mill, and when?", ["Who built the mill?", "when built the mill?"]),
         ("What do salt and water do?", ["What do salt and water do?"]),
         ("When was the mill built?", ["When was the mill built?"]),
     ],

@@ -13,6 +13,7 @@ from titans_cli.answers.corpus import Text, texts_of, year_of
 from titans_cli.answers.overview import is_overview, kind_of_whole
 from titans_cli.answers.synthesis import halves, survey
 from titans_cli.answers.whole import Trend
+from titans_cli.cards import STATED, Card, Entry
 from titans_cli.records import Answer, Block, SourceRecord
 from titans_cli.store import Episodes, Home
 
@@ -171,6 +172,14 @@ def test_the_year_of_a_document(name: str, title: str | None, text: str, stated:
     source = SourceRecord(1, name, name, "", len(text), kind, title, 1, 1, 1, 9, "", "read", year=stated)
     first, second = (Block(n, 1, n, n + 1, 0, len(text), t, 9, 0, 0.0) for n, t in enumerate((text, "© 2031")))
     assert year_of(source, [first, second]) == year
+
+
+@pytest.mark.parametrize(
+    ("origin", "year"), [("first page", 2003), ("PDF metadata", 2003), (STATED, 2011), ("file", 2011)]
+)
+def test_a_catalogue_card_says_the_year_unless_it_may_be_that_of_the_file(origin: str, year: int) -> None:
+    source = SourceRecord(1, "2011-a.pdf", "2011-a.pdf", "", 9, "pdf", None, 1, 1, 1, 9, "", "read", year=2003)
+    assert year_of(source, [], Card((Entry("date", "2003-05", origin),))) == year
 
 
 def test_a_theme_is_named_by_the_whole_phrase_it_stands_in(tmp_path: Path, tiny_folder: Path) -> None:

@@ -9,8 +9,9 @@ from benchmarks.planted import FIRST, LAST, PAPERS, chance, corpora
 from tests.sessions.samples import open_session, read_into, start
 from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.disagree import disagreements
+from titans_cli.answers.intent import wants_summary
 from titans_cli.answers.question import Question
-from titans_cli.answers.summary import summarise, wants_summary
+from titans_cli.answers.summary import summarise
 from titans_cli.answers.synthesis import survey
 from titans_cli.store import Episodes, Home
 

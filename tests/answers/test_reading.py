@@ -48,7 +48,7 @@ def _taken_at_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_retrieval_doubts_counts_beside_what_the_reader_doubts(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "REFUSAL", (-1.0, 0.0, 0.0))
+    monkeypatch.setattr(reading, "REFUSAL", (1.0, 0.0, 0.0))
     assert asked(home, Fake("412 kilograms", 0.9)).support == "evidence"
     assert asked(home, Fake("Notes", 0.9), "Who was the president of Zarvex?").support == "none"
 

@@ -78,10 +78,10 @@ def test_slopes_shrink_to_nothing_where_nothing_changes() -> None:
     years = np.repeat(np.arange(2000.0, 2010.0), 20)
     idle = (rng.random((200, len(years))) < 0.1).astype(float)
     rising = (rng.random((40, len(years))) < 0.02 + 0.03 * (years - 2000)).astype(float)
-    assert (np.abs(slopes(years, idle, None).shrunk) >= 2).sum() <= 1
-    found = slopes(years, np.concatenate([idle, rising]), None).shrunk
-    assert (found[200:] >= 2).mean() >= 0.8
-    assert (np.abs(found[:200]) >= 2).mean() <= 0.06
+    assert (slopes(years, idle, np.ones(200), None).sure >= 0.9).sum() <= 1
+    found = slopes(years, np.concatenate([idle, rising]), np.ones(240), None)
+    assert ((found.sure >= 0.9) & (found.mean > 0))[200:].mean() >= 0.8
+    assert (found.sure[:200] >= 0.9).mean() <= 0.06
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from titans_cli import errors
 from titans_cli.cli import manual, tree
-from titans_cli.errors import EXIT_CODES, TitansError
+from titans_cli.cli.manual import EXIT_CODES
+from titans_cli.errors import TitansError
 from titans_cli.settings import SETTINGS
 
 ROOT = tree.describe(tree.whole())
@@ -160,12 +161,16 @@ def test_every_error_has_an_exit_code_of_the_table() -> None:
         assert kind.__name__ in tree_in_words
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/scripting.md"])
+@pytest.mark.parametrize("document", ["docs/commands.md", "docs/scripting.md"])
 def test_the_documents_have_every_exit_code(document: str) -> None:
     text = (FOLDER / document).read_text(encoding="utf-8")
     for code in EXIT_CODES:
-        if (document, code) != ("README.md", 141):  # for those who write scripts
-            assert re.search(rf"^\| {code}\b", text, re.MULTILINE), f"{document} lacks {code}"
+        assert re.search(rf"^\| {code}\b", text, re.MULTILINE), f"{document} lacks {code}"
+
+
+def test_the_page_of_commands_is_what_the_commands_say(titans: Titans) -> None:
+    kept = (FOLDER / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert titans("help", "--markdown").out == kept, "run: titans help --markdown > docs/commands.md"
 
 
 # ---------------------------------------------------------------- completion

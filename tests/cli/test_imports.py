@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,16 +44,52 @@ HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selecto
         ["help", "--json"],
         ["help", "--man"],
         ["bogus"],
+        ["ask"],
+        ["ask", ""],
+        ["ask", "why", "-s", "nosuch"],
+        ["ask", "why", "--route", "nosuch"],
+        ["ask", "why", "--budget", "nosuch"],
+        ["themes", "-s", "nosuch"],
+        ["memory", "retrieve", "x", "-s", "nosuch"],
+        ["memory", "summary", "-s", "nosuch"],
+        ["session", "new", "no/name"],
+        ["session", "new", "papers"],
+        ["session", "new", "more", "--from", "nosuch"],
+        ["session", "new", "more", "--precision", "nosuch"],
+        ["ingest", "PAPER"],
+        ["ingest", "PAPER", "-s", "nosuch"],
+        ["ingest", "PAPER", "--model", "smollm2"],
+        ["note", "x", "--model", "smollm2"],
+        ["config", "set", "route", "nosuch"],
     ],
     ids=" ".join,
 )
 @pytest.mark.usefixtures("papers")
-def test_no_model_is_imported_for(argv: list[str]) -> None:
+def test_no_model_is_imported_for(argv: list[str], documents: list[Path]) -> None:
+    """Nor for what is refused: a name, a session, a model that is not the session's; nor to skip what was read."""
+    argv = [str(documents[0]) if word == "PAPER" else word for word in argv]
     code = (
         "import json, sys\n"
         "from titans_cli.cli.main import run\n"
         f"run({argv!r})\n"
         f"print(json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+REST = ["transformers", "sklearn", "scipy", "pandas", "huggingface_hub", "pypdf", "pypdfium2", "rich.progress"]
+
+
+@pytest.mark.usefixtures("papers")
+def test_an_answer_of_a_native_model_imports_no_more_than_it_needs() -> None:
+    code = (
+        "import json, sys\n"
+        "from titans_cli.cli.main import run\n"
+        "run(['ask', 'What is the true optimum?'])\n"
+        f"print(json.dumps(sorted(set({REST!r}) & set(sys.modules))))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True

@@ -12,6 +12,7 @@ from tests.cli.conftest import Titans
 from titans_cli.cli import look
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import IngestView
+from titans_cli.progress import BlocksRead, FileStarted
 
 
 class Terminal(io.StringIO):
@@ -86,3 +87,23 @@ def test_one_command_line_leaves_nothing_to_the_next(titans: Titans) -> None:
     titans("--plain", "--color", "always", "-v", "ltm", "list")
     assert titans("ltm", "list", "--json").err == ""
     assert (look.current().color, look.current().plain, look.current().verbose) == ("auto", False, False)
+
+
+def test_off_a_terminal_a_line_is_due_when_none_was_told_for_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    view = IngestView(Output(), clock=lambda: now)
+    assert view.overdue() is None
+    now = 10.0
+    assert "still making pages and segments" in str(view.overdue())
+    view.looked.append("a.pdf")
+    assert "1 file looked at; still" in str(view.overdue())
+    view.show(FileStarted("/docs/long.txt", 1, 900, 90_000, 0))
+    assert "long.txt: 90,000 tokens in 900 segments" in str(view.overdue())
+    view.show(BlocksRead("/docs/long.txt", 120, 900, 12_000, 1_000.0, 0.9, 78.0, 0, 3))
+    told = str(view.overdue())
+    assert "segment 120 of 900" in told
+    assert "file 1/3" in told
+    assert "about 1m18s left" in told
+    view.line(told)
+    assert view.overdue() is None
+    assert "segment 120" in capsys.readouterr().err

@@ -132,7 +132,9 @@ def test_quiet_says_only_what_failed(titans: Titans, documents: list[Path], tmp_
 @pytest.mark.usefixtures("papers")
 def test_a_quiet_answer_is_its_text(titans: Titans) -> None:
     text = titans("ask", QUESTION, "--json").document["text"]
-    assert titans("ask", QUESTION, "-q").out == f"{text}\n"
+    bare = re.sub(r" \[\d+\]", "", text)  # numbers that no list follows
+    assert bare != text
+    assert titans("ask", QUESTION, "-q").out == f"{bare}\n"
 
 
 @pytest.mark.usefixtures("papers")

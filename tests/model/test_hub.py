@@ -22,7 +22,8 @@ from titans_cli.errors import (
 from titans_cli.model import adapter as files
 from titans_cli.model import hub
 from titans_cli.model.adapter import MemoryAdapter
-from titans_cli.model.assemble import Places, assemble, spec_for
+from titans_cli.model.assemble import assemble, spec_for
+from titans_cli.model.known import Places
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.records import Loading
 

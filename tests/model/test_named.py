@@ -17,7 +17,8 @@ from tests.model import ggufs
 from tests.model.backbones import backbone
 from titans_cli.errors import DamagedError, ModelError, NoSuchModelError, UsageError, WrongArchitectureError
 from titans_cli.model import gguf, hub, named
-from titans_cli.model.assemble import Places, assemble
+from titans_cli.model.assemble import assemble
+from titans_cli.model.known import Places
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.records import Loading
 

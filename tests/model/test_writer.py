@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from tests.model.backbones import backbone, fast_tokenizer
 from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
+from titans_cli.model import writer as writer_module
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.model.writer import EndpointWriter, LocalWriter, Message, Writer, without_thoughts
 
@@ -152,6 +155,96 @@ def test_a_reply_without_done_or_without_a_stream_is_understood(
 )
 def test_thoughts_are_no_part_of_a_reply(text: str, said: str) -> None:
     assert without_thoughts(text) == said
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """Sends one thing again and again, until whoever asked has gone."""
+
+    sends = b""
+    server_version = sys_version = ""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(self.sends)
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sends", "told"),
+    [
+        (b"x" * 65_536, "a line of more than 1 MiB"),
+        (b": I am here\n" * 1000, "more than 2 MiB"),
+        (SAID.encode() * 100, "more than 2 MiB"),
+        (b"{" * 65_536, "a line of more than 1 MiB"),
+    ],
+)
+def test_a_reply_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, sends: bytes, told: str) -> None:
+    monkeypatch.setattr(writer_module, "MOST_LINE", 1 << 20)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Sends", (_Endless,), {"sends": sends}))
+    server.daemon_threads = True
+    (thread := Thread(target=server.serve_forever, daemon=True)).start()
+    try:
+        with closing(EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one").client) as client:
+            made = EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one", client)
+            monkeypatch.setattr(writer_module._Lines.__init__, "__defaults__", (2 << 20,))
+            with pytest.raises(ModelError, match=told):
+                list(made.complete(ASKED, 9))
+            made.model = ""
+            with pytest.raises(ModelError, match="no usable answer"):
+                _ = made.name
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Dripping(_Endless):
+    """Never silent, and never done: neither with its head nor, if `head`, with what follows."""
+
+    head = False
+
+    def do_POST(self) -> None:
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"\r\n" + SAID.encode() if self.head else b"X-Slow: "))
+            while True:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_a_reply_that_comes_byte_by_byte_has_a_deadline(monkeypatch: pytest.MonkeyPatch, head: bool) -> None:
+    monkeypatch.setattr(writer_module, "DEADLINE", 1.0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Drips", (_Dripping,), {"head": head}))
+    server.daemon_threads = True
+    (thread := Thread(target=server.serve_forever, daemon=True)).start()
+    try:
+        made = EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one")
+        with pytest.raises(ModelError, match="it was not done after"):
+            list(made.complete(ASKED, 9))
+        with pytest.raises(ModelError, match="it was not done after"):  # it is not asked again
+            list(made.complete(ASKED, 9))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_password_in_the_address_is_told_to_nobody(server: _Server) -> None:
+    server.status = 500
+    with closing(EndpointWriter(f"http://ada:lovelace@127.0.0.1:{server.server_port}/v1#one").client) as client:
+        made = EndpointWriter(f"http://ada:lovelace@127.0.0.1:{server.server_port}/v1#one", client)
+        with pytest.raises(ModelError) as failed:
+            list(made.complete(ASKED, 9))
+        assert "lovelace" not in f"{failed.value} {made.name}"
 
 
 def test_nobody_there_is_an_error_that_says_what_to_give() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.pdfmaker import PageSpec, build_pdf
 from tests.readers.makers import docx, epub, paragraph
-from titans_cli.cards import ENTRY, Card, Entry, filled
+from titans_cli.cards import ENTRY, Card, Entry, filled, is_sound
 from titans_cli.readers import read
 from titans_cli.readers.cards.bibliography import works
 from titans_cli.readers.cards.imprint import date_in, printed
@@ -271,3 +271,41 @@ def test_lists_of_works(kind: str, text: str) -> None:
 def test_what_is_no_list_of_works_is_none(text: str) -> None:
     for kind in ("txt", "code", "jsonl"):
         assert all(e.field == ENTRY for e in works(kind, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("works.json", '[{"title": "Weirs \\ud800", "author": "A\\ud800"}]'),
+        ("a.md", '---\ntitle: "Weirs \\uD800"\nauthor: "A\\uDFFF"\n---\nThe weirs hold.\n'),
+        ("works.json", '[{"title": "x", "issued": {"date-parts": [["²", 1e400, {}]]}, "author": [[], {}, 7]}]'),
+        ("a.md", "---\ntitle: [[[\n---\nThe weirs hold.\n"),
+    ],
+)
+def test_whatever_a_small_file_says_of_itself_can_be_kept(tmp_path: Path, name: str, text: str) -> None:
+    (path := tmp_path / name).write_text(text, encoding="utf-8")
+    document = read(Source(str(path), name))
+    for entry in document.card.entries:
+        entry.value.encode("utf-8")
+        assert is_sound(entry)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" + "\n" * 200_000 + "y",
+        "@a{x,\n t={\n" * 50_000,
+        "@a{x,\n t={" * 50_000 + "}" * 50_000,
+        "@a{x," + " " * 200_000 + "!",
+        "@a{" + " " * 200_000 + "!",
+        '[{"title": "x", "author": "a' + " " * 200_000 + 'b"}]',
+    ],
+)
+def test_text_made_to_take_long_takes_no_longer_than_other_text(text: str) -> None:
+    """Each took the square of its length; 200,000 characters would be hours, and the suite would hang."""
+    assert len(works("bib", text)) <= 1
+
+
+def test_a_field_that_is_never_closed_costs_its_entry_alone() -> None:
+    listed = works("bib", "@a{x, title={Weirs\n\n@b{y, title={Locks}}\n@c{z, title = {Sluices {and} gates}}\n")
+    assert [json.loads(e.value)["title"] for e in listed] == [["Locks"], ["Sluices and gates"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.sessions.samples import file_hashes, open_session, read_into, retaine
 from tests.tiny import make_sentences
 from titans_cli.errors import DamagedError, UsageError
 from titans_cli.model.engine import BATCH, Cell, Engine
-from titans_cli.records import Episode, Page
+from titans_cli.records import Episode, Page, Segment
+from titans_cli.report import absorbed
 from titans_cli.report import gather as gathering
 from titans_cli.report.absorbed import shares, spread
 from titans_cli.report.gather import gather, stretches
@@ -71,6 +73,27 @@ def test_what_was_absorbed_is_measured_on_the_sessions_own_cells(told: Told, tin
     now = {(p.source, p.index): p.now for p in facts.passages}
     for sha256, index, figure in recall.passages:
         assert now[of[sha256], index] == pytest.approx(figure, abs=1e-4)
+
+
+def test_of_many_passages_whole_cells_are_measured_and_few_of_them(
+    told: Told, tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a report costs does not grow with the session."""
+    monkeypatch.setattr(absorbed, "CELLS", 2)
+    asked = list[int]()
+    first = Engine.first_surprise
+
+    def counted(engine: Engine, segments: Sequence[Segment]) -> list[float]:
+        asked.append(len(segments))
+        return first(engine, segments)
+
+    monkeypatch.setattr(Engine, "first_surprise", counted)
+    store = open_session(told.home, "papers")
+    with store.episodes() as episodes:
+        found = absorbed.measured(store, episodes, tiny_engine, episodes.sources(), 4)
+    assert len(asked) == 2
+    assert len({p.source for p in found}) == 2
+    assert 2 <= len(found) <= 4
 
 
 def test_the_session_stays_as_it_is(told: Told, tmp_path: Path, tiny_engine: Engine) -> None:

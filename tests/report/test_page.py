@@ -119,6 +119,7 @@ def test_a_citation_opens_the_quote_in_its_surroundings(told: Told) -> None:
     quote = next(q for q in asked.quotes if "4711" in q.text)
     assert quote.text == SENTENCE
     assert quote.after
+    assert told.facts.documents[quote.document - 1].label
     number = 1 + told.facts.questions.index(asked)
     link = f'href="#q{number}-{quote.number}"'
     assert link in told.html
@@ -133,6 +134,37 @@ def test_a_marker_of_no_citation_stays_text() -> None:
     assert "two [2]" in made
     assert "&lt;b&gt;" in made
     assert made.startswith("<ul><li>")
+
+
+def test_it_opens_with_what_the_documents_say_and_what_was_asked(told: Told, read: Reader) -> None:
+    sections = [a["id"] for tag, a in read.elements if tag == "section"]
+    assert sections == ["themes", "questions", "sources", "stream", "memory", "episodes"]
+    whole = Whole("Across 5 documents, kilns rise.", (), (), (), ())
+    asked = replace(told.facts.questions[0], headline="4711")
+    html = page(replace(told.facts, whole=whole, questions=(asked,)))
+    assert html.index("Across 5 documents, kilns rise.") < html.index('id="themes"')
+    assert '<p class="headline">4711</p>' in html
+    assert "percent unknown" not in html
+    assert "no score of answers" in html
+
+
+def test_sources_stand_by_title_and_keep_their_numbers(told: Told) -> None:
+    one = told.facts.documents[0]
+    named = tuple(replace(one, number=n, name=name) for n, name in enumerate(("Zebras", "ants", "Émile"), start=1))
+    text = page(replace(told.facts, documents=named, passages=()))
+    sources = text[text.index('<ol class="sources">') :]
+    assert sources.index("ants") < sources.index("Émile") < sources.index("Zebras")
+    assert sources.index('id="source-2"') < sources.index('id="source-3"') < sources.index('id="source-1"')
+
+
+def test_the_years_of_the_documents_are_told_once(told: Told) -> None:
+    one = told.facts.documents[0]
+    for years, words in (
+        ((2016, 2026, None), "3 documents of 2016 to 2026,"),
+        ((2016, 2016, None), "documents of 2016,"),
+    ):
+        documents = tuple(replace(one, number=n, year=year) for n, year in enumerate(years, start=1))
+        assert words in page(replace(told.facts, documents=documents, passages=()))
 
 
 def test_themes_and_disputes_are_told_with_their_years(told: Told) -> None:
@@ -150,7 +182,7 @@ def test_a_thousand_documents_make_a_page_of_a_sane_size(told: Told) -> None:
     html = page(facts)
     assert len(html.encode()) < 3_000_000
     text = Reader(html).text
-    assert "The 100 documents recalled worst, of 1,000 that were measured." in text
+    assert "The 100 documents taken up least, of 1,000 that were measured." in text
     assert "The newest 3 of 100,000" in text
 
 

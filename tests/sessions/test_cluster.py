@@ -22,7 +22,7 @@ from tests.sessions.samples import (
     write_document,
     write_documents,
 )
-from titans_cli.errors import Interrupted, UsageError
+from titans_cli.errors import Interrupted, LimitError, UsageError
 from titans_cli.progress import (
     FileChanged,
     FileFailed,
@@ -35,10 +35,14 @@ from titans_cli.readers import discover
 from titans_cli.records import (
     Source,
 )
+from titans_cli.sessions.ask import ask
 from titans_cli.sessions.cluster import NAMESPACE, Writer, ingest_on_ray, prepare
+from titans_cli.sessions.history import forget
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.sessions.several import ingest_each
 from titans_cli.store import Home
+
+SENTENCE = "The keeper counts the boats at noon, and nobody else goes near the water. "
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -229,3 +233,37 @@ def test_a_shelf_without_folders_is_a_clear_error(home: Home, tmp_path: Path) ->
     write_documents(tmp_path / "docs", 1)
     with pytest.raises(UsageError, match="no folders"):
         list(ingest_each(home, What([str(tmp_path / "docs")]), How(), ingest))
+
+
+def test_a_document_that_would_take_too_much_is_refused_as_here_and_before_it_is_learned(
+    home: Home, tmp_path: Path, tiny_folder: Path
+) -> None:
+    small, large = write_document(tmp_path / "small.txt"), write_document(tmp_path / "large.txt", sentences=3000)
+    for name in ("here", "there"):
+        start(home, name, tiny_folder)
+    bound = 3_000_000
+    local = read_into(home, "here", [large, small], max_room=bound)
+    distributed = list(on_ray(home, "there", [large, small], max_room=bound))
+    failed = [[e for e in events if isinstance(e, FileFailed)] for events in (local, distributed)]
+    assert len(failed[0]) == 1
+    assert [(e.source, e.kind, e.reason) for e in failed[0]] == [(e.source, e.kind, e.reason) for e in failed[1]]
+    assert retained(open_session(home, "here")) == retained(open_session(home, "there"))
+    info = open_session(home, "there").info
+    (source,) = discover([str(large)]).sources
+    came = prepare(info, source, How(max_room=bound), 10**12)  # in a worker, which never sees the session's disk
+    assert isinstance(came, LimitError)
+
+
+def test_what_was_learned_on_ray_is_forgotten_with_all_that_was_made_of_it(
+    home: Home, tmp_path: Path, tiny_folder: Path
+) -> None:
+    (path := tmp_path / "a.txt").write_text("The vault code of Brixholm depot is 731846. " + SENTENCE)
+    start(home, "s", tiny_folder)
+    list(on_ray(home, "s", [path]))
+    ask(home, "s", "What is the vault code of Brixholm depot?")
+    with open_session(home, "s").episodes() as episodes:
+        (read,) = episodes.sources()
+        told = {event.id for event in episodes.events() if event.kind in ("read", "answered")}
+        assert told <= episodes.events_from([read.id]).keys()
+    assert forget(home, "s", str(path)).clean
+    assert not any(b"731846" in f.read_bytes() for f in home.root.rglob("*") if f.is_file())

@@ -18,7 +18,9 @@ from titans_cli.model.engine import Engine
 from titans_cli.records import Answer
 from titans_cli.report.write import write_report
 from titans_cli.sessions.ask import Asking, ask
+from titans_cli.sessions.citing import catalogue
 from titans_cli.sessions.history import erase, forget, recall, session_log
+from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.sessions.items import add, filter_items, update
 from titans_cli.sessions.lifecycle import (
     DamagedEntry,
@@ -358,3 +360,89 @@ def test_the_removal_of_an_entry_that_was_killed_is_finished_by_the_same_command
     assert (done.finished, found(home)) == (True, [])
     with pytest.raises(NotFoundError):
         remove_entry(home, "kept")
+
+
+# ---------------------------------------------------------------- catalogue cards
+
+WROTE = "Zevlarneb Fenpyl"  # in the bibliography, and on no page
+LISTED = (
+    f"@article{{a, title = {{Weirs of the upper Tamber}}, author = {{{WROTE}}}, year = {{1987}}, journal = {{It}}}}"
+)
+WEIRS = "Weirs of the upper Tamber\n\nThe weirs were surveyed every spring. They hold the water of nine villages.\n"
+
+
+@pytest.fixture
+def listed(home: Home, store: SessionStore, tmp_path: Path, engine: Any) -> tuple[Path, Path]:
+    """A document, and a bibliography that says who wrote it."""
+    paper, works = tmp_path / "weirs.txt", tmp_path / "works.bib"
+    paper.write_text(WEIRS)
+    works.write_text(LISTED)
+    for _ in ingest(home, "papers", What([str(paper), str(works)]), How(), engine):
+        pass
+    return paper, works
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who wrote Weirs of the upper Tamber?",
+        "When was Weirs of the upper Tamber published?",
+        "Which documents are there?",
+        "Who wrote Weirs of the upper Tamber, and what does the harbour master of Castrel keep?",
+        "Who wrote Weirs of the upper Tamber, and when was it published?",
+    ],
+)
+def test_what_a_bibliography_said_of_a_document_goes_with_the_bibliography(
+    home: Home, listed: tuple[Path, Path], engine: Any, question: str
+) -> None:
+    told = ask(home, "papers", question, engine=engine)
+    assert WROTE.split()[1] in told.text or "1987" in told.text
+    assert forget(home, "papers", str(listed[1])).clean
+    assert found(home, WROTE.split()[1]) == found(home, WROTE.split()[0]) == found(home, "1987") == []
+    assert "Weirs of the upper" not in said(home)
+    again = ask(home, "papers", question, engine=engine)
+    assert "Fenpyl" not in again.text
+    assert "1987" not in again.text
+
+
+def test_what_a_document_says_of_itself_goes_with_it_also_from_answers_in_parts(
+    home: Home, listed: tuple[Path, Path], engine: Any
+) -> None:
+    question = "Who wrote Weirs of the upper Tamber, and what does the harbour master of Castrel keep?"
+    ask(home, "papers", question, engine=engine)
+    forget(home, "papers", str(listed[0]))
+    forget(home, "papers", str(listed[1]))
+    assert found(home, "Tamber") == found(home, "Fenpyl") == []
+
+
+def test_a_bibliography_that_is_excluded_says_nothing(home: Home, listed: tuple[Path, Path], engine: Any) -> None:
+    filter_items(home, "papers", Filter(sources=["*works.bib"]), exclude=True)
+    assert "Fenpyl" not in ask(home, "papers", "Who wrote Weirs of the upper Tamber?", engine=engine).text
+    assert [c.authors for c in catalogue(home, "papers")] == [()]
+    filter_items(home, "papers", Filter(sources=["*works.bib"]), include=True)
+    assert [c.authors for c in catalogue(home, "papers")] == [(WROTE,)]
+
+
+def test_a_question_that_names_whom_only_a_card_names_goes_with_it(
+    home: Home, store: SessionStore, tmp_path: Path, engine: Any
+) -> None:
+    head = f'<meta name="author" content="{WROTE}"><title>Weirs</title>'
+    (page := tmp_path / "page.html").write_text(f"<html><head>{head}</head><body><p>{WEIRS}</p></body></html>")
+    for _ in ingest(home, "papers", What([str(page)]), How(), engine):
+        pass
+    assert [c.authors for c in catalogue(home, "papers")] == [(WROTE,)]
+    ask(home, "papers", "Does anybody called Fenpyl keep herons?", engine=engine)
+    ask(home, "papers", HERONS, engine=engine)
+    assert forget(home, "papers", str(page)).clean
+    assert found(home, "Fenpyl") == []
+    assert HERONS in said(home)
+
+
+def test_it_is_never_what_may_not_be_cited(home: Home, listed: tuple[Path, Path], engine: Any) -> None:
+    before = ask(home, "papers", "How many pages has Weirs of the upper Tamber?", engine=engine)
+    assert before.about is not None
+    filter_items(home, "papers", Filter(sources=["*weirs.txt"]), exclude=True)
+    for after in ({"after": before}, {"follows": True}):
+        told = ask(home, "papers", "What do they say in it of the water?", engine=engine, **after)
+        assert not any("weirs.txt" in c.uri for c in told.citations)
+        assert "Tamber" not in f"{told.text} {told.understood}"

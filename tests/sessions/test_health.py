@@ -25,9 +25,10 @@ from tests.sessions.samples import (
 )
 from titans_cli.errors import DamagedError, Interrupted, LockedError
 from titans_cli.model.engine import Engine
-from titans_cli.sessions import health
+from titans_cli.sessions import health, lifecycle
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import forget
+from titans_cli.steps import in_shell
 from titans_cli.store import Cell, Home, SessionStore, findings_of
 
 Damage = Callable[[Path], None]
@@ -147,7 +148,7 @@ def test_a_damaged_cell_is_found_and_learned_anew_from_the_text(
     findings = check_session(home, "papers", read_data=True).findings
     assert findings
     assert {f.kind for f in findings} == {"cell"}
-    assert all("titans session repair papers" in f.hint for f in findings)
+    assert all("titans session repair papers" in in_shell(f.hint) for f in findings)
     preview = repair_session(home, "papers", dry_run=True)
     assert check_session(home, "papers", read_data=True).findings == findings
     done = repair_session(home, "papers")
@@ -209,7 +210,7 @@ def test_the_databases_copy_of_session_json_is_looked_at_and_made_anew(
 ) -> None:
     sql(change)(store.folder)
     (finding,) = check_session(home, "papers").findings
-    assert (finding.kind, "titans session repair papers" in finding.hint) == ("session", True)
+    assert (finding.kind, "titans session repair papers" in in_shell(finding.hint)) == ("session", True)
     assert repair_session(home, "papers").session_file
     assert check_session(home, "papers").findings == ()
     (store.folder / "session.json").unlink()
@@ -243,7 +244,7 @@ def test_what_follows_from_the_rest_is_made_anew_and_nothing_is_lost(
     damage(store.folder)
     findings = check_session(home, "papers").findings
     assert {f.kind for f in findings} == {"database"}
-    assert all("repair" in f.hint for f in findings)
+    assert all("repair" in in_shell(f.hint) for f in findings)
     done = repair_session(home, "papers")
     assert (done.indexes, done.relearned, done.lost) == (True, (), ())
     assert retained(store) == before
@@ -364,3 +365,85 @@ def test_a_document_with_a_page_that_could_not_be_read_is_sound(
         assert [page.number for page in episodes.pages(4)] == [2]
     assert check_session(home, "papers", read_data=True, replay=True).findings == ()
     assert repair_session(home, "papers").lost == ()
+
+
+# ---------------------------------------------------------------- what was read of a document beside its text
+
+LISTED = "@article{a, title = {Weirs}, author = {Mara Quill}, year = {1987}, journal = {Letters}}\n"
+PAGE = '<html><title>Weirs</title><meta name="author" content="Mara Quill"><body><p>They hold.</p><img></body></html>'
+
+
+@pytest.fixture
+def described(home: Home, store: SessionStore, tmp_path: Path) -> SessionStore:
+    """With two documents more that have cards: one of its author, one of the works that it lists."""
+    (page := tmp_path / "page.html").write_text(PAGE)
+    (works := tmp_path / "works.bib").write_text(LISTED)
+    read_into(home, "papers", [page, works])
+    return store
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE cards SET value = 'Mara Quell' WHERE value = 'Mara Quill'",
+        "UPDATE cards SET origin = 'somewhere' WHERE field = 'author'",
+        "DELETE FROM cards WHERE field = 'author'",
+        "INSERT INTO cards SELECT id, 'venue', 0, 'Letters', 'x' FROM sources WHERE kind = 'txt' LIMIT 1",
+        "UPDATE cards SET value = '{\"title\": ' WHERE field = 'entry'",
+        "INSERT INTO omissions SELECT max(id), 'pictures', 3 FROM sources",
+        "INSERT INTO meta SELECT 'year:' || min(id), '1066' FROM sources",
+    ],
+)
+def test_a_card_that_was_changed_is_found_and_dropped(home: Home, described: SessionStore, change: str) -> None:
+    assert check_session(home, "papers").findings == ()
+    before = retained(described)
+    sql(change)(described.folder)
+    (found,) = check_session(home, "papers").findings
+    assert found.kind == "database"
+    assert "card" in found.what
+    repaired = repair_session(home, "papers")
+    assert repaired.indexes
+    assert not repaired.lost
+    assert check_session(home, "papers").findings == ()
+    assert retained(described) | {"sources": ()} == before | {"sources": ()}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("date", "then"), ("entry", '{"title": '), ("entry", '{"date": ["then"]}'), ("other", "x")]
+)
+def test_a_card_that_tells_nothing_is_damage_and_not_a_crash(
+    home: Home, described: SessionStore, field: str, value: str
+) -> None:
+    """Also where no checksum says so: in a session of an earlier release, or one that somebody made by hand."""
+    sql(
+        "DELETE FROM meta WHERE key GLOB 'digest:card:*'",
+        f"INSERT INTO cards SELECT min(id), '{field}', 7, '{value}', 'x' FROM sources",
+    )(described.folder)
+    with described.episodes() as episodes, pytest.raises(DamagedError, match="the card of source"):
+        episodes.cards()
+    (found,) = check_session(home, "papers").findings
+    assert "card" in found.what
+    repair_session(home, "papers")
+    with described.episodes() as episodes:
+        assert len(episodes.cards()) == 5
+    assert check_session(home, "papers").findings == ()
+
+
+def test_a_session_of_before_cards_had_checksums_is_sound(home: Home, described: SessionStore) -> None:
+    sql("DELETE FROM meta WHERE key GLOB 'digest:card:*'")(described.folder)
+    assert check_session(home, "papers", read_data=True).findings == ()
+    with described.episodes() as episodes:
+        assert any(card.authors for card in episodes.cards().values())
+
+
+def test_checksums_of_cards_go_with_copies_and_with_what_is_forgotten(
+    home: Home, described: SessionStore, tmp_path: Path
+) -> None:
+    lifecycle.fork(home, "papers", "fork", use=False)
+    forget(home, "papers", str(tmp_path / "page.html"))
+    for name, count in (("papers", 4), ("fork", 5)):
+        db = sqlite3.connect(home.sessions_dir / name / "episodes.sqlite")
+        assert db.execute("SELECT count(*) FROM meta WHERE key GLOB 'digest:card:*'").fetchone() == (count,)
+        db.close()
+    sql("UPDATE cards SET value = 'Mara Quell' WHERE value = 'Mara Quill'")(home.sessions_dir / "fork")
+    assert len(check_session(home, "fork").findings) == 1

@@ -146,7 +146,7 @@ def test_a_document_is_found_by_path_name_number_and_hash(home: Home, documents:
         (found,) = forget(home, "papers", named, dry_run=True).sources
         assert found == wanted
     for unknown in ("", "nothing", "9", "../b-paper.txt", wanted.sha256[:3]):
-        with pytest.raises(NotFoundError, match="titans session show"):
+        with pytest.raises(NotFoundError, match=r"no such item or document\. .* session\.filter\(\)"):
             forget(home, "papers", unknown)
     assert (retained(store), file_hashes(store.folder / "snapshots")) == before
 

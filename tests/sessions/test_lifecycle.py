@@ -99,7 +99,7 @@ def test_promoting_closes_the_session_and_empties_it(home: Home, documents: list
         lambda: read_into(home, "papers", documents),
         lambda: lifecycle.use_session(home, "papers"),
     ):
-        with pytest.raises(UsageError, match="session new --from kept"):
+        with pytest.raises(UsageError, match=r'Session\.new\(entry="kept"\)'):
             refused()
 
 

@@ -13,7 +13,7 @@ from tests.sessions.samples import LONG, read_into, start, write_document, write
 from titans_cli.errors import DamagedError, IncompatibleError, Interrupted
 from titans_cli.memory.session import KEYS, SessionGate, SessionState
 from titans_cli.model.reader import load_backbone, sketch
-from titans_cli.model.session import FILE, save_gate
+from titans_cli.model.session import SESSION_WEIGHTS, save_gate
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.progress import FileFinished, IngestEvent
 from titans_cli.records import SnapshotInfo
@@ -35,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: TitansTokeni
         gate.inner.bias.zero_()
         gate.inner.weight[0, :KEYS] = 1.0
         gate.outer.weight[0, 0] = 1.0
-    save_gate(folder / FILE, gate, sketch(load_backbone(folder)[0]), {})
+    save_gate(folder / SESSION_WEIGHTS.name, gate, sketch(load_backbone(folder)[0]), {})
     return folder
 
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.chaos_room import Peak
-from tests.sessions.samples import open_session, read_into, start, write_document
+from tests.sessions.samples import file_hashes, open_session, read_into, start, write_document
 from titans_cli import settings
-from titans_cli.errors import StorageError
+from titans_cli.errors import LimitError, StorageError
+from titans_cli.model.engine import Engine
 from titans_cli.progress import FileFailed, FileFinished
+from titans_cli.sessions import lifecycle
+from titans_cli.sessions.items import add, update
 from titans_cli.sessions.room import told
+from titans_cli.steps import Hint, as_hint, in_shell
 from titans_cli.store import Home
+
+
+def room_named(hint: Hint | str | None) -> str:
+    """What a refusal says that would be enough."""
+    return in_shell(as_hint(hint) or Hint()).split("--max-room ")[1].split()[0]
+
 
 SENTENCE = "The weir failed in the spring. "
 
@@ -39,7 +50,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
     (failed,) = (e for e in events if isinstance(e, FileFailed))
     assert failed.kind == "limit"
     assert "of disk, and a document may take 1 MB here" in failed.reason
-    assert "--max-room" in (failed.hint or "")
+    assert "--max-room" in in_shell(failed.hint or "")
     assert peak.taken < 1_000_000
     assert [Path(e.source).name for e in events if isinstance(e, FileFinished)] == ["a.txt"]  # the rest goes on
     with open_session(session, "papers").episodes() as episodes:
@@ -49,7 +60,7 @@ def test_what_would_take_too_much_is_refused_before_anything_is_learned(session:
 def test_the_figure_it_names_is_enough(session: Home, tmp_path: Path) -> None:
     bad = bomb(tmp_path / "b.txt.gz", 500)
     (failed,) = (e for e in read_into(session, "papers", [bad], max_room=1000) if isinstance(e, FileFailed))
-    size = settings.size((failed.hint or "").split("--max-room ")[1].split()[0])
+    size = settings.size(room_named(failed.hint))
     with Peak(session.root) as peak:
         events = read_into(session, "papers", [bad], max_room=size)
     assert any(isinstance(e, FileFinished) for e in events)
@@ -104,3 +115,92 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 @pytest.mark.parametrize("size", [1, 999, 1000, 1001, 999_999, 10**6, 12_345_678, 10**9, 15 * 10**9])
 def test_a_size_that_is_told_is_never_too_small(size: int) -> None:
     assert size <= settings.size(told(size).replace(" ", "")) <= 2 * size + 1000
+
+
+# ---------------------------------------------------------------- what is told, and what is copied
+
+
+def test_an_item_that_would_take_too_much_is_refused_and_the_figure_is_enough(
+    session: Home, tiny_engine: Engine
+) -> None:
+    text = SENTENCE * 500
+    with Peak(session.root) as peak, pytest.raises(LimitError, match="an item may take 1 kB here") as refused:
+        add(session, "papers", text, key="k", engine=tiny_engine, max_room=1000)
+    assert peak.taken < 100_000  # the lock and the log of the database
+    assert refused.value.exit_code == 1
+    size = settings.size(room_named(refused.value.hint))
+    with Peak(session.root) as peak:
+        add(session, "papers", text, key="k", engine=tiny_engine, max_room=size)
+    assert peak.taken <= size
+    with pytest.raises(LimitError, match="an item may take"):
+        update(session, "papers", "k", text + "!", engine=tiny_engine, max_room=1000)
+    with open_session(session, "papers").episodes() as episodes:
+        (kept,) = episodes.sources()
+        assert episodes.page(kept.id, 1).endswith("spring.")  # the old one stays
+
+
+def test_the_setting_decides_of_items_too(session: Home, tiny_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TITANS_MAX_ROOM", "1kB")
+    with pytest.raises(LimitError, match="may take 1 kB"):
+        add(session, "papers", SENTENCE, engine=tiny_engine)
+
+
+Copy = Callable[[Home, Path, int], object]
+COPIES: dict[str, Copy] = {
+    "fork": lambda home, _, most: lifecycle.fork(home, "papers", "copy", max_room=most),
+    "export": lambda home, folder, most: lifecycle.export(home, "papers", folder / "copy.tar", max_room=most),
+    "import": lambda home, folder, most: lifecycle.import_(home, folder / "whole.tar", "copy", max_room=most),
+    "promote": lambda home, _, most: lifecycle.promote_session(home, "papers", "copy", force=True, max_room=most),
+    "start": lambda home, _, most: lifecycle.new_session(home, "copy", entry="kept", max_room=most),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_that_would_take_too_much_is_refused_and_the_figure_is_enough(
+    session: Home, tmp_path: Path, how: str
+) -> None:
+    read_into(session, "papers", [write_document(tmp_path / f"{n}.txt", seed=n) for n in range(3)])
+    (folder := tmp_path / "out").mkdir()
+    lifecycle.export(session, "papers", folder / "whole.tar")
+    lifecycle.fork(session, "papers", "twin")
+    lifecycle.promote_session(session, "twin", "kept", force=True)
+    before = file_hashes(session.root, "*.s*")
+    with pytest.raises(LimitError, match="a copy may take 1 kB here") as refused:
+        COPIES[how](session, folder, 1000)
+    assert file_hashes(session.root, "*.s*") == before
+    assert not list(folder.glob("copy*"))
+    assert refused.value.exit_code == 1
+    size = settings.size(room_named(refused.value.hint))
+    with Peak(session.root, folder) as peak:
+        COPIES[how](session, folder, size)
+    assert peak.taken <= size
+
+
+def test_a_copy_may_take_half_of_what_is_free_and_no_more_than_there_is(
+    session: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_into(session, "papers", [write_document(tmp_path / "a.txt")])
+    with pytest.raises(LimitError) as refused:
+        lifecycle.fork(session, "papers", "copy", max_room=1)
+    size = settings.size(room_named(refused.value.hint))
+    for free, says in ((3 * size // 2, "a copy may take .*--max-room"), (size // 2, "Free some space first")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(10**12, 0, free))
+        with pytest.raises(LimitError, match=says):
+            lifecycle.fork(session, "papers", "copy")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 3 * size))
+    lifecycle.fork(session, "papers", "copy")
+
+
+def test_an_exported_file_with_a_hole_in_it_is_refused_by_what_it_would_become(session: Home, tmp_path: Path) -> None:
+    """A few bytes on the disk that are a terabyte to whoever reads them."""
+    read_into(session, "papers", [write_document(tmp_path / "a.txt")])
+    lifecycle.export(session, "papers", file := tmp_path / "a.tar")
+    raw = bytearray(file.read_bytes())
+    head = raw.index(b'"size": ', raw.index(b"snapshots/"))
+    end = raw.index(b"}", head)
+    huge = b'"size": 999999999999'.ljust(end - head)
+    raw[head:end] = huge[: end - head] if len(huge) > end - head else huge
+    file.write_bytes(bytes(raw))
+    with pytest.raises(LimitError, match="copying it would take"):
+        lifecycle.import_(session, file, "copy", max_room=10**7)
+    assert session.session_names() == ["papers"]

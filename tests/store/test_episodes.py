@@ -318,7 +318,7 @@ def test_a_full_disk_is_said_and_the_last_commit_stands(episodes: Episodes) -> N
     read(episodes, 1)
     pages = episodes._rows("PRAGMA page_count")[0][0]
     episodes._db.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StorageError, match="Free some space, then run the same command again"):
+    with pytest.raises(StorageError, match="Free some space, then make the same call again"):
         episodes.add_events([event("word " * 100_000)])
     episodes._db.execute("PRAGMA max_page_count = 1000000")
     assert len(episodes.events()) == 1

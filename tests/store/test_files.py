@@ -35,7 +35,7 @@ def test_a_write_that_the_system_cuts_short_is_continued(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, "Free some space, then run the same command again: it continues from the last commit"),
+        (errno.ENOSPC, "Free some space, then make the same call again: it continues from the last commit"),
         (errno.EACCES, "permission denied"),
         (errno.EROFS, "read-only"),
         (errno.ENOTTY, "ioctl"),

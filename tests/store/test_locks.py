@@ -34,7 +34,7 @@ def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     assert f"held by pid {os.getpid()} on " in message
     assert " since 2" in message
     assert "titans ingest x" in message
-    assert "--retry-lock 5m" in message
+    assert 'retry_lock="5m"' in message
     assert caught.value.exit_code == 11
 
 

@@ -414,7 +414,7 @@ def test_a_full_disk_at_any_step_of_a_commit_keeps_the_last_one(
             assert newest(store) == before
         check_whole(SessionStore.open(Home(tmp_path), "papers"))
     assert len(messages) >= 4
-    assert all("Free some space, then run the same command again" in message for message in messages)
+    assert all("Free some space, then make the same call again" in message for message in messages)
     assert check_whole(store) == 1
 
 

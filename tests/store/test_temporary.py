@@ -11,7 +11,8 @@ import pytest
 
 from tests.store.samples import SENTENCE, new_session, read_paper
 from titans_cli.errors import UsageError
-from titans_cli.store import Home, SessionStore, export_session, temporary, write_outside
+from titans_cli.store import Home, SessionStore, export_session, write_outside
+from titans_cli.store.temporary import temporary
 
 
 def killed(work: Callable[[], object]) -> None:

@@ -22,7 +22,7 @@ from titans_cli.answers.intent import (
     pile_question,
 )
 from titans_cli.answers.pile import AT_HEAD, Judged, judge, shares_words
-from titans_cli.cards import Card, folded, is_document, label, listed, surname
+from titans_cli.cards import Card, folded, is_document, label, listed, listings, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
 from titans_cli.store import Episodes
@@ -64,8 +64,10 @@ class Catalogue:
     def __init__(self, episodes: Episodes, only: Collection[int] | None = None) -> None:
         self.episodes, self.told = episodes, set[int]()
         withheld = episodes.withheld()
-        self.cards = episodes.cards()
-        sources = [s for s in episodes.sources() if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
+        self.cards = episodes.cards(only)
+        held = episodes.sources()
+        self.works = {s.id: (s.name, self.cards[s.id]) for s in held}
+        sources = [s for s in held if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
         self.documents = [Document(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
 
     def answer(self, blank: Answer, about: int | None = None) -> Answer | None:
@@ -75,13 +77,23 @@ class Catalogue:
         for asked in card_questions(blank.question):
             document = self.called(asked.called, asked.wants) if asked.called else self._by_id(about)
             if document is not None and (made := self._of_card(blank, asked, document)) is not None:
-                self.told.add(document.source.id)
+                self.told |= self.known_from([document])
                 return made
         pile = pile_question(blank.question)
         made = None if pile is None else self._of_pile(blank, pile)
         if made is not None:
-            self.told |= {d.source.id for d in self.documents}
+            self.told |= self.known_from(self.documents)
         return made
+
+    def known_from(self, documents: Sequence[Document]) -> set[int]:
+        """The sources that what is told of documents comes from: these, and the bibliographies that list them."""
+        return {i for d in documents for i in (d.source.id, *listings(d.card, self.works))}
+
+    def names(self, words: Collection[str]) -> set[int]:
+        """The sources whose titles or authors have one of the words."""
+        wanted = {word for w in words for word in folded(w).split()}
+        told = [d for d in self.documents if wanted & set(folded(" ".join((d.title, *d.card.authors))).split())]
+        return self.known_from(told) if wanted else set()
 
     def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Citations by author, year and title, of documents that are publications; a note stays with its path."""

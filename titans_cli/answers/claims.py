@@ -125,7 +125,7 @@ class Said:
 
     @cached_property
     def dates(self) -> tuple[tuple[Date, str], ...]:
-        return tuple(_dates(self.text))
+        return tuple(dates_in(self.text))
 
     @cached_property
     def stems(self) -> frozenset[str]:
@@ -330,7 +330,8 @@ def _key(value: Decimal) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
-def _dates(text: str) -> Iterator[tuple[Date, str]]:
+def dates_in(text: str) -> Iterator[tuple[Date, str]]:
+    """Every date of a text, and as it is written."""
     taken: list[tuple[int, int]] = []
     for pattern in _DATES:
         for match in pattern.finditer(text):

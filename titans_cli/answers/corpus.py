@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.extract import Candidate, is_notice, is_prose
+from titans_cli.cards import Card
 from titans_cli.places import is_year_of_file
 from titans_cli.records import Block, SourceRecord
 from titans_cli.sentences import sentence_spans
@@ -21,13 +22,6 @@ _YEAR = re.compile(rf"\b{_A_YEAR}\b")
 _IN_NAME = re.compile(rf"(?<!\d){_A_YEAR}(?!\d)")
 _REFERENCES = re.compile(
     r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
-)
-_NOTICE = re.compile(
-    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
-    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
-    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
-    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
-    re.I | re.S,
 )
 _PRINTED = re.compile(
     r"(?:\b(?:Published|Accepted|Received|Submitted|Revised)(?: online)?:?\s+(?:(?:on|in)\s+)?"
@@ -44,13 +38,16 @@ class Text(NamedTuple):
     sentences: list[Candidate]
 
 
-def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
-    """From the file's name, its title, what the file states of itself, or else the first year on its first page.
+def year_of(source: SourceRecord, blocks: Sequence[Block], card: Card | None = None) -> int | None:
+    """From its catalogue card, if that says when it was published; else from the file's name, its title, what the file
+    states of itself, or the first year on its first page.
 
     A title may name the year of what the document is about, so where a publisher prints dates on a PDF's first page
     ("Published 12 June 2020", "© 2020"), the latest of them comes before it. What a word processor or a PDF's metadata
     states is when the file was made, perhaps from an older one: the last thing to go by.
     """
+    if card is not None and card.published is not None:
+        return card.published
     if name := _IN_NAME.search(source.name):
         return int(name.group())
     first = [b.text for b in blocks if b.page == blocks[0].page]
@@ -66,11 +63,11 @@ def year_of(source: SourceRecord, blocks: Sequence[Block]) -> int | None:
 
 def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
     """Every document, or those of the sources `only`: dated ones first, by year, then the others as they were read."""
-    texts = []
+    texts, cards = [], episodes.cards()
     for source in episodes.sources():
         if only is None or source.id in only:
             blocks = episodes.blocks_of(source.id)
-            texts.append(Text(source, year_of(source, blocks), _sentences(blocks)))
+            texts.append(Text(source, year_of(source, blocks, cards.get(source.id)), _sentences(blocks)))
     return sorted(texts, key=lambda t: (t.year is None, t.year or 0, t.source.id))
 
 
@@ -81,7 +78,7 @@ def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
         for a, b in sentence_spans(block.text[: stop.start()] if stop else block.text):
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
-            if is_prose(text) and not _NOTICE.search(text):
+            if is_prose(text) and not is_notice(text):
                 found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
         if stop:
             break

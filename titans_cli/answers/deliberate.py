@@ -1,8 +1,7 @@
 """A question of several parts, answered part by part, each claim checked against the evidence it cites.
 
 No second model reasons here (`reason.py` is for one that does): a question is cut where its own words say that it has
-parts ("and", "compare X with Y", "X versus Y", a list), evidence is gathered for each, and a drafted sentence is kept
-only if it speaks of its part.
+parts (`intent.parts_of`), evidence is gathered for each, and a drafted sentence is kept only if it speaks of its part.
 """
 
 from __future__ import annotations
@@ -11,45 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from titans_cli.answers.intent import matter_words
 from titans_cli.answers.reason import Budget
-from titans_cli.answers.words import ASKING, STOP_WORDS, stems, words
+from titans_cli.answers.words import stems
 from titans_cli.records import Answer, Citation, Step
 
-_COMPARE = re.compile(
-    r"^\s*(?:please )?(?:compare|contrast)\s+(?P<a>.+?)\s+(?:with|to|and|against|versus|vs\.?)\s+(?P<b>.+?)[?.]?\s*$",
-    re.I,
-)
-_DIFFERENCE = re.compile(
-    r"^\s*(?:how (?:do|does|did)|what (?:is|are) the differences? between)\s+(?P<a>.+?)\s+"
-    r"(?:differ from|compare (?:with|to)|and)\s+(?P<b>.+?)(?:\s+(?:differ|compare))?[?.]?\s*$",
-    re.I,
-)
-_VERSUS = re.compile(r"^\s*(?P<a>.+?)\s+(?:versus|vs\.?)\s+(?P<b>.+?)[?.]?\s*$", re.I)
-_ASKS = r"(?:who|what|when|where|which|why|how|whose|in what|by how)"
-_JOINED = re.compile(rf"\s*(?:[?;]\s*(?:and\s+)?|,?\s+and\s+|,\s*)(?={_ASKS}\b)", re.I)
 _MARK = re.compile(r"\s*\[\d+\]")
 LEAST_SHARED = 0.34  # of a part's words, in what supports a claim for it
 Ask = Callable[[Answer], Answer]
-
-
-def parts_of(question: str) -> list[str]:
-    """The parts of a question that its own words set apart; the question alone when they do not."""
-    pieces = [p for piece in _JOINED.split(question) if (p := piece.strip(" ?,;"))]
-    if len(pieces) < 2 or not all(_matter(p) for p in pieces):
-        return _sides(question) or [question]
-    return [part for p in pieces for part in _sides(p) or [f"{p}?"]]
-
-
-def _sides(question: str) -> list[str]:
-    """The two things that are compared, if any are."""
-    for pattern in (_COMPARE, _DIFFERENCE, _VERSUS):
-        if match := pattern.match(question):
-            return [match["a"], match["b"]]
-    return []
-
-
-def _matter(text: str) -> list[str]:
-    return [w for w in words(text) if w not in STOP_WORDS and w not in ASKING]
 
 
 def deliberate(
@@ -77,7 +45,8 @@ def deliberate(
         got = ask(replace(blank, question=part))
         answers.append(got)
         looked_up = got.kind in ("card", "pile")  # what a card says is no claim to be checked
-        claims = [c for c in got.citations if looked_up or supported(c.quote, part)]
+        answered = got.support != "none"  # else what it cites is only the nearest thing
+        claims = [c for c in got.citations if answered and (looked_up or supported(c.quote, part))]
         said = []
         for c in claims:
             same = next((k for k in kept if (k.uri, k.page, k.start) == (c.uri, c.page, c.start)), None)
@@ -110,5 +79,5 @@ def _numbers(claims: Sequence[Citation], kept: Sequence[Citation]) -> list[int]:
 
 def supported(quote: str, part: str) -> bool:
     """Whether a sentence speaks of the part it was drafted for: it shares enough of its words."""
-    asked = set(stems(" ".join(_matter(part))))
+    asked = set(stems(" ".join(matter_words(part))))
     return not asked or len(asked & set(stems(quote))) >= LEAST_SHARED * len(asked)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from titans_cli.answers.fitted import weights
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.question import Question, content_words
 from titans_cli.answers.words import stems
@@ -20,33 +21,10 @@ from titans_cli.store import Episodes
 POOL = 120  # blocks the words may name
 POOL_LANDMARKS = 60  # blocks the landmarks may name
 OPENING = 12  # words at the start of a document that say what it is about, as its title does
-# What each signal is worth, with the embedded model's landmarks (a better model wants another fit) ...
-WEIGHTS: dict[str, float] = {
-    "bm25": 0.86,
-    "landmark": 0.59,
-    "memory": 0.1,  # not fitted: too few recollections of the training questions are confident
-    "document": 1.1,  # the question's information, by all candidate blocks of the block's document
-    "head": 1.53,  # ... by the block, the document's title and its first block
-    "topic": 2.43,  # ... by the title and the opening words
-    "pairs": 0.58,  # the question's pairs of neighbouring words, stop words too: titles are made of those
-    "beside": 0.42,  # BM25 of the better neighbour
-    "wanted": 0.42,  # holds what the question asks for: a year, a number, a name
-    "time": 2.07,  # nearness to the years that the question names
-}
-# ... and with those of a sentence encoder (--landmark-model), which know other words for the same thing.
-# Fitted with all-MiniLM-L6-v2; BM25 and pairs get nothing then, since the other signals of words say the same.
-WEIGHTS_ENCODER: dict[str, float] = {
-    "bm25": 0.0,
-    "landmark": 1.77,
-    "memory": 0.1,
-    "document": 1.05,
-    "head": 1.41,
-    "topic": 1.85,
-    "pairs": 0.0,
-    "beside": 0.45,
-    "wanted": 0.6,
-    "time": 2.85,
-}
+# What each signal is worth, with the embedded model's landmarks (a better model wants another fit), and with those of a
+# sentence encoder (--landmark-model), which know other words for the same thing.
+WEIGHTS = weights("evidence.own")
+WEIGHTS_ENCODER = weights("evidence.encoder")
 
 
 class Signals(NamedTuple):
@@ -56,6 +34,11 @@ class Signals(NamedTuple):
     topic: frozenset[str]
     told: bool
     values: dict[str, float]
+    # "bm25", "landmark": the best of the question's words and vector; "memory": of what memory alone said;
+    # "document": the question's information, by all candidate blocks of the block's document; "head": by the block, the
+    # document's title and its first block; "topic": by the title and the opening words; "pairs": the question's pairs
+    # of neighbouring words, stop words too: titles are made of those; "beside": BM25 of the better neighbour; "wanted":
+    # it holds what the question asks for: a year, a number, a name; "time": nearness to the years of the question
 
 
 class Found(NamedTuple):
@@ -165,9 +148,9 @@ def gather(
     `recalled`: what memory said, if confidently. `marks`: the landmarks to go by, if not those of the session itself.
     """
     marks = marks or own_marks(episodes, engine)
-    weights = WEIGHTS if marks.own else WEIGHTS_ENCODER
+    by = WEIGHTS if marks.own else WEIGHTS_ENCODER
     found = [
-        Found(s.block, sum(weights[name] * value for name, value in s.values.items()), s.topic, s.told)
+        Found(s.block, sum(by[name] * value for name, value in s.values.items()), s.topic, s.told)
         for s in signals(question, episodes, marks, recalled, only)
     ]
     return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]

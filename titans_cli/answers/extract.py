@@ -8,30 +8,31 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
+from titans_cli.answers.fitted import weights
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
+from titans_cli.store import Episodes
 
-# What each signal of a sentence is worth: log-odds that it is the one that answers, fitted on training questions
-# (benchmarks/answers_tune.py) as those of the blocks were.
-WEIGHTS: dict[str, float] = {
-    "covers": 0.21,  # share of the question's information in the sentence itself
-    "topic": 1.93,  # ... in the sentence, the title and the opening words of its document
-    "block": 2.3,  # the score of its block, as evidence.py has it
-    "wanted": 1.41,  # how much it holds of the kind of thing that is asked for ...
-    "holds": 1.34,  # ... and whether it holds any
-    "time": 2.22,  # nearness to the years that the question names
-    "pairs": 0.59,  # the question's pairs of neighbouring words
-    "defines": 0.5,  # says what something is, to a question that asks that; not fitted, too few ask it
-    "recalled": 0.5,  # holds what memory alone said; not fitted either
-}
+# Log-odds, by signal, that a sentence is the one that answers:
+#   covers     share of the question's information in the sentence itself
+#   rest       ... of what its document's title and opening words do not say
+#   topic      ... in the sentence, the title and the opening words of its document
+#   block      the score of its block, as evidence.py has it
+#   wanted     how much it holds of the kind of thing that is asked for ...
+#   holds      ... and whether it holds any
+#   time       nearness to the years that the question names
+#   pairs      the question's pairs of neighbouring words
+#   measured   it has a figure that counts or measures what is asked for
+#   recalled   it holds what memory alone said
+WEIGHTS = weights("extract.sentence")
 # Whether the session speaks of the matter at all: log-odds, from the best sentence. What makes a sentence the likeliest
 # answer of those there are, a name for "who", the right year, does not make it speak of the matter.
-SUPPORT: dict[str, float] = {"score": 0.67, "wanted": -2.65, "time": -2.89, "": -6.0}
-LEAST_SUPPORT = 0.5  # probability
+SUPPORT = weights("extract.support")
 ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odds, behind the best one
-# Words that the question does not hold, of a sentence that says something; of the kind asked for, one is enough.
+# Words that the question does not hold, of a sentence that says something; of the kind asked for one is enough, and to
+# say yes or no none is needed.
 LEAST_NEW = 2
 SAME = 0.6  # overlap of stems above which two sentences say the same
 SENTENCE_CHARS = (25, 600)
@@ -50,13 +51,32 @@ class Candidate(NamedTuple):
 _REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):")
 
 
-def is_prose(text: str) -> bool:
-    """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes."""
-    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*" or text.count(",") > 0.3 * len(text.split()):
+def is_prose(text: str, *, lists: bool = False) -> bool:
+    """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes.
+
+    `lists`: one that mostly lists things can, too.
+    """
+    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*":
+        return False
+    if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
     low, high = SENTENCE_CHARS
     letters = sum(c.isalpha() or c.isspace() for c in text)
     return low <= len(text) <= high and letters > 0.7 * len(text) and len(words(text)) >= 5 and text[-1] in ".!?\"”')"
+
+
+_NOTICE = re.compile(
+    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
+    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
+    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
+    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
+    re.I | re.S,
+)
+
+
+def is_notice(text: str) -> bool:
+    """Whether it is of copyright, of who paid or contributed, or a list of key words: nothing that a document says."""
+    return _NOTICE.search(text) is not None
 
 
 _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
@@ -67,29 +87,56 @@ def is_record(text: str) -> bool:
     return len(text) <= SENTENCE_CHARS[1] and _RECORD.match(text) is not None
 
 
+_ITEM = re.compile(r"\s*(?:[-*•▪●–]|\(?\d{1,2}[.)]|\([a-z]\)|[a-z]\))\s+\S")
+_ITEMS = re.compile(rf"(?:{_ITEM.pattern}[^\n]*(?:\n(?!\s*\n)(?!{_ITEM.pattern})[^\n]+)*\s*)+")
+LONGEST_LIST = 1_500  # characters
+
+
+def introduces(text: str, after: str) -> bool:
+    """Whether a sentence ends with a colon, and items follow."""
+    return text.endswith(":") and len(text) >= SENTENCE_CHARS[0] and _ITEM.match(after) is not None
+
+
+def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:
+    """A sentence with the items that follow it on its page, if it introduces a list of them."""
+    page = episodes.page(chosen.block.source_id, chosen.block.page)
+    if not introduces(chosen.text, page[chosen.end :]):
+        return chosen
+    items = _ITEMS.match(page, chosen.end, chosen.end + LONGEST_LIST)
+    end = len(page[: items.end()].rstrip()) if items else chosen.end
+    return chosen._replace(end=end, text=page[chosen.start : end])
+
+
 def signals(question: Question, found: Found, recalled: str | None) -> list[tuple[Candidate, dict[str, float]]]:
     """Every showable sentence of a block, with its signals and no score yet."""
     block = found.block
     if question.is_of_others(found.topic | set(stems(block.text))):
         return []
-    sentences = []
+    sentences, several, asked = [], question.asked.several, set[str]()
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
-        if not (is_prose(text) or is_record(text) or found.told):
+        terms = set(stems(text)) | asked  # what answers a question of the text speaks of what that asked
+        asked = terms if text.endswith("?") else set[str]()
+        prose = is_prose(text, lists=several) or is_record(text) or found.told
+        if asked or not (prose or introduces(text, block.text[b:])):
             continue
-        terms = set(stems(text))
         covers, wanted = question.covered(terms), question.wanted(text)
-        if question.adds(text) < (1 if wanted or found.told else LEAST_NEW):
+        title_again = block.index > 0 and terms <= found.topic  # in a running head, or where the document cites itself
+        if title_again or (is_notice(text) and not covers):
+            continue
+        least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
+        if question.adds(text) < least:
             continue
         values = {
             "covers": covers,
+            "rest": question.covered(terms, found.topic),
             "topic": question.covered(terms | found.topic),
             "block": found.score,
             "wanted": wanted,
             "holds": float(wanted > 0),
             "time": question.at_the_time(text),
             "pairs": question.pairs(text),
-            "defines": float(question.defines(text)),
+            "measured": float(question.kind == "number" and question.measured(text)),
             "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
         }
         sentences.append((Candidate(block, block.start + a, block.start + b, text, covers, 0.0, 0.0), values))
@@ -113,13 +160,11 @@ def support(score: float, values: Mapping[str, float]) -> float:
 
 
 def select(question: Question, found: Sequence[Candidate], limit: int) -> list[Candidate]:
-    """The best sentences that support an answer and do not repeat each other; none if nothing supports one."""
+    """The best sentences that do not repeat each other; none if there are none that could answer."""
     found = [c for c in found if question.speaks_of_it(c.text)]
     if not found or not question.weight:
         return []
     best = found[0]
-    if best.support < LEAST_SUPPORT:
-        return []
     chosen: list[Candidate] = []
     for candidate in found:
         if len(chosen) == limit or candidate.score < best.score - ALSO:

@@ -1,7 +1,7 @@
-"""What a question of the catalogue asks: a field of one document's card, or a list or number of documents.
+"""What a question asks: a field of a document's card, a list or number of documents, or something that a text says.
 
-The forms of questions are data, a file a language (lexicon/*.toml). What they say nothing of is no such question, and
-is answered from the text.
+The forms of questions are data, a file a language (lexicon/*.toml). What they say nothing of is a question of the kind
+"what", and is answered by the sentences that speak of it most.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from titans_cli.answers.words import ASKING, STOP_WORDS, words
 
 _X = "<x>"
 _NAMED = r"(?P<x>.+?)"
@@ -48,6 +50,56 @@ class PileQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question of the text asks.
+
+    `kind`: "when", "number", "who", "where", "name", "yes-no", "definition", "why", or "what". `about`: what is to be
+    defined, or the things that are counted ("students" of "how many students"). `measure`: what the units of a number
+    measure ("time", "length", "mass", "money", "temperature", "share"), or "count", "rate", or "". `several`: all of
+    several things are asked for.
+    """
+
+    text: str
+    kind: str
+    about: str = ""
+    measure: str = ""
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of question and the form of it: of the question's beginning, or of any part of it."""
+
+    name: str
+    form: re.Pattern[str]
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How one language asks for what a text says, and tells it."""
+
+    kinds: tuple[Kind, ...]
+    lead: re.Pattern[str]  # the word that asks, where it opens the question
+    later: re.Pattern[str]
+    change: re.Pattern[str]
+    reasons: re.Pattern[str]
+    several: re.Pattern[str]
+    counted: re.Pattern[str]
+    share: re.Pattern[str]
+    rate: re.Pattern[str]
+    measures: Mapping[str, str]
+    units: Mapping[str, re.Pattern[str]]
+    speaks: Mapping[str, re.Pattern[str]]
+    defines: tuple[str, ...]
+    denial: Mapping[str, str]
+    relative: Mapping[str, Any]
+    compare: tuple[re.Pattern[str], ...]
+    joined: re.Pattern[str]
+    summary: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """The forms of one language, compiled."""
 
@@ -62,6 +114,7 @@ class Language:
     of_the_world: re.Pattern[str] | None
     meant: re.Pattern[str] | None
     patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
+    facts: Facts | None = None
 
 
 @cache
@@ -93,7 +146,145 @@ def _language(said: Mapping[str, Any]) -> Language:
         whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
         whole(rf"\b(?:{about['meant']})\b") if "meant" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
+        _facts(said) if "question" in said else None,
     )
+
+
+def _facts(said: Mapping[str, Any]) -> Facts:
+    q = said["question"]
+    before, asks = q["before"], q["asks"]
+
+    def word(form: str) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{form})\b", re.I)
+
+    return Facts(
+        tuple(
+            Kind(k["kind"], re.compile(rf"{before}{k['match']}", re.I), True)
+            if "match" in k
+            else Kind(k["kind"], word(k["search"]), False)
+            for k in q["kinds"]
+        ),
+        re.compile(rf"\W*{before}{asks}\b", re.I),
+        word(q["later"]),
+        word(q["change"]),
+        re.compile(q["reasons"], re.I),
+        re.compile(q["several"], re.I),
+        word(q["counted"]),
+        word(q["share"]),
+        word(q["rate"]),
+        q["measures"],
+        {name: re.compile(rf"^\W*(?:{form})(?!\w)", re.I) for name, form in q["units"].items()},
+        {name: word(form) for name, form in q["speaks"].items()},
+        tuple(said["definition"]["forms"]),
+        said["denial"],
+        said["relative"],
+        tuple(re.compile(rf"^\s*{form}[?.]?\s*$", re.I) for form in said["parts"]["compare"]),
+        re.compile(said["parts"]["joined"], re.I),
+        re.compile(said["whole"]["summary"], re.I),
+    )
+
+
+def facts() -> Facts:
+    """How English asks for what a text says; other languages' questions are of the kind "what"."""
+    found = languages()[0].facts
+    assert found is not None, "english.toml has a [question]"
+    return found
+
+
+def asked(question: str) -> Asked:
+    """What is asked of the text."""
+    language = languages()[0]
+    text, forms = _bare(question, language), facts()
+    searched = text
+    if lead := forms.lead.match(text):  # "What do they do when ...?" does not ask when
+        searched = text[: lead.end()] + forms.later.sub(" ", text[lead.end() :])
+    several = forms.several.match(text) is not None
+    for kind in forms.kinds:
+        found = kind.form.match(text) if kind.begins else kind.form.search(searched)
+        if found is None:
+            continue
+        named = found.groupdict()
+        about, measure = (named.get("x") or "").strip(), ""
+        if kind.name == "number":
+            about, measure = _measured(text, str(named.get("measure") or "").lower(), forms)
+        return Asked(text, kind.name, about, measure, several and kind.name in ("name", "what", "definition"))
+    return Asked(text, "what", several=several)
+
+
+def _measured(text: str, word: str, forms: Facts) -> tuple[str, str]:
+    """The things that are counted, and what is measured."""
+    counted = forms.counted.search(text)
+    if forms.share.search(text):
+        return counted["x"] if counted else "", "share"
+    if counted:
+        return counted["x"], "count"
+    if forms.rate.search(text):
+        return "", "rate"
+    said = (word, *re.findall(r"\w+", text.lower()))
+    return "", next((forms.measures[w] for w in said if w in forms.measures), "")
+
+
+def relative() -> Mapping[str, Any]:
+    """The forms of times that are told by the day of writing."""
+    return facts().relative
+
+
+def parts_of(question: str) -> list[str]:
+    """The questions, and the things compared, that the words of one set apart; the question alone when they do not.
+
+    A bare word that asks ("who wrote it, and when?") has the rest of the question before it.
+    """
+    pieces = [p for piece in facts().joined.split(question) if (p := piece.strip(" ?,;"))]
+    if len(pieces) < 2 or not all(matter_words(p) or (n and _follows(p)) for n, p in enumerate(pieces)):
+        return list(compared(question) or [question])
+    lead = facts().lead.match(pieces[0])
+    whole = [f"{p}{pieces[0][lead.end() :]}" if lead and _bare_word(p) else p for p in pieces]
+    return [part for p in whole for part in compared(p) or [f"{p}?"]]
+
+
+def _follows(part: str) -> bool:
+    """Whether it says nothing by itself, but asks of what went before."""
+    return _bare_word(part) or named(part, "") is not None
+
+
+def _bare_word(part: str) -> bool:
+    lead = facts().lead.match(part)
+    return lead is not None and lead.end() == len(part)
+
+
+def compared(question: str) -> tuple[str, str] | None:
+    """The two things that a question compares, if it does."""
+    for form in facts().compare:
+        if found := form.match(question):
+            return found["a"], found["b"]
+    return None
+
+
+def matter_words(text: str) -> list[str]:
+    """The words that say what it is about."""
+    return [w for w in words(text) if w not in STOP_WORDS and w not in ASKING]
+
+
+def wants_summary(question: str) -> bool:
+    """Whether a few documents, or what they say of a matter, are to be told as a whole."""
+    return facts().summary.search(question) is not None
+
+
+def asks_for_change(question: str) -> bool:
+    """Whether it asks how something changed over time."""
+    return facts().change.search(question) is not None
+
+
+def asks_for_reasons(question: str) -> bool:
+    """Whether it is open, and somebody has to reason for an answer."""
+    return facts().reasons.match(question) is not None
+
+
+def defines(about: str) -> tuple[re.Pattern[str], ...]:
+    """How a text says what something is, the surest way first. The name may be in the plural, and have "the"."""
+    bare = re.sub(r"^an?\s+|\s*\([^()]*\)$", "", about, flags=re.I)
+    name = r"[\s-]+".join(map(re.escape, bare.split()))
+    return tuple(re.compile(form.replace(_X, rf"(?<![\w-]){name}(?:e?s)?(?!\w)"), re.I) for form in facts().defines)
 
 
 def _bare(question: str, language: Language) -> str:
@@ -135,16 +326,6 @@ def named(question: str, name: str) -> str | None:
         if language.meant is not None and (found := language.meant.search(question)) is not None:
             return question[: found.start()] + name + question[found.end() :]
     return None
-
-
-def questions_in(question: str) -> list[str]:
-    """The two questions of "who wrote X, and what does it do?"; the one there is otherwise."""
-    for language in languages():
-        if language.joins is not None and (found := language.joins.search(question)) is not None:
-            second = question[found.start() :].lstrip(" ,")
-            opening = language.opening.match(second)
-            return [f"{question[: found.start()]}?", second[opening.end() :] if opening else second]
-    return [question]
 
 
 # ---------------------------------------------------------------- the pile
@@ -241,9 +422,12 @@ def _stripped(text: str, language: Language) -> str:
 
 def matter_of(topic: str) -> str:
     """A matter without the article before it and the general noun behind it: "the Bayesian methods" is "Bayesian"."""
-    language = languages()[0]
-    bare = re.sub(rf"^(?:{language.pile['determiners']})\s+", "", topic.strip(), flags=re.I)
+    language, bare = languages()[0], without_article(topic.strip())
     return re.sub(rf"(?<=\w)(?:\s+(?:{language.pile['general']}))+$", "", bare, flags=re.I)
+
+
+def without_article(name: str) -> str:
+    return re.sub(rf"^(?:{languages()[0].pile['determiners']})\s+", "", name, flags=re.I)
 
 
 def parts_of_matter(topic: str) -> list[str]:

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from itertools import pairwise
 
+from titans_cli.answers.dates import times_in
+from titans_cli.answers.intent import asked, facts
+from titans_cli.answers.quantities import YEAR, quantities
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, stems, words
 from titans_cli.store import Episodes
 
 NEAR = 0.8  # what a near form of a word is worth
 _HOW = re.compile(r"\bhow (?!do|does|did|is|are|was|were|can|could|should|many|much)\w+\b", re.I)  # "how fast"
-_COUNTING = re.compile(
-    r"^(how (many|much|long|far|fast|old|high|large)|when|(in )?(what|which) (year|date|number|share|percent))", re.I
-)
-_SAYS = re.compile(r"^(?:\w+ ){0,3}?([\w.-]+) (?:is|are|was|were|provides|allows|computes|offers|aims|helps)\b")
-_KINDS = (  # of the answer wanted; the first that fits
-    ("when", r"\bwhen\b|\b(what|which) (year|date|day|month|century|decade)\b"),
-    ("number", r"\bhow (many|much|long|far|fast|old|high|large|tall|deep|often|heavy|big|wide|strong|quickly)\b"),
-    (
-        "number",
-        r"\b(what|which) (?!do(?:es)?\b|did\b)((is|are|was|were) )?((the|its|their) )?(\w+ ){0,3}"
-        r"(number|share|percent\w*|ratio|density|rate|weight|speed|price|cost|population|volume|length|height|depth|"
-        r"size|amount|temperature|optimum|salinity|strength|loss|frequency|accuracy|score|distance|area|age|mean|average)\b",
-    ),
-    ("number", r"\bwhat (does|do|did) .+ (weigh|cost|measure)\b"),
-    ("who", r"\bwho\b|\bwhose\b|\bwhom\b"),
-    ("where", r"\bwhere\b|\b(what|which) (country|city|place|town|state|capital)\b"),
-    ("name", r"\b(what|which) (was|is|were|are) the name\b|\bwhich\b"),
-)
-_LEAD = re.compile(r"\W*(?:(?:in|at|on|by|from|to|for|of|since) )?(?:what|which|who\w*|when|where|why|how)\b", re.I)
-_LATER = re.compile(r"\b(?:who|whom|whose|when|where)\b", re.I)
-# What a sentence has to speak of when a question asks what something costs or weighs: words of it, or its unit.
-_ATTRIBUTE = re.compile(r"\b(?:what|how much) (?:does|do|did) .+ (cost|weigh)\b", re.I)
-_SPEAKS_OF = {
-    "cost": re.compile(r"[$£€¥]|\b(?:cost|price|paid|pays?|spent|expens|dollar|euro)", re.I),
-    "weigh": re.compile(
-        r"\b(?:weigh|mass)|\d\s*(?:k?g|mg|t|lb|oz|tons?|tonnes?|(?:kilo|milli)?grams?|pounds?)\b", re.I
-    ),
-}
-YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+(?: (?:(?:of|the|de|von|van|and) )?[A-Z][\w'’.-]+)*")
-_NUMBER = re.compile(r"\d[\d.,:]*\d|\d")
 _WORD = re.compile(r"[\w'’-]+")
-_SPELLED = re.compile(
-    r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|"
-    r"hundred|thousand|million|half|twice)\b",
-    re.I,
-)
 
 
 def content_words(question: str) -> str:
@@ -57,12 +26,13 @@ def content_words(question: str) -> str:
 
 
 def _names(question: str) -> set[str]:
-    """Stems of the words that are written as names: with a capital within the sentence, or of letters and digits."""
+    """The words that are written as names, in lower case: with a capital within the sentence or the word, or of letters
+    and digits."""
     found = _WORD.findall(question)
     return {
-        stem(word.lower())
+        word.lower()
         for n, word in enumerate(found)
-        if len(word) > 1 and ((n > 0 and word[0].isupper()) or _of_digits(word))
+        if len(word) > 1 and ((n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
     }
 
 
@@ -80,27 +50,18 @@ def near(a: str, b: str) -> bool:
     return a[:least] == b[:least] and len(a) >= least and len(b) >= least
 
 
-def kind_of(question: str) -> str:
-    if lead := _LEAD.match(question):  # "What do they do when ...?" does not ask when
-        question = question[: lead.end()] + _LATER.sub(" ", question[lead.end() :])
-    return next((kind for kind, pattern in _KINDS if re.search(pattern, question, re.I)), "what")
-
-
 class Question:
     """A question's terms and what each is worth: rare words of the session weigh more, unknown ones most."""
 
     def __init__(self, text: str, episodes: Episodes) -> None:
         self.text = " ".join(text.split())
-        self.kind = kind_of(self.text)
-        self.asks_what = self.text.lower().startswith("what ")
-        self.wants_number = self.kind in ("when", "number") or bool(_COUNTING.match(self.text))
+        self.asked = asked(self.text)
+        self.kind = self.asked.kind
         self.years = [int(y) for y in YEAR.findall(self.text)]
-        attribute = _ATTRIBUTE.search(self.text)
-        self._attribute = _SPEAKS_OF[attribute[1].lower()] if attribute else None
+        self._episodes = episodes
+        self._word: dict[str, str] = {}  # of a term, as it stands in the question
         self.weight: dict[str, float] = {}
-        self.bm25: dict[
-            int, float
-        ] = {}  # of the blocks that hold any term: a sum over terms, so nothing is asked twice
+        self.bm25: dict[int, float] = {}  # of the blocks that hold any term: a sum, so nothing is asked twice
         total = max(1, sum(source.blocks_done for source in episodes.sources()))
         found_words = content_words(self.text).split()
         for word in dict.fromkeys(found_words):
@@ -112,28 +73,32 @@ class Question:
             for part in [stem(word)] if whole else stems(word)[:1] or [word]:
                 if YEAR.fullmatch(part) and len(found_words) > len(self.years):
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
+                self._word[part] = word
                 self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
-        self.total = sum(self.weight.values())
-        self.names = {t for t in _names(self.text) if t in self.weight}
+        written = {w for name in _names(self.text) for w in words(name)}
+        self.names = {t for t in self.weight if self._word[t] in written}
         self._pairs = set(pairwise(words(self.text)))
 
-    def defines(self, text: str) -> bool:
-        """Whether the sentence says what something asked for is or does, for a question that asks that."""
-        says = _SAYS.search(text) if self.asks_what else None
-        return says is not None and any(near(stem(says[1].lower()), term) for term in self.weight)
+    def sources_of(self, term: str) -> set[int]:
+        """The documents that have a term of the question, by the index."""
+        return self._episodes.sources_with(self._word[term])
 
-    def covered(self, found: set[str]) -> float:
-        """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part."""
-        if not self.total:
-            return 0.0
+    def covered(self, found: Collection[str], but: Collection[str] = ()) -> float:
+        """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part.
+
+        `but`: of what of it is not among these.
+        """
         heads = {f[:SAME] for f in found}  # most terms are near to nothing, and this says so at once
-        here = 0.0
+        here = total = 0.0
         for term, weight in self.weight.items():
+            if term in but:
+                continue
+            total += weight
             if term in found:
                 here += weight
             elif term[:SAME] in heads and any(near(term, f) for f in found):
                 here += weight * NEAR
-        return here / self.total
+        return here / total if total else 0.0
 
     def pairs(self, text: str) -> float:
         """Share of the question's pairs of neighbouring words, stop words too, that a text holds."""
@@ -141,21 +106,27 @@ class Question:
 
     def wanted(self, text: str) -> float:
         """How much a text has of the kind that is asked for and that the question does not hold itself, 0 to 1."""
-        asked = self.text.lower()
         if self.kind == "when":
-            found = YEAR.findall(text)
+            found = [*YEAR.findall(text), *times_in(text)]
         elif self.kind == "number":
-            found = _NUMBER.findall(YEAR.sub(" ", text)) + _SPELLED.findall(text)
+            found = [text[q.start : q.end] for q in quantities(text) if not q.year]
         elif self.kind in ("who", "where", "name"):
             found = _NAME.findall(text)
         else:
             return 0.0
-        new = {f for f in found if f.lower() not in asked}
+        question = self.text.lower()
+        new = {f for f in found if f.lower() not in question}
         return min(1.0, len(new) / 2)
+
+    def measured(self, text: str) -> bool:
+        """Whether a text has a figure that measures what is asked for, or counts it, and is not the question's own."""
+        question = self.text.lower()
+        return any(q.measures(self.asked) and text[q.start : q.end].lower() not in question for q in quantities(text))
 
     def speaks_of_it(self, text: str) -> bool:
         """Whether a text speaks of what is asked of the matter, its cost or weight; True for any other question."""
-        return self._attribute is None or self._attribute.search(text) is not None
+        speaks = facts().speaks.get(self.asked.measure)
+        return speaks is None or speaks.search(text) is not None or self.measured(text)
 
     def is_of_others(self, found: set[str] | frozenset[str]) -> bool:
         """Whether the question names somebody or something, and not one of its names is among these stems."""

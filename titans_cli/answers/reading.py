@@ -13,26 +13,26 @@ Its words are looked up again in the page they come from; what does not stand th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
 from titans_cli.answers.extract import Candidate
+from titans_cli.answers.fitted import log_odds, probability, weights
+from titans_cli.answers.premise import Premise
 from titans_cli.errors import ModelError
 from titans_cli.model.interface import PassageReader, Reading
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes
 
 LEAST_WORDS, MOST_WORDS = 120, 250  # of a passage: as long as those that readers are trained on
-# Logistic weights of the signals below, by `python -m benchmarks.answers_refusal --data DATA --reader smollm2` on
-# questions of Natural Questions, TimeQA and the factbook that the reader was not trained on, 2026-11-27.
-REFUSAL = (-0.5785, 0.8401, -0.317)
-BELIEF = (0.9886, 0.0575, -0.1984)
+REFUSAL: tuple[float, ...] = tuple(weights("reading.refusal").values())
+BELIEF: tuple[float, ...] = tuple(weights("reading.belief").values())
 # At even odds a wrong headline and a missing one weigh the same.
 HEADLINE = 0.5
-LEADS = 0.2
+LEADS = 0.2  # set by hand: below it the reader's sentence is no likelier than retrieval's
 REFUSES = 0.7  # the same program: 87% of what nothing answers, 6% of what is answered
 
 
@@ -91,41 +91,32 @@ def _grown(block: Block, page: Sequence[Block], taken: set[int], scores: dict[in
     return tuple(page[first : last + 1])
 
 
-def signals(support: float, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Of refusing: log odds of retrieval's support and of the reader's absence, 1. Of believing: log odds of the
-    reader's being right and of its absence, 1. `support`: the probability that the best sentence speaks of it."""
-    absent = _log_odds(reading.absent)
-    return (_log_odds(support), absent, 1.0), (_log_odds(reading.probability), absent, 1.0)
-
-
-def _log_odds(probability: float) -> float:
-    p = min(1 - 1e-4, max(1e-4, probability))
-    return math.log(p / (1 - p))
-
-
-def _probability(weights: Sequence[float], of: Sequence[float]) -> float:
-    return 1 / (1 + math.exp(-sum(w * x for w, x in zip(weights, of, strict=True))))
+def signals(said: Premise, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of refusing: log odds of the premise's and of the reader's that nothing answers, 1. Of believing: log odds of the
+    reader's being right and of its absence, 1."""
+    absent = log_odds(reading.absent)
+    return (log_odds(said.refuted), absent, 1.0), (log_odds(reading.probability), absent, 1.0)
 
 
 def read(
     question: str,
     passages: Sequence[Passage],
     titles: Mapping[int, str],
-    support: float,
+    said: Premise,
     reader: PassageReader,
     episodes: Episodes,
 ) -> Told:
-    """What the reader makes of the passages; `titles`: of sources, by id; `support`: as of `signals`.
+    """What the reader makes of the passages; `titles`: of sources, by id; `said`: of what is asked.
 
     Raises ModelError when its words do not stand where it says.
     """
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(question, [p.text for p in passages], named)
-    refusing, believing = signals(support, reading)
-    nothing = _probability(REFUSAL, refusing)
+    refusing, believing = signals(said, reading)
+    nothing = probability(REFUSAL, refusing)
     if reading.text is None or nothing >= REFUSES:
         return Told(None, None, nothing, True)
-    lead, sure = _sentence(reading, passages, episodes), _probability(BELIEF, believing)
+    lead, sure = _sentence(reading, passages, episodes), probability(BELIEF, believing)
     if sure < LEADS:
         return Told(None, None, sure, False)
     return Told(lead, reading.text if sure >= HEADLINE else None, sure, False)
@@ -137,7 +128,9 @@ def _sentence(reading: Reading, passages: Sequence[Passage], episodes: Episodes)
     passage = passages[reading.passage or 0]
     if not inside or not reading.text or passage.text[reading.start : reading.end] != reading.text:
         told = (reading.text or "")[:60]
-        raise ModelError(f"the reader's words do not stand where it says: {told!r}", hint="Ask without --reader")
+        raise ModelError(
+            f"the reader's words do not stand where it says: {told!r}", hint=Hint("Ask without ", Option("reader"))
+        )
     start, end = passage.start + reading.start, passage.start + reading.end
     page = episodes.page(passage.blocks[0].source_id, passage.blocks[0].page)
     spans = [(a + passage.start, b + passage.start) for a, b in sentence_spans(passage.text)]

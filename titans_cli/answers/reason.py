@@ -21,7 +21,7 @@ from titans_cli.model.writer import Message, Writer, without_thoughts
 from titans_cli.records import Answer, Citation, Step
 from titans_cli.sentences import sentence_spans
 
-MOST_PARTS = 4
+MOST_PARTS = 4  # of a question, as the prompt says
 MOST_SENTENCES = 12  # of evidence for a part
 LONGEST_PLAN, LONGEST_DRAFT = 160, 480  # tokens
 _MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")

@@ -7,7 +7,6 @@ something else.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,16 +18,6 @@ from titans_cli.answers.words import stems
 MATTER = 0.01  # what covering the question is worth, next to a sentence's mean share of the documents' words
 AROUND = 0.4  # of that, by the sentence's block
 SHORT = 20  # words added to a sentence's length: without them the shortest win
-_SUMMARY = re.compile(
-    r"^\s*(please )?(summ?ari[sz]e|give (me )?a summary|describe|outline|recap)\b"
-    r"|\bwhat (is|was) the (plot|story|gist|setting|significance)\b|\bwhat (happens|happened) (to|with|in)\b"
-    r"|\bwhat did .+ (think|say|discuss|suggest|propose|agree)\b|\b(relationship|discussion) (between|about|on|of)\b",
-    re.I,
-)
-
-
-def wants_summary(question: str) -> bool:
-    return bool(_SUMMARY.search(question))
 
 
 def summarise(texts: Sequence[Text], question: Question, limit: int) -> list[Candidate]:

@@ -144,6 +144,7 @@ def _trend(t: Trend, texts: Sequence[Text], number: Callable[[Candidate], int]) 
         t.first,
         t.peak,
         (number(sentence),) if sentence is not None else (),
+        tuple(p.form for p in t.company),
     )
 
 
@@ -234,7 +235,8 @@ def _trend_line(told: TrendTold, citations: Sequence[Citation]) -> str:
     (a, b), (c, d) = halves(told)
     when = f", first in {told.first}" if told.first else f", most around {told.peak}" if told.peak else ""
     name = f"{told.phrase} ({told.variants[0]})" if told.variants else told.phrase
-    counts = f"{a} of {b} earlier documents, {c} of {d} later{when}"
+    beside = f"; with {', '.join(told.company)}" if told.company else ""
+    counts = f"{a} of {b} earlier documents, {c} of {d} later{when}{beside}"
     return f"- {told.direction}: {name} ({counts}). {_quoted(told.citations, citations)}"
 
 

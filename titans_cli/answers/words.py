@@ -30,8 +30,16 @@ ASKING = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """In lower case; CO_2, as a subscript is kept, is the word CO2."""
-    return [_INDEX.sub("", w).lower() for w in _WORD.findall(text)]
+    """In lower case; CO_2, as a subscript is kept, is the word CO2, and several GPUs are the word GPU."""
+    return [_plain(w) for w in _WORD.findall(text)]
+
+
+def _plain(word: str) -> str:
+    if "_" in word:
+        word = _INDEX.sub("", word)
+    if word[-1:] == "s" and len(word) > 2 and word[:-1].isupper():
+        word = word[:-1]
+    return word.lower()
 
 
 @lru_cache(maxsize=50_000)
@@ -41,8 +49,13 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Stems of the words of `text` that are not stop words, in order; the parts of a hyphenated word count too."""
+    return list(_stems(text))
+
+
+@lru_cache(maxsize=8_192)  # the blocks and sentences of a question are looked at several times
+def _stems(text: str) -> tuple[str, ...]:
     found: list[str] = []
     for word in words(text):
-        parts = {word, *word.split("-")} if "-" in word else {word}
-        found.extend(stem(w) for w in sorted(parts) if w not in STOP_WORDS)
-    return found
+        parts = sorted({word, *word.split("-")}) if "-" in word else (word,)
+        found.extend(stem(w) for w in parts if w not in STOP_WORDS)
+    return tuple(found)

@@ -17,6 +17,7 @@ from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
 from titans_cli.model.writer import Message, Writer, without_thoughts
 from titans_cli.records import Answer, Block, Citation, SourceRecord
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes
 
 PASSAGES = 8  # blocks put into the prompt
@@ -51,7 +52,11 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
     said = without_thoughts("".join(pieces))
     if not _sentences(said):
         what = f"wrote nothing{f': {broken}' if broken else ''}"
-        raise ModelError(what, subject=writer.name, hint="Ask again, with a larger --max-tokens, or another model")
+        raise ModelError(
+            what,
+            subject=writer.name,
+            hint=Hint("Ask again, with a larger ", Option("max_tokens"), ", or another model"),
+        )
     text, citations, doubtful = checked(said, passages, found.question)
     shown = {s.id for s in episodes.sources() if s.uri in {passage.uri for passage in passages}}
     return replace(

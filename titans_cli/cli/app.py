@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from titans_cli import __version__, settings
 from titans_cli.cli import (
+    asking,
+    browse,
+    chat,
     cite,
     complete,
     config,
@@ -21,6 +23,7 @@ from titans_cli.cli import (
     model,
     options,
     picture,
+    preview,
     render,
     report,
     session,
@@ -31,7 +34,7 @@ from titans_cli.cli import (
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
-from titans_cli.records import Answer, Loading
+from titans_cli.steps import in_shell
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -53,6 +56,10 @@ app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
 app.command(epilog=picture.EXAMPLE)(picture.report)
 app.command(epilog=cite.EXAMPLE)(cite.cite)
+app.command(epilog=browse.SEARCH)(browse.search)
+app.command(epilog=browse.SOURCES)(browse.sources)
+app.command(epilog=browse.SHOW)(browse.show)
+app.command("open", epilog=browse.OPEN)(browse.open_)
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)
@@ -88,7 +95,10 @@ def root(
     options.apply(found)
 
 
-@app.command(epilog="Example: titans ingest ./papers --exclude '*draft*' && titans ingest - < notes.txt")
+@app.command(
+    epilog="Example: titans ingest ./papers --exclude '*draft*' && titans ingest - --name notes.md < notes.md\n\n"
+    "Example: titans ingest ./papers --dry-run && titans ingest ./inbox --watch"
+)
 def ingest(
     paths: Paths = [],  # noqa: B006  typer copies it
     session: options.Session = None,
@@ -101,6 +111,9 @@ def ingest(
     adapter: options.Adapter = None,
     trust_remote_code: options.Trust = False,
     append: options.Append = False,
+    name: options.StdinName = None,
+    watch: options.Watch = False,
+    dry_run: options.DryRun = False,
     allow_network: options.AllowNetwork = False,
     allow_private: options.AllowPrivate = False,
     max_room: options.MaxRoom = None,
@@ -119,27 +132,37 @@ def ingest(
 
     Without a session one is created and becomes the current one. Run it again after an interruption and it continues
     where it was; a file already read is skipped, and one that has changed since takes the place of what was read of it
-    before (with --append it is read beside it). Exit code 3: some inputs failed, the rest is committed.
+    before (with --append it is read beside it). With --watch a file is read once it has rested for two seconds, so
+    that one still being written is left for later; --dry-run says files, pages, tokens, time and room, and writes
+    nothing. Exit code 3: some inputs failed, the rest is committed.
     """
     from titans_cli.cli.engines import ingesting
+    from titans_cli.records import Loading
     from titans_cli.sessions.ingest import How, What
 
     output, wait = Output(json, quiet), seconds(retry_lock)
-    use_case = ingesting(engine, address, session_per, session)
+    use_case = ingesting(engine, address, session_per, session, watch=watch)
     with stop_flag() as stop, render.IngestView(output) as view:
-        what = What(paths, include, exclude, files_from)
+        what = What(paths, include, exclude, files_from, stdin_name=name)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
         room = options.room(max_room)
         how = How(model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop)
+        if dry_run:
+            from titans_cli.sessions.preview import preview as look_ahead
+
+            found = look_ahead(_home(), session, what, how, view.looked.append)
+            view.failed = len(found.failed)
+            preview.previewed(found, output)
+            raise typer.Exit(SomeInputsFailed.exit_code if found.failed else 0)
         for event in use_case(_home(), session, what, how):
             view.show(event)
-    _fail_on(view.failed)
+    _fail_on(view)
 
 
-@app.command(epilog="Example: titans ask 'When was the bridge built?' --json | jq -r .short")
+@app.command(epilog=asking.EXAMPLES)
 def ask(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")],
+    question: asking.Questions,
     session: options.Session = None,
     sentences: options.Sentences = 3,
     top_k: options.TopK = 16,
@@ -159,45 +182,57 @@ def ask(
         bool, typer.Option("--continue", "-c", help="It follows the last question: 'it' is what that answer was about.")
     ] = False,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep question and answer as episodes.")] = False,
+    files: asking.Files = [],  # noqa: B006
+    yes: asking.Replace = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Answer from what the session read, with citations found verbatim in the retained text.
 
-    Asking never changes the memory. With --answer-model another model writes the answer from the same evidence, and
-    what it cites is checked: sentences that nothing cited bears out are marked.
+    Several questions are answered one after the other, each under its number; with --json each is one document. Asking
+    never changes the memory. With --answer-model another model writes the answer from the same evidence, and what it
+    cites is checked: sentences that nothing cited bears out are marked.
     """
-    from titans_cli.sessions import hints
-    from titans_cli.sessions.ask import Asking, Writing
-    from titans_cli.sessions.ask import ask as use_case
+    from titans_cli.records import Answer, Loading
 
-    text = sys.stdin.read() if question == "-" else question
     output, (time, tokens) = Output(json, quiet), options.budget(budget)
+    options.choice("route", route)
+    asked = asking.questions(question, output)
+    options.ready(session)
+    from titans_cli.sessions import hints, markdown
+    from titans_cli.sessions.ask import Asking, Writing
+    from titans_cli.sessions.conversation import Conversation
+
+    markdown.check_files(files, replace_file=yes)
     how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
     loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
     writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
     tell = telling.steps(output)
-    result = use_case(
+    talk = Conversation(
         _home(),
         session,
-        text,
-        log=not no_log,
-        sources=sources,
         how=how,
+        globs=sources,
+        log=not no_log,
         writing=writing,
         landmark_model=landmark_model,
         reasoner=reasoner,
         reader=reader,
         loading=loading,
         tell=tell,
-        follows=follows,
     )
-    telling.answer(result, output, verbose=verbose, told=tell is not None)
-    if reader is None and telling.watched(output) and (hint := hints.reading_model(_home(), session)):
-        render.note(hint)
+    answers = list[Answer]()
+    for number, text in enumerate(asked, start=1):
+        asking.heading(number, len(asked), text, output)
+        answers.append(talk.ask(text, follows=follows, after_kept=follows))
+        telling.answer(answers[-1], output, verbose=verbose, told=tell is not None)
+    markdown.write_answers(talk.home, talk.id, answers, files)
+    if reader is None and telling.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
+        render.note(in_shell(hint))
 
 
+app.command(epilog=chat.EXAMPLE)(chat.chat)
 app.command(epilog=whole.THEMES)(whole.themes)
 app.command(epilog=whole.TRENDS)(whole.trends)
 
@@ -209,12 +244,13 @@ def note(
     key: memory.Key = None,
     tag: memory.Tags = [],  # noqa: B006
     model: options.Model = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Tell the session something: memorised, logged, and tagged "note". The same as titans memory add --tag note."""
-    memory.tell(text, session, key, None, ["note", *tag], model, retry_lock, Output(json, quiet))
+    memory.tell(text, session, key, None, ["note", *tag], model, max_room, retry_lock, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans recall 'weir' --since 2h --kind told")
@@ -224,13 +260,19 @@ def recall(
     since: memory.Since = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", help="Only read, told, asked, answered, refused, ...", show_default=False),
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only started, read, refused, told, asked, answered, excluded or included.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 20,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Search what the session experienced (read, was told, was asked, answered) for words; the best come first."""
+    """Search the lines of the session's log for words: what it read, was told, was asked and answered. The best come
+    first. What stands in the documents themselves is found by titans ask and titans memory retrieve."""
     memory.recall(words, session, since, kind, limit, Output(json, quiet))
 
 
@@ -257,12 +299,13 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
+    from titans_cli.records import Answer, Loading
     from titans_cli.sessions.ingest import How, What
     from titans_cli.sessions.once import run_once
 
     if not questions:
         raise UsageError("no question", hint="Give one: titans run PATH --ask 'QUESTION'.")
-    output = Output(json, quiet)
+    output, answered = Output(json, quiet), 0
     with stop_flag() as stop, render.IngestView(output) as view:
         what = What(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
@@ -270,10 +313,12 @@ def run(
         how = How(model, loading, network=network, private=private, max_room=options.room(max_room), stop=stop)
         for event in run_once(_home(), what, questions, how, sentences=sentences, reader=reader):
             if isinstance(event, Answer):
+                answered += 1
+                asking.heading(answered, len(questions), event.question, output)
                 telling.answer(event, output)
             else:
                 view.show(event)
-        _fail_on(view.failed)
+        _fail_on(view)
 
 
 @app.command(epilog="Example: titans check survey --replay --json | jq .findings")
@@ -298,7 +343,7 @@ def check(
     """
     from titans_cli.sessions import health
 
-    found = health.check_session(_home(), name or session, read_data=read_data, replay=replay)
+    found = health.check_session(_home(), session if name is None else name, read_data=read_data, replay=replay)
     report.checked(found, Output(json, quiet))
     if found.findings:
         raise typer.Exit(DamagedError.exit_code)
@@ -308,10 +353,11 @@ def _home() -> Home:
     return Home.locate()
 
 
-def _fail_on(failed: int) -> None:
-    if failed:
-        count = render.plural(failed, "input")
-        raise SomeInputsFailed(f"{count} failed; the rest is committed", hint="The lines above say why, file by file")
+def _fail_on(view: render.IngestView) -> None:
+    if view.failed:
+        count = render.plural(view.failed, "input")
+        rest = "the rest is committed" if view.kept else "nothing was read"
+        raise SomeInputsFailed(f"{count} failed; {rest}", hint="The lines above say why, file by file")
 
 
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)

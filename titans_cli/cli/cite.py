@@ -14,7 +14,10 @@ from titans_cli.cli.render import document, note, out
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
-EXAMPLE = "Example: titans cite --bibtex > survey.bib"
+EXAMPLE = (
+    "Example: titans cite --bibtex > survey.bib\n\n"
+    "Example: titans ask 'Which papers are about groundwater?' && titans cite --last --bibtex"
+)
 
 
 def cite(
@@ -29,12 +32,13 @@ def cite(
     ] = [],  # noqa: B006
     bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
     csl: Annotated[bool, typer.Option("--csl", help="As CSL-JSON.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Only what the last answer cites.")] = False,
     session: options.Session = None,
     verbose: options.Verbose = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print references to the documents of a session, from their catalogue cards.
+    """Print references to the documents, from their catalogue cards.
 
     A card is what the file states about itself and what its first page prints; -v says where each field was read.
     """
@@ -42,7 +46,10 @@ def cite(
 
     if bibtex + csl + json > 1:
         raise UsageError("one form at a time", hint="Choose --bibtex, --csl or --json")
-    found = citing.catalogue(Home.locate(), session, documents)
+    if last and documents:
+        raise UsageError("--last and a GLOB exclude each other", hint="Choose one of them")
+    home = Home.locate()
+    found = citing.last_cited(home, session) if last else citing.catalogue(home, session, documents)
     if Output(json, quiet).json:
         document("catalogue", {"documents": [asdict(c) for c in found]})
     elif bibtex:

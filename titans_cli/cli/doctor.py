@@ -10,6 +10,7 @@ import typer
 
 from titans_cli.cli import options, render
 from titans_cli.cli.options import Output
+from titans_cli.steps import in_shell
 
 if TYPE_CHECKING:
     from titans_cli.sessions.doctor import Finding
@@ -48,5 +49,5 @@ def doctor(
 def _show(finding: Finding) -> None:
     render.line(f"{_MARKS[finding.level]:<6}{finding.name:<13}{finding.said}")
     if finding.todo:
-        render.line(f"{'':<19}{render.bold(finding.todo)}")
+        render.line(f"{'':<19}{render.bold(in_shell(finding.todo))}")
     sys.stdout.flush()

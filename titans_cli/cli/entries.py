@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import document, line, note, out, plural, table
-from titans_cli.records import EntryInfo
 
 if TYPE_CHECKING:
+    from titans_cli.records import EntryInfo
     from titans_cli.sessions.gate import Gate
     from titans_cli.sessions.lifecycle import EntryDiff
 
@@ -32,7 +32,7 @@ def _probe(probe: Mapping[str, Any]) -> list[str]:
     figure, bound = probe.get("figure"), probe.get("bound")
     told = "" if figure is None else _number(figure)
     limit = "" if bound is None or figure is None else f"at most {_number(bound)}"
-    verdict = "passed" if probe.get("passed") else "FAILED"
+    verdict = "FAILED" if not probe.get("passed") else "passed" if probe.get("measured", True) else "unknown"
     return [str(probe.get("name", "")).ljust(9), verdict, told.ljust(5), limit.ljust(12), str(probe.get("said", ""))]
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bold, dim, document, line, minute, note, out, plural, table
-from titans_cli.records import Item
 
 if TYPE_CHECKING:
+    from titans_cli.records import Item
     from titans_cli.sessions.history import Erased, Recalled
     from titans_cli.sessions.items import Filtered, Told
     from titans_cli.sessions.retrieve import Retrieved

@@ -1,4 +1,4 @@
-"""The entry point: the one place where errors become exit codes (docs: README, "Exit codes")."""
+"""The entry point: the one place where errors become exit codes (docs/commands.md, "Exit codes")."""
 
 from __future__ import annotations
 

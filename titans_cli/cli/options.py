@@ -101,6 +101,13 @@ AnswerModel = Annotated[
 MaxTokens = Annotated[
     int, typer.Option("--max-tokens", min=16, max=8192, help="At most this many tokens of a written answer.")
 ]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Follow the folders: read what comes and what changes, until Ctrl-C.")
+]
+StdinName = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="What standard input is called, e.g. minutes.md.", show_default=False),
+]
 Append = Annotated[
     bool, typer.Option("--append", help="Keep the old version of a changed file, and read the new one too.")
 ]
@@ -163,7 +170,7 @@ MaxRoom = Annotated[
         envvar="TITANS_MAX_ROOM",
         show_envvar=False,
         metavar="SIZE",
-        help="Refuse a document that would take more disk: 500MB, 4GB. Default: a tenth of what is free.",
+        help="Refuse what would take more disk: 500MB, 4GB. Default: a tenth of what is free; of a copy, half.",
         show_default=False,
     ),
 ]
@@ -367,6 +374,26 @@ def private(allowed: bool, network: bool) -> bool:
     return allowed
 
 
+def choice(name: str, chosen: str | None) -> None:
+    """Raises UsageError for what is none of a setting's choices."""
+    choices = settings.SETTINGS[name].kind.split("|")
+    if chosen is not None and chosen not in choices:
+        hint = f"Choose {', '.join(choices[:-1])} or {choices[-1]}"
+        raise UsageError(f"no such {name}: {chosen[:40]}", hint=hint)
+
+
+def ready(session: str | None, question: str | None = None) -> None:
+    """Refuse what needs no model to be refused, before one is imported: an empty question, a session that is not there.
+
+    Raises UsageError, NotFoundError, and as opening a session does."""
+    from titans_cli.sessions.ready import require_question, require_session
+    from titans_cli.store import Home
+
+    if question is not None:
+        require_question(question)
+    require_session(Home.locate(), session)
+
+
 def room(size: str | None) -> int | None:
     """ "500MB", "4GB", "1GiB" in bytes. Raises UsageError."""
     try:
@@ -383,9 +410,22 @@ def seconds(text: str) -> float:
         raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.") from error
 
 
+MOST_TOKENS = 1_000_000  # of one answer; no model here writes as many
+
+
 def budget(text: str | None) -> tuple[float | None, int | None]:
     """Seconds and tokens of a budget, one of which is None: "20s", "5m", "2000t". Raises UsageError."""
     if text is None:
         return None, None
-    tokens = re.fullmatch(r"(\d{1,9})\s*t(?:okens?)?", text.strip())
-    return (None, int(tokens.group(1))) if tokens else (seconds(text), None)
+    if tokens := re.fullmatch(r"(\d+)\s*t(?:okens?)?", text.strip()):
+        if not 1 <= int(tokens[1][:12]) <= MOST_TOKENS:
+            raise UsageError(f"cannot write {text.strip()[:40]}", hint=f"Write 1t to {MOST_TOKENS}t")
+        return None, int(tokens[1])
+    try:
+        time = settings.seconds(text)
+    except ValueError as error:
+        hint = "Write a time like 20s or 5m, or a number of tokens like 2000t"
+        raise UsageError(f"neither a time nor a number of tokens: {text[:40]!r}", hint=hint) from error
+    if not time:
+        raise UsageError(f"no time to answer in: {text[:40]!r}", hint="Leave the budget out, or give some: 20s")
+    return time, None

@@ -35,7 +35,9 @@ def report(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the session as one HTML page: what surprised, what was absorbed, themes, questions, sources.
+    """Write the session as one HTML page.
+
+    It opens with what the documents say and what was asked; then come the sources, and what the memory took up.
 
     The page needs no network and no other file. The session stays as it is.
     """

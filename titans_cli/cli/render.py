@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -17,30 +19,16 @@ from titans_cli.cli import look, terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
-from titans_cli.places import in_words
-from titans_cli.progress import (
-    BlockRefused,
-    BlocksRead,
-    FileChanged,
-    FileFailed,
-    FileFinished,
-    FileSkipped,
-    FilesLeftOut,
-    FileStarted,
-    IngestEvent,
-    IngestFinished,
-    IngestStarted,
-)
-from titans_cli.records import (
-    EntryInfo,
-    SessionInfo,
-)
+from titans_cli.steps import in_json, in_shell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from titans_cli.progress import BlocksRead, FileStarted, IngestEvent, IngestStarted, Waiting
+    from titans_cli.records import EntryInfo, SessionInfo
     from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
 
+EVERY = 10.0  # seconds without a line of an ingest, off a terminal
 _MOST_KINDS = 8  # of files left out
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -64,7 +52,11 @@ def document(schema: str, value: Any) -> None:
     """One JSON document on one line, flushed: also a line of a newline-delimited stream."""
     body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    out(terminal.in_json(json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode)))
+    out(
+        terminal.in_json(
+            json.dumps({"schema": f"titans.{schema}/1", **body}, ensure_ascii=not unicode, default=in_json)
+        )
+    )
     sys.stdout.flush()
 
 
@@ -117,11 +109,16 @@ def verbose(text: str) -> None:
 # ---------------------------------------------------------------- errors
 
 
+def said(problem: TitansError) -> str:
+    """The whole message, in the words of the command line."""
+    return problem.said(in_shell)
+
+
 def error(problem: TitansError, output: Output) -> None:
     if output.json:
         fields = {"kind": problem.kind, "subject": problem.subject, "message": problem.what, "hint": problem.hint}
         document("error", {**fields, "exit_code": problem.exit_code})
-    note(f"titans: {problem}")
+    note(f"titans: {said(problem)}")
     cause = problem.__cause__
     while cause is not None:
         verbose(f"  because of {type(cause).__name__}: {cause}")
@@ -132,13 +129,21 @@ def error(problem: TitansError, output: Output) -> None:
 
 
 class IngestView:
-    """Shows an ingest: JSON lines, a live bar on a terminal, or one line a file."""
+    """Shows an ingest: JSON lines, a live bar on a terminal, or one line a file, and one whenever `EVERY` seconds have
+    gone by without any."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self.output = output
+        self.clock = clock
+        self.said = clock()  # when a line was last told
+        self.latest: FileStarted | BlocksRead | IngestStarted | None = None
+        self.begun = clock()
+        self.looked: list[str] = []  # files that a dry run has looked at
+        self._telling, self._over = threading.Lock(), threading.Event()
+        self._ticker: threading.Thread | None = None
         self.live = not output.json and not output.quiet and look.lively()
         self.progress: Progress | None = None
-        self.failed = 0  # inputs, once the ingest has finished
+        self.failed = self.kept = 0  # inputs, once the ingest has finished; kept: read now, or known already
 
     def __enter__(self) -> IngestView:
         if self.live:
@@ -150,26 +155,63 @@ class IngestView:
             self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
             self.progress.add_task("reading", total=None, status="")
+        elif not self.output.json and not self.output.quiet:
+            # a thread, since parsing and cutting a long text tell nothing while they last
+            self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
+            self._ticker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.progress is not None:
             self.progress.stop()
+        if self._ticker is not None:
+            self._over.set()
+            self._ticker.join()
+
+    def _tick(self) -> None:
+        while not self._over.wait(1.0):
+            if (text := self.overdue()) is not None:
+                self.line(text)
+
+    def overdue(self) -> str | None:
+        """What to say when nothing was said for `EVERY` seconds."""
+        from titans_cli.progress import BlocksRead, FileStarted
+
+        if self.clock() - self.said < EVERY:
+            return None
+        match self.latest:
+            case BlocksRead() as b:
+                return f"  {_last(b.source)}: segment {b.blocks_done:,} of {b.blocks_total:,}, {_status(b)}"
+            case FileStarted(source, _, blocks, tokens, _):
+                return f"  {_last(source)}: {plural(tokens, 'token')} in {plural(blocks, 'segment')}, being read"
+            case _:
+                took = human_time(self.clock() - self.begun)
+                seen = f"{plural(len(self.looked), 'file')} looked at; " if self.looked else ""
+                return f"  {seen}still making pages and segments of what is there ({took})"
 
     def line(self, text: str) -> None:
-        if self.progress is not None:
-            self.progress.console.print(on_one_line(text), markup=False, highlight=False)
-        else:
-            note(text)
+        with self._telling:
+            if self.progress is not None:
+                self.progress.console.print(on_one_line(text), markup=False, highlight=False)
+            else:
+                note(text)
+            self.said = self.clock()
 
-    def show(self, event: IngestEvent) -> None:
+    def show(self, event: IngestEvent | Waiting) -> None:
+        from titans_cli.progress import BlocksRead, FileFailed, FileFinished, FileStarted, IngestFinished
+
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
+            self.kept += event.files_read + event.files_skipped
         if self.output.json:
             name = "".join("-" + c.lower() if c.isupper() else c for c in type(event).__name__).lstrip("-")
             document(f"ingest.{name}", event)
+        if isinstance(event, FileStarted | BlocksRead):
+            self.latest = event
+        elif isinstance(event, FileFinished | FileFailed):
+            self.latest = None
         if isinstance(event, FileFailed):
-            self.line(f"titans: {event.source}: {event.reason}. {event.hint or ''}".rstrip())
+            self.line(f"titans: {event.source}: {event.reason}. {in_shell(event.hint) if event.hint else ''}".rstrip())
         elif self.output.json or self.output.quiet:
             return
         elif isinstance(event, BlocksRead):
@@ -181,24 +223,45 @@ class IngestView:
     def _advance(self, event: BlocksRead) -> None:
         if self.progress is None:
             return
-        left = f", {human_time(event.eta_s)} left" if event.eta_s is not None else ""
-        status = (
-            f"file {event.files_done + 1}/{event.files}, {event.tokens:,} tokens, "
-            f"{event.tokens_per_s:,.0f}/s, surprise {event.surprise:.2f}{left}"
-        )
-        name = on_one_line(event.source.rsplit("/", 1)[-1])[:40]
-        task = self.progress.task_ids[0]
+        name, task = on_one_line(_last(event.source)), self.progress.task_ids[0]
         self.progress.update(
-            task, description=name, total=event.blocks_total, completed=event.blocks_done, status=status
+            task, description=name, total=event.blocks_total, completed=event.blocks_done, status=_status(event)
         )
 
 
-def describe(event: IngestEvent) -> list[str]:
+def _last(source: str) -> str:
+    return source.rsplit("/", 1)[-1][:40]
+
+
+def _status(event: BlocksRead) -> str:
+    left = f", about {human_time(event.eta_s)} left" if event.eta_s is not None else ""
+    file = f"file {min(event.files_done + 1, event.files)}/{event.files}"
+    return f"{file}, {event.tokens:,} tokens, {event.tokens_per_s:,.0f}/s{left}"
+
+
+def describe(event: IngestEvent | Waiting) -> list[str]:
     """The plain lines for an event; none for those not worth one."""
+    from titans_cli.places import in_words
+    from titans_cli.progress import (
+        BlockRefused,
+        FileChanged,
+        FileFinished,
+        FileSkipped,
+        FilesLeftOut,
+        FileStarted,
+        IngestFinished,
+        IngestStarted,
+        Waiting,
+    )
+
     match event:
         case IngestStarted(session, files, size, caution):
             line = f"session {session}: {plural(files, 'file')}, {human_bytes(size)}"
             return [line, f"note: {caution}"] if caution else [line]
+        case Waiting(_, _, due, str(because)):
+            return [f"{plural(due, 'file')} to be read, but not now: {because}"]
+        case Waiting(session, files, _, None):
+            return [f"following {plural(files, 'file')}, session {session} has read them; Ctrl-C stops"]
         case FileSkipped(source, "unchanged", message):
             return [f"skipped {source}: {message}"]
         case FileChanged(source, _, message):
@@ -208,7 +271,7 @@ def describe(event: IngestEvent) -> list[str]:
         case BlockRefused(source, block, page, reason, unit):
             return [f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"]
         case FilesLeftOut(names):
-            line = f"left out {plural(len(names), 'file')} that no reader knows by name: {_by_suffix(names)}"
+            line = f"left out {plural(len(names), 'file')} that no reader knows by name: {by_suffix(names)}"
             return [line, *(f"  {name}" for name in names if look.current().verbose)]
         case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions, new):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
@@ -226,7 +289,7 @@ def describe(event: IngestEvent) -> list[str]:
     return []
 
 
-def _by_suffix(names: Sequence[str]) -> str:
+def by_suffix(names: Sequence[str]) -> str:
     """A folder may hold thousands of pictures: kinds with their numbers, and by name what has no suffix."""
     kinds = Counter(PurePath(name).suffix.lower() or PurePath(name).name for name in names)
     shown = [f"{count:,} {kind}" if count > 1 else kind for kind, count in kinds.most_common(_MOST_KINDS)]
@@ -250,7 +313,7 @@ def sessions(
 ) -> None:
     if output.json:
         listed = [asdict(i) | {"current": i.name == current} for i in infos]
-        document("session-list", {"sessions": listed, "unreadable": [str(p) for p in problems]})
+        document("session-list", {"sessions": listed, "unreadable": [said(p) for p in problems]})
     elif output.quiet:
         for info in infos:
             line(info.name)
@@ -264,7 +327,7 @@ def sessions(
         note("No sessions yet. Start one: titans ingest PATH")
     if not output.json:
         for problem in problems:
-            note(f"titans: {problem}")
+            note(f"titans: {said(problem)}")
 
 
 def session_details(d: SessionDetails, output: Output) -> None:
@@ -301,8 +364,11 @@ def session_details(d: SessionDetails, output: Output) -> None:
             done = minute(s.read_at) if s.complete else f"{s.blocks_done} of {s.blocks_total} segments"
             lines.append([str(s.id), s.display, str(s.pages), f"{s.tokens:,}", s.sha256[:12], done])
         table(lines)
-    if skipped := [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]:
+    if d.omissions:
+        from titans_cli.places import in_words
+
         out()
+        skipped = [[str(s.id), in_words(d.omissions[s.id])] for s in d.sources if s.id in d.omissions]
         table([["NUMBER", "SKIPPED"], *skipped])
     told = [c for c in d.cards if c.authors or c.venue or c.doi]
     if told:
@@ -345,7 +411,7 @@ def discarded(d: Discarded, output: Output) -> None:
 
 def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output: Output) -> None:
     if output.json:
-        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [str(p) for p in problems]})
+        document("ltm-list", {"entries": [asdict(i) for i in infos], "unreadable": [said(p) for p in problems]})
         return
     if output.quiet:
         for info in infos:
@@ -358,4 +424,4 @@ def entries(infos: Sequence[EntryInfo], problems: Iterable[TitansError], output:
     else:
         note("Nothing promoted yet. Promote a session: titans session promote")
     for problem in problems:
-        note(f"titans: {problem}")
+        note(f"titans: {said(problem)}")

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import discarded, document, human_bytes, line, minute, note, plural, table
+from titans_cli.cli.render import discarded, document, human_bytes, line, minute, note, plural, said, table
 from titans_cli.errors import TitansError
-from titans_cli.places import unit_of
-from titans_cli.records import SessionInfo
+from titans_cli.steps import in_shell
 
 if TYPE_CHECKING:
+    from titans_cli.records import SessionInfo
     from titans_cli.sessions.health import Repaired, Report
     from titans_cli.sessions.history import Forgotten, Log
     from titans_cli.sessions.lifecycle import Discarded
@@ -35,6 +35,8 @@ def forgotten(f: Forgotten, output: Output) -> None:
         if f.finished:
             line(f"finished an earlier forgetting in session {f.session}, which had been interrupted")
         for source in f.sources:
+            from titans_cli.places import unit_of
+
             pages = plural(source.pages, unit_of(source.kind))
             line(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
         left = f"{plural(f.left, 'document')} left in session {f.session}"
@@ -53,25 +55,25 @@ def log(found: Log, output: Output) -> None:
         table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
 
 
-def exported(e: Export, dry_run: bool, output: Output) -> None:
+def exported(e: Export, dry_run: bool, output: Output, what: str = "session") -> None:
     if output.json:
         document("exported", asdict(e) | {"done": not dry_run})
     elif output.quiet:
         line(e.file)
     else:
-        line(f"{'would export' if dry_run else 'exported'} session {e.session} to {e.file}: {human_bytes(e.size)}")
+        line(f"{'would export' if dry_run else 'exported'} {what} {e.session} to {e.file}: {human_bytes(e.size)}")
 
 
 def collected(found: Sequence[Discarded], problems: Sequence[TitansError], output: Output) -> None:
     if output.json:
-        document("session-gc", {"sessions": [asdict(d) for d in found], "kept": [str(p) for p in problems]})
+        document("session-gc", {"sessions": [asdict(d) for d in found], "kept": [said(p) for p in problems]})
         return
     for d in found:
         discarded(d, output)
     if not found and not output.quiet:
         line("nothing to discard")
     for problem in problems:
-        note(f"titans: {problem}")
+        note(f"titans: {said(problem)}")
 
 
 def repaired(r: Repaired, output: Output) -> None:
@@ -92,7 +94,7 @@ def checked(r: Report, output: Output) -> None:
         document("check", asdict(r) | {"ok": not r.findings})
         return
     for f in r.findings:
-        line(f"{f.kind}: {f.subject}: {f.what}. {f.hint}")
+        line(f"{f.kind}: {f.subject}: {f.what}. {in_shell(f.hint)}")
     if not output.quiet:
         how = "every cell as its text makes it" if r.replayed else "every byte read" if r.read_data else "sizes only"
         sound = plural(len(r.findings), "finding") if r.findings else f"sound ({how})"

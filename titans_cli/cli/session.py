@@ -13,8 +13,6 @@ from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
-from titans_cli.records import Loading
-from titans_cli.sessions import history, lifecycle
 from titans_cli.store import Home
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ Name = Annotated[
 @app.command(epilog="Example: titans session new survey --from last-years-papers")
 def new(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Letters, digits, . _ -", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Letters, digits, spaces, . _ -", show_default=False)
     ] = None,
     entry: Annotated[
         str | None,
@@ -50,14 +48,29 @@ def new(
     dtype: options.Dtype = "auto",
     adapter: options.Adapter = None,
     trust_remote_code: options.Trust = False,
+    max_room: options.MaxRoom = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session from the initial memory, or from a promoted one."""
+    if name is not None:
+        Home.locate().require_free(name)
+    options.choice("precision", precision)
+    options.choice("device", device)
+    from titans_cli.records import Loading
+    from titans_cli.sessions import lifecycle
+
     loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
     info = lifecycle.new_session(
-        Home.locate(), name, entry=entry, model=model, precision=precision, loading=loading, use=not no_use
+        Home.locate(),
+        name,
+        entry=entry,
+        model=model,
+        precision=precision,
+        loading=loading,
+        use=not no_use,
+        max_room=options.room(max_room),
     )
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
@@ -66,6 +79,8 @@ def new(
 @app.command("list", epilog="Example: for s in $(titans session list -q); do titans session show $s; done")
 def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List sessions, oldest first; * marks the current one."""
+    from titans_cli.sessions import lifecycle
+
     found, current = lifecycle.list_sessions(Home.locate())
     render.sessions(found.sessions, found.unreadable, current, Output(json, quiet))
 
@@ -75,7 +90,9 @@ def show(
     name: Name = None, session: options.Session = None, json: options.Json = False, quiet: options.Quiet = False
 ) -> None:
     """Show a session: its sources, its memory's digest, its size."""
-    details = lifecycle.show_session(Home.locate(), name or session)
+    from titans_cli.sessions import lifecycle
+
+    details = lifecycle.show_session(Home.locate(), session if name is None else name)
     if quiet and not json:
         render.line(details.info.name)
     else:
@@ -92,6 +109,8 @@ def use(
     quiet: options.Quiet = False,
 ) -> None:
     """Make a session the current one."""
+    from titans_cli.sessions import lifecycle
+
     info = lifecycle.use_session(Home.locate(), name)
     render.named("session-info", info, f"now using session {info.name}", Output(json, quiet))
 
@@ -106,6 +125,7 @@ def promote(
     note: Annotated[str | None, typer.Option("--note", help="Why; kept in the entry.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Below a bound of the gate too; kept in the entry.")] = False,
     session: options.Session = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     yes: options.Yes = False,
     json: options.Json = False,
@@ -115,7 +135,14 @@ def promote(
 
     The gate measures it first and says what it found; below a bound the exit code is 20, and nothing is promoted.
     """
-    home, selector, wait, output = Home.locate(), name or session, seconds(retry_lock), Output(json, quiet)
+    from titans_cli.sessions import lifecycle
+
+    home, selector, wait, output = (
+        Home.locate(),
+        session if name is None else name,
+        seconds(retry_lock),
+        Output(json, quiet),
+    )
     details = lifecycle.show_session(home, selector)
     target = entry or details.info.promoted_to or details.info.name
     require_terminal(yes)  # before minutes of measuring
@@ -126,8 +153,9 @@ def promote(
         forced = "" if found.passed else ", below the gate's bounds,"
         confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
 
+    room = options.room(max_room)
     info = lifecycle.promote_session(
-        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait
+        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait, max_room=room
     )
     sentence = f"promoted {info.session} to {info.name}: start from it with titans session new --from {info.name}"
     render.named("ltm-entry", info, sentence, output)
@@ -144,8 +172,10 @@ def discard(
     quiet: options.Quiet = False,
 ) -> None:
     """Remove a session and everything it learned. There is no way back."""
+    from titans_cli.sessions import lifecycle
+
     home = Home.locate()
-    preview = lifecycle.discard_session(home, name or session, dry_run=True)
+    preview = lifecycle.discard_session(home, session if name is None else name, dry_run=True)
     if not (dry_run or preview.finished):
         confirm(f"Discard session {preview.name} and the {render.plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
@@ -162,6 +192,8 @@ def log(
     quiet: options.Quiet = False,
 ) -> None:
     """Show what the session went through: what it read, was asked and answered, oldest first."""
+    from titans_cli.sessions import history
+
     report.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
 
 
@@ -184,6 +216,8 @@ def forget(
 
     What is left is, bit for bit, what a session holds that never read the document.
     """
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.forget(home, session, document, dry_run=True)
     if not dry_run and preview.sources:
@@ -211,6 +245,8 @@ def rewind(
     quiet: options.Quiet = False,
 ) -> None:
     """Forget everything that was read after a document. There is no way back: fork the session first to keep it."""
+    from titans_cli.sessions import history
+
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.rewind(home, session, to, dry_run=True)
     if not dry_run:
@@ -227,18 +263,22 @@ def fork(
     ] = None,
     session: options.Session = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Start a session that knows all that this one knows; from then on they never share anything."""
+    from titans_cli.sessions import lifecycle
+
     home = Home.locate()
     if dry_run:
         details = lifecycle.show_session(home, session)
         report.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
         return
-    info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=seconds(retry_lock))
+    wait, room = seconds(retry_lock), options.room(max_room)
+    info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=wait, max_room=room)
     render.named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
 
 
@@ -246,6 +286,7 @@ def fork(
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     session: options.Session = None,
+    max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
@@ -253,8 +294,16 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write the session to one file, with a checksum for every part of it."""
+    from titans_cli.sessions import lifecycle
+
     done = lifecycle.export(
-        Home.locate(), session, file, replace_file=yes, dry_run=dry_run, retry_lock=seconds(retry_lock)
+        Home.locate(),
+        session,
+        file,
+        replace_file=yes,
+        dry_run=dry_run,
+        retry_lock=seconds(retry_lock),
+        max_room=options.room(max_room),
     )
     report.exported(done, dry_run, Output(json, quiet))
 
@@ -265,12 +314,16 @@ def import_(
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the session. Default: the one it had.", show_default=False)
     ] = None,
-    use: Annotated[bool, typer.Option("--use", help="Make it the current session.")] = False,
+    no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
+    use: Annotated[bool, typer.Option("--use", hidden=True, help="What it does without --no-use; for 0.1.")] = False,
+    max_room: options.MaxRoom = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
-    info = lifecycle.import_(Home.locate(), file, name, use=use)
+    from titans_cli.sessions import lifecycle
+
+    info = lifecycle.import_(Home.locate(), file, name, use=use or not no_use, max_room=options.room(max_room))
     render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
 
@@ -283,6 +336,8 @@ def gc(
     quiet: options.Quiet = False,
 ) -> None:
     """Discard sessions in which nothing happened for a long time. The current one always stays."""
+    from titans_cli.sessions import lifecycle
+
     home, age = Home.locate(), seconds(older_than)
     found, problems = lifecycle.discard_old(home, age, dry_run=True)
     if not dry_run and found:
@@ -307,7 +362,7 @@ def repair(
     """
     from titans_cli.sessions import health
 
-    home, wait, selector = Home.locate(), seconds(retry_lock), name or session
+    home, wait, selector = Home.locate(), seconds(retry_lock), session if name is None else name
     found = health.repair_session(home, selector, dry_run=True, retry_lock=wait)
     if not dry_run:
         if found.lost:

@@ -6,16 +6,21 @@ what is cited.
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli import terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, line, note, out
-from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
+
+if TYPE_CHECKING:
+    from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
 
 _WIDTH = 96  # of a line of prose
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool = False) -> None:
@@ -30,7 +35,7 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
     if result.understood:
         note(f"note: read as {result.understood!r}")
     if output.quiet:
-        out(result.text)
+        out(_unmarked(result))
     elif result.themes or result.trends or result.kind == "disagreements":
         _whole(result)
     else:
@@ -73,15 +78,16 @@ def _matter(result: Answer) -> None:
         sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
         out(f"{bold(result.short)}{sure}")
         out()
-    out(result.text)
+    _prose(result.text)
     if result.reasoner and result.citations:
         line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
         out()
+        said = _one_line(_unmarked(result))
         for c in result.citations:
             _cited(c)
-            if result.kind != "pile":  # a list has its sentences beside its documents
-                out(dim(f'    "{_one_line(c.quote)}"'))
+            if _one_line(c.quote) not in said:  # as an answer in other words than the document's
+                _indented(f'"{_one_line(c.quote)}"', dim)
     if result.written_by:
         doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
         out()
@@ -101,13 +107,13 @@ def _matter(result: Answer) -> None:
 
 
 def _whole(result: Answer) -> None:
-    for row in textwrap.wrap(result.lead or result.text, _WIDTH):
-        line(row)
+    _prose(result.lead or result.text)
     quotes = {c.number: _one_line(c.quote) for c in result.citations}
     for trend in result.trends:
         also = f"; also {', '.join(trend.variants)}" if trend.variants else ""
         when = f", first in {trend.first}" if trend.first else f", most around {trend.peak}" if trend.peak else ""
-        _series(trend, f"{when}{also}")
+        company = f"; with {', '.join(trend.company)}" if trend.company else ""
+        _series(trend, f"{when}{also}{company}")
         _indented(" ".join(f"{quotes[n]} [{n}]" for n in trend.citations))
     for theme in result.themes:
         share = f", {theme.share:.0%}" if theme.share else ""
@@ -163,9 +169,23 @@ def _cited(c: Citation) -> None:
     line(f"{bold(f'[{c.number}]')} {c.label or c.source}, {c.place or f'page {c.page}'}")
 
 
-def _indented(text: str) -> None:
-    for row in textwrap.wrap(text, _WIDTH - 4):
-        line(f"    {row}")
+def _prose(text: str) -> None:
+    """In lines that can be read; the lines of a list stay lines of a list."""
+    for told in text.splitlines():
+        inner = "  " if told.startswith("- ") else ""
+        for row in textwrap.wrap(told, _WIDTH, subsequent_indent=inner, **_WHOLE_WORDS) or [""]:
+            line(row)
+
+
+def _indented(text: str, styled: Callable[[str], str] = str) -> None:
+    for row in textwrap.wrap(text, _WIDTH - 4, **_WHOLE_WORDS):
+        line(f"    {styled(row)}")
+
+
+def _unmarked(result: Answer) -> str:
+    """The text without the numbers of its citations, which mean nothing where no list of them follows."""
+    numbers = "|".join(str(c.number) for c in result.citations)
+    return re.sub(rf" \[(?:{numbers})\](?!\w)", "", result.text) if numbers else result.text
 
 
 def _one_line(text: str) -> str:

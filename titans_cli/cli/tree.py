@@ -17,8 +17,8 @@ Command = TyperCommand | TyperGroup
 
 # What `titans --help` puts together, in its order; a command that stands nowhere here comes under the last heading.
 GROUPS = {
-    "Read and ask": ("ingest", "ask", "themes", "trends", "run", "recall", "note", "memory"),
-    "Look and keep": ("session", "ltm", "report", "cite", "check"),
+    "Read and ask": ("ingest", "ask", "chat", "themes", "trends", "run", "note", "memory"),
+    "Look and keep": ("sources", "search", "show", "open", "recall", "report", "cite", "session", "ltm", "check"),
     "Set up": ("doctor", "config", "model", "mcp", "help"),
 }
 _BY_FLAG = {s.flag: s for s in settings.SETTINGS.values() if s.flag}

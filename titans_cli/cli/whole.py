@@ -8,7 +8,6 @@ import typer
 
 from titans_cli.cli import options, telling
 from titans_cli.cli.options import Output
-from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home
 
 Sources = Annotated[
@@ -28,7 +27,10 @@ def themes(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tell what the documents are about: topics, their share and central documents, with cited sentences."""
+    """Tell what the documents are about, with cited sentences.
+
+    Topics, their share and central documents.
+    """
     _tell("themes", session, sources, long, no_log, Output(json, quiet))
 
 
@@ -42,13 +44,16 @@ def trends(
 ) -> None:
     """Tell what comes, goes and stays over the years of the documents, with cited sentences.
 
-    A year is taken from a file's name, its title or what it states of itself; documents without one take no part.
+    A year is that of the catalogue card, or else taken from a file's name, its title or what it states of itself;
+    documents without one take no part. Phrases that stand with another change with it, more likely than not.
     """
     _tell("trends", session, sources, long, no_log, Output(json, quiet))
 
 
 def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
+    options.ready(session)
     from titans_cli.sessions.retrieve import summary
+    from titans_cli.sessions.selection import Filter
 
     within = Filter(sources=tuple(sources))
     told = summary(Home.locate(), session, kind=kind, within=within, log=not no_log, long=long)

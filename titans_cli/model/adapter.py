@@ -35,6 +35,7 @@ from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryConfig, NeuralMemory, SegmentInputs
 from titans_cli.memory.memory import FAINT
 from titans_cli.model.weights import header, require_numbers
+from titans_cli.steps import Hint, NextStep
 
 FORMAT = 2
 SPEAKER = 128  # width of A, B and G
@@ -152,7 +153,7 @@ def described(path: Path) -> dict[str, Any]:
             raise IncompatibleError(f"an adapter of format {meta['format']}, not {FORMAT}", subject=str(path))
         return meta
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        hint = "Make one: titans model adapt MODEL --corpus PATH"
+        hint = Hint("Make one: ", NextStep("model adapt", model=None, corpus=None))
         raise ModelError(f"not a memory adapter ({error})", subject=str(path), hint=hint) from error
 
 
@@ -161,7 +162,7 @@ def load(path: Path, backbone: str) -> MemoryAdapter:
     told = described(path)
     if told["backbone"] != backbone:
         what = f"this adapter was made for another model ({told['backbone'][:12]}, here {backbone[:12]})"
-        hint = "Make one for this model: titans model adapt MODEL --corpus PATH"
+        hint = Hint("Make one for this model: ", NextStep("model adapt", model=None, corpus=None))
         raise IncompatibleError(what, subject=str(path), hint=hint)
     adapter = MemoryAdapter(AdapterSpec.from_dict(told["spec"]))
     try:

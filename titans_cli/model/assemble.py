@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +18,23 @@ from titans_cli.model.attach import AttachedModel
 from titans_cli.model.attached import AttachedEngine
 from titans_cli.model.calibrate import calibrate
 from titans_cli.model.hubtokens import HubTokenizer
+from titans_cli.model.interface import RULES
+from titans_cli.model.known import Places
 from titans_cli.model.session import session_reader
 from titans_cli.model.structure import anatomy
 from titans_cli.records import Loading
+from titans_cli.steps import Hint, NextStep, Option
 
 UNTRAINED = "untrained"
-RULES = 2  # version of calibration and tasks' wording: another one means another fingerprint
 SEED = 20_501_663
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """`root`: a folder of the user's for what is made of models: adapters by backbone, digests of weights."""
-
-    root: Path
-
-    @property
-    def digests(self) -> Path:
-        return self.root / "digests.json"
-
-    def adapters(self, backbone: str) -> list[Path]:
-        """Of this backbone, the newest first."""
-        found = (self.root / "adapters").glob(f"{backbone[:16]}-*.safetensors")
-        return sorted(found, key=lambda p: (-p.stat().st_mtime_ns, p.name))
-
-    def adapter(self, backbone: str, digest: str) -> Path:
-        return self.root / "adapters" / f"{backbone[:16]}-{digest[:16]}.safetensors"
 
 
 def spec_for(layers: int, width: int, depth: int | None = None) -> AdapterSpec:
     """`depth`: by default where the upper half of the layers begins."""
     if depth is not None and not 0 <= depth < layers:
-        raise UsageError(f"no layer {depth}: this model has layers 0 to {layers - 1}", hint="Give another --depth")
+        raise UsageError(
+            f"no layer {depth}: this model has layers 0 to {layers - 1}", hint=Hint("Give another ", Option("depth"))
+        )
     return AdapterSpec(width=width, depth=layers // 2 if depth is None else depth)
 
 
@@ -119,7 +104,8 @@ def _adapter_file(asked: str | None, backbone: str, places: Places) -> Path | No
         return kept
     path = Path(asked).expanduser()
     if not path.is_file():
-        hint = f"Make one: titans model adapt MODEL --corpus PATH; they are kept in {places.root / 'adapters'}"
+        make = NextStep("model adapt", model=None, corpus=None)
+        hint = Hint("Make one: ", make, f"; they are kept in {places.root / 'adapters'}")
         raise NoSuchModelError("missing adapter", subject=asked, hint=hint)
     # what a session refers to has to stay: a copy by content
     data = path.read_bytes()

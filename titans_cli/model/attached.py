@@ -25,8 +25,8 @@ from titans_cli.model.interface import (
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
+    UNTRAINED,
     Cell,
-    OpenBook,
     ReadResult,
     Recollection,
     Shelved,
@@ -38,11 +38,6 @@ from titans_cli.model.session import SessionReader
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
-
-UNTRAINED = (
-    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
-    "is little; train it: titans model adapt"
-)
 
 
 class AttachedEngine:
@@ -100,10 +95,11 @@ class AttachedEngine:
         blank = self.initial_state()
         names = named_tensors(blank)  # of all but the share, which is not always there
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in names))
-        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state, blank, strict=True))
-        share = tensors.get("memory.share", blank.share)
+        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state[:3], blank[:3], strict=True))
+        share = tensors.get("memory.share")
         try:
-            list(shares_of(share, self.tokenizer.vocab_size))
+            if share is not None:
+                list(shares_of(share, self.tokenizer.vocab_size))
         except ValueError as error:
             raise IncompatibleError(f"what the snapshot's document wrote cannot be read ({error})") from error
         state = state._replace(share=share)
@@ -137,7 +133,8 @@ class AttachedEngine:
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         adapter, device = self.adapter, self.attached.device
         memory = self._here(state)
-        topics, shares, looked = [state.topics], [state.share], list[Seen]()
+        topics, looked = [state.topics], list[Seen]()
+        shares = [] if state.share is None else [state.share]
         for start in range(0, len(segments), BATCH):
             tokens = self._rows([s.tokens for s in segments[start : start + BATCH]])
             x = adapter.seen(self.attached.below(tokens))
@@ -153,7 +150,9 @@ class AttachedEngine:
                 text = [token for segment in segments[start : start + BATCH] for token in segment.tokens]
                 looked.append(self.session.seen(self.session.look(text)))
                 shares.append(rows_of(looked[-1].share))
-        cell = Cell(memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics), torch.cat(shares))
+        cell = Cell(
+            memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics), torch.cat(shares) if shares else None
+        )
         return ReadResult(cell, surprises, torch.cat(landmarks), refused, tuple(looked))
 
     @torch.inference_mode()
@@ -208,9 +207,6 @@ class AttachedEngine:
         chosen = near.topk(min(NEAREST, len(cells))).indices
         weights = [cells[i].opened().weights[0].to(self.attached.device) for i in chosen.tolist()]
         return self._generated(prompt, weights, (FOCUS * near[chosen]).to(self.attached.device))
-
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
-        return None  # it reads in its own context: `--answer-model` and `--reasoner` have it do that
 
     def _generated(self, prompt: Tensor, weights: Sequence[Tensor], near: Tensor) -> Recollection:
         before = torch.tensor([self.tokenizer.bos], dtype=torch.long, device=prompt.device)

@@ -20,11 +20,16 @@ from torch.nn import functional as F
 
 from titans_cli.errors import ModelError
 from titans_cli.model.weights import header, require_numbers
+from titans_cli.steps import Hint, Option
 
 BATCH = 32  # texts of one pass, of about one length
 LONGEST = 512  # tokens, when a checkpoint does not say
 POOLINGS = ("mean", "cls", "max", "lasttoken")
-_HINT = "Give a folder or a Hugging Face id of an encoder with safetensors weights, or leave --landmark-model out"
+_HINT = Hint(
+    "Give a folder or a Hugging Face id of an encoder with safetensors weights, or leave ",
+    Option("landmark_model"),
+    " out",
+)
 _KNOWN = {"Transformer", "Pooling", "Normalize"}
 
 

@@ -22,9 +22,12 @@ from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
 from titans_cli.model.interface import (
     BATCH,
+    EMBEDDED,
+    EMBEDDED_PATH,
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
+    PRECISIONS,
     Cell,
     ReadResult,
     Recollection,
@@ -33,17 +36,14 @@ from titans_cli.model.interface import (
     nearness,
 )
 from titans_cli.model.network import TitansNetwork, has_successor
-from titans_cli.model.passages import LONGEST_SPAN, Passages
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.model.weights import header, require_numbers, table
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
+from titans_cli.steps import Hint, Option
 
-EMBEDDED = "titans-mini"
-EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
-PRECISIONS = ("fp32", "bf16")
 __all__ = [
     "BATCH",
     "EMBEDDED",
@@ -55,8 +55,8 @@ __all__ = [
     "Recollection",
     "nearness",
 ]
-_HINT = "Give a folder written by save_pretrained of a titans model, or leave --model out."
-_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give --model a folder of the variant mac."
+_HINT = Hint("Give a folder written by save_pretrained of a native model, or leave ", Option("model"), " out")
+_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give the folder of a model of the variant mac"
 
 
 class Engine:
@@ -78,6 +78,9 @@ class Engine:
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         self.name = name
+        # what the trunk made of the batch that was put to a cell last: the gate puts one text to many cells, the report
+        # one to a cell as it was and as it is
+        self._put: tuple[tuple[tuple[int, ...], ...], SegmentInputs] | None = None
 
     @classmethod
     def load(cls, path: Path | None = None, precision: str = "fp32") -> Engine:
@@ -167,7 +170,9 @@ class Engine:
         """Raises IncompatibleError for a state of another shape."""
         blank = self.initial_state()
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
-        same = all(a.dtype == b.dtype for a, b in zip(state, blank, strict=True)) and "memory.share" not in tensors
+        same = (
+            all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True)) and "memory.share" not in tensors
+        )
         same &= state.memory.weights.shape == blank.weights.shape and state.momentum.shape == blank.momentum.shape
         if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
@@ -220,8 +225,15 @@ class Engine:
         """
         found = list[float]()
         for start in range(0, len(segments), BATCH):
-            found += self._unknown(state.memory, self._memory_inputs(segments[start : start + BATCH]))
+            found += self._unknown(state.memory, self._as_before(segments[start : start + BATCH]))
         return found
+
+    def _as_before(self, batch: Sequence[Segment]) -> SegmentInputs:
+        """`_memory_inputs`, kept for the next time if that is of the same batch."""
+        tokens, kept = tuple(s.tokens for s in batch), self._put
+        if kept is None or kept[0] != tokens:
+            self._put = kept = (tokens, self._memory_inputs(batch))
+        return kept[1]
 
     @torch.inference_mode()
     def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
@@ -231,12 +243,14 @@ class Engine:
         """
         memory, found = self.initial_state().memory, list[float]()
         for start in range(0, len(segments), BATCH):
-            inputs = self._memory_inputs(segments[start : start + BATCH])
-            during = memory  # rehearsal comes when the whole batch was read
-            for i in range(inputs.keys.shape[0]):
+            inputs = self._as_before(segments[start : start + BATCH])
+            during, count = memory, inputs.keys.shape[0]  # rehearsal comes when the whole batch was read
+            for i in range(count):
                 found += self._unknown(during, inputs.slice(i, i + 1))
-                during = self.network.absorb(during, inputs.slice(i, i + 1)).state
-            memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
+                if i + 1 < count:
+                    during = self.network.absorb(during, inputs.slice(i, i + 1)).state
+            if start + BATCH < len(segments):  # what nobody asks any more need not be learned
+                memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
         return found
 
     def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
@@ -297,11 +311,3 @@ class Engine:
                 break
         text = self.tokenizer.decode([t for t in answer if t != END])
         return Recollection(text, float(torch.tensor(log_probability / len(answer)).exp()))
-
-    @torch.inference_mode()
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> Passages:
-        """The blocks of the text, read for a question by attention over their tokens; `BATCH` of them at most."""
-        segments = [self.segments([Page(1, text)])[0] for text in blocks]
-        prompt = self.tokenizer.question(self.tokenizer.encode(question)[: self.spec.segment_length - LONGEST_SPAN - 3])
-        inputs, weight = self._memory_inputs(segments), torch.tensor(landmarks)
-        return Passages(self.network, self.arithmetic, self.tokenizer, prompt, inputs, weight)

@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from titans_cli.errors import ModelError, TitansError
+from titans_cli.steps import Hint, NextStep
 
 CACHE = next(f.name for f in fields(CausalLMOutputWithPast) if f.name in ("cache", "past_key_values"))
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None}
@@ -73,5 +74,5 @@ def _unfit(model: Any, what: str) -> ModelError:
     return ModelError(
         f"{what} ({type(model).__name__}, transformers {transformers.__version__}); its answers would be wrong",
         subject=getattr(model, "name_or_path", "") or type(model).__name__,
-        hint="Install a transformers that was tested with this version of titans; `titans doctor` names them",
+        hint=Hint("Install a transformers that was tested with this version; this names them: ", NextStep("doctor")),
     )

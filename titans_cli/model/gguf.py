@@ -16,16 +16,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from titans_cli.errors import MemoryTooSmallError, ModelError, WrongArchitectureError
 from titans_cli.model import hub
 
+if TYPE_CHECKING:
+    import torch
+
 NEEDS = ("gguf", "accelerate")
 _MAGIC = b"GGUF"
-_WHOLE = {"F32": torch.float32, "F64": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_WHOLE = {"F32": "float32", "F64": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def is_gguf(path: Path) -> bool:
@@ -58,6 +59,7 @@ def dequantise(path: Path, folder: Path) -> None:
 def _examined(path: Path) -> torch.dtype:
     """What the weights are best kept in, by the file's header; and everything that can be told by it alone."""
     import gguf
+    import torch
     from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
     if not _begins(path):
@@ -92,7 +94,8 @@ def _examined(path: Path) -> torch.dtype:
         what = f"dequantising needs about {needs / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
         raise MemoryTooSmallError(what, subject=str(path), hint="Take a smaller model")
     (kind, _), *_ = matrices.most_common(1)
-    return _WHOLE.get(kind, torch.bfloat16)
+    kept: torch.dtype = getattr(torch, _WHOLE.get(kind, "bfloat16"))
+    return kept
 
 
 def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -131,6 +134,7 @@ def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
 def _written(network: Any, tokenizer: Any, folder: Path) -> None:
     """As a model that never was quantised: one that was, transformers does not save."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     if hasattr(network.config, "quantization_config"):

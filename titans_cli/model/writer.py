@@ -10,14 +10,19 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from threading import Event, Thread
+from contextlib import contextmanager
+from threading import Event, Thread, Timer
 from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
+from titans_cli.steps import Hint, Option
 
 KEY_VARIABLE = "TITANS_API_KEY"  # or OPENAI_API_KEY; sent as a bearer token, and nowhere told
 TIMEOUT = 120.0  # seconds without a single byte
+DEADLINE = 3600.0  # seconds for a whole reply: 4,096 tokens, at little more than one a second
+MOST_BYTES = 64 << 20  # of a reply: 100,000 tokens with the 300 to 600 bytes that an event of one takes
+MOST_LINE = 1 << 22  # bytes of one
 MOST_PLAIN = 1 << 20  # characters of a reply that is no stream
 MOST_TOLD = 200  # characters of what an endpoint says instead of an answer
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
@@ -59,6 +64,7 @@ class EndpointWriter:
 
         parts = urlsplit(url)
         self.base = urlunsplit(parts._replace(fragment="")).rstrip("/").removesuffix("/chat/completions")
+        self.told = urlunsplit(urlsplit(self.base)._replace(netloc=parts.netloc.rpartition("@")[2]))  # no password
         self.model = parts.fragment
         self.client = client or httpx2.Client(timeout=httpx2.Timeout(TIMEOUT, connect=10.0))
         self.errors = httpx2.HTTPError
@@ -75,16 +81,37 @@ class EndpointWriter:
     def _only_model(self) -> str:
         """The model that the endpoint serves, when it serves one. Raises ModelError when it has to be named."""
         try:
-            reply = self.client.get(f"{self.base}/models", headers=self._headers)
-            self._check(reply.status_code, reply.text)
-            served = [str(m["id"]) for m in reply.json()["data"]]
-        except (self.errors, ValueError, KeyError, TypeError) as error:
+            with self._asked("GET", "models") as reply:
+                text = "\n".join(_Lines(MOST_PLAIN).of(reply))
+                self._check(reply.status_code, text)
+            served = [str(m["id"]) for m in json.loads(text)["data"]]
+        except (self.errors, _EndlessError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreachable(error) from error
         if len(served) != 1:
             what = f"serves {len(served)} models: {', '.join(served[:8])}"
-            raise ModelError(what, subject=self.base, hint=f"Name one: {self.base}#MODEL")
+            raise ModelError(what, subject=self.told, hint=f"Name one: {self.told}#MODEL")
         self.model = served[0]
         return self.model
+
+    @contextmanager
+    def _asked(self, method: str, where: str, **more: Any) -> Iterator[Any]:
+        """The reply to a request, head and all, cut off at the deadline: the client's own timeout is for one wait, and
+        what comes byte by byte is never late for it. Raises _EndlessError, and as the client does."""
+        late = _EndlessError(f"it was not done after {DEADLINE / 60:.0f} minutes")
+        if self.client.is_closed:  # by an earlier request's deadline
+            raise late
+        watch = Timer(DEADLINE, self.client.close)
+        watch.daemon = True
+        watch.start()
+        try:
+            with self.client.stream(method, f"{self.base}/{where}", headers=self._headers, **more) as reply:
+                yield reply
+        except Exception as error:
+            if self.client.is_closed and not isinstance(error, ModelError):  # whatever a closed socket raises
+                raise late from error
+            raise
+        finally:
+            watch.cancel()
 
     def complete(self, messages: Sequence[Message], max_tokens: int) -> Iterator[str]:
         body = {
@@ -94,33 +121,62 @@ class EndpointWriter:
             "temperature": 0,
             "stream": True,
         }
-        events = _Events(self.base)
+        events = _Events(self.told)
         try:
-            where = f"{self.base}/chat/completions"
-            with self.client.stream("POST", where, json=body, headers=self._headers) as reply:
+            with self._asked("POST", "chat/completions", json=body) as reply:
                 if reply.status_code != 200:
-                    reply.read()
-                    self._check(reply.status_code, reply.text)
-                for line in reply.iter_lines():
+                    self._check(reply.status_code, "\n".join(_Lines(MOST_PLAIN).of(reply)))
+                for line in _Lines().of(reply):
                     yield from events.pieces(line)
                     if events.done:
                         break
-        except self.errors as error:
+        except (self.errors, _EndlessError) as error:
             if events.written:
-                raise IncompleteReplyError(f"the reply broke off ({_plainly(error)})", subject=self.base) from error
+                raise IncompleteReplyError(f"the reply broke off ({_plainly(error)})", subject=self.told) from error
             raise self._unreachable(error) from error
         yield from events.end(max_tokens)
 
     def _check(self, status: int, text: str) -> None:
         if status in (401, 403):
-            raise ModelError(f"refuses the key (HTTP {status})", subject=self.base, hint=f"Set {KEY_VARIABLE}")
+            raise ModelError(f"refuses the key (HTTP {status})", subject=self.told, hint=f"Set {KEY_VARIABLE}")
         if status != 200:
             what = f"answers HTTP {status}: {_shortly(text)}"
-            raise ModelError(what, subject=self.base, hint="Check the URL and the model")
+            raise ModelError(what, subject=self.told, hint="Check the URL and the model")
 
     def _unreachable(self, error: Exception) -> ModelError:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
-        return ModelError(f"no usable answer from the endpoint ({_plainly(error)})", subject=self.base, hint=hint)
+        return ModelError(f"no usable answer from the endpoint ({_plainly(error)})", subject=self.told, hint=hint)
+
+
+class _EndlessError(Exception):
+    """A reply that takes longer, or is longer, than any that somebody could want."""
+
+
+class _Lines:
+    """The lines of a reply, as they come: no line and no reply is without end, whatever the other side is.
+
+    `most`: bytes of the whole.
+    """
+
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        self.most = most
+
+    def of(self, reply: Any) -> Iterator[str]:
+        """Raises _EndlessError, and as the client does."""
+        size, rest = 0, bytearray()
+        for chunk in reply.iter_bytes():
+            size += len(chunk)
+            if size > self.most:
+                raise _EndlessError(f"it sends more than {self.most >> 20} MiB")
+            first, *others = chunk.split(b"\n")
+            rest += first
+            if len(rest) > MOST_LINE:
+                raise _EndlessError(f"it sends a line of more than {MOST_LINE >> 20} MiB")
+            for other in others:
+                yield rest.decode("utf-8", "replace").rstrip("\r")
+                rest = bytearray(other)
+        if rest:
+            yield rest.decode("utf-8", "replace")
 
 
 class _Events:
@@ -129,8 +185,8 @@ class _Events:
     A server that does not stream is understood, too: its reply is one JSON object.
     """
 
-    def __init__(self, base: str) -> None:
-        self.base = base
+    def __init__(self, told: str) -> None:
+        self.told = told
         self.written = self.done = False
         self.reason: str | None = None  # why the model stopped, as the endpoint calls it
         self._other = list[str]()  # lines that are no event
@@ -156,27 +212,28 @@ class _Events:
         hint = "Ask again, or choose another model"
         if self.reason == "length":
             what = f"the reply was cut at {max_tokens} tokens"
-            raise ReplyCutError(what, subject=self.base, hint="Allow more: --max-tokens; or ask for less")
+            more = Hint("Allow more: ", Option("max_tokens"), "; or ask for less")
+            raise ReplyCutError(what, subject=self.told, hint=more)
         if self.reason == "content_filter":
-            raise ModelError("withholds the reply (content_filter)", subject=self.base, hint=hint)
+            raise ModelError("withholds the reply (content_filter)", subject=self.told, hint=hint)
         if not self.written:
-            raise ModelError("the reply is empty", subject=self.base, hint=hint)
+            raise ModelError("the reply is empty", subject=self.told, hint=hint)
         if not self.done and self.reason is None:
-            raise IncompleteReplyError("the reply broke off (the stream ended early)", subject=self.base, hint=hint)
+            raise IncompleteReplyError("the reply broke off (the stream ended early)", subject=self.told, hint=hint)
 
     def _parsed(self, text: str) -> dict[str, Any]:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
         try:
             event = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"sends no JSON: {_shortly(text)}", subject=self.base, hint=hint) from error
+            raise ModelError(f"sends no JSON: {_shortly(text)}", subject=self.told, hint=hint) from error
         if not isinstance(event, dict):
-            raise ModelError(f"sends no event: {_shortly(text)}", subject=self.base, hint=hint)
+            raise ModelError(f"sends no event: {_shortly(text)}", subject=self.told, hint=hint)
         problem = event.get("error") or (event.get("message") if event.get("object") == "error" else None)
         if problem:
             told = problem.get("message") if isinstance(problem, dict) else None
             raise ModelError(
-                f"answers with an error: {_shortly(str(told or problem))}", subject=self.base, hint="Check the model"
+                f"answers with an error: {_shortly(str(told or problem))}", subject=self.told, hint="Check the model"
             )
         return event
 
@@ -233,7 +290,9 @@ class LocalWriter:
         if longest is not None and ids.shape[1] + max_tokens > longest:
             what = f"the question and its evidence are {ids.shape[1]} tokens, and this model reads {longest}"
             raise ModelError(
-                what, subject=self.name, hint="Ask with a smaller --top-k, or a model with a longer context"
+                what,
+                subject=self.name,
+                hint=Hint("Ask with a smaller ", Option("top_k"), ", or a model with a longer context"),
             )
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         failed: list[Exception] = []

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from titans_cli.cards import Entry, is_sound
 from titans_cli.readers.running import drop_running_lines
 from titans_cli.readers.unwrap import unwrap_page
 
@@ -35,6 +37,19 @@ _MOST_STRIKES = 4  # of one letter
 _MEANINGLESS = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]|(?<![\u0590-\U0010ffff])[\u200c\u200d]")
 _ACCENTS = {"´": "\u0301", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˚": "\u030a", "¸": "\u0327"}
 _LOOSE_ACCENT = re.compile(r"(?<=[^\W\d_])( ?)([´¨ˆ˜ˇ˚¸]) ?([a-zı])|([´¨ˆ˜ˇ˚¸]) ?([A-Z])")
+
+
+LONGEST_VALUE = 20_000  # characters of an entry of a card
+MOST_ENTRIES = 5_000  # of a card: papers of physics have thousands of authors
+
+
+def tidy_card(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What a file says of itself, as it can be kept: text that can be written, of no more than anybody needs."""
+    kept = []
+    for e in islice(entries, MOST_ENTRIES):
+        field, value, origin = map(mend_characters, (e.field, e.value, e.origin))
+        kept.append(Entry(field, value[:LONGEST_VALUE], origin[:100]))
+    return tuple(entry for entry in kept if is_sound(entry))
 
 
 def mend_characters(text: str) -> str:

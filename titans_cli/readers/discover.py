@@ -21,7 +21,9 @@ from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import BY_SUFFIX
 from titans_cli.readers.read import STDIN, not_a_file, os_error
 from titans_cli.readers.sniff import GZIP, ZIP, is_zip_name, kind_of_name
+from titans_cli.readers.spelling import composed, on_disk
 from titans_cli.records import Source
+from titans_cli.steps import Hint, NextStep, Option
 
 _HIDDEN = (".", "~$")  # the latter is how Word marks a document that somebody has open
 
@@ -57,11 +59,13 @@ def discover(
     UsageError, whether it exists or not; what a folder's links lead to is a failure.
     """
     if not paths and files_from is None:
-        raise UsageError("nothing to read was named", hint="Name files or folders, e.g. titans ingest ./papers")
+        raise UsageError(
+            "nothing to read was named", hint=Hint("Name files or folders, e.g. ", NextStep("ingest", paths="./papers"))
+        )
     if files_from == STDIN and STDIN in paths:
         raise UsageError(
             "standard input cannot be both a document and the list of files",
-            hint="Put the list into a file and name it with --files-from",
+            hint=Hint("Put the list into a file and name it with ", Option("files_from")),
         )
     search = _Search(tuple(include), tuple(exclude), network, within)
     for path in paths:
@@ -96,6 +100,9 @@ class _Search:
         if is_address(path):
             self.address(path)
             return
+        if (there := on_disk(path)) != path:
+            self.named(there, listed=listed)  # which may lead elsewhere
+            return
         display = _displayable(path)
         try:
             mode = os.stat(path).st_mode  # noqa: PTH116 - a path may hold a NUL; os says so with ValueError
@@ -125,7 +132,9 @@ class _Search:
     def address(self, url: str) -> None:
         if not self.network:
             what = "it is an address on the network, and nothing is fetched unless you say so"
-            raise UsageError(what, subject=url, hint="Add --allow-network, or download it and name the file")
+            raise UsageError(
+                what, subject=url, hint=Hint("Add ", Option("allow_network"), ", or download it and name the file")
+            )
         if not self.excluded(url):
             self.sources.setdefault(url, Source(url, _displayable(url)))
 
@@ -148,7 +157,7 @@ class _Search:
 
     def nothing_in(self, path: str) -> None:
         display = _displayable(path)
-        hint = "Name another folder, or with --include what to read as text"
+        hint = Hint("Name another folder, or with ", Option("include"), " what to read as text")
         self.fail(display, NoTextError("there is no file in it that a reader knows", subject=display, hint=hint))
 
     def zip_file(self, path: str, relative: str) -> None:
@@ -280,8 +289,9 @@ def _entry_kind(entry: os.DirEntry[str]) -> str:
 
 
 def _matches(relative: str, globs: Sequence[str]) -> bool:
+    relative = composed(relative)
     name = relative.rpartition("/")[2]
-    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in globs)
+    return any(fnmatchcase(relative, glob) or fnmatchcase(name, glob) for glob in map(composed, globs))
 
 
 def _posix(path: str) -> str:
@@ -297,7 +307,10 @@ def _unknown_suffix(display: str) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         "no reader for this kind of file",
         subject=display,
-        hint=f"Readable are {' '.join(BY_SUFFIX)}, also in {ZIP} or {GZIP}; to read it as text, name it with --include",
+        hint=Hint(
+            f"Readable are {' '.join(BY_SUFFIX)}, also in {ZIP} or {GZIP}; to read it as text, name it with ",
+            Option("include"),
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from titans_cli.errors import LimitError, ReadError
 from titans_cli.readers.formats import BY_MEDIA_TYPE
 from titans_cli.readers.limits import Limits
+from titans_cli.steps import Hint, Option
 
 _SILENCE = 30.0  # seconds without a byte
 _PIECE = 1 << 16
@@ -33,7 +34,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in its last 32 
 def fetch(url: str, limits: Limits) -> tuple[bytes, str]:
     """The bytes, and a name whose suffix says what they are. Raises ReadError."""
     if not limits.network:
-        raise ReadError("it is an address on the network", subject=url, hint="Allow fetching it with --allow-network")
+        raise ReadError(
+            "it is an address on the network",
+            subject=url,
+            hint=Hint("Allow fetching it with ", Option("allow_network")),
+        )
     exchange = _Exchange(url, limits)
     thread = threading.Thread(target=exchange.run, name="fetch", daemon=True)
     thread.start()
@@ -172,7 +177,7 @@ class _Exchange:
     def _refused(self, host: str, address: str) -> ReadError:
         where = host if host == address else f"{host} is {address}"
         what = f"it leads into this machine or a private network ({where})"
-        return ReadError(what, subject=self.url, hint="If that is meant, allow it: --allow-private")
+        return ReadError(what, subject=self.url, hint=Hint("If that is meant, allow it: ", Option("allow_private")))
 
 
 def _http_handler(exchange: _Exchange) -> urllib.request.HTTPHandler:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from titans_cli.cards import ENTRY, FIELDS, Entry
+from titans_cli.cards import Entry
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextError, ReadError
-from titans_cli.readers.clean import clean_pages, mend_characters, tidy_prose
+from titans_cli.readers.clean import clean_pages, mend_characters, tidy_card, tidy_prose
 from titans_cli.readers.formats import FORMATS
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed, totals
@@ -19,8 +19,6 @@ from titans_cli.records import Omission, Page
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
-LONGEST_VALUE = 20_000  # characters of an entry
-MOST_ENTRIES = 5_000  # of a card: papers of physics have thousands of authors
 _MAX_WARNINGS = 20  # named one by one
 _OCR_AGAIN = "ocrmypdf --force-ocr in.pdf out.pdf"
 _SPLIT = "Split it into smaller files"
@@ -61,10 +59,7 @@ def card_of(rows: Any) -> tuple[Entry, ...]:
     """Entries as a worker sends them; a worker that was taken over may send anything."""
     if not isinstance(rows, list):
         return ()
-    texts = [[mend_characters(str(x)) for x in row] for row in rows[:MOST_ENTRIES] if isinstance(row, list)]
-    return tuple(
-        Entry(r[0], r[1][:LONGEST_VALUE], r[2][:100]) for r in texts if len(r) == 3 and r[0] in (*FIELDS, ENTRY)
-    )
+    return tidy_card(Entry(*map(str, row)) for row in rows if isinstance(row, list) and len(row) == 3)
 
 
 class Reading:

@@ -9,7 +9,7 @@ import stat
 import sys
 from dataclasses import replace
 
-from titans_cli.cards import Entry, filled
+from titans_cli.cards import STATED, Entry, filled
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import FORMATS, reader_of
@@ -17,6 +17,7 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.parsed import Parsed
 from titans_cli.readers.sniff import kind_of, nested
 from titans_cli.records import Document, Source
+from titans_cli.steps import Hint, NextStep
 
 STDIN = "-"
 # What needs no process of its own is parsed in this one while it is small, which takes less time than starting one.
@@ -56,7 +57,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
 
 def _plain(parsed: Parsed) -> list[Entry]:
     """The little that every reader finds."""
-    year = [Entry("date", str(parsed.year), "stated in the file")] if parsed.year else []
+    year = [Entry("date", str(parsed.year), STATED)] if parsed.year else []
     return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
 
 
@@ -104,14 +105,23 @@ def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
             raise too_much_text(display, limits)
         data = text.encode("utf-8", "replace")
     if not wanted.isolated and len(data) <= _SMALL:
-        from titans_cli.readers.cards.stated import stated
-
-        parsed = replace(reader_of(kind)(data), card=tuple(stated(kind, data)))
+        parsed = replace(reader_of(kind)(data), card=_card(kind, data))
     else:
         from titans_cli.readers.isolate import parse_pdf, parse_whole
 
         parsed = parse_pdf(data, display, limits) if kind == "pdf" else parse_whole(kind, data, display, limits)
     return replace(parsed, warnings=(*warnings, *parsed.warnings))
+
+
+def _card(kind: str, data: bytes) -> tuple[Entry, ...]:
+    """What a file says of itself. As in a process of its own, a card that is broken must not cost the text."""
+    from titans_cli.readers.cards.stated import stated
+    from titans_cli.readers.clean import tidy_card
+
+    try:
+        return tidy_card(stated(kind, data))
+    except Exception:  # noqa: BLE001 - of several libraries, on whatever somebody wrote
+        return ()
 
 
 def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
@@ -120,7 +130,9 @@ def _bytes_of(source: Source, limits: Limits) -> tuple[bytes, str]:
         from titans_cli.readers.fetch import fetch
 
         return fetch(source.uri, limits)
-    return (_read_stdin(limits) if source.uri == STDIN else _read_file(source, limits)), source.uri
+    if source.uri == STDIN:
+        return _read_stdin(limits), source.display
+    return _read_file(source, limits), source.uri
 
 
 def _read_file(source: Source, limits: Limits) -> bytes:
@@ -170,7 +182,7 @@ def not_a_file(display: str) -> ReadError:
     return ReadError(
         "it is not a regular file",
         subject=display,
-        hint=f"To read from a pipe or device, feed it in: titans ingest - < {display}",
+        hint=Hint("To read from a pipe or device, lead it to standard input: ", NextStep("ingest", paths="-")),
     )
 
 

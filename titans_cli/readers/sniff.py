@@ -25,6 +25,7 @@ _HTML_START = re.compile(
 )
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1b\x08"))
 _MOST_CONTROLS = 0.05  # of the bytes, in text
+_MANY = 8  # control characters: more than slipped into a text
 _SURE = 0.4  # of puremagic's confidence: three bytes and more
 _NULS = re.compile(rb"\x00+")
 _CONVERT = "Convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or libreoffice --convert-to pdf IN"
@@ -131,15 +132,25 @@ def refuse_binary(data: bytes, display: str) -> None:
     # A program that died leaves holes of zeros in its log: each counts once.
     sample = _NULS.sub(b"\0", data[: 1 << 16])
     if len(sample.translate(None, _CONTROLS)) < (1 - _MOST_CONTROLS) * len(sample):
-        raise UnsupportedFormatError(f"this is {_name_of(data)}, not text", subject=display, hint=_CONVERT)
+        what = f"this is {kind}, not text" if (kind := _name_of(data)) else _controls(sample)
+        raise UnsupportedFormatError(what, subject=display, hint=_CONVERT)
 
 
-def _name_of(data: bytes) -> str:
+def _controls(sample: bytes) -> str:
+    """What is said of bytes that nobody knows: how many of them no text has."""
+    count = len(sample) - len(sample.translate(None, _CONTROLS))
+    if count == len(sample) or count > _MANY:
+        return "this is binary data, not text"
+    are = "is a control character" if count == 1 else "are control characters"
+    return f"{count} of its {len(sample)} bytes {are}, and text holds next to none"
+
+
+def _name_of(data: bytes) -> str | None:
     """What binary data is, by the bytes it begins with, as far as puremagic knows them."""
     import puremagic
 
     try:
         found = puremagic.magic_string(data[: 1 << 16])
     except (puremagic.PureError, ValueError):
-        return "binary data"
-    return f"binary data ({found[0].name.strip()})" if found and found[0].confidence >= _SURE else "binary data"
+        return None
+    return f"binary data ({found[0].name.strip()})" if found and found[0].confidence >= _SURE else None

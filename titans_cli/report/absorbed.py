@@ -1,4 +1,4 @@
-"""What was absorbed: passages put to their own cells, as these were just before learning them and as they are now.
+"""What the memory took up: passages put to their own cells, as these were before learning them and as they are now.
 
 Both figures are `Engine.surprise`, so they can be compared: 1.0 knows nothing, 0.0 knows it by heart. The cell of
 before is computed anew from the retained text, as a cell depends on nothing else.
@@ -18,21 +18,29 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 T = TypeVar("T")
+CELLS = 16  # read again, each of at most eight segments: three seconds of one busy core (docs/log.md, 2026-11-27)
 
 
 def measured(
     store: SessionStore, episodes: Episodes, engine: SessionModel, sources: Sequence[SourceRecord], most: int
 ) -> list[Passage]:
-    """Up to `most` passages, spread evenly over the documents and over each of them, in the order of reading."""
+    """Up to `most` passages of at most `CELLS` cells, spread evenly over the documents and over each of them, in the
+    order of reading. To know what a cell knew before a passage all of it up to there is read again, so several passages
+    of one cell cost little more than one; all of them are measured where they are few."""
+    read = [s for s in sources if s.blocks_done]
+    few = sum(s.blocks_done for s in read) <= most
+    chosen = read if few else spread(read, CELLS)
     found: list[Passage] = []
-    for source, count in shares([s for s in sources if s.blocks_done], most):
-        chosen = spread(episodes.blocks_of(source.id), count)
-        start = 0
-        for cell in episodes.cells_of(source.id):
-            here = [block for block in chosen if start <= block.index < cell.blocks_done]
+    for source, count in shares(chosen, most):
+        ends = episodes.cells_of(source.id)
+        begins = [0, *(cell.blocks_done for cell in ends)]
+        cells = list(zip(ends, begins, strict=False))
+        cells = cells if few else spread(cells, max(1, CELLS // len(chosen)))
+        each, blocks = -(-count // max(1, len(cells))), episodes.blocks_of(source.id)
+        for cell, start in cells:
+            here = spread([block for block in blocks if start <= block.index < cell.blocks_done], each)
             if here:
                 found += _measured(store, episodes, engine, cell, start, here)
-            start = cell.blocks_done
     return found
 
 
@@ -59,7 +67,7 @@ def _measured(
     known = segments_at(episodes, engine, places)
     learned = [known[place] for place in places]
     first = engine.first_surprise(learned)
-    asked = [block.index - start for block in here]
-    now = engine.surprise(engine.from_tensors(store.load(row)), [learned[i] for i in asked])
-    for block, i, after in zip(here, asked, now, strict=True):
-        yield Passage(row.source_id, block.index, block.page, block.text, first[i], after)
+    now = engine.surprise(engine.from_tensors(store.load(row)), learned)  # all: the trunk has read them just now
+    for block in here:
+        i = block.index - start
+        yield Passage(row.source_id, block.index, block.page, block.text, first[i], now[i])

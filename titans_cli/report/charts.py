@@ -8,7 +8,6 @@ page gives its figures once more as a table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from statistics import median
 
 from markupsafe import Markup
@@ -76,7 +75,7 @@ def _bands(documents: Sequence[DocumentTold], whole: int, bottom: int) -> Iterab
 
 
 def barcode(passages: Sequence[Passage]) -> Markup:
-    """Every measured passage as a line on the scale from known by heart to unknown: before it was learned, and now."""
+    """Every measured passage as a line on the scale from taken up to not at all: before it was learned, and now."""
     height, rows = 196, ((38, "when first read", [p.first for p in passages], "before"),
                          (114, "now", [p.now for p in passages], "now"))  # fmt: skip
     parts: list[Markup] = []
@@ -96,11 +95,11 @@ def barcode(passages: Sequence[Passage]) -> Markup:
                 _percent(middle), y - 14, anchor, name, median(values)
             )
         )
-    parts.append(Markup('<text class="tick" x="2%" y="178">0 known by heart</text>'))
-    parts.append(Markup('<text class="tick" x="98%" y="178" text-anchor="end">unknown 1</text>'))
+    parts.append(Markup('<text class="tick" x="2%" y="178">0 taken up</text>'))
+    parts.append(Markup('<text class="tick" x="98%" y="178" text-anchor="end">not at all 1</text>'))
     first, now = (median(values) for _, _, values, _ in rows)
-    said = f"Surprise of {len(passages)} passages: half lay below {first:.2f} when first read, half lie below {now:.2f}"
-    said += " now."
+    said = f"How little the cells had taken up of {len(passages)} passages: half lay below {first:.2f} when first read,"
+    said += f" half lie below {now:.2f} now."
     return _svg(parts, height, said, "barcode")
 
 
@@ -146,16 +145,6 @@ def years(theme: ThemeTold | TrendTold) -> Markup:
         )
     said = f"{theme.phrase}, {theme.direction}: " + ", ".join(f"{y} {has} of {of}" for y, has, of in theme.series)
     return _svg(parts, height, said, "years")
-
-
-def spark(values: Sequence[float], floor: float, roof: float) -> Markup:
-    """A small line without a scale."""
-    points = values if len(values) > 1 else [*values, *values]
-    wide = 2 + 18 * (1 - (points[0] - floor) / max(roof - floor, 1e-9)) if points else 11
-    path = f"M0 {wide:.1f}"
-    for i, (_, value) in enumerate(pairwise(points), start=1):
-        path += f"L{_unit(i / (len(points) - 1))} {2 + 18 * (1 - (value - floor) / max(roof - floor, 1e-9)):.1f}"
-    return _svg([_stretched(Markup('<path class="line thin" d="{}"/>').format(path), 22)], 22, None, "spark")
 
 
 def _svg(parts: Iterable[Markup], height: int, said: str | None, kind: str) -> Markup:

@@ -39,12 +39,13 @@ class DocumentTold:
     start: int  # tokens read before it
     end: int
     surprise: float  # mean, as the reading noted it
-    line: tuple[float, ...]  # the same over its length
     pages: tuple[PageTold, ...]  # empty once the report has listed as many as it may
     passages: int  # measured
-    first: float | None  # mean surprise of those to their cell just before it learned them; 1.0 knows nothing
+    first: float | None  # mean surprise of those to their cell just before it learned them; 1.0: it knew nothing
     now: float | None  # and to the cell as it is
     skipped: str = ""  # what its reader left out, in words
+    year: int | None = None
+    label: str = ""  # as it is cited: "Wright 2019, treesiftr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Question:
     text: str
     answer: str
     quotes: tuple[Quote, ...]
+    headline: str = ""  # the short answer, if there was one
 
 
 @dataclass(frozen=True, slots=True)

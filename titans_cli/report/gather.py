@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from titans_cli import __version__
 from titans_cli.answers.compose import Asking, answer
-from titans_cli.cards import Card, listed
+from titans_cli.cards import Card, label, listed
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.places import in_words
 from titans_cli.records import SessionInfo, SourceRecord
@@ -24,14 +24,14 @@ from titans_cli.report.facts import DocumentTold, Facts, PageTold, Passage, Ques
 from titans_cli.sessions.gate import Gate, probe_session
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.sessions.selection import allowed
+from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
-PASSAGES = 240  # put to their own cells
+PASSAGES = 64  # put to their own cells
 STRETCHES = 480  # of the stream
-LINE = 40  # points of a document's own line
 PAGES = 1500  # listed
 QUESTIONS = 50  # the newest
 EPISODES = 150  # the newest
@@ -52,7 +52,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
     store.require_open()
     with store.episodes() as episodes:
         if not episodes.position():
-            hint = "Read something first: titans ingest PATH"
+            hint = Hint("Read something first: ", NextStep("ingest", paths=None, session=store.info.name))
             raise UsageError("nothing was read in this session yet", subject=store.info.name, hint=hint)
     if engine is None:
         from titans_cli.sessions.engines import engine_of
@@ -64,7 +64,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
         gate.admit(force=True)  # raises what it is
     with store.episodes() as episodes, episodes.frozen():
         if episodes.memory_sha256() != gate.memory_sha256:
-            what, hint = "it was read into while it was looked at", "Run the same command again when that is done"
+            what, hint = "it was read into while it was looked at", Hint("When that is done: ", AGAIN)
             raise LockedError(what, subject=store.info.name, hint=hint)
         return _facts(store, episodes, engine, gate)
 
@@ -135,12 +135,13 @@ def _documents(
             start,
             start + tokens,
             _mean([row[3] for row in mine]),
-            tuple(s.mean for s in stretches(mine, LINE)),
             pages,
             len(put),
             _mean([p.first for p in put]) if put else None,
             _mean([p.now for p in put]) if put else None,
             in_words(omissions.get(source.id, ())),
+            cards[source.id].year or source.year,
+            label(cards[source.id], source.display),
         )
         start += tokens
 
@@ -209,7 +210,9 @@ def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dic
             for n, c in enumerate(cited if isinstance(cited, list) else (), start=1)
             if isinstance(c, Mapping)
         )
-        yield Question(event.at, event.text.removeprefix(ASKED), text, quotes)
+        short = answered.data.get("short")
+        headline = short if isinstance(short, str) else ""
+        yield Question(event.at, event.text.removeprefix(ASKED), text, quotes, headline)
 
 
 def _quote(

@@ -18,6 +18,7 @@ from statistics import mean, median
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from titans_cli.cards import folded
 from titans_cli.report import charts, gather
 from titans_cli.report.facts import Facts, Quote
 
@@ -39,7 +40,6 @@ def page(facts: Facts) -> str:
     documents = [d for d in facts.documents if d.now is not None]
     recalled = sorted(documents, key=lambda d: -(d.now or 0.0))[:ROWS] if len(documents) > ROWS else documents
     by_now = sorted(facts.passages, key=lambda p: p.now)
-    lines = [value for d in facts.documents for value in d.line]
     return environment.get_template("page.html").render(
         f=facts,
         css=Markup(css),
@@ -48,6 +48,7 @@ def page(facts: Facts) -> str:
         "form-action 'none'",
         number={d.source.id: d.number for d in facts.documents},
         name={d.source.id: d.name for d in facts.documents},
+        label={d.number: d.label for d in facts.documents if d.label},
         first=median(p.first for p in facts.passages) if facts.passages else None,
         now=median(p.now for p in facts.passages) if facts.passages else None,
         bound=next((probe.bound for probe in facts.probes if probe.name == "recall"), None),
@@ -55,11 +56,19 @@ def page(facts: Facts) -> str:
         recalled=recalled,
         still=by_now[::-1][:WORST],
         known=by_now[:BEST],
-        sources=facts.documents[:SOURCES],
-        floor=min(lines, default=0.0),
-        roof=max(lines, default=1.0),
+        sources=sorted(facts.documents, key=lambda d: (folded(d.name), d.number))[:SOURCES],
+        listed=facts.documents[:SOURCES],
+        years=_years([d.year for d in facts.documents if d.year]),
         average=mean(s.mean for s in facts.stream),
     )
+
+
+def _years(found: Sequence[int]) -> str:
+    """Of the documents that state one, in words that follow their number."""
+    if not found:
+        return ""
+    first, last = min(found), max(found)
+    return f" of {first}" if first == last else f" of {first} to {last}"
 
 
 def _part(name: str) -> str:

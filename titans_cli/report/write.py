@@ -11,6 +11,7 @@ from titans_cli.errors import LockedError, UsageError
 from titans_cli.report.facts import Facts
 from titans_cli.report.gather import gather
 from titans_cli.report.page import page
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
 
@@ -49,9 +50,17 @@ def write_report(
     name = SessionStore.open(home, selector).info.name
     file = file or Path(f"{name}-report.html")
     if file.is_dir():
-        raise UsageError("this is a folder", subject=str(file), hint="Give the name of a file: -o report.html")
+        raise UsageError(
+            "this is a folder",
+            subject=str(file),
+            hint=Hint("Give the name of a file: ", Option("output", "report.html")),
+        )
     if file.exists() and not replace_file:
-        raise UsageError("the file exists", subject=str(file), hint="Choose another name, or add --yes to replace it")
+        raise UsageError(
+            "the file exists",
+            subject=str(file),
+            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
+        )
     with storage_errors(file.parent):
         file.parent.stat()  # before minutes of measuring
     facts = gather(home, name, engine=engine)
@@ -68,7 +77,7 @@ def _while_unchanged(home: Home, facts: Facts, data: bytes) -> Iterator[bytes]:
     yield data
     with SessionStore(home, facts.session).episodes() as episodes:
         if episodes.forgettings() != facts.forgettings:
-            what, hint = "something was forgotten while it was looked at", "Run the same command again"
+            what, hint = "something was forgotten while it was looked at", AGAIN
             raise LockedError(what, subject=facts.session.name, hint=hint)
 
 

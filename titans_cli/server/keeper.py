@@ -62,7 +62,7 @@ class Keeper:
         """The session of this name, made if there is none; and whether it was. Raises as `Session.resume`."""
 
         def work() -> tuple[Session, bool]:
-            made = name not in self.home.session_names()
+            made = self.home.named(name) is None
             session = Session.resume(
                 name, home=self.home, entry=entry, model=self.model, engines=self.engines, reader=self.reader
             )

@@ -12,6 +12,7 @@ from titans_cli.server.http import Http, Token, is_loopback
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.stdio import Stdio
 from titans_cli.server.tools import TitansServer
+from titans_cli.steps import Hint, Option
 from titans_cli.store import Home
 
 
@@ -47,7 +48,7 @@ def ready(home: Home, how: Serving, told: Callable[[str], None]) -> Runnable:
     token = Token(*how.token) if how.token else None
     place = _place(how.http) if how.http else None
     if place and token is None and not is_loopback(place[0]):
-        hint = "Give one: --token-file FILE, or TITANS_MCP_TOKEN; or listen on 127.0.0.1"
+        hint = Hint("Give one: ", Option("token_file", "FILE"), ", or TITANS_MCP_TOKEN; or listen on 127.0.0.1")
         raise UsageError("others can reach this address, so it needs a token", subject=how.http, hint=hint)
     keeper = Keeper(home, model=how.model, reader=how.reader, retry_lock=how.retry_lock)
     roots = [_root(root) for root in how.roots]

@@ -12,7 +12,9 @@ from titans_cli.progress import FileFailed, IngestFinished
 from titans_cli.records import Episode, Item
 from titans_cli.sessions.items import LONGEST_NAME, LONGEST_TEXT, Told
 from titans_cli.sessions.lifecycle import SessionDetails
+from titans_cli.sessions.pages import SourceLine
 from titans_cli.sessions.selection import Filter
+from titans_cli.steps import in_tools
 
 MOST_NAMES = 100  # in one list of arguments
 LATEST = 5  # events that a status tells
@@ -73,12 +75,26 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A document that was not read, why, and what to do about it."""
+
+    source: str
+    kind: str
+    reason: str
+    hint: str | None
+
+    @classmethod
+    def of(cls, event: FileFailed) -> Failed:
+        return cls(event.source, event.kind, event.reason, in_tools(event.hint) if event.hint else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """What was memorised, all of it durable: a text (`told`), or documents (`read`, and `failed` with the reasons)."""
 
     told: Told | None = None
     read: IngestFinished | None = None
-    failed: tuple[FileFailed, ...] = ()
+    failed: tuple[Failed, ...] = ()
     left_out: int = 0  # failures beyond those
 
 
@@ -143,3 +159,30 @@ class Listed:
     items: tuple[Item, ...]  # from `offset` on
     offset: int
     changed: int  # of all: excluded or included by this call
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesListed:
+    """A page of the documents of a session."""
+
+    session: str
+    documents: int  # all of them
+    sources: tuple[SourceLine, ...]
+    offset: int
+    items: int  # that it was told besides
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page of a document, from a character on. `pages`: those that have text; `left`: characters that follow."""
+
+    session: str
+    document: int
+    source: str
+    label: str
+    unit: str
+    page: int
+    pages: tuple[int, ...]
+    start: int
+    text: str
+    left: int

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,14 +27,29 @@ from titans_cli.records import Answer, EntryInfo
 from titans_cli.server import shapes
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.progress import Reading, beating
-from titans_cli.server.shapes import Added, Handle, Listed, Maybe, Name, Names, Opened, Scope, Status
+from titans_cli.server.shapes import (
+    Added,
+    Handle,
+    Listed,
+    Maybe,
+    Name,
+    Names,
+    Opened,
+    PageText,
+    Scope,
+    SourcesListed,
+    Status,
+)
 from titans_cli.sessions import history
 from titans_cli.sessions.history import Forgotten, Recalled
 from titans_cli.sessions.items import Told
 from titans_cli.sessions.retrieve import Retrieved
+from titans_cli.sessions.search import Found
+from titans_cli.steps import Hint, Option, in_tools
 
 T = TypeVar("T")
 MOST_FAILURES = 20  # that one call tells
+LONGEST_PAGE = 20_000  # characters of a page that one call gives
 EPISODES = "titans://sessions/{handle}/episodes{?words,since,kind,limit}"
 INSTRUCTIONS = """\
 A memory that learns while it reads. Begin with session_open and a name of your own: it gives a handle, which every
@@ -51,6 +65,9 @@ _HINTS = {
     "memory_update": (False, True, True),
     "memory_delete": (False, True, True),
     "memory_retrieve": (True, False, True),
+    "memory_search": (True, False, True),
+    "document_list": (True, False, True),
+    "document_page": (True, False, True),
     "memory_ask": (False, False, False),
     "memory_summary": (False, False, False),
     "memory_filter": (False, False, True),
@@ -116,7 +133,7 @@ class Tools:
 
     async def session_open(
         self,
-        name: Annotated[Name, Field(description="1 to 64 letters, digits, '.', '_' or '-'.")],
+        name: Annotated[Name, Field(description="1 to 64 letters, digits, spaces, '.', '_' or '-'.")],
         entry: Annotated[
             Maybe, Field(description="A new session starts from this promoted entry instead of knowing nothing.")
         ] = "",
@@ -198,7 +215,7 @@ class Tools:
             inside = [_below(path, self.roots) for path in paths]
             read = session.ingest(*inside, within=self.roots, on_event=tell, stop=self.keeper.unwanted)
             told = failures[:MOST_FAILURES]
-            return Added(read=read, failed=tuple(told), left_out=len(failures) - len(told))
+            return Added(read=read, failed=tuple(map(shapes.Failed.of, told)), left_out=len(failures) - len(told))
 
         async with _told():
             return await self.keeper.call(handle, work)
@@ -312,6 +329,59 @@ class Tools:
 
         return RootModel(await self._call(handle, context, "summarising", work))
 
+    # ---- looking at what it read: these wait for no other call
+
+    async def memory_search(
+        self,
+        handle: Handle,
+        query: Annotated[
+            shapes.Question, Field(description='Words that a passage must all have; a "phrase" in double quotes.')
+        ],
+        exact: Annotated[bool, Field(description="The whole query is one phrase, as it is written.")] = False,
+        within: Scope = None,
+        limit: Annotated[int, Field(ge=1, le=200, description="At most so many passages.")] = 20,
+    ) -> RootModel[Found]:
+        """Find words and exact phrases in the text of what was read, with document and page. Where no passage has all
+        the words, `matched` is "some". Changes nothing."""
+        work = lambda s: s.search(query, exact=exact, within=_filter(within), limit=limit)  # noqa: E731
+        async with _told():
+            return RootModel(await self.keeper.look(handle, work))
+
+    async def document_list(
+        self,
+        handle: Handle,
+        limit: Annotated[int, Field(ge=0, le=1000, description="At most so many.")] = 100,
+        offset: Annotated[int, Field(ge=0)] = 0,
+    ) -> RootModel[SourcesListed]:
+        """List the documents that were read: title, authors, year, pages, tokens, surprise. Items that were told are
+        counted alone; memory_filter lists them."""
+        async with _told():
+            found = await self.keeper.look(handle, lambda s: s.sources())
+        page = found.sources[offset : offset + limit]
+        return RootModel(SourcesListed(found.session, len(found.sources), page, offset, found.items))
+
+    async def document_page(
+        self,
+        handle: Handle,
+        document: Annotated[
+            shapes.Named, Field(description="A document by number, path, name, hash, or a part of its title.")
+        ],
+        page: Annotated[int, Field(ge=0, description="Which page; 0: the first that has text.")] = 0,
+        start: Annotated[int, Field(ge=0, description="Begin at this character of it.")] = 0,
+    ) -> RootModel[PageText]:
+        """Give the text of a page as the session keeps it, which is what quotes are checked against; of a long one
+        20,000 characters, and `left` says how many follow."""
+
+        def work(session: Session) -> PageText:
+            found = session.page(document, page or None)
+            text = found.text[start : start + LONGEST_PAGE]
+            left = max(0, len(found.text) - start - len(text))
+            named = (found.document, found.source, found.label, found.unit, found.page, found.pages)
+            return PageText(found.session, *named, start, text, left)
+
+        async with _told():
+            return RootModel(await self.keeper.look(handle, work))
+
     # ---- what it experienced
 
     async def episodes(self, handle: str, words: str = "", since: str = "", kind: str = "", limit: int = 100) -> str:
@@ -326,9 +396,9 @@ class Tools:
         try:
             return RootModel(await self.keeper.look(handle, work)).model_dump_json()
         except NotFoundError as error:
-            raise ResourceNotFoundError(in_tools(error)) from error
+            raise ResourceNotFoundError(message(error)) from error
         except TitansError as error:
-            raise ResourceError(in_tools(error)) from error
+            raise ResourceError(message(error)) from error
 
     async def _call(self, handle: str, context: Context, doing: str, work: Callable[[Session], T]) -> T:
         async with _told(), beating(context, doing):
@@ -344,7 +414,7 @@ def _below(path: str, roots: Sequence[str]) -> str:
 
     Whether it may be read is decided where it is looked at, links and all."""
     if not roots:
-        hint = "Give the text itself, or start the server with --root FOLDER"
+        hint = Hint("Give the text itself, or name its folder with ", Option("root", "FOLDER"))
         raise UsageError("this server reads no files", subject=path[:80], hint=hint)
     below = [str(Path(root, path)) for root in roots]
     return next((path for path in below if os.path.exists(path)), below[0])  # noqa: PTH110 - for any text at all
@@ -356,22 +426,10 @@ async def _told() -> AsyncIterator[None]:
     try:
         yield
     except TitansError as error:
-        raise ToolError(in_tools(error)) from error
+        raise ToolError(message(error)) from error
 
 
-_AS_TOOLS = (
-    (re.compile(r"titans memory (add|update|delete|retrieve|summary|filter)\b"), r"memory_\1"),
-    (re.compile(r"titans session show\b( \S+)?"), "session_status"),
-    (re.compile(r"titans session promote\b"), "session_promote"),
-    (re.compile(r"titans session new --from (\S+)"), r"session_open with the entry \1"),
-    (re.compile(r"titans (ask|ingest)\b"), lambda m: {"ask": "memory_ask", "ingest": "memory_add"}[m[1]]),
-)
-
-
-def in_tools(error: TitansError) -> str:
-    """The kind of an error, its subject, what happened and the next step, with tools in the place of commands."""
+def message(error: TitansError) -> str:
+    """The kind of an error, its subject, what happened and the next step."""
     head = f"{error.subject}: {error.what}" if error.subject else error.what
-    text = f"{error.kind}: {head}. Next: {error.hint}" if error.hint else f"{error.kind}: {head}"
-    for command, tool in _AS_TOOLS:
-        text = command.sub(tool, text)
-    return text
+    return f"{error.kind}: {head}. Next: {in_tools(error.hint)}" if error.hint else f"{error.kind}: {head}"

@@ -17,11 +17,14 @@ from titans_cli.answers.written import written
 from titans_cli.errors import TitansError, UsageError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
 from titans_cli.model.interface import Cell, PassageReader, SessionModel
+from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
+from titans_cli.sessions.ready import require_question
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf, Shelved
-from titans_cli.store import Episodes, Home, Landmarks, SessionStore, landmarks, utc_now
+from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
+from titans_cli.store.landmarks import landmarks
 
 __all__ = ["Asking", "Writing", "ask"]
 ROUTES = ("auto", "fast", "deliberate")
@@ -29,9 +32,10 @@ ROUTES = ("auto", "fast", "deliberate")
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Who writes the answer: a model folder, an id of the hub, or the URL of an endpoint. `tell`: gets the pieces."""
+    """Who writes the answer: a model folder, an id of the hub, the URL of an endpoint, or a writer that is loaded.
+    `tell`: gets the pieces."""
 
-    model: str
+    model: str | Writer
     loading: Loading = field(default_factory=Loading)
     max_tokens: int = 512
     tell: Callable[[str], None] = lambda _: None
@@ -51,12 +55,13 @@ def ask(
     shelf: Shelf | None = None,
     writing: Writing | None = None,
     landmark_model: str | SentenceEncoder | None = None,
-    reasoner: str | None = None,
+    reasoner: str | Writer | None = None,
     reader: str | PassageReader | None = None,
     loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
     after: Answer | None = None,
     follows: bool = False,
+    asked: bool = True,
 ) -> Answer:
     """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
     `within`: a whole filter instead. What is excluded or superseded never takes part.
@@ -66,7 +71,8 @@ def ask(
     model's own landmarks; they are made when first asked for, and kept with the session.
     `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
     `after`: the answer that this question follows; "it" and "that paper" mean the document which that was about.
-    `follows`: it follows the last answer that the session keeps.
+    `follows`: it follows the last answer that the session keeps. `asked`: somebody put the question in these words;
+    otherwise the answer alone is logged.
     `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
     `reader`: a model (by name, folder, or id of the hub, or loaded) that finds the short answer in the best passages,
     or finds that nothing answers; a session whose own model can, does so by itself.
@@ -75,11 +81,9 @@ def ask(
     DamagedError, StorageError, ModelError (the writer).
     """
     question = plain(question)
-    if not question:
-        raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
+    require_question(question)
     how = how or Asking(sentences=sentences)
-    if how.route not in ROUTES:
-        raise UsageError(f"no such route: {how.route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
+    check_route(how.route)
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
@@ -88,7 +92,8 @@ def ask(
     reader = reader_of(reader) if isinstance(reader, str) else reader or own_reader(store.info)
     if reader is not None:
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
-    drafter = writer_of(reasoner, loading) if reasoner and how.route != "fast" and not how.closed_book else None
+    drafts = reasoner and how.route != "fast" and not how.closed_book
+    drafter = writer_of(reasoner, loading) if drafts and isinstance(reasoner, str) else reasoner
     heard = set[int]()
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
@@ -103,35 +108,47 @@ def ask(
             snapshot=episodes.newest_snapshot(),
             how=how,
             marks=marks_of(episodes, engine, encoder),
-            writer=drafter,
+            writer=drafter if drafts and not isinstance(drafter, str) else None,
             reader=None if how.closed_book else reader,
             tell=tell,
         )
         shown = episodes.sources()
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
-            writer = writer_of(writing.model, writing.loading, how.sentences)
+            writer = writing.model
+            if isinstance(writer, str):
+                writer = writer_of(writer, writing.loading, how.sentences)
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     if result.support == "memory":
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution)
-    return _logged(store, result, shown, forgettings) if log else result
+    return _logged(store, result, shown, forgettings, asked) if log else result
 
 
-def _logged(store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int) -> Answer:
+def check_route(route: str) -> None:
+    """Raises UsageError for one that there is not."""
+    if route not in ROUTES:
+        raise UsageError(f"no such route: {route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
+
+
+def _logged(
+    store: SessionStore, result: Answer, shown: Sequence[SourceRecord], forgettings: int, asked: bool
+) -> Answer:
     """Keep question and answer in the session they are of, as it was when it was read; or say why that cannot be.
 
     What was forgotten meanwhile may be in them, and a session that is gone, or another of its name, has no part in
     them. Whoever asked is answered all the same.
     """
     cited = [
-        {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end} for c in result.citations
+        {"number": c.number, "source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end}
+        for c in result.citations
     ]
     of = next((s for s in shown if s.id == result.about), None)
     about = {"about": of.uri} if of else {}
-    exchange = [
-        Episode(0, utc_now(), "asked", f"I was asked: {result.question}"),
-        Episode(0, utc_now(), "answered", f"I answered: {result.text}", {"citations": cited, **about}),
-    ]
+    if result.short and result.support != "none":
+        about["short"] = result.short
+    said = "I answered" if asked else f"I was to sum up ({result.kind})"
+    exchange = [Episode(0, utc_now(), "asked", f"I was asked: {result.question}")] if asked else []
+    exchange.append(Episode(0, utc_now(), "answered", f"{said}: {result.text}", {"citations": cited, **about}))
     try:
         store.log(exchange, sources=result.made_from, forgettings=forgettings)
     except TitansError as error:

@@ -13,8 +13,10 @@ from typing import Any
 from titans_cli.cards import FIELDS, Card, folded, given, is_document, short_title, surname
 from titans_cli.errors import NotFoundError
 from titans_cli.records import SourceRecord
+from titans_cli.sessions.pages import last_citations
 from titans_cli.sessions.selection import Filter, allowed
-from titans_cli.store import Home, SessionStore
+from titans_cli.steps import Hint, NextStep
+from titans_cli.store import Episodes, Home, SessionStore
 
 _MEETING = re.compile(r"\b(?:proceedings|conference|workshop|symposium|meeting|findings of)\b", re.I)
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_"}
@@ -86,8 +88,28 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
         ]
     if not found:
         raise NotFoundError(
-            "it has read no document yet", subject=store.info.name, hint="Read some: titans ingest PATH"
+            "it has read no document yet",
+            subject=store.info.name,
+            hint=Hint("Read some: ", NextStep("ingest", paths=None, session=store.info.name)),
         )
+    return found
+
+
+def catalogued(episodes: Episodes, uris: Sequence[str]) -> list[Catalogued]:
+    """The documents of these addresses, in their order; what is none, or is not there any more, is left out."""
+    cards, found = episodes.cards(), [episodes.source_by_uri(uri) for uri in uris]
+    return [Catalogued.of(s, cards[s.id]) for s in found if s is not None and is_document(s.kind, cards[s.id])]
+
+
+def last_cited(home: Home, session: str | None) -> list[Catalogued]:
+    """The documents that the last answer cites which the session keeps. Raises NotFoundError when there are none."""
+    store = SessionStore.open(home, session)
+    with store.episodes() as episodes, episodes.frozen():
+        _, cited = last_citations(episodes, store.info.name)
+        found = catalogued(episodes, list(dict.fromkeys(str(c.get("uri", "")) for c in cited.values())))
+    if not found:
+        what = "the last answer cites no document that is still there"
+        raise NotFoundError(what, subject=store.info.name, hint="Cite all that it has read instead")
     return found
 
 

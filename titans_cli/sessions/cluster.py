@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from titans_cli.errors import ClusterError, IncompatibleError, Interrupted, ReadError, TitansError, UsageError
@@ -44,6 +45,8 @@ from titans_cli.records import (
 from titans_cli.sessions.engines import load_engine
 from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, discovered, failed, session_to_read_into, size_of
 from titans_cli.sessions.learning import Prepared, learn
+from titans_cli.sessions.room import Room
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore
 
 RETRIES = 5  # of a task, and of the writer
@@ -58,16 +61,25 @@ class Cluster:
     address: str | None = None
 
 
-def prepare(info: SessionInfo, source: Source, how: How) -> Prepared | ReadError:
-    """Read and learn one document for a session, without the session. What is wrong with the document is a value."""
+def prepare(info: SessionInfo, source: Source, how: How, free: int | None = None) -> Prepared | ReadError:
+    """Read and learn one document for a session, without the session. What is wrong with the document is a value.
+
+    `free`: bytes where the session lies; a document that takes more of them than it may is not learned. None: only the
+    writer looks.
+    """
     kept = info.memory.get("attached")
     loading = None if kept is None else Loading(**kept)
     engine = _engine(info.model, info.threads, str(info.memory.get("precision", "fp32")), info.fingerprint, loading)
     try:
         document = read(source, how.reading)
+        if free is not None:
+            room = Room(Path(), engine, how.max_room, free=free)
+            room.admit_text(source.display, document.pages)
+        segments = engine.segments(document.pages)
+        if free is not None:
+            room.admit(source.display, document.pages, segments)
     except ReadError as error:
         return error
-    segments = engine.segments(document.pages)
     return Prepared(document, segments, tuple(replace(part, seen=()) for part in learn(engine, segments)))
 
 
@@ -141,8 +153,8 @@ def ingest_on_ray(
         yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
         return
-    store, engine = session_to_read_into(home, session, how)
-    yield from _Driver(ray, store, how, discovery.sources).run(engine, discovery.failures)
+    store, load = session_to_read_into(home, session, how)
+    yield from _Driver(ray, store, how, discovery.sources).run(load(), discovery.failures)
 
 
 class _Driver:
@@ -171,7 +183,7 @@ class _Driver:
         """What needs no cluster: a document that was begun, and those that were read already."""
         todo = []
         with self.store.writer(timeout=self.how.retry_lock, command="ingest") as episodes:
-            run = Ingestion(self.store, episodes, engine, self.how)
+            run = Ingestion(self.store, episodes, lambda: engine, self.how)
             yield from run.finish_begun()
             for source in self.sources:
                 if known := run.already_read(source):
@@ -183,9 +195,10 @@ class _Driver:
 
     def _distributed(self) -> Iterator[IngestEvent]:
         ray, info = self.ray, self.store.info
+        room = Room(self.store.folder, None, self.how.max_room)  # the setting is this machine's, and so is the disk
         # stopping is the driver's, and a document is one commit: what is half committed a restarted writer could not go
         # on with, having no model
-        how = replace(self.how, stop=_never, commit_seconds=float("inf"))
+        how = replace(self.how, stop=_never, commit_seconds=float("inf"), max_room=room.said)
         task = ray.remote(prepare).options(num_cpus=info.threads, max_retries=RETRIES)
         window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1) // info.threads))
         writer = self._writer(how)
@@ -195,8 +208,9 @@ class _Driver:
             for sequence in range(len(self.todo)):
                 self._stop_if_asked()
                 for source in islice(waiting, window - len(ahead)):
+                    asked = info, source, replace(how, max_room=room.most()), room.free()
                     piped = source.uri == STDIN  # exists on this machine alone
-                    ref = ray.put(prepare(info, source, how)) if piped else task.remote(info, source, how)
+                    ref = ray.put(prepare(*asked)) if piped else task.remote(*asked)
                     ahead.append((source, ref))
                 source, prepared = ahead.popleft()
                 came_of_it = self._awaited(writer.take.remote(sequence, self.first, source, prepared))
@@ -234,14 +248,14 @@ class _Driver:
                 raise error.cause from None
             raise
         except self.ray.exceptions.RayError as error:
-            hint = "Run the same command again: it continues with what is not committed"
+            hint = Hint(AGAIN, ": it continues with what is not committed")
             raise ClusterError(
                 f"the cluster gave up ({type(error).__name__})", subject=str(self.store.info.name), hint=hint
             ) from error
 
     def _stop_if_asked(self) -> None:
         if self.how.stop():
-            hint = "Run the same command again: it continues from here"
+            hint = Hint(AGAIN, ": it continues from here")
             what = "stopped; every document committed so far is kept"
             raise Interrupted(what, subject=self.store.info.name, hint=hint)
 
@@ -277,6 +291,6 @@ def connected(cluster: Cluster) -> Any:
                 logging_level=logging.ERROR,
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            hint = "Start one (ray start --head), give its --address, or leave --address out"
+            hint = Hint("Start one (ray start --head) and give its ", Option("address"), ", or leave that out")
             raise UsageError(f"no Ray cluster answers ({error})", subject=cluster.address, hint=hint) from error
     return ray

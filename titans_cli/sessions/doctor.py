@@ -7,7 +7,6 @@ looked for: versions, settings, terminal, processors, device, home (place, room,
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import os
 import platform
 import shutil
@@ -23,6 +22,7 @@ from pathlib import Path
 from titans_cli import __version__, settings
 from titans_cli.errors import TitansError
 from titans_cli.sessions.machine import Cores, cores, default_threads
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Home
 from titans_cli.store.files import FILE_MODE, FOLDER_MODE, atomic_write
 from titans_cli.store.locks import exclusive
@@ -33,7 +33,10 @@ TESTED = Path(__file__).with_name("tested.txt")  # by `make lock`
 NEWEST_PYTHON = "3.11"  # that the suite was run with
 LONG_UNTOUCHED = 86_400.0  # seconds
 SLOW = 1_000  # tokens/s; two cores of an ordinary laptop do ten times as many
-_TEXT = "The lattice was grown for {n} tides at a salinity of {n}.5 g/kg, and its cover was measured every tide. "
+_MOVE, _FIX = NextStep("config set", key="home", value="FOLDER"), NextStep("doctor", fix=True)
+# tokens of a page: 959 in 304 pages of 52 papers of the Journal of Open Source Education, JuliaCon and ReScience C
+# (`titans ingest`, 2026-11-27)
+PAGES, PAGE = 100, 960
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Finding:
     name: str
     level: str
     said: str
-    todo: str = ""
+    todo: Hint | str = ""
 
 
 def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
@@ -53,6 +56,7 @@ def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
     yield _terminal(encoding)
     here = cores()
     yield from _processors(here)
+    home: Home | None = None
     try:
         home = Home.locate()
     except TitansError as error:
@@ -60,7 +64,7 @@ def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
     else:
         yield from _home(home, fix)
         yield from _leftovers(home, fix)
-    yield from _model()
+    yield from _model(home)
 
 
 def _problem(name: str, error: TitansError) -> Finding:
@@ -187,7 +191,7 @@ def _home(home: Home, fix: bool) -> Iterator[Finding]:
             yield Finding("home", "ok", f"{home.root}, can be written{made}")
             yield _locks(Path(scratch))
     except OSError as error:
-        todo = f"Make {there} writable for you, or choose another folder: titans config set home FOLDER"
+        todo = Hint(f"Make {there} writable for you, or choose another folder: ", _MOVE)
         yield Finding("home", "problem", f"{home.root} cannot be written ({error.strerror})", todo)
     yield _room(there)
     if there == home.root:
@@ -196,7 +200,7 @@ def _home(home: Home, fix: bool) -> Iterator[Finding]:
 
 def _locks(scratch: Path) -> Finding:
     """Whether a lock that is held keeps another out, and a file can be put in place whole."""
-    todo = "Move the home to a local disk: titans config set home FOLDER"
+    todo = Hint("Move the home to a local disk: ", _MOVE)
     try:
         atomic_write(scratch / "file", [b"x"])
         with exclusive(scratch / "lock", 0):
@@ -211,7 +215,8 @@ def _locks(scratch: Path) -> Finding:
 
 def _room(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
-    said, todo = f"{free / 1e9:,.1f} GB free", "Free some space, or move the home: titans config set home FOLDER"
+    said = f"{free / 1e9:,.1f} GB free"
+    todo = Hint("Free some space, or move the home: ", _MOVE)
     if free < NO_ROOM:
         return Finding("disk", "problem", said, todo)
     return Finding("disk", "advice", said, todo) if free < LITTLE_ROOM else Finding("disk", "ok", said)
@@ -229,7 +234,7 @@ def _leftovers(home: Home, fix: bool) -> Iterator[Finding]:
         return
     if not fix:
         what = f"{len(old)} throw-away sessions of titans 0.1 that was killed, first {old[0]}"
-        yield Finding("leftovers", "advice", what, "Remove them, with all their text: titans doctor --fix")
+        yield Finding("leftovers", "advice", what, Hint("Remove them, with all their text: ", _FIX))
         return
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
@@ -266,7 +271,7 @@ def _permissions(root: Path, fix: bool) -> Finding:
         return Finding("permissions", "ok", "readable by you alone")
     many = f"{len(open_to_others)} files and folders"
     if not fix:
-        todo = "Run: titans doctor --fix"
+        todo = Hint("Run: ", _FIX)
         return Finding("permissions", "advice", f"{many} can be read by others, first {open_to_others[0]}", todo)
     try:
         for path in open_to_others:
@@ -279,7 +284,7 @@ def _permissions(root: Path, fix: bool) -> Finding:
 # ---------------------------------------------------------------- model and speed
 
 
-def _model() -> Iterator[Finding]:
+def _model(home: Home | None) -> Iterator[Finding]:
     try:
         import torch
 
@@ -296,18 +301,19 @@ def _model() -> Iterator[Finding]:
         yield _problem("model", error)
         return
     yield Finding("model", "ok", f"{engine.name} loads, fingerprint {engine.fingerprint[:12]}, {engine.precision}")
-    from titans_cli.records import Page
+    from titans_cli.sessions import pace
+    from titans_cli.sessions.preview import BESIDE, trial
 
-    segments = engine.segments([Page(1, "".join(_TEXT.format(n=n) for n in range(100)))])
-    seconds = math.inf
-    for _ in range(3):  # the first round warms up
-        begun = time.perf_counter()
-        engine.read(engine.initial_state(), segments)
-        seconds = min(seconds, time.perf_counter() - begun)
-    rate = sum(len(s.tokens) for s in segments) / seconds
-    said = f"reads {rate:,.0f} tokens/s with {torch.get_num_threads()} threads: 100 pages in {50_000 / rate:,.0f} s"
-    todo = "Look at cores, threads and load above; titans config set precision auto may help too"
-    yield Finding("speed", "advice", said, todo) if rate < SLOW else Finding("speed", "ok", said)
+    rate = trial(engine)
+    before = pace.load(home).tokens_per_s if home else {}
+    last = before.get(pace.key(engine.fingerprint, engine.precision, torch.get_num_threads()))
+    seconds = PAGES * PAGE / (last or rate / BESIDE)
+    said = f"reads {rate:,.0f} tokens/s with {torch.get_num_threads()} threads"
+    said += f", {last:,.0f} with all that belongs to it last time" if last else ""
+    said += f": {PAGES} pages of a paper in about {seconds:,.0f} s"
+    faster = NextStep("config set", key="precision", value="auto")
+    look = Hint("Look at cores, threads and load above; this may help too: ", faster)
+    yield Finding("speed", "advice", said, look) if rate < SLOW else Finding("speed", "ok", said)
 
 
 def _device(version: str, cuda: str | None, available: bool) -> Finding:

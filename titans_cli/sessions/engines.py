@@ -14,27 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-import torch
-
 from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
-from titans_cli.model.engine import EMBEDDED, PRECISIONS, Engine
-from titans_cli.model.interface import PassageReader, Reading, SessionModel
+from titans_cli.model import known
+from titans_cli.model.interface import EMBEDDED, PRECISIONS, UNTRAINED, PassageReader, Reading, SessionModel
 from titans_cli.model.named import NAMED
 from titans_cli.records import EntryInfo, Loading, SessionInfo
 from titans_cli.sessions.machine import default_threads
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Home
 
 if TYPE_CHECKING:
-    from titans_cli.model.assemble import Places
     from titans_cli.model.writer import Writer
 
 
-def places() -> Places:
+def places() -> known.Places:
     """Where adapters and digests of models are kept."""
-    from titans_cli.model.assemble import Places
-
-    return Places(Home.locate().root / "models")
+    return known.Places(Home.locate().root / "models")
 
 
 def is_native(model: str | None) -> bool:
@@ -59,30 +55,47 @@ def load_engine(
 
     The number of threads is set for the process: it decides how sums are split, and so the last bits of every result.
     """
+    import torch
+
     torch.set_num_threads(threads)
     if not is_native(model):
         from titans_cli.model.assemble import assemble
 
-        return assemble(model or "", loading or Loading(), places())
-    if loading is not None:
-        where = loading.device if loading.device in ("auto", "cpu") else "auto"
-        if loading != Loading(device=where):
-            what = (
-                "the embedded model and its kin take no --dtype, --adapter, --trust-remote-code, nor another --device"
-            )
-            raise UsageError(what, hint="They run on the processor; --precision chooses their arithmetic")
+        attached = assemble(model or "", loading or Loading(), places())
+        _remember(attached, known.attached(attached.name, Loading(**attached.kept), places().root))
+        return attached
+    _refuse_loading(loading)
     if precision not in (*PRECISIONS, "auto"):
         raise UsageError(f"no such precision: {precision}", hint=f"Choose auto, {' or '.join(PRECISIONS)}")
+    from titans_cli.model.engine import Engine
+
     engine = Engine.load(None if model in (None, "", EMBEDDED) else Path(model or "").expanduser(), precision)
+    _remember(engine, known.native(model, places().root))
     if precision == "auto":
         engine.precision = engine.faster_precision()
     return engine
 
 
+def _refuse_loading(loading: Loading | None) -> None:
+    """Raises UsageError for what a native model takes none of."""
+    if loading is not None:
+        where = loading.device if loading.device in ("auto", "cpu") else "auto"
+        if loading != Loading(device=where):
+            what = "the embedded model and its kin take no dtype, adapter, remote code, nor another device"
+            hint = Hint("They run on the processor; ", Option("precision"), " chooses their arithmetic")
+            raise UsageError(what, hint=hint)
+
+
+def _remember(engine: SessionModel, identity: known.Identity | None) -> None:
+    if identity is not None:
+        known.remember(identity, engine.fingerprint, places().root)
+
+
 def new_engine(model: str | None, precision: str | None = None, loading: Loading | None = None) -> SessionModel:
     """The engine of a session to be made: with the threads and the precision (argument or setting) that it keeps."""
     if precision is not None and not is_native(model):
-        raise UsageError("--precision is for the embedded model and its kin", hint="Use --dtype with this one")
+        hint = Hint("Use ", Option("dtype"), " with this one")
+        raise UsageError("a precision is for the embedded model and its kin", hint=hint)
     if settings.value("session_memory") and not is_native(model):
         loading = replace(loading or Loading(), session_memory=True)
     return load_engine(model, default_threads(), precision or str(settings.value("precision")), loading)
@@ -97,7 +110,9 @@ def writer_of(model: str, loading: Loading, sentences: int | None = None) -> Wri
 
     if is_endpoint(model):
         if hub.offline():
-            raise UsageError("an endpoint, and --offline", subject=model, hint="Leave one of them out")
+            instead = Hint("Leave ", Option("offline"), " out, or name a model on this machine")
+            what = "this is an address on the network, and the network is not used"
+            raise UsageError(what, subject=model, hint=instead)
         return EndpointWriter(model)
     if is_native(model):
         hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
@@ -116,7 +131,7 @@ def reader_of(name: str) -> PassageReader:
     from titans_cli.model import named
 
     if is_native(name):
-        hint = "titans-mini reads fast; for short answers name another beside it: --reader smollm2"
+        hint = Hint("titans-mini reads fast; for short answers name another beside it: ", Option("reader", "smollm2"))
         raise UsageError("this model reads no passages", subject=name, hint=hint)
     return _reader_in(named.find(name, places().root).folder)
 
@@ -167,18 +182,38 @@ def engine_of(made: SessionInfo | EntryInfo) -> SessionModel:
         engine = load_engine(made.model, made.threads, str(made.memory.get("precision", "fp32")))
     else:
         engine = load_engine(made.model, made.threads, loading=Loading(**kept))
-    if engine.fingerprint != made.fingerprint:
-        differ = f"{made.fingerprint[:12]}, here {engine.fingerprint[:12]}"
+    _require(made, engine.fingerprint)
+    return engine
+
+
+def _require(made: SessionInfo | EntryInfo, fingerprint: str) -> None:
+    if fingerprint != made.fingerprint:
+        differ = f"{made.fingerprint[:12]}, here {fingerprint[:12]}"
         raise IncompatibleError(
             f"made with another version of the model {made.model} ({differ})",
             subject=made.name,
             hint="Start a new session and ingest the documents again, or go back to the version of titans that made it",
         )
-    return engine
+
+
+def require_unchanged(made: SessionInfo | EntryInfo) -> None:
+    """Raises IncompatibleError if the model a session or entry was made with is known to have changed. Loads nothing:
+    `engine_of` knows in any case."""
+    kept, root = made.memory.get("attached"), places().root
+    identity = known.native(made.model, root) if kept is None else known.attached(made.model, Loading(**kept), root)
+    if identity is not None and (here := known.fingerprint(identity, root)) is not None:
+        _require(made, here)
+
+
+def caution_of(made: SessionInfo | EntryInfo) -> str | None:
+    """What whoever asks a session has to know of its model's memory. Loads nothing."""
+    return UNTRAINED if made.memory.get("attached", {}).get("adapter") == "untrained" else None
 
 
 def use_threads(count: int) -> None:
     """Compute with so many threads from now on, in the thread that calls; another thread has a number of its own."""
+    import torch
+
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
 
@@ -248,15 +283,42 @@ def _key(fingerprint: str, memory: Mapping[str, Any]) -> str:
     return json.dumps([fingerprint, memory.get("precision", "fp32"), memory.get("attached")], sort_keys=True)
 
 
-def insist(model: str, loading: Loading | None, made: SessionInfo, engine: SessionModel) -> None:
-    """Raises UsageError when the model that was named, loaded as was said, is not the session's. What was not said is
-    as the session keeps it: a newer adapter, or another machine's arithmetic, is not meant by the name alone."""
-    kept = made.memory.get("attached")
-    if kept is not None and not is_native(model):
+def insist(model: str, loading: Loading | None, made: SessionInfo | EntryInfo) -> None:
+    """Raises UsageError when the model that was named, loaded as was said, is not that of a session or entry. What was
+    not said is as that keeps it: a newer adapter, or another machine's arithmetic, is not meant by the name alone.
+
+    Loads the model named only if it was never loaded here before."""
+    kept, root = made.memory.get("attached"), places().root
+    by_name = kept is None and made.model in (model, str(Path(model).expanduser().resolve()))
+    if is_native(model):
+        _refuse_loading(loading)
+        if kept is not None:
+            raise _another(model, made)
+        identity = known.native(model, root)
+    elif kept is None:
+        raise _another(model, made)
+    else:
         said = {k: v for k, v in asdict(loading or Loading()).items() if v != getattr(Loading(), k)}
         loading = replace(Loading(**kept), **said)
         if loading == Loading(**kept) and made.model in (model, str(Path(model).expanduser().resolve())):
             return
-    if load_engine(model, made.threads, loading=loading).fingerprint != engine.fingerprint:
-        hint = f"Leave --model (or TITANS_MODEL) out, or start another: titans session new --model {model}"
-        raise UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)
+        identity = known.attached(model, loading, root)
+    fingerprint = known.fingerprint(identity, root) if identity else None
+    if fingerprint is None:
+        own = known.files(made.fingerprint, root)
+        if not by_name and identity is not None and own is not None and identity.files != own:
+            raise _another(model, made)
+        fingerprint = load_engine(model, made.threads, loading=loading).fingerprint
+    if by_name:
+        _require(made, fingerprint)  # it is the one, and has changed
+    if fingerprint != made.fingerprint:
+        raise _another(model, made)
+
+
+def _another(model: str, made: SessionInfo | EntryInfo) -> UsageError:
+    if isinstance(made, EntryInfo):
+        what = f"the LTM entry was made with {made.model}, and brings it"
+        return UsageError(what, subject=made.name, hint=Hint("Leave ", Option("model"), " (or TITANS_MODEL) out"))
+    another = NextStep("session new", model=model)
+    hint = Hint("Leave ", Option("model"), " (or TITANS_MODEL) out, or start another: ", another)
+    return UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)

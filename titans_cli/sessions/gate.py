@@ -32,6 +32,7 @@ from titans_cli.records import Block, EntryInfo, Page, Segment, SnapshotInfo, So
 from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.instructions import MOST, Suspicion, suspicions
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Episodes, Finding, Home, LongTermMemory, SessionStore
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Probe:
     figure: float | None = None
     bound: float | None = None
     passages: tuple[tuple[str, int, float], ...] = ()  # sha256 of the source, number of the segment, surprise
+    measured: bool = True  # False: it could not be, and refuses nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Gate:
             raise DamagedError(first.what, subject=first.subject, hint=first.hint)
         if not (self.passed or force):
             failed = ", ".join(probe.name for probe in self.probes if not probe.passed)
-            hint = f"Look into it: titans check {self.session} --replay; to promote it all the same, add --force"
+            look = NextStep("check", session=self.session, replay=True)
+            hint = Hint("Look into it: ", look, "; to promote it all the same, add ", Option("force"))
             what = f"not promoted, since it does not meet the gate's bounds: {failed}"
             raise PromotionRefused(what, subject=self.session, hint=hint)
 
@@ -122,8 +125,9 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
     store.require_open()
     with store.episodes() as episodes:
         if not episodes.position():
-            what, hint = "nothing was read in this session yet, so there is nothing to promote", "titans ingest PATH"
-            raise UsageError(what, subject=store.info.name, hint=f"Read something first: {hint}")
+            what = "nothing was read in this session yet, so there is nothing to promote"
+            hint = Hint("Read something first: ", NextStep("ingest", paths=None, session=store.info.name))
+            raise UsageError(what, subject=store.info.name, hint=hint)
         digest = episodes.memory_sha256()
     report = check_session(home, store.info.name, read_data=True)
     if report.findings:
@@ -199,7 +203,7 @@ class _Measured:
         kept = tuple((self.sources[s].sha256, i, f) for (s, i), f in zip(drawn, figures, strict=True))
         documents = len({source for source, _ in drawn})
         said = f"surprise of its own cells at {len(drawn)} passages of {documents} documents; blank {nothing:.2f}"
-        return Probe("recall", figure <= bound, said, figure, bound, kept)
+        return Probe("recall", figure <= bound, said, figure, bound, passages=kept)
 
     def _unseen(self) -> Probe:
         new = [s for text in UNSEEN for s in self.engine.segments([Page(1, text)])]
@@ -227,7 +231,8 @@ class _Measured:
     def _inherited(self, home: Home, entry: EntryInfo | None, then: Mapping[Place, float]) -> Probe:
         origin = self.store.info.origin
         if entry is None:
-            return Probe("inherited", True, f"the entry {origin} is gone, and nothing is left to compare with")
+            said = f"the entry {origin} is gone, so what is left of it here cannot be compared"
+            return Probe("inherited", True, said, measured=False)
         here = {(self.sources[c.source_id].sha256, c.cell, c.blocks_done): c.sha256 for c in self.cells}
         read = {source.sha256 for source in self.sources.values()}
         with LongTermMemory(home).episodes(entry.name) as kept:
@@ -254,8 +259,12 @@ def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place
         blocks = [b for b in episodes.blocks_of(source) if b.index in indexes]
         pages = {b.page for b in blocks}
         texts = [Page(n, episodes.page(source, n)) for n in sorted(pages)]
-        cut = (engine.segments(texts, version=version) for version in reversed(VERSIONS))
-        at = {(s.page, s.start, s.end): s for made in cut for s in made}
+        wanted_at = {(b.page, b.start, b.end) for b in blocks}
+        at: dict[tuple[int, int, int], Segment] = {}
+        for version in VERSIONS:  # the newest first: most sessions have it alone, and cutting costs more than looking
+            at = {(s.page, s.start, s.end): s for s in engine.segments(texts, version=version)} | at
+            if wanted_at <= at.keys():
+                break
         found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
     return found
 

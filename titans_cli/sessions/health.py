@@ -14,6 +14,7 @@ from titans_cli.errors import DamagedError
 from titans_cli.records import Block, Segment, SessionInfo, SourceRecord
 from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import (
     Cell,
     Episodes,
@@ -58,13 +59,13 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
     Raises NotFoundError, IncompatibleError, StorageError; what is damaged is found, not raised.
     """
     name = home.find_session(selector)
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     found: list[Finding] = []
     info: SessionInfo | None = None
     try:
         info = SessionStore.open(home, name).info
     except DamagedError as error:
-        found.append(Finding("session", str(error.subject), error.what, f"Restore it: titans session repair {name}"))
+        found.append(Finding("session", str(error.subject), error.what, Hint("Restore it: ", _repair(name))))
     if info is not None and info.state == "promoted":
         return Report(name, 0, 0, read_data, replay, ())
     documents = cells = 0
@@ -73,31 +74,35 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
         with Episodes.open(folder / DATABASE) as episodes, episodes.frozen():
             if info is not None and not copy_is_sound(info, episodes):
                 what = "its copy in the database is not what session.json says"
-                found.append(Finding("session", name, what, f"Copy it anew: titans session repair {name}"))
+                found.append(Finding("session", name, what, Hint("Copy it anew: ", _repair(name))))
             documents, cells = len(episodes.sources()), len(episodes.snapshots())
             if replay and info is not None:
                 found += _replay(info, episodes, {f.source_id for f in found})
     except DamagedError as error:
-        found.append(Finding("database", str(error.subject), error.what, error.hint or ""))
+        found.append(Finding("database", str(error.subject), error.what, error.hint or Hint()))
     return Report(name, documents, cells, read_data or replay, replay, tuple(found))
 
 
 def _look(home: Home, name: str, *, read_data: bool, again: bool = True) -> list[Finding]:
     """What is wrong without a model. A writer may remove a file whose row we have just read; so we look twice."""
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     found: list[Finding] = []
     with Episodes.open(folder / DATABASE, check=True) as episodes, episodes.frozen():
         try:
             episodes.check_schema()
             episodes.check()
         except DamagedError as error:
-            hint = f"Make the indexes anew: titans session repair {name}"
+            hint = Hint("Make the indexes anew: ", _repair(name))
             found.append(Finding("database", str(error.subject), error.what, hint))
         found += findings_of(name, folder / SNAPSHOTS, episodes, read_data=read_data)
     if again and found:
         second = _look(home, name, read_data=read_data, again=False)
         found = [finding for finding in found if finding in second]
     return found
+
+
+def _repair(name: str) -> NextStep:
+    return NextStep("session repair", session=name)
 
 
 def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> Iterator[Finding]:
@@ -112,7 +117,8 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
         cells = episodes.cells_of(source.id)
         made = _learn(engine, source, episodes)
         if made is None or [c.blocks_done for c in made] != [c.blocks_done for c in cells]:
-            hint = f"titans session repair {info.name} forgets the document; then read it again: titans ingest"
+            again = NextStep("ingest", paths=source.display, session=info.name)
+            hint = Hint("Forget the document: ", _repair(info.name), "; then read it again: ", again)
             yield Finding(
                 "text", source.display, "its text is not cut into the segments it was read in", hint, source.id
             )
@@ -120,7 +126,9 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
         for row, cell in zip(cells, made, strict=True):
             if encoded_sha256(cell.tensors, fingerprint=info.fingerprint) != row.sha256:
                 what = f"cell {row.cell} is not what its text makes of the initial memory"
-                hint = "Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it"
+                hint = Hint(
+                    "Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it"
+                )
                 yield Finding("cell", source.display, what, hint, source.id)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Home, SessionStore
 
 READER = "smollm2"
-READING = (
-    f"A reading model would find the short answer itself, say how sure it is, and say when nothing answers. "
-    f"Fetch it and use it beside titans-mini: titans model pull {READER} && titans config set reader {READER} "
-    f"(said once)"
+READING = Hint(
+    "A reading model would find the short answer itself, say how sure it is, and say when nothing answers. "
+    "Fetch it and use it beside titans-mini: ",
+    NextStep("model pull", model=READER),
+    " && ",
+    NextStep("config set", key="reader", value=READER),
+    " (said once)",
 )
 
 
-def reading_model(home: Home, session: str | None) -> str | None:
+def reading_model(home: Home, session: str | None) -> Hint | None:
     """What a reading model would give and how to get it, after an answer without one; None when it was said before,
     when the session's own model is a larger one, or when the home cannot keep that it was said."""
     if "attached" in SessionStore.open(home, session).info.memory:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from titans_cli.errors import NotFoundError, UsageError
-from titans_cli.records import SUPERSEDED, Episode, SourceRecord
+from titans_cli.records import EVENTS, SUPERSEDED, Episode, SourceRecord
 from titans_cli.sessions.selection import find, moment
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore
 
 Choose = Callable[[Episodes], Sequence[SourceRecord]]
@@ -68,11 +69,17 @@ def recall(
     Raises UsageError for no words or no time, NotFoundError, DamagedError, StorageError.
     """
     if not words.strip():
-        raise UsageError("no words to look for", hint="Give some: titans recall 'tidal barrier' --since 2h")
+        raise UsageError(
+            "no words to look for", hint=Hint("Give some: ", NextStep("recall", words="tidal barrier", since="2h"))
+        )
+    if kind is not None and kind not in EVENTS:
+        raise UsageError(f"no such kind of event: {kind[:40]!r}", hint=f"Choose {', '.join(EVENTS)}")
+    if limit < 1:
+        raise UsageError(f"cannot show {limit} events", hint="Ask for one at least")
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
         hidden = left_behind(episodes)
-        found = episodes.search_events(words, kind=kind, since=moment(since) if since else "")
+        found = episodes.search_events(words, kind=kind, since=moment(since) if since is not None else "")
     told = [(event, score) for event, score in found if event.id not in hidden][:limit]
     return Recalled(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
 

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from titans_cli.cards import Card
-from titans_cli.errors import Interrupted, ReadError
+from titans_cli.errors import Interrupted, ReadError, UsageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import unit_of
 from titans_cli.progress import (
@@ -36,15 +37,20 @@ from titans_cli.progress import (
 )
 from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
-from titans_cli.sessions.engines import engine_of, insist, new_engine
+from titans_cli.sessions import pace
+from titans_cli.sessions.engines import caution_of, engine_of, insist, new_engine, require_unchanged
 from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
 from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.newness import Newness, SessionMemory
+from titans_cli.sessions.pace import Forecast, key
 from titans_cli.sessions.room import Room
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import AGAIN, Hint
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
 
+Loaded = SessionModel | Callable[[], SessionModel] | None  # an engine, or what loads it when it is asked for
 STDIN = "-"
+STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells, of a megabyte each
 _REPLACING = "forgetting the old version, reading the new one at the end"
@@ -52,13 +58,17 @@ _REPLACING = "forgetting the old version, reading the new one at the end"
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at."""
+    """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at.
+
+    `stdin_name`: what standard input is called in the session; its suffix says the format, and what is read under the
+    same name later takes its place."""
 
     paths: Sequence[str]
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     files_from: str | None = None
     within: Sequence[str] | None = None
+    stdin_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,8 @@ def create_session(
     `engine`: as `new_engine` makes it, if the caller has it already. Its precision is kept with the memory's
     configuration: a session never changes its arithmetic.
     """
+    if name is not None:
+        home.require_free(name)  # before seconds of loading
     engine = engine or new_engine(model, precision, loading)
     return SessionStore.create(
         home,
@@ -113,7 +125,7 @@ def create_session(
 
 
 def ingest(
-    home: Home, session: str | None, what: What, how: How | None = None, engine: SessionModel | None = None
+    home: Home, session: str | None, what: What, how: How | None = None, engine: Loaded = None
 ) -> Iterator[IngestEvent]:
     """Read `what` into the session (by name or id; None: the current one, or a new one that becomes current).
 
@@ -122,39 +134,55 @@ def ingest(
     commit when `how.stop` says so.
     """
     how = how or How()
-    discovery = discovered(what, how)
+    yield from ingest_discovered(home, session, discovered(what, how), how, engine)
+
+
+def ingest_discovered(
+    home: Home, session: str | None, discovery: Discovery, how: How, engine: Loaded = None
+) -> Iterator[IngestEvent]:
+    """As `ingest`, of what was found already."""
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         if discovery.left_out:
             yield FilesLeftOut(discovery.left_out)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None, len(discovery.left_out))
         return
-    store, engine = session_to_read_into(home, session, how, engine)
+    store, load = session_to_read_into(home, session, how, engine)
     with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
-        yield from Ingestion(store, episodes, engine, how).run(discovery)
+        yield from Ingestion(store, episodes, load, how).run(discovery)
 
 
 def discovered(what: What, how: How) -> Discovery:
     """Raises UsageError."""
     filters = {"include": what.include, "exclude": what.exclude}
-    return discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    found = discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
+    if what.stdin_name is None:
+        return found
+    if not any(s.uri == STDIN for s in found.sources) or not what.stdin_name.strip():
+        hint = "Pipe a document in, and name it like a file: minutes.md"
+        raise UsageError("a name is for standard input, and nothing is read from it", hint=hint)
+    named = (Source(STDIN, what.stdin_name) if s.uri == STDIN else s for s in found.sources)
+    return replace(found, sources=tuple(named))
 
 
 def session_to_read_into(
-    home: Home, session: str | None, how: How, engine: SessionModel | None = None
-) -> tuple[SessionStore, SessionModel]:
-    """The session named, the current one or a new one that becomes current; and its engine. Raises as `ingest`."""
+    home: Home, session: str | None, how: How, engine: Loaded = None
+) -> tuple[SessionStore, Callable[[], SessionModel]]:
+    """The session named, the current one or a new one that becomes current; and what loads its engine when there is
+    something to learn: what was read already needs none. Raises as `ingest`."""
     if session is None and home.current() is None:
-        engine = new_engine(how.model, loading=how.loading)
-        store = create_session(home, None, engine=engine)
+        made = new_engine(how.model, loading=how.loading)
+        store = create_session(home, None, engine=made)
         home.set_current(store.info.name)
-        return store, engine
-    store = SessionStore.open(home, session)
+        return store, lambda: made
+    store = SessionStore.open(home, session, make=True)
     store.require_open()
-    engine = engine or engine_of(store.info)
     if how.model is not None:
-        insist(how.model, how.loading, store.info, engine)
-    return store, engine
+        insist(how.model, how.loading, store.info)
+    if engine is None:
+        require_unchanged(store.info)
+        return store, cache(lambda: engine_of(store.info))
+    return store, engine if callable(engine) else lambda: engine
 
 
 def size_of(source: Source) -> int:
@@ -168,23 +196,35 @@ def failed(display: str, error: ReadError) -> FileFailed:
 class Ingestion:
     """One run: what it reads, the counters, the commits.
 
-    Without an engine it can only commit what was read elsewhere.
+    `load`: gives the engine, and is called once there is something to learn. Without it only what was read elsewhere
+    can be committed.
     """
 
-    def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel | None, how: How) -> None:
-        self.store, self.episodes, self.engine, self.how = store, episodes, engine, how
-        self.room = Room(store.folder, engine, how.max_room)
+    def __init__(
+        self, store: SessionStore, episodes: Episodes, load: Callable[[], SessionModel] | None, how: How
+    ) -> None:
+        self.store, self.episodes, self.load, self.how = store, episodes, load, how
+        self.room = Room(store.folder, None, how.max_room)
         self.memory: SessionMemory | None = None  # of the session, once something is read with it
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
-        self.bytes_done = self.bytes_total = self.files = self.files_done = 0
+        self.bytes_total = self.files = self.files_done = 0
+        precision = str(store.info.memory.get("precision", "fp32"))
+        machine = key(store.info.fingerprint, precision, store.info.threads) if load else None
+        self.forecast = Forecast(pace.load(store.home), machine)
 
     def run(self, discovery: Discovery) -> Iterator[IngestEvent]:
+        try:
+            yield from self._run(discovery)
+        finally:
+            self.forecast.keep(self.store.home)
+
+    def _run(self, discovery: Discovery) -> Iterator[IngestEvent]:
         sizes = {s.uri: size_of(s) for s in discovery.sources}
         self.bytes_total, self.files = sum(sizes.values()), len(discovery.sources)
-        caution = self.engine.caution if self.engine else None
-        yield IngestStarted(self.store.info.name, self.files, self.bytes_total, caution)
+        self.forecast.begin(discovery.sources, sizes)
+        yield IngestStarted(self.store.info.name, self.files, self.bytes_total, caution_of(self.store.info))
         for display, error in discovery.failures:
             self.failed += 1
             yield failed(display, error)
@@ -201,7 +241,7 @@ class Ingestion:
                     self.failed += 1
                     yield failed(ready.source.display, error)
                 self.files_done += 1
-                self.bytes_done += sizes[ready.source.uri]
+                self.forecast.done(ready.source.uri)
         if self.files_done < self.files:  # it was stopped while it waited for a source
             raise self._stopped()
         yield IngestFinished(
@@ -234,7 +274,7 @@ class Ingestion:
             document = ready.document or read(source, self.how.reading)
         except ReadError as error:
             raise self.unreadable(source, error) from error
-        assert self.engine is not None
+        self._engine()
         self.room.admit_text(source.display, document.pages)
         yield from self.take(Prepared(document, self._segments(document.pages)))
 
@@ -254,7 +294,8 @@ class Ingestion:
         """Learn a document that was read, unless that was done elsewhere, and commit it."""
         document, segments = prepared.document, prepared.segments
         if document.source.uri == STDIN:
-            named = Source(f"stdin:{document.sha256[:12]}", document.source.display)
+            display = document.source.display
+            named = Source(f"{STDIN_URI}{document.sha256[:12] if display == STDIN else display}", display)
             document = replace(document, source=named)
         source = document.source
         if known := self._known(source, document.sha256):
@@ -323,10 +364,11 @@ class Ingestion:
         `learned`: what reading it came to, if it was read elsewhere.
         """
         if segments is None or learned is None:
-            assert self.engine is not None
             segments = self._segments(pages, record) if segments is None else segments
-            learned = learn(self.engine, segments, self._begun(record))
+            learned = learn(self._engine(), segments, self._begun(record))
         tokens = sum(len(s.tokens) for s in segments)
+        left = sum(len(s.tokens) for s in segments[record.blocks_done :])
+        self.forecast.started(STDIN if record.uri.startswith(STDIN_URI) else record.uri, tokens, left)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
         batch, new = Uncommitted(replaces, omissions, card), Newness()
         if (memory := self._memory()) and replaces:
@@ -345,6 +387,7 @@ class Ingestion:
                 position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
+                self.forecast.read(len(segment.tokens))
             for offset, reason in part.refused.items():
                 segment = part.segments[offset]
                 unit = unit_of(record.kind)
@@ -372,8 +415,9 @@ class Ingestion:
 
     def _memory(self) -> SessionMemory | None:
         """Of the whole session, if its model keeps one."""
-        if self.memory is None and self.engine is not None and self.engine.session is not None:
-            self.memory = SessionMemory(self.engine.session, self.store, self.episodes)
+        engine = self.room.engine  # None: what is learned was read elsewhere
+        if self.memory is None and engine is not None and engine.session is not None:
+            self.memory = SessionMemory(engine.session, self.store, self.episodes)
         return self.memory
 
     def _segments(self, pages: Sequence[Page], begun_as: SourceRecord | None = None) -> list[Segment]:
@@ -384,13 +428,20 @@ class Ingestion:
             if time.monotonic() - begun >= UNHEARD and self.how.stop():
                 raise self._stopped()
 
-        assert self.engine is not None
+        engine = self._engine()
         if begun_as is None or not begun_as.blocks_done:
-            return self.engine.segments(pages, pause)
-        return segments_as_read(self.engine, pages, begun_as, self.episodes.blocks_of(begun_as.id), pause)
+            return engine.segments(pages, pause)
+        return segments_as_read(engine, pages, begun_as, self.episodes.blocks_of(begun_as.id), pause)
+
+    def _engine(self) -> SessionModel:
+        """Raises IncompatibleError if the session's model has changed."""
+        if self.room.engine is None:
+            assert self.load is not None
+            self.room.engine = self.load()
+        return self.room.engine
 
     def _stopped(self) -> Interrupted:
-        hint = "Run the same command again: it continues from here"
+        hint = Hint(AGAIN, ": it continues from here")
         return Interrupted("stopped; everything read so far is committed", subject=self.store.info.name, hint=hint)
 
     def _begun(self, record: SourceRecord) -> Begun | None:
@@ -402,9 +453,9 @@ class Ingestion:
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)
-        eta = elapsed * (self.bytes_total - self.bytes_done) / self.bytes_done if self.bytes_done else None
+        left = self.forecast.left()
         return BlocksRead(
-            display, done, total, self.tokens, self.tokens / elapsed, surprise, eta, self.files_done, self.files
+            display, done, total, self.tokens, self.tokens / elapsed, surprise, left, self.files_done, self.files
         )
 
     def _commit(

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import UsageError
 from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
 from titans_cli.sessions.history import left_behind
+from titans_cli.sessions.room import Room
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
+    from titans_cli.sessions.ingest import Loaded
 
 LONGEST_TEXT = 1_000_000  # characters of an item: it is learned in one commit
 LONGEST_NAME = 200  # characters of a label, a key or a tag
@@ -60,23 +63,27 @@ def add(
     tags: Sequence[str] = (),
     model: str | None = None,
     retry_lock: float = 0,
-    engine: SessionModel | None = None,
+    engine: Loaded = None,
+    max_room: int | None = None,
 ) -> Told:
     """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
 
     Nothing is learned twice: the same text under the same key, or without a key under the same label, is "unchanged".
     `engine`: the session's, if the caller has it. Raises UsageError (no text, too much of it, a key that another text
-    has), LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError.
+    has), LimitError (it takes more than `max_room`, as of `Room`), LockedError, StorageError, DamagedError,
+    IncompatibleError, NotFoundError.
     """
     from titans_cli.sessions.ingest import How, session_to_read_into
 
     wanted = _Wanted.of(text, key, label, tags)
-    store, engine = session_to_read_into(home, session, How(model=model), engine)
+    store, load = session_to_read_into(home, session, How(model=model), engine)
     with store.writer(timeout=retry_lock, command="memory add") as episodes:
         known = _known(episodes, wanted)
         if known is not None:
             return _told(store, episodes, known.id, "unchanged")
-        return _learn(store, episodes, engine, wanted, unique_id(), ItemRow(key, wanted.tags))
+        engine = load()
+        room = Room(store.folder, engine, max_room)
+        return _learn(store, episodes, room, wanted, unique_id(), ItemRow(key, wanted.tags))
 
 
 def update(
@@ -90,6 +97,7 @@ def update(
     fast: bool = False,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
+    max_room: int | None = None,
 ) -> Told:
     """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
 
@@ -105,7 +113,8 @@ def update(
         old = find(episodes, named)
         was = next(item for item in episodes.items() if item.source_id == old.id)
         if not old.uri.startswith(ITEM):
-            hint = f"Change the file and read it again: titans ingest {old.display}"
+            again = NextStep("ingest", paths=old.display, session=store.info.name)
+            hint = Hint("Change the file and read it again: ", again)
             raise UsageError("this is a document read from a file, not an item", subject=old.display, hint=hint)
         wanted = _Wanted.of(text, was.key, label or old.display, was.tags if tags is None else tags)
         row = ItemRow(was.key, wanted.tags, was.withheld)
@@ -120,7 +129,7 @@ def update(
             from titans_cli.sessions.engines import engine_of
 
             engine = engine_of(store.info)
-        return _learn(store, episodes, engine, wanted, was.id, row, old, fast)
+        return _learn(store, episodes, Room(store.folder, engine, max_room), wanted, was.id, row, old, fast)
 
 
 def filter_items(
@@ -142,7 +151,10 @@ def filter_items(
     if exclude and include:
         raise UsageError("exclude and include at once", hint="Choose one of the two")
     if exclude and what.empty:
-        raise UsageError("this would exclude everything", hint="Say what: --tag, --sources, --since, --most-surprise")
+        hint = Hint(
+            "Say what: ", Option("tag"), ", ", Option("sources"), ", ", Option("since"), " or ", Option("max_surprise")
+        )
+        raise UsageError("this would exclude everything", hint=hint)
     store = SessionStore.open(home, session)
     store.require_open()
     if not (exclude or include):
@@ -184,10 +196,12 @@ class _Wanted:
 
         if len(text) > LONGEST_TEXT:
             what = f"the text is longer than {LONGEST_TEXT:,} characters"
-            raise UsageError(what, hint="Write it to a file and read that: titans ingest FILE")
+            raise UsageError(what, hint=Hint("Write it to a file and read that: ", NextStep("ingest", paths=None)))
         title, clean = parse_text(text)
         if not clean:
-            raise UsageError("there is no text to memorise", hint='Give some: titans memory add "..." --tag note')
+            raise UsageError(
+                "there is no text to memorise", hint=Hint("Give some: ", NextStep("memory add", text=None))
+            )
         for what, name in (("key", key), ("label", label), *(("tag", tag) for tag in tags)):
             _validate(what, name)
         raw = text.encode("utf-8", "replace")
@@ -221,7 +235,8 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
             ]
             if differs:
                 what = f"the key {wanted.key} is that of an item with another {' and other '.join(differs)}"
-                hint = f"Put this in its place: titans memory update {wanted.key} TEXT; or choose another key"
+                update = NextStep("memory update", item=wanted.key, text=None)
+                hint = Hint("Put this in its place: ", update, "; or choose another key")
                 raise UsageError(what, subject=item.label, hint=hint)
             return item
         same = item.kind == "item" and item.sha256 == wanted.sha256 and wanted.key is None and item.key is None
@@ -236,16 +251,17 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
 def _learn(
     store: SessionStore,
     episodes: Episodes,
-    engine: SessionModel,
+    room: Room,
     wanted: _Wanted,
     item_id: str,
     row: ItemRow,
     old: SourceRecord | None = None,
     fast: bool = False,
 ) -> Told:
-    """Learn an item, as `ingest` does a document, and commit it, in the place of `old`."""
+    """Learn an item, as `ingest` does a document, and commit it, in the place of `old`. `room`: with the engine."""
     from titans_cli.sessions.learning import block_of, learn
 
+    wanted = replace(wanted, label=wanted.label or _label_of(item_id))
     replaced = [old] if old is not None and not fast else []
     gone = [source.id for source in replaced] + (list(episodes.withheld(SUPERSEDED)) if replaced else [])
     events = set[int]()
@@ -255,8 +271,11 @@ def _learn(
             events.update(left_behind(episodes), events_about(episodes, replaced))
         return events
 
-    pages = (Page(1, wanted.text),)
-    parts = list(learn(engine, engine.segments(pages)))
+    pages, engine = (Page(1, wanted.text),), room.engine
+    assert engine is not None
+    segments = engine.segments(pages)
+    room.admit(wanted.label or "", pages, segments, kind="an item")
+    parts = list(learn(engine, segments))
     position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
     blocks = list[Block]()
     for part in parts:
@@ -265,7 +284,6 @@ def _learn(
             position += len(segment.tokens)
     mean = sum(block.surprise for block in blocks) / len(blocks)
     refused = [f"segment {part.segments[n].index}: {why}" for part in parts for n, why in part.refused.items()]
-    wanted = replace(wanted, label=wanted.label or _label_of(item_id))
     record = SourceRecord(
         id=0,
         uri=f"{ITEM}{item_id}",
@@ -282,6 +300,7 @@ def _learn(
         origin="told",
     )
     said = "I was told" if old is None else "I was told anew"
+    room.before_commit([part.cell for part in parts], pages)
     told = _event(wanted, said, item_id, {"surprise": round(mean, 4)})
     store.commit(
         record,

@@ -33,6 +33,8 @@ from titans_cli.records import (
 )
 from titans_cli.sessions.citing import Catalogued
 from titans_cli.sessions.history import erase_superseded
+from titans_cli.sessions.room import Room
+from titans_cli.steps import Hint, Option
 from titans_cli.store import (
     EntryList,
     Export,
@@ -47,6 +49,8 @@ from titans_cli.store import (
     utc_now,
     validate_name,
 )
+from titans_cli.store import export_entry as store_entry
+from titans_cli.store import import_entry as entry_from
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -113,25 +117,31 @@ def new_session(
     loading: Loading | None = None,
     use: bool = True,
     engines: Engines | None = None,
+    max_room: int | None = None,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    `engines`: the models that are loaded already. Raises UsageError (name taken, another model named), NotFoundError
-    (no such entry), IncompatibleError (the entry's model has changed).
+    `engines`: the models that are loaded already. `max_room`: as of `Room`, for what an entry brings. Raises UsageError
+    (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's model has changed),
+    LimitError.
     """
+    if name is not None:
+        home.require_free(name)  # before seconds of loading
     if entry is not None and precision is not None:
-        raise UsageError("an LTM entry brings its own precision", subject=entry, hint="Leave --precision out")
+        raise UsageError(
+            "an LTM entry brings its own precision", subject=entry, hint=Hint("Leave ", Option("precision"), " out")
+        )
     if entry is not None:
-        from titans_cli.sessions.engines import engine_of, load_engine
+        from titans_cli.sessions.engines import engine_of, insist
 
         memory = LongTermMemory(home)
         kept = memory.show(entry)
-        engine = engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
-        if model is not None and load_engine(model, kept.threads, loading=loading).fingerprint != engine.fingerprint:
-            what = f"the LTM entry was made with {kept.model}, and brings it"
-            raise UsageError(what, subject=kept.name, hint="Leave --model (or TITANS_MODEL) out")
+        if model is not None:
+            insist(model, loading, kept)
+        engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
-        info = memory.start_session(entry, name, events=[started]).info
+        admit = Room(home.root, None, max_room).copies(kept.name)
+        info = memory.start_session(entry, name, events=[started], admit=admit).info
     else:
         from titans_cli.sessions.ingest import create_session
 
@@ -203,6 +213,7 @@ def promote_session(
     approve: Callable[[Gate], None] | None = None,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
+    max_room: int | None = None,
 ) -> EntryInfo:
     """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
 
@@ -210,7 +221,7 @@ def promote_session(
     writer's lock is held from the first probe on, so that what was measured is what is kept.
 
     Raises PromotionRefused, UsageError (nothing read yet, name taken), LockedError, DamagedError, IncompatibleError,
-    StorageError.
+    StorageError, LimitError (the entry takes more than `max_room`, as of `Room`).
     """
     if note is not None:
         note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
@@ -229,7 +240,8 @@ def promote_session(
                 approve(gate)
             gate.admit(force)
             vetted = gate.vetting()
-        entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted)
+        admit = Room(home.root, None, max_room).copies(store.info.name)
+        entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted, admit=admit)
     if home.current() == store.info.name:
         home.clear_current(only=store.info.name)
     return entry
@@ -289,13 +301,24 @@ def _last_used(home: Home, info: SessionInfo) -> datetime:
         raise DamagedError(f"damaged: {at!r} is no time", subject=info.name) from error
 
 
-def fork(home: Home, selector: str | None, name: str | None, *, use: bool = True, retry_lock: float = 0) -> SessionInfo:
-    """A new session that holds all a session holds, and goes its own way from there; it becomes the current one."""
+def fork(
+    home: Home,
+    selector: str | None,
+    name: str | None,
+    *,
+    use: bool = True,
+    retry_lock: float = 0,
+    max_room: int | None = None,
+) -> SessionInfo:
+    """A new session that holds all a session holds, and goes its own way from there; it becomes the current one.
+
+    Raises LimitError when it takes more than `max_room`, as of `Room`; else as `fork_session`.
+    """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="fork"):
         erase_superseded(store)
-        info = fork_session(store, name).info
+        info = fork_session(store, name, admit=Room(home.root, None, max_room).copies(store.info.name)).info
     if use:
         home.set_current(info.name)
     return info
@@ -309,19 +332,29 @@ def export(
     replace_file: bool = False,
     dry_run: bool = False,
     retry_lock: float = 0,
+    max_room: int | None = None,
 ) -> Export:
-    """Write a session to one file. Raises UsageError when it exists, DamagedError when the session is not whole."""
+    """Write a session to one file.
+
+    Raises UsageError when it exists, DamagedError when the session is not whole, LimitError when that takes more than
+    `max_room`, as of `Room`.
+    """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="export"):
         if not dry_run:
             erase_superseded(store)
-        return export_session(store, file, replace_file=replace_file, dry_run=dry_run)
+        admit = Room(file.absolute().parent, None, max_room).copies(store.info.name)
+        return export_session(store, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
 
 
-def import_(home: Home, file: Path, name: str | None, *, use: bool = False) -> SessionInfo:
-    """The session in an exported file. Raises DamagedError unless every byte of it is as it was exported."""
-    info = import_session(home, file, name).info
+def import_(home: Home, file: Path, name: str | None, *, use: bool = True, max_room: int | None = None) -> SessionInfo:
+    """The session in an exported file; it becomes the current one.
+
+    Raises DamagedError unless every byte of it is as it was exported, LimitError when it takes more than `max_room`, as
+    of `Room`.
+    """
+    info = import_session(home, file, name, admit=Room(home.root, None, max_room).copies(str(file))).info
     if use:
         home.set_current(info.name)
     return info
@@ -352,6 +385,38 @@ def diff_entries(home: Home, one: str, other: str) -> EntryDiff:
 def verify_entry(home: Home, selector: str) -> EntryInfo:
     """Read an entry whole. Raises DamagedError unless every byte is as it was promoted."""
     return LongTermMemory(home).verify(selector)
+
+
+def export_entry(
+    home: Home,
+    selector: str,
+    file: Path,
+    *,
+    replace_file: bool = False,
+    dry_run: bool = False,
+    max_room: int | None = None,
+) -> Export:
+    """Write an entry to one file.
+
+    Raises UsageError when it exists, NotFoundError, DamagedError, LimitError when that takes more than `max_room`, as
+    of `Room`.
+    """
+    admit = Room(file.absolute().parent, None, max_room).copies(selector)
+    return store_entry(home, selector, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
+
+
+def import_entry(home: Home, file: Path, name: str | None, *, max_room: int | None = None) -> EntryInfo:
+    """The entry in an exported file.
+
+    Raises DamagedError unless every byte of it is as it was promoted, LimitError when it takes more than `max_room`, as
+    of `Room`.
+    """
+    return entry_from(home, file, name, admit=Room(home.root, None, max_room).copies(str(file)))
+
+
+def started_from(home: Home, entry: str) -> list[str]:
+    """The names of the open sessions that started from an entry, oldest first."""
+    return [info.name for info in SessionStore.list(home).sessions if info.origin == entry and info.state == "open"]
 
 
 def remove_entry(home: Home, selector: str, *, dry_run: bool = False) -> EntryInfo | DamagedEntry:

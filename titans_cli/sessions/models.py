@@ -12,6 +12,7 @@ from titans_cli.errors import DamagedError, Interrupted, ReadError, UsageError
 from titans_cli.records import Loading
 from titans_cli.sessions.engines import is_native, places
 from titans_cli.sessions.machine import default_threads
+from titans_cli.steps import AGAIN, Hint, NextStep, Option
 from titans_cli.store.files import storage_errors
 
 
@@ -57,16 +58,20 @@ def info(model: str | None, loading: Loading) -> ModelInfo:
 
         engine = Engine.load(None if model in (None, EMBEDDED) else Path(model or "").expanduser())
         folder = EMBEDDED_PATH if engine.name == EMBEDDED else Path(engine.name)
-        size = (folder / "model.safetensors").stat().st_size
         count = sum(p.numel() for p in engine.network.parameters())
-        card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
-        return ModelInfo(engine.name, str(folder), "titans", None, count, size, (), engine.fingerprint, card)
+        return _native(engine.name, folder, count, engine.fingerprint)
     from titans_cli.model import hub, named
 
     where = places()
     found = named.find(model, where.root, revision=loading.revision)
     digest = hub.fingerprint(found, where.digests)
     return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
+
+
+def _native(name: str, folder: Path, count: int, fingerprint: str) -> ModelInfo:
+    size = (folder / "model.safetensors").stat().st_size
+    card = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else None
+    return ModelInfo(name, str(folder), "titans", None, count, size, (), fingerprint, card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def list_models() -> list[ModelInfo]:
     from titans_cli.errors import ModelError
     from titans_cli.model import hub, named
 
-    models = [info(None, Loading())]
+    models = [_embedded()]
     models += [_described(named.find(m.name, places().root)) for m in fetchable() if m.here]
     try:
         repos = sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda r: r.repo_id)
@@ -114,6 +119,19 @@ def list_models() -> list[ModelInfo]:
             except (ModelError, DamagedError, OSError, ValueError):  # no weights that could be read: none for this tool
                 continue
     return models
+
+
+def _embedded() -> ModelInfo:
+    """The embedded model, not loaded if it ever was."""
+    from titans_cli.model import hub, known
+    from titans_cli.model.interface import EMBEDDED, EMBEDDED_PATH
+
+    identity = known.native(None, places().root)
+    fingerprint = known.fingerprint(identity, places().root) if identity else None
+    if fingerprint is None:
+        return info(None, Loading())
+    numbers, _ = hub.parameters(hub.Found(EMBEDDED_PATH, EMBEDDED, None))
+    return _native(EMBEDDED, EMBEDDED_PATH, numbers, fingerprint)
 
 
 def _described(found: Any) -> ModelInfo:
@@ -143,15 +161,16 @@ def pull(
 
     if model in named.NAMED:
         if loading.revision is not None:
-            hint = "Leave --revision out, or name the repository of the hub"
+            hint = Hint("Leave ", Option("revision"), " out, or name the repository of the hub")
             raise UsageError("a named model has a revision of its own", subject=model, hint=hint)
         given = Path(file) if file is not None else None
         return _described(named.fetch(model, places().root, source=source, file=given, tell=tell))
     if file is not None or source not in ("auto", "hub"):
-        hint = f"There are {', '.join(named.NAMED)}; any GGUF is taken by --model FILE.gguf"
-        raise UsageError("--from and --file are for named models", subject=model, hint=hint)
+        hint = Hint(f"There are {', '.join(named.NAMED)}; any GGUF is taken by ", Option("model", "FILE.gguf"))
+        raise UsageError("a place to fetch it from, or a file, is for named models", subject=model, hint=hint)
     if hub.offline():
-        raise UsageError("pull, and --offline", subject=model, hint="Leave one of them out")
+        hint = Hint("Leave ", Option("offline"), " and HF_HUB_OFFLINE out")
+        raise UsageError("it cannot be fetched without the network", subject=model, hint=hint)
     return _described(hub.pull(model, loading.revision))
 
 
@@ -172,7 +191,8 @@ def verify(model: str | None, loading: Loading) -> Checked:
     for path in [found.folder / "config.json", *hub.weights_of(found)]:
         read = _sha256(path)
         if read != hub.digest_of(path, where.digests):
-            hint = f"Fetch it again: remove {path.resolve()}, then titans model pull {model}"
+            fetch = NextStep("model pull", model=model)
+            hint = Hint(f"Fetch it again: remove {path.resolve()}, then ", fetch)
             raise DamagedError("is not what was fetched", subject=str(path), hint=hint)
         files.append((path.name, read))
     network, _ = hub.load(
@@ -227,7 +247,7 @@ def adapt(
         yield Adapting(p.step, p.steps, p.answer, p.text, p.seconds)
     digest = trainer.save()
     if trainer.step < steps:
-        hint = f"Run the same command again: it continues at step {trainer.step}"
+        hint = Hint(AGAIN, f": it continues at step {trainer.step}")
         raise Interrupted("stopped; a checkpoint was kept", subject=model, hint=hint)
     kept = where.adapter(backbone, digest)
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -243,17 +263,19 @@ def _texts(paths: Sequence[str]) -> Iterator[str]:
     from titans_cli.readers import Limits, discover, read
 
     found = discover(paths)
-    problems, any_text = [str(error) for _, error in found.failures], False
+    problems, any_text = [f"{error.subject}: {error.what}" for _, error in found.failures], False
     for source in found.sources:
         try:
             document = read(source, Limits())
         except ReadError as error:
-            problems.append(str(error))
+            problems.append(f"{error.subject}: {error.what}")
             continue
         any_text = True
         yield "\n\n".join(page.text for page in document.pages)
     if not any_text:
-        raise UsageError("nothing to train on", hint="; ".join(problems[:3]) or "Name files: --corpus PATH")
+        raise UsageError(
+            "nothing to train on", hint="; ".join(problems[:3]) or Hint("Name files: ", Option("corpus", "PATH"))
+        )
 
 
 def _sha256(path: Path) -> str:

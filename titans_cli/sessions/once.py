@@ -11,7 +11,9 @@ from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import new_engine, own_reader, reader_of
 from titans_cli.sessions.ingest import How, What, create_session, ingest
-from titans_cli.store import Home, temporary
+from titans_cli.steps import AGAIN, Hint, NextStep
+from titans_cli.store import Home
+from titans_cli.store.temporary import temporary
 
 
 def run_once(
@@ -45,5 +47,7 @@ def run_once(
                     raise Interrupted("stopped")
                 yield ask(home, None, question, sentences=sentences, log=False, engine=engine, reader=answerer)
     except Interrupted as interrupted:
-        hint = "Run the same command again, or use titans ingest, which continues where it was stopped"
+        hint = Hint(
+            AGAIN, "; or read into a session, which continues where it was stopped: ", NextStep("ingest", paths=None)
+        )
         raise Interrupted("stopped; a throw-away session keeps nothing", hint=hint) from interrupted

@@ -20,6 +20,7 @@ from titans_cli.sessions.ask import ask, plain
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore
 
 KINDS = {
@@ -79,7 +80,9 @@ def retrieve(
     begun = time.monotonic()
     query = plain(query)
     if not query:
-        raise UsageError("the query is empty", hint='Give one: titans memory retrieve "tidal barrier"')
+        raise UsageError(
+            "the query is empty", hint=Hint("Give one: ", NextStep("memory retrieve", query="tidal barrier"))
+        )
     if top_k < 1:
         raise UsageError(f"cannot retrieve {top_k} passages", hint="Ask for one at least")
     store = SessionStore.open(home, session)
@@ -108,7 +111,7 @@ def _passage(number: int, block: Block, score: float, item: Item, episodes: Epis
     """Raises DamagedError if the block is not, character for character, in the retained page."""
     page = episodes.page(block.source_id, block.page)
     if page[block.start : block.end] != block.text:
-        what, hint = f"block {block.id} does not match its page", "See what else is damaged: titans check"
+        what, hint = f"block {block.id} does not match its page", Hint("See what else is damaged: ", NextStep("check"))
         raise DamagedError(what, subject=str(episodes.path), hint=hint)
     where = place(item.kind, block.page, page, block.start)
     about = (number, item.id, item.key, item.label, item.tags, item.at)
@@ -137,4 +140,5 @@ def summary(
     if kind not in KINDS:
         raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
     how = Asking(sentences=sentences, long=long)
-    return ask(home, session, about or KINDS[kind], how=how, within=within, log=log, engine=engine, shelf=shelf)
+    question, asked = about or KINDS[kind], bool(about)
+    return ask(home, session, question, how=how, within=within, log=log, engine=engine, shelf=shelf, asked=asked)

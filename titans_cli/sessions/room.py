@@ -1,28 +1,34 @@
-"""How much of the disk one document may take, and whether the next commit still fits.
+"""How much of the disk one document, item or copy of a session may take, and whether the next commit still fits.
 
 Reading multiplies: a character of text becomes a few hundred bytes of memory, so a few hundred bytes of gzip can become
 hundreds of megabytes. What a document will take is known as soon as its text is cut into segments, and the bound is
-looked at there, before anything is learned; of a text that is certainly too long, before it is cut.
+looked at there, before anything is learned; of a text that is certainly too long, before it is cut. What a copy takes
+(fork, export, import, an entry, a session from one) the store tells before it writes any of it.
+
+Erasing is never refused, and not counted: it writes the session's database anew, however small what is forgotten was.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli import settings
 from titans_cli.errors import LimitError, StorageError
-from titans_cli.model.interface import SessionModel
 from titans_cli.records import Page, Segment
+from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Cell
 from titans_cli.store.files import storage_errors
 
 if TYPE_CHECKING:
+    from titans_cli.model.interface import SessionModel
     from titans_cli.sessions.learning import Learned
 
 SHARE = 0.1  # of what is free, when nobody said how much
+SHARE_OF_COPIES = 0.5  # ... of a copy, which is as large as what it is made of, and no larger
 # An upper bound of what is kept beside the weights, and of SQLite's journal while it is written;
 # benchmarks/chaos_room.py compares it with what was taken.
 PER_BYTE = 9  # of the text: pages, blocks, the word index, and all of these once more in the journal
@@ -35,13 +41,15 @@ LONG = 4 << 20  # bytes of text; a shorter one is cut into segments in seconds
 
 
 class Room:
-    """`most`: bytes that a document may take; None asks the setting, and then takes a share of what is free.
-
-    Without an engine only what was learned elsewhere can be looked at.
+    """`folder`: where it is taken. `most`: bytes that one thing may take; None asks the setting, and then takes a share
+    of what is free. `free`: bytes there, if that is on another machine. Without an engine only copies, and what was
+    learned elsewhere, can be looked at.
     """
 
-    def __init__(self, folder: Path, engine: SessionModel | None, most: int | None = None) -> None:
-        self.folder, self.engine = folder, engine
+    def __init__(
+        self, folder: Path, engine: SessionModel | None, most: int | None = None, *, free: int | None = None
+    ) -> None:
+        self.folder, self.engine, self._free = folder, engine, free
         said = most if most is not None else settings.value("max_room")
         self.said = settings.size(str(said)) if isinstance(said, str) else said
         self._weights: int | None = None
@@ -53,9 +61,21 @@ class Room:
             self._admit(display, least, probably=least * LONGEST_TOKEN // USUAL_TOKEN)
 
     def admit(
-        self, display: str, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None
+        self,
+        display: str,
+        pages: Sequence[Page],
+        segments: Sequence[Segment],
+        learned: Sequence[Learned] | None = None,
+        *,
+        kind: str = "a document",
     ) -> None:
-        """Raises LimitError for a document that takes too much."""
+        """Raises LimitError for a document, or another `kind` of text to be learned, that takes too much."""
+        self._admit(display, self.needed(pages, segments, learned), kind=kind)
+
+    def needed(
+        self, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None = None
+    ) -> int:
+        """Bytes of disk that a document takes, at most."""
         tokens = sum(len(s.tokens) for s in segments)
         beside = PER_BYTE * _bytes(pages) + PER_TOKEN * tokens + PER_SEGMENT * len(segments)
         if self.engine is not None:
@@ -64,29 +84,55 @@ class Room:
             weights = (self._cells(len(segments)) + 1) * self._cell_bytes()  # one is written anew by every commit
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
-        self._admit(display, weights + beside)
+        return weights + beside
+
+    def copies(self, display: str) -> Callable[[int], None]:
+        """What the store tells how many bytes a copy takes. That raises LimitError when they are too many."""
+        say = partial(self._admit, display, share=SHARE_OF_COPIES)
+        return partial(say, doing="copying it", kind="a copy", todo="Allow more")
 
     def before_commit(self, cells: Iterable[Cell], pages: Sequence[Page]) -> None:
         """Raises StorageError when what is free is less than a commit of these takes."""
         needed, free = size_of(cells) + 2 * _bytes(pages), self.free()
         if free < needed:
             what = f"the disk is nearly full: {told(free)} are free, and the next commit takes {told(needed)}"
-            hint = "Free some space, then run the same command again: it continues from the last commit"
+            hint = Hint("Free some space, then ", AGAIN, ": it continues from the last commit")
             raise StorageError(what, subject=str(self.folder), hint=hint)
 
-    def free(self) -> int:
-        with storage_errors(self.folder):
-            return shutil.disk_usage(self.folder).free
+    def most(self, share: float = SHARE) -> int:
+        """Bytes that one thing may take: those that were said, or a share of what is free now."""
+        return self.said if self.said is not None else int(share * self.free())
 
-    def _admit(self, display: str, needed: int, probably: int = 0) -> None:
+    def free(self) -> int:
+        if self._free is not None:
+            return self._free
+        there = next(folder for folder in (self.folder, *self.folder.absolute().parents) if folder.exists())
+        with storage_errors(there):
+            return shutil.disk_usage(there).free
+
+    def _admit(
+        self,
+        display: str,
+        needed: int,
+        probably: int = 0,
+        *,
+        share: float = SHARE,
+        doing: str = "learning it",
+        kind: str = "a document",
+        todo: str = "Split it, or allow more",
+    ) -> None:
         """`probably`: what it takes rather than at least."""
         free = self.free()
-        bound = min(free, self.said if self.said is not None else int(SHARE * free))
-        if needed > bound:
-            size = told(probably or needed)
-            what = f"learning it would take {size} of disk, and a document may take {told(bound)} here"
-            hint = f"Split it, or allow more: --max-room {size.replace(' ', '')} (free: {told(free)})"
-            raise LimitError(what, subject=display, hint=hint)
+        bound = min(free, self.most(share))
+        if needed <= bound:
+            return
+        size = told(probably or needed)
+        what = f"{doing} would take {size} of disk, and {kind} may take {told(bound)} here"
+        more = Option("max_room", size.replace(" ", ""))
+        hint = Hint(f"{todo}: ", more, f" (free: {told(free)})")
+        if needed > free:
+            hint = Hint(f"Free some space first: {told(free)} are free")
+        raise LimitError(what, subject=display, hint=hint)
 
     def _cells(self, segments: int) -> int:
         return -(-segments // self.engine.cell_segments) if self.engine else 0

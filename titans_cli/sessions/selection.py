@@ -14,7 +14,9 @@ from re import fullmatch
 
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.records import ITEM, SUPERSEDED, Item, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes
+from titans_cli.store.names import composed
 
 SHORTEST_PREFIX = 4  # of an item's id or a document's hash
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -31,6 +33,12 @@ class Filter:
     least_surprise: float | None = None
     most_surprise: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for an empty tag or pattern: a variable that is not set, most likely."""
+        for what, given in (("tag", self.tags), ("pattern", self.sources)):
+            if not all(one.strip() for one in given):
+                raise UsageError(f"an empty {what} selects nothing", hint="Leave it out, or write one, such as '*.pdf'")
+
     @property
     def empty(self) -> bool:
         bounds = (self.since, self.until, self.least_surprise, self.most_surprise)
@@ -43,13 +51,14 @@ def select(episodes: Episodes, what: Filter) -> list[Item]:
     Raises UsageError for a time that is none."""
     since, until = (None if at is None else moment(at) for at in (what.since, what.until))
     paths = {source.id: source.uri for source in episodes.sources()}
+    globs = [composed(glob) for glob in what.sources]
 
     def matches(item: Item) -> bool:
         uri = paths[item.source_id]
-        names = (item.key or "", item.label, item.label.rsplit("/", 1)[-1], uri, item.id)
+        names = [composed(n) for n in (item.key or "", item.label, item.label.rsplit("/", 1)[-1], uri, item.id)]
         return (
             set(what.tags) <= set(item.tags)
-            and (not what.sources or any(fnmatchcase(name, glob) for name in names for glob in what.sources))
+            and (not what.sources or any(fnmatchcase(name, glob) for name in names for glob in globs))
             and (since is None or item.at >= since)
             and (until is None or item.at <= until)
             and (what.least_surprise is None or item.surprise >= what.least_surprise)
@@ -74,7 +83,7 @@ def allowed(episodes: Episodes, what: Filter | None = None) -> frozenset[int] | 
     found = select(episodes, what)
     if not found:
         named = ", ".join([*what.sources, *(f"the tag {tag}" for tag in what.tags)]) or "these times and surprises"
-        hint = "See what it holds: titans memory filter"
+        hint = Hint("See what it holds: ", NextStep("memory filter"))
         raise UsageError(f"no document of this session matches {named}", hint=hint)
     return frozenset(item.source_id for item in found if item.withheld is None)
 
@@ -111,25 +120,25 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
         found = [by_id[item.source_id] for item in items if way(item)]
         if found:
             return _only(found, named)
-    return find_source([by_id[item.source_id] for item in held(episodes)], named)
+    return find_source([by_id[item.source_id] for item in held(episodes)], named, "item or document")
 
 
-def find_source(sources: Sequence[SourceRecord], named: str) -> SourceRecord:
-    """The one document that `named` means. Raises NotFoundError, UsageError when it means several."""
-    path = _path(named)
+def find_source(sources: Sequence[SourceRecord], named: str, what: str = "document") -> SourceRecord:
+    """The one document that `named` means; `what` it was looked for as. Raises NotFoundError, UsageError when it means
+    several."""
+    path, named = composed(_path(named)), composed(named)
     ways: list[Callable[[SourceRecord], bool]] = [
-        lambda s: named in (s.uri, s.display) or path == s.uri,
+        lambda s: named in (composed(s.uri), composed(s.display)) or path == composed(s.uri),
         lambda s: named == str(s.id),
-        lambda s: named in (Path(s.uri).name, s.title),
+        lambda s: named in (composed(Path(s.uri).name), s.title and composed(s.title)),
         lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
     ]
     for way in ways:
         found = [s for s in sources if way(s)]
         if found:
             return _only(found, named)
-    raise NotFoundError(
-        "the session has read no such document", subject=named[:80], hint="See what it has read: titans session show"
-    )
+    hint = Hint("See what it holds: ", NextStep("memory filter"))
+    raise NotFoundError(f"the session holds no such {what}", subject=named[:80], hint=hint)
 
 
 def _path(named: str) -> str:

@@ -1,10 +1,10 @@
 """Which of a session's events speak of a document. They go when it is forgotten.
 
 They were made from it, as the session wrote down when it logged them; or, of what people ask in words of their own and
-of events older than that record, they name it or quote it: six words in a row, a whole shorter sentence, or a single
-word that of all that the session holds only this document has. Common words are none of these: a name or a figure is
-what betrays a text. What is common is decided by the vocabulary of the embedded model's tokenizer, whose words are the
-commonest of the text it was trained on (docs/training.md).
+of events older than that record, they name it or quote its text or its catalogue card: six words in a row, a whole
+shorter sentence, or a single word that of all that the session holds only this document has. Common words are none of
+these: a name or a figure is what betrays a text. What is common is decided by the vocabulary of the embedded model's
+tokenizer, whose words are the commonest of the text it was trained on (docs/training.md).
 
 Better one event too many than one sentence of a forgotten document: another document that says the same in the same
 words takes its quotations along, and an answer of which nobody wrote down what it was made from goes with any document.
@@ -59,18 +59,32 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
             if event.kind in EXCHANGED:
                 exchanged[event.id] = set(_words(said))
     wanted = set[Run]().union(*spoken.values())
-    quoted = {run for source in sources for page in episodes.pages(source.id) for run in _quotations(page.text)}
+    texts = _texts(episodes, sources)
+    quoted = {run for text in texts for run in _quotations(text)}
     quoted &= wanted
     found |= {i for i, runs in spoken.items() if not quoted.isdisjoint(runs)}
-    telling = _telling(episodes, sources, set[str]().union(*exchanged.values()))
+    telling = _telling(episodes, sources, texts, set[str]().union(*exchanged.values()))
     return sorted(found | {i for i, said in exchanged.items() if not telling.isdisjoint(said)})
 
 
-def _telling(episodes: Episodes, sources: Sequence[SourceRecord], said: set[str]) -> set[str]:
+def _texts(episodes: Episodes, sources: Iterable[SourceRecord]) -> list[str]:
+    """All that is held of documents as text: their pages, and what their cards say beside these."""
+    stated = episodes.stated()
+    return [
+        text
+        for source in sources
+        for text in (*(page.text for page in episodes.pages(source.id)), source.title or "", *stated.get(source.id, ()))
+    ]
+
+
+def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterable[str], said: set[str]) -> set[str]:
     """Those of the words that betray the sources: of all that is held none but these has them, and they are rare."""
-    held = {word for source in sources for page in episodes.pages(source.id) for word in _words(page.text)}
-    gone = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys()
-    return {word for word in said & held if not _is_common(word) and episodes.sources_with(word) <= gone}
+    held = {word for text in texts for word in _words(text)}
+    gone, stated = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys(), episodes.stated()
+    others = (source for source in episodes.sources() if source.id not in gone)
+    stays = {w for s in others for text in (s.title or "", *stated.get(s.id, ())) for w in _words(text)}
+    rare = (word for word in (said & held) - stays if not _is_common(word))
+    return {word for word in rare if episodes.sources_with(word) <= gone}
 
 
 @cache

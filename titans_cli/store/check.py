@@ -11,6 +11,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, StorageError
 from titans_cli.records import SessionInfo, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import sha256_of, storage_errors
 from titans_cli.store.home import Home
@@ -30,7 +31,7 @@ class Finding:
     kind: str
     subject: str
     what: str
-    hint: str
+    hint: Hint
     source_id: int | None = None
 
 
@@ -39,7 +40,7 @@ def restore_session_file(home: Home, name: str, *, dry_run: bool = False, timeou
 
     Raises DamagedError when there is no copy or the database cannot be read; IncompatibleError, StorageError.
     """
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     try:
         read_session(folder)
     except DamagedError as damage:
@@ -71,17 +72,24 @@ def keep_copy(info: SessionInfo, episodes: Episodes) -> None:
 
 def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data: bool) -> Iterator[Finding]:
     """All that does not fit, document by document. `read_data`: read the cells' files, not only look at their sizes."""
+    repair = NextStep("session repair", session=session)
     for event in episodes.damaged_events():
-        hint = f"titans session repair {session} drops it"
+        hint = Hint("Drop it: ", repair)
         yield Finding(ROWS, session, f"event {event} does not have the checksum that was recorded for it", hint)
     for source_id in episodes.damaged_items():
         what = f"key, tags or exclusion of source {source_id} do not have the checksum that was recorded for them"
-        hint = f"titans session repair {session} drops key and tags, and keeps the text"
+        hint = Hint("Drop key and tags, and keep the text: ", repair)
+        yield Finding(ROWS, session, what, hint, source_id)
+    for source_id in episodes.damaged_cards():
+        what = f"the catalogue card of source {source_id}, or what its reader left out, is not what was written"
+        hint = Hint("Drop it, and keep the text: ", repair)
         yield Finding(ROWS, session, what, hint, source_id)
     position = 0
-    anew = (
-        f"titans session repair {session} makes anew what its pages tell; if they are damaged, it forgets the"
-        " document: then read it again, titans ingest"
+    anew = Hint(
+        "Make anew what its pages tell: ",
+        repair,
+        "; if they are damaged, that forgets the document: then read it again: ",
+        NextStep("ingest", paths=None, session=session),
     )
     for source in episodes.sources():
         try:
@@ -94,10 +102,10 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         for block in blocks:
             if block.position != position:
                 what = f"segment {block.index} is not where it was read"
-                yield Finding(ROWS, source.display, what, f"titans session repair {session} counts anew", source.id)
+                yield Finding(ROWS, source.display, what, Hint("Count anew: ", repair), source.id)
             position += block.tokens
         for subject, what in _cell_problems(source, episodes, snapshots, read_data):
-            hint = f"titans session repair {session} learns it anew from the retained text"
+            hint = Hint("Learn it anew from the retained text: ", repair)
             yield Finding(CELL, subject, what, hint, source.id)
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError
+from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.files import (
     create_private,
     is_read_only,
@@ -25,6 +26,7 @@ from titans_cli.store.files import (
     sync_file,
     sync_folder,
 )
+from titans_cli.store.names import shown
 
 BUSY_SECONDS = 15.0
 
@@ -341,21 +343,24 @@ def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         return _damaged(path, str(error))  # SQLITE_ERROR: a table or column that ought to be there is not
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return LockedError("another process is writing to it", subject=str(path), hint="Run the same command again")
+        return LockedError("another process is writing to it", subject=str(path), hint=AGAIN)
     if code == sqlite3.SQLITE_FULL:
-        again = "Free some space, then run the same command again: it continues from the last commit"
+        again = Hint("Free some space, then ", AGAIN, ": it continues from the last commit")
         return StorageError("the disk is full", subject=str(path), hint=again)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
         if is_read_only(path):
             return storage_error(OSError(errno.EROFS, str(error)), path)
-        fix = "Make the file and its folder readable and writable for you, then run the same command again"
+        fix = Hint("Make the file and its folder readable and writable for you, then ", AGAIN)
         return StorageError(f"permission denied ({error})", subject=str(path), hint=fix)
-    return StorageError(str(error), subject=str(path), hint="Check the disk, then run the same command again")
+    return StorageError(str(error), subject=str(path), hint=Hint("Check the disk, then ", AGAIN))
 
 
 def _damaged(path: Path, what: str) -> DamagedError:
     return DamagedError(
         f"damaged: {what}",
         subject=str(path),
-        hint=f"Restore it from a backup, or remove its session: titans session discard {path.parent.name}",
+        hint=Hint(
+            "Restore it from a backup, or remove its session: ",
+            NextStep("session discard", session=shown(path.parent.name)),
+        ),
     )

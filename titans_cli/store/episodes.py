@@ -18,11 +18,14 @@ from typing import TypedDict
 from titans_cli.cards import Card
 from titans_cli.errors import LockedError
 from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.steps import AGAIN
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
+from titans_cli.store.names import shown
 from titans_cli.store.queries import (
     BLOCK,
     CARD,
+    CARD_DIGEST,
     DIGEST,
     EVENT_DIGEST,
     FORGETTINGS,
@@ -107,6 +110,7 @@ class Episodes(Queries):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
         with self._transaction():
             self._forget(forget, forget_events)
+            described = source.id == 0 or card is not None or bool(omissions)
             source = replace(source, id=self._put_source(source))
             if source.year is not None:
                 self._set_meta(f"{YEAR}{source.id}", str(source.year))
@@ -128,6 +132,8 @@ class Episodes(Queries):
                 self._put_item(source.id, item, source.read_at)
             if card is not None:
                 self._put_card(source.id, card)
+            if described:
+                self._seal_card(source.id)
             self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))
         return source
 
@@ -197,7 +203,7 @@ class Episodes(Queries):
         with self._transaction():
             if forgettings is not None and forgettings != self.forgettings():
                 what = "something was forgotten meanwhile, so what was said before is not kept"
-                raise LockedError(what, subject=self.path.parent.name, hint="Run the same command again")
+                raise LockedError(what, subject=shown(self.path.parent.name), hint=AGAIN)
             return self._put_events(events, sources)
 
     def put_item(self, source_id: int, item: ItemRow, at: str, events: Iterable[Episode] = ()) -> None:
@@ -240,6 +246,9 @@ class Episodes(Queries):
     def _seal_item(self, source_id: int) -> None:
         self._set_meta(f"{ITEM_DIGEST}{source_id}", self._item_digest(source_id))
 
+    def _seal_card(self, source_id: int) -> None:
+        self._set_meta(f"{CARD_DIGEST}{source_id}", self._card_digest(source_id))
+
     def set_meta(self, key: str, value: str) -> None:
         with self._transaction():
             self._set_meta(key, value)
@@ -267,7 +276,7 @@ class Episodes(Queries):
         for source_id in sources:
             if self._db.execute("DELETE FROM sources WHERE id = ?", (source_id,)).rowcount != 1:
                 raise ValueError(f"there is no source {source_id}")
-            for name in (DIGEST, ITEM_DIGEST, YEAR):
+            for name in (DIGEST, ITEM_DIGEST, CARD_DIGEST, YEAR):
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{name}{source_id}",))
         self._move_up()
         self._drop_events(events)
@@ -340,8 +349,8 @@ class Episodes(Queries):
     def mend(self) -> None:
         """Put right what follows from the rest: drop rows that refer to missing ones, count positions, index words.
 
-        Events, keys and tags that are not what was written are dropped too: nothing says what they were. What is
-        withheld stays so.
+        Events, keys, tags, cards and omissions that are not what was written are dropped too: nothing says what they
+        were. What is withheld stays so.
         """
         with self._transaction():
             for table, row, *_ in self._rows("PRAGMA foreign_key_check"):
@@ -352,6 +361,11 @@ class Episodes(Queries):
             for source_id in self.damaged_items():
                 self._db.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
                 self._seal_item(source_id)
+            for source_id in self.damaged_cards():
+                for table in ("cards", "omissions"):
+                    self._db.execute(f"DELETE FROM {table} WHERE source_id = ?", (source_id,))
+                self._db.execute("DELETE FROM meta WHERE key = ?", (f"{YEAR}{source_id}",))
+                self._seal_card(source_id)
 
     def _rebuild_index(self) -> None:
         for table in ("blocks", "events"):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from titans_cli.errors import StorageError
+from titans_cli.steps import AGAIN, Hint
 
 TEMPORARY = ".tmp-"  # a file that is being written
 UNFINISHED = ".new-"  # a folder that is being built
@@ -28,22 +29,22 @@ FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 _CHUNK = 1 << 20
 
-_CONTINUE = "run the same command again: it continues from the last commit"
-_HINTS = {
-    errno.ENOSPC: ("the disk is full", f"Free some space, then {_CONTINUE}"),
-    errno.EDQUOT: ("the disk quota is used up", f"Free some space, then {_CONTINUE}"),
-    errno.EACCES: ("permission denied", f"Make it readable and writable for you, then {_CONTINUE}"),
-    errno.EPERM: ("permission denied", f"Make it readable and writable for you, then {_CONTINUE}"),
+_CONTINUE = Hint(", then ", AGAIN, ": it continues from the last commit")
+_HINTS: dict[int, tuple[str, Hint | str]] = {
+    errno.ENOSPC: ("the disk is full", Hint("Free some space", _CONTINUE)),
+    errno.EDQUOT: ("the disk quota is used up", Hint("Free some space", _CONTINUE)),
+    errno.EACCES: ("permission denied", Hint("Make it readable and writable for you", _CONTINUE)),
+    errno.EPERM: ("permission denied", Hint("Make it readable and writable for you", _CONTINUE)),
     errno.EROFS: ("the file system is read-only", "Remount it, or set TITANS_HOME to a folder that can be written"),
-    errno.EIO: ("the disk reported an error", f"Check the disk, then {_CONTINUE}"),
-    errno.EMFILE: ("too many open files", f"Raise the limit (ulimit -n), then {_CONTINUE}"),
+    errno.EIO: ("the disk reported an error", Hint("Check the disk", _CONTINUE)),
+    errno.EMFILE: ("too many open files", Hint("Raise the limit (ulimit -n)", _CONTINUE)),
 }
 
 
 def storage_error(error: OSError, subject: Path | str) -> StorageError:
     """The StorageError that tells a person what `error` means for `subject`."""
-    fallback = (error.strerror or str(error) or "the file system refused", "Check the disk and the folder, then retry")
-    what, hint = _HINTS.get(error.errno or 0, fallback)
+    told: Hint | str = "Check the disk and the folder, then retry"
+    what, hint = _HINTS.get(error.errno or 0, (error.strerror or str(error) or "the file system refused", told))
     return StorageError(what, subject=str(subject), hint=hint)
 
 

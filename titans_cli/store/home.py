@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError, UsageError
 from titans_cli.settings import value
+from titans_cli.steps import AGAIN, Hint, NextStep, Option
+from titans_cli.store import names
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
@@ -34,27 +35,23 @@ from titans_cli.store.files import (
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, exclusive
 from titans_cli.store.manifest import looks_like_ulid, may_start_ulid, read_entry, read_session
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 SHORTEST_PREFIX = 4
 
 
 def validate_name(name: str, what: str = "session") -> str:
-    """Return `name` if it can name a folder anywhere and be typed without quotes; raise UsageError otherwise.
+    """Return `name`, composed, if it can be one (`names.is_name`); raise UsageError otherwise.
 
     Nothing is named like an id: whoever is given an id must find what has it, and nothing else."""
     if looks_like_ulid(name):
-        hint = "Choose another name; what has an id already is found by it: titans session list"
+        hint = Hint("Choose another name; what has an id already is found by it: ", NextStep("session list"))
         raise UsageError(f"{name!r} looks like an id, and so cannot be the name of a {what}", hint=hint)
     return _typeable(name, what)
 
 
 def _typeable(name: str, what: str = "session") -> str:
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a {what}",
-            hint="Use 1 to 64 letters, digits, dots, hyphens or underscores, not beginning with a dot or a hyphen",
-        )
+    if not names.is_name(name := names.composed(name)):
+        raise UsageError(f"{name[:80]!r} cannot be the name of a {what}", hint=names.RULE)
     return name
 
 
@@ -102,7 +99,7 @@ class Home:
             raise LockedError(
                 "another titans command is creating or removing a session",
                 subject=str(self.root),
-                hint="Wait for it, then run the same command again",
+                hint=Hint("Wait for it, then ", AGAIN),
             ) from error
 
     def tidy(self) -> list[Path]:
@@ -146,7 +143,7 @@ class Home:
 
     def _pointed(self) -> str:
         with open_plain(self._pointer) as file:
-            return file.read(256).decode("utf-8", "replace").strip()
+            return file.read(1024).decode("utf-8", "replace").strip()
 
     def current(self) -> str | None:
         """The name of the current session, or None: never set, cleared, or since discarded."""
@@ -156,11 +153,11 @@ class Home:
             return None
         except OSError as error:
             raise storage_error(error, self._pointer) from error
-        return name if _NAME.fullmatch(name) and (self.sessions_dir / name).is_dir() else None
+        return name if names.is_name(name) and self.session_folder(name).is_dir() else None
 
     def set_current(self, name: str) -> None:
         """Raises UsageError for a name that cannot be one, StorageError."""
-        _typeable(name)
+        name = _typeable(name)
         with self.lock():
             atomic_write(self._pointer, [name.encode() + b"\n"])
 
@@ -189,12 +186,41 @@ class Home:
             name = f"{base}-{number}"
         return name
 
+    def session_folder(self, name: str) -> Path:
+        """Where the session of this name lies, or would."""
+        return self.sessions_dir / names.folder_of(names.composed(name))
+
+    def entry_folder(self, name: str) -> Path:
+        """Where the LTM entry of this name lies, or would."""
+        return self.ltm_dir / names.folder_of(names.composed(name))
+
+    def named(self, name: str) -> str | None:
+        """The session of this name, as it is written; None if there is none. Ids are not looked at."""
+        return _named(name, self.session_names())
+
     def session_names(self) -> list[str]:
         """Sorted; folders only. Raises StorageError."""
         return _folder_names(self.sessions_dir)
 
     def entry_names(self) -> list[str]:
         return _folder_names(self.ltm_dir)
+
+    def require_free(self, name: str) -> None:
+        """Raise UsageError for what cannot be the name of a session to be made. Whoever gives the name holds `lock`;
+        asking before it, and before seconds of work, is a kindness."""
+        name = validate_name(name)
+        self.refuse_taken(name)
+        self.refuse_prefix(name)
+
+    def refuse_taken(self, name: str) -> None:
+        """Raise UsageError if a session has the name, in whatever case."""
+        path = self.session_folder(name)
+        other = self.named(name)
+        if path.exists() or path.is_symlink() or other is not None:
+            name = other or name
+            discard = NextStep("session discard", session=name)
+            hint = Hint("Use it (", Option("session", name), "), choose another name, or: ", discard)
+            raise UsageError("a session of this name exists", subject=name, hint=hint)
 
     def refuse_prefix(self, name: str, *, entry: bool = False) -> None:
         """Raise UsageError for a name by which something has been found so far: it begins an id. For whoever holds
@@ -205,28 +231,33 @@ class Home:
             used = f"it begins the id of {', '.join(fitting[:5])}, which is found by it"
             raise UsageError(f"{name!r} cannot be the name of a {what}: {used}", hint="Choose another name")
 
-    def find_session(self, selector: str | None) -> str:
+    def find_session(self, selector: str | None, *, make: bool = False) -> str:
         """The session's name for a name, a ULID, a unique ULID prefix, or None: the current one.
 
+        `make`: one that is not there could be made, and is to be read into: the error says how.
         Raises NotFoundError, UsageError when a prefix fits several, StorageError.
         """
         if selector is None:
             selector = self.current()
             if selector is None:
-                hint = "Start one with `titans ingest PATH`, or choose one: titans session list"
+                start, listed = NextStep("ingest", paths=None), NextStep("session list")
+                hint = Hint("Start one: ", start, "; or choose one: ", listed)
                 if self.entry_names():  # the last one may just have been promoted
-                    hint += "; from what was promoted: titans session new --from NAME (titans ltm list)"
+                    promoted = NextStep("session new", entry="NAME")
+                    hint = Hint(hint, "; from what was promoted: ", promoted, " (", NextStep("ltm list"), ")")
                 raise NotFoundError("there is no current session", hint=hint)
-        return _find(selector, self.sessions_dir, what="session", listing="titans session list")
+        return _find(selector, self.sessions_dir, what="session", make=make)
 
     def find_entry(self, selector: str) -> str:
         """The LTM entry's name for a name, a ULID or a unique ULID prefix. Raises as `find_session`."""
-        return _find(selector, self.ltm_dir, what="LTM entry", listing="titans ltm list")
+        return _find(selector, self.ltm_dir, what="LTM entry")
 
 
 def _folder_names(folder: Path) -> list[str]:
     try:
-        return sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir() and not _is_shell(p))
+        return sorted(
+            name for p in folder.iterdir() if (name := names.name_of(p.name)) and p.is_dir() and not _is_shell(p)
+        )
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -242,10 +273,12 @@ def _is_shell(folder: Path) -> bool:
         return True
 
 
-def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
-    names = _folder_names(folder)
-    fitting = _with_prefix(selector, folder, what, names)
-    if selector in names and not looks_like_ulid(selector):  # an id is never a name, whatever folders are called
+def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
+    listing = "session list" if what == "session" else "ltm list"
+    there = _folder_names(folder)
+    fitting = _with_prefix(selector, folder, what, there)
+    if (written := _named(selector, there)) is not None and not looks_like_ulid(selector):
+        selector = written  # an id is never a name, whatever folders are called
         if not set(fitting) - {selector}:
             return selector
         fitting = sorted({selector, *fitting})  # ids that begin like a name that was given before
@@ -255,23 +288,28 @@ def _find(selector: str, folder: Path, *, what: str, listing: str) -> str:
         means = f"{selector} is the name of one and" if selector in fitting else f"{selector}"
         raise UsageError(
             f"{means} begins the ULID of {len(fitting)} of them: {', '.join(fitting[:5])}",
-            hint=f"Give more of the ULID, or the name: {listing}",
+            hint=Hint("Give more of the ULID, or the name: ", NextStep(listing)),
         )
-    close = difflib.get_close_matches(selector, names, n=3)
+    close = difflib.get_close_matches(selector, there, n=3)
     meant = f"Did you mean {' or '.join(close)}? " if close else ""
-    new = (
-        f"Make it: titans session new {selector}. "
-        if what == "session" and not close and _NAME.fullmatch(selector)
-        else ""
-    )
-    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=f"{meant}{new}See: {listing}")
+    see = Hint(meant, "See: ", NextStep(listing))
+    if make and not close and names.is_name(names.composed(selector)):
+        see = Hint("Make it: ", NextStep("session new", name=selector), ". ", see)
+    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=see)
 
 
-def _with_prefix(selector: str, folder: Path, what: str, names: Iterable[str]) -> list[str]:
+def _named(name: str, there: Sequence[str]) -> str | None:
+    """The one of the names that this is: in its own case before any other, and in another if only one has it."""
+    name = names.composed(name)
+    alike = [name] if name in there else [other for other in there if names.folded(other) == names.folded(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _with_prefix(selector: str, folder: Path, what: str, there: Iterable[str]) -> list[str]:
     """Those whose ULID begins with the selector, if that is long enough to mean one."""
     if not (may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26):
         return []
-    return [name for name in names if _id_of(folder / name, what).startswith(selector.upper())]
+    return [n for n in there if _id_of(folder / names.folder_of(n), what).startswith(selector.upper())]
 
 
 def _id_of(folder: Path, what: str) -> str:

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from titans_cli.errors import LockedError, StorageError
+from titans_cli.steps import Hint, Option
 from titans_cli.store.files import atomic_write, open_plain, storage_errors
+from titans_cli.store.names import shown
 
 LOCK_FILE = "lock"
 LOCK_NOTE = "lock.json"
@@ -85,8 +87,12 @@ class WriterLock:
                 raise
             raise LockedError(
                 f"another writer holds it ({self.holder()})",
-                subject=self.folder.name,
-                hint="Wait for it, add `--retry-lock 5m` to wait up to five minutes, or use another session",
+                subject=shown(self.folder.name),
+                hint=Hint(
+                    "Wait for it, add ",
+                    Option("retry_lock", "5m"),
+                    " to wait up to five minutes, or use another session",
+                ),
             ) from error
 
     def _noted(self) -> bytes:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
 from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
+from titans_cli.steps import AGAIN, Hint, NextStep
+from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
     FILE_MODE,
@@ -61,41 +63,37 @@ class LongTermMemory:
         unreadable: list[TitansError] = []
         for name in self.home.entry_names():
             try:
-                entries.append(read_entry(self.home.ltm_dir / name))
+                entries.append(read_entry(self.home.entry_folder(name)))
             except TitansError as error:
                 unreadable.append(error)
         return EntryList(tuple(sorted(entries, key=lambda e: (e.created, e.id))), tuple(unreadable))
 
     def show(self, selector: str) -> EntryInfo:
         """By name, ULID or unique prefix. Raises NotFoundError, UsageError, DamagedError, IncompatibleError."""
-        return read_entry(self.home.ltm_dir / self.home.find_entry(selector))
+        return read_entry(self.home.entry_folder(self.home.find_entry(selector)))
 
     def episodes(self, selector: str) -> Episodes:
         """The entry's retained text, read-only."""
-        return Episodes.open(self.home.ltm_dir / self.home.find_entry(selector) / DATABASE)
+        return Episodes.open(self.home.entry_folder(self.home.find_entry(selector)) / DATABASE)
 
     def verify(self, selector: str) -> EntryInfo:
         """Read the whole entry; raise DamagedError unless every byte is as it was promoted."""
         entry = self.show(selector)
-        folder = self.home.ltm_dir / entry.name
-        _intact(folder / MEMORY, entry.memory_bytes, entry.memory_sha256)
-        _intact(folder / DATABASE, entry.episodes_bytes, entry.episodes_sha256)
-        with Episodes.open(folder / DATABASE) as episodes:
-            episodes.check()
-            for _ in _cells(folder, episodes):
-                pass
+        check_folder(self.home.entry_folder(entry.name), entry)
         return entry
 
     def remove(self, selector: str) -> EntryInfo | None:
         """Remove an entry for good, even a damaged one (then None). Raises NotFoundError, UsageError, StorageError."""
         name = self.home.find_entry(selector)
-        folder = self.home.ltm_dir / name
+        folder = self.home.entry_folder(name)
         entry: EntryInfo | None = None
         with suppress(TitansError):
             entry = read_entry(folder)
         with self.home.lock():
             if not folder.is_dir():
-                raise NotFoundError("no LTM entry has this name", subject=name, hint="See: titans ltm list")
+                raise NotFoundError(
+                    "no LTM entry has this name", subject=name, hint=Hint("See: ", NextStep("ltm list"))
+                )
             remove_tree(folder)
             self.home.clear()
         return entry
@@ -110,14 +108,15 @@ class LongTermMemory:
         note: str | None = None,
         timeout: float = 0,
         vetted: Vetting | None = None,
+        admit: Admit = anything,
     ) -> EntryInfo:
         """Make the session's last committed state an entry, then empty the session.
 
         `vetted`: what the gate found, kept in the entry; nothing that was read since is promoted on it.
         Repeating it after a kill finishes it. Raises UsageError when the name is taken or the session was promoted
-        to another, LockedError, DamagedError, StorageError.
+        to another, LockedError, DamagedError, StorageError, and as `admit`.
         """
-        validate_name(name, "LTM entry")
+        name = validate_name(name, "LTM entry")
         with store.locked(timeout=timeout, command="promote"):
             if store.info.state == "promoted" and store.info.promoted_to == name:
                 entry = self.show(name)
@@ -125,16 +124,18 @@ class LongTermMemory:
                 with store.writer() as episodes, self.home.lock():
                     self.home.clear()
                     if vetted is not None and vetted.memory_sha256 != episodes.memory_sha256():
-                        what, hint = "something was read into it since it was probed", "Run the same command again"
+                        what, hint = "something was read into it since it was probed", AGAIN
                         raise LockedError(what, subject=store.info.name, hint=hint)
                     found = self._existing(store.info, name, episodes)
+                    if found is None:
+                        admit(copied_size(episodes) + sum(map(len, map(str, episodes.sources()))))
                     entry = found or self._build(store, episodes, name, note, vetted)
             store.mark_promoted(name)
         return entry
 
     def _existing(self, session: SessionInfo, name: str, episodes: Episodes) -> EntryInfo | None:
         """The entry that an interrupted promotion of this very state left; None when the name is free."""
-        folder = self.home.ltm_dir / name
+        folder = self.home.entry_folder(name)
         if not folder.exists():
             return None
         entry = read_entry(folder)
@@ -145,7 +146,7 @@ class LongTermMemory:
         raise UsageError(
             "an LTM entry of this name exists, and entries never change",
             subject=name,
-            hint=f"Choose another name, or remove that one: titans ltm rm {name}",
+            hint=Hint("Choose another name, or remove that one: ", NextStep("ltm rm", entry=name)),
         )
 
     def _build(
@@ -192,7 +193,7 @@ class LongTermMemory:
                 )
             write_entry(folder, entry)
             self.home.refuse_prefix(name, entry=True)
-            if not rename_new(folder, self.home.ltm_dir / name):
+            if not rename_new(folder, self.home.entry_folder(name)):
                 raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")
         except BaseException:
             with suppress(OSError):
@@ -200,14 +201,17 @@ class LongTermMemory:
             raise
         return entry
 
-    def start_session(self, selector: str, name: str | None = None, *, events: Iterable[Episode] = ()) -> SessionStore:
+    def start_session(
+        self, selector: str, name: str | None = None, *, events: Iterable[Episode] = (), admit: Admit = anything
+    ) -> SessionStore:
         """A new session with the entry's cells, byte for byte, and its text to cite.
 
         Sources say `ltm:<entry>` as their origin, positions carry on, and a "started" event is added.
-        Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError.
+        Raises NotFoundError, UsageError, DamagedError, IncompatibleError, StorageError, and as `admit`.
         """
         entry = self.show(selector)
-        kept = self.home.ltm_dir / entry.name
+        kept = self.home.entry_folder(entry.name)
+        admit(file_size(kept / MEMORY) + with_log(file_size(kept / DATABASE)))
         draft = SessionInfo(
             name="",
             id="",
@@ -238,6 +242,17 @@ class LongTermMemory:
                 sync_folder(folder)
 
         return SessionStore.build(self.home, name, draft, fill)
+
+
+def check_folder(folder: Path, entry: EntryInfo) -> None:
+    """Raise DamagedError unless every byte in `folder` is as `entry` says it was promoted, and all of it fits."""
+    _intact(folder / MEMORY, entry.memory_bytes, entry.memory_sha256)
+    _intact(folder / DATABASE, entry.episodes_bytes, entry.episodes_sha256)
+    with Episodes.open(folder / DATABASE) as episodes:
+        episodes.check_schema()
+        episodes.check()
+        for _ in _cells(folder, episodes):
+            pass
 
 
 def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, list[bytes]]]:

@@ -11,11 +11,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError
-from titans_cli.records import EntryInfo, SessionInfo
+from titans_cli.steps import Hint, NextStep
+from titans_cli.store import names
 from titans_cli.store.files import NotAFileError, atomic_write, open_plain, storage_error
+
+if TYPE_CHECKING:
+    from titans_cli.records import EntryInfo, SessionInfo
 
 FORMAT = 2
 SESSION_FILE = "session.json"
@@ -59,9 +63,12 @@ def read_session(folder: Path, text: str | None = None) -> SessionInfo:
 
     Raises DamagedError (unreadable), IncompatibleError (another format), StorageError.
     """
-    name = folder.name
-    hint = f"Restore it: titans session repair {name}; or remove the session: titans session discard {name}"
+    name = names.shown(folder.name)
+    repair, discard = NextStep("session repair", session=name), NextStep("session discard", session=name)
+    hint = Hint("Restore it: ", repair, "; or remove the session: ", discard)
     fields = _Fields(folder / SESSION_FILE, SESSION_SCHEMA, hint, text)
+    from titans_cli.records import SessionInfo
+
     info = SessionInfo(
         name=fields.text("name"),
         id=fields.ulid("id"),
@@ -77,15 +84,19 @@ def read_session(folder: Path, text: str | None = None) -> SessionInfo:
     )
     if info.state not in STATES:
         raise fields.damaged(f"its state is {info.state!r}")
-    return replace(info, name=folder.name)
+    return replace(info, name=name)
 
 
 def read_entry(folder: Path) -> EntryInfo:
     """What the LTM entry in `folder` says of itself; its name is the folder's. Raises as `read_session`."""
-    hint = f"Restore the file from a backup, or remove the entry: titans ltm rm {folder.name}"
+    hint = Hint(
+        "Restore the file from a backup, or remove the entry: ", NextStep("ltm rm", entry=names.shown(folder.name))
+    )
     fields = _Fields(folder / ENTRY_FILE, ENTRY_SCHEMA, hint)
+    from titans_cli.records import EntryInfo
+
     return EntryInfo(
-        name=folder.name,
+        name=names.shown(folder.name),
         id=fields.ulid("id"),
         created=fields.text("created"),
         format=fields.number("format"),
@@ -122,7 +133,7 @@ def may_start_ulid(text: str) -> bool:
 class _Fields:
     """The fields of one JSON file, each read with the type it must have. Every method raises DamagedError."""
 
-    def __init__(self, path: Path, schema: str, hint: str, text: str | None = None) -> None:
+    def __init__(self, path: Path, schema: str, hint: Hint, text: str | None = None) -> None:
         self.path = path
         self.hint = hint
         self.data = self._load(text)

@@ -6,17 +6,19 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from titans_cli.cards import Card, Entry, filled, joined
+from titans_cli.cards import Card, Entry, filled, is_sound, joined
 from titans_cli.errors import DamagedError, NotFoundError
 from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
+from titans_cli.store.names import shown
 from titans_cli.store.rows import R, records
 
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
@@ -30,10 +32,12 @@ DIGEST = "digest:"  # in meta, followed by a source's id: of all that is retaine
 EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
+CARD_DIGEST = "digest:card:"  # ... of what was read of it beside its text: `cards`, `omissions`, its year
 CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
 _INDEX = re.compile(r"(?<=[^\W\d_])(?=\d+$)")  # where one may begin: H2, x1
+_BEGIN, _END = "\ue000", "\ue001"  # private characters (Unicode's Private Use Area), which no clean page has
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
 _AT_ONCE = 500  # values in one statement; old SQLite allows 999
 
@@ -46,6 +50,16 @@ def match_any(words: str) -> str:
     found = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
     spelled = (form for word in found for form in (word, word.replace("_", ""), _INDEX.sub("_", word)) if form)
     return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(spelled))[:_MOST_WORDS])
+
+
+def _marked(text: str) -> list[tuple[int, int]]:
+    """The places of what is marked in a text, in the text without its marks."""
+    places, length = [], 0
+    for i, part in enumerate(re.split(f"[{_BEGIN}{_END}]", text)):
+        if i % 2:
+            places.append((length, length + len(part)))
+        length += len(part)
+    return places
 
 
 def marks(count: int) -> str:
@@ -138,17 +152,38 @@ class Queries:
         """The catalogue card of a document, with what bibliographies among the other documents say of it."""
         return self.cards()[source_id]
 
-    def cards(self) -> dict[int, Card]:
-        """Of every source, by its id. A document that was read by an early release has its title and year alone."""
+    def cards(self, only: Collection[int] | None = None) -> dict[int, Card]:
+        """Of every source, by its id. A document that was read by an early release has its title and year alone.
+
+        What is withheld, and what is not among `only`, says nothing of other documents.
+        """
         sources = self.sources()
         rows: dict[int, list[Entry]] = {s.id: [] for s in sources}
-        if self._one("PRAGMA user_version") >= 3:
-            for source_id, field, _, value, origin in self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid"):
-                rows.setdefault(source_id, []).append(Entry(str(field), str(value), str(origin)))
+        for source_id, entry in self._entries():
+            if not is_sound(entry):
+                hint = Hint("Be rid of it: ", NextStep("session repair", session=self.path.parent.name))
+                raise DamagedError(f"damaged: the card of source {source_id}", subject=str(self.path), hint=hint)
+            rows.setdefault(source_id, []).append(entry)
         plain = {
             s.id: [Entry("title", s.title or "", "file"), Entry("date", str(s.year or ""), "file")] for s in sources
         }
-        return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, rows)
+        withheld = self.withheld()
+        heard = {i: some for i, some in rows.items() if i not in withheld and (only is None or i in only)}
+        return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, heard)
+
+    def _entries(self) -> list[tuple[int, Entry]]:
+        """Of all cards, with their sources, in the order in which they were written."""
+        if self._version() < 3:
+            return []
+        rows = self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid")
+        return [(int(i), Entry(str(field), str(value), str(origin))) for i, field, _, value, origin in rows]
+
+    def stated(self) -> dict[int, tuple[str, ...]]:
+        """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""
+        found: dict[int, tuple[str, ...]] = {}
+        for source_id, entry in self._entries():
+            found[source_id] = (*found.get(source_id, ()), entry.value)
+        return found
 
     # ------------------------------------------------------------ items
 
@@ -190,6 +225,24 @@ class Queries:
         ids = self._rows("SELECT source_id FROM items UNION SELECT source_id FROM withheld ORDER BY source_id")
         return [int(i) for (i,) in ids if self.meta(f"{ITEM_DIGEST}{i}") != self._item_digest(i)]
 
+    def damaged_cards(self) -> list[int]:
+        """The sources whose card, omissions or year are not what was written; early sessions do not say what was."""
+        if self._version() < 3:
+            return []
+        length = len(CARD_DIGEST)
+        written = dict(self._rows(f"SELECT substr(key, {length + 1}), value FROM meta WHERE key GLOB '{CARD_DIGEST}*'"))
+        ids = [int(i) for (i,) in self._rows("SELECT id FROM sources ORDER BY id")]
+        unsound = {source_id for source_id, entry in self._entries() if not is_sound(entry)}
+        return [i for i in ids if i in unsound or (str(i) in written and written[str(i)] != self._card_digest(i))]
+
+    def _card_digest(self, source_id: int) -> str:
+        return self._digest(
+            source_id,
+            "SELECT field, ordinal, value, origin FROM cards WHERE source_id = ? ORDER BY field, ordinal",
+            "SELECT kind, count FROM omissions WHERE source_id = ? ORDER BY kind",
+            f"SELECT value FROM meta WHERE key = '{YEAR}' || ?",
+        )
+
     def _has_items(self) -> bool:
         """A session of a release before items is read as it is: only a writer brings its tables up to date."""
         return self._version() >= 2
@@ -222,7 +275,8 @@ class Queries:
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
             found.update((block.id, block) for block in blocks)
         if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
-            hint = f"See what can be saved: titans session repair {self.path.parent.name}"
+            repair = NextStep("session repair", session=shown(self.path.parent.name))
+            hint = Hint("See what can be saved: ", repair)
             raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
         return [found[i] for i in wanted if i in found]
 
@@ -286,6 +340,54 @@ class Queries:
         texts = dict(self._rows(f"SELECT id, text FROM {table} WHERE ({holds}) AND {condition}", wanted))
         ((total, length),) = self._rows(f"SELECT count(*), coalesce(avg(length(text)), 0.0) FROM {table}")
         return unspaced.bm25(wanted, texts, int(total), float(length))
+
+    def blocks_with(self, word: str) -> set[int]:
+        """The blocks that have a word, by its stem; in scripts without spaces, its very characters. Without what is
+        withheld."""
+        condition, values = self._having(word)
+        return {int(i) for (i,) in self._rows(f"SELECT id FROM blocks WHERE {condition}", values)}
+
+    def pages_with(self, words: Iterable[str]) -> list[tuple[int, int]]:
+        """The pages, as (source, number), that have all of the words somewhere. Without what is withheld."""
+        found: set[tuple[int, int]] | None = None
+        for word in words:
+            condition, values = self._having(word)
+            rows = set(self._rows(f"SELECT DISTINCT source_id, page FROM blocks WHERE {condition}", values))
+            found = rows if found is None else found & rows
+        return sorted(found or ())
+
+    def _having(self, word: str) -> tuple[str, list[str]]:
+        """The condition that a block has a word, and its values."""
+        holds, values = ["0"], list[str]()
+        if query := match_any(word):
+            holds.append("id IN (SELECT rowid FROM blocks_fts WHERE blocks_fts MATCH ?)")
+            values.append(query)
+        if unspaced.pairs(word):
+            holds.append("instr(text, ?) > 0")
+            values.append(word)
+        return f"({' OR '.join(holds)}) AND {self._shown('id')}", values
+
+    def block_at(self, source_id: int, page: int, position: int) -> Block | None:
+        """The last block of a page that begins at or before a character of it."""
+        condition = "source_id = ? AND page = ? AND start_char <= ? ORDER BY start_char DESC LIMIT 1"
+        found = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE {condition}", (source_id, page, position))
+        return found[0] if found else None
+
+    def words_in(self, words: str, ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+        """Where in these blocks' texts any of `words` stand, by their stems: (start, end) in characters, in order."""
+        query, found = match_any(words), dict[int, list[tuple[int, int]]]()
+        for first in range(0, len(ids) if query else 0, _AT_ONCE):
+            some = ids[first : first + _AT_ONCE]
+            sql = (
+                f"SELECT rowid, highlight(blocks_fts, 0, '{_BEGIN}', '{_END}') FROM blocks_fts"
+                f" WHERE blocks_fts MATCH ? AND rowid IN ({marks(len(some))})"
+            )
+            found |= {int(i): _marked(text) for i, text in self._rows(sql, [query, *some])}
+        return found
+
+    def mean_surprises(self) -> dict[int, float]:
+        """The mean surprise of its blocks, by source."""
+        return dict(self._rows("SELECT source_id, avg(surprise) FROM blocks GROUP BY source_id"))
 
     def sources_with(self, word: str) -> set[int]:
         """The sources that have a word, by its stem, in what was read of them; withheld ones too."""
@@ -378,6 +480,10 @@ class Queries:
     def memory_sha256(self) -> str:
         """Of the cells' digests in the order of reading: equal if and only if the same was learned, bit for bit."""
         return hashlib.sha256("".join(f"{s.sha256}\n" for s in self.snapshots()).encode()).hexdigest()
+
+    def size(self) -> int:
+        """Bytes of the database, with the commits that are not yet in the file itself."""
+        return int(self._one("PRAGMA page_count")) * int(self._one("PRAGMA page_size"))
 
     def is_clean(self) -> bool:
         """Whether no bytes of anything forgotten may still be in the file."""

@@ -9,6 +9,8 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from titans_cli.errors import DamagedError
+from titans_cli.steps import Hint, NextStep
+from titans_cli.store.names import shown
 
 R = TypeVar("R")
 
@@ -27,6 +29,6 @@ def records(kind: type[R], rows: Iterable[tuple[Any, ...]], path: Path) -> Itera
         for (name, accepted), value in zip(types, row, strict=False):  # fields with a default may be left out
             if not isinstance(value, accepted):
                 what = f"damaged: {name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
-                hint = f"See what can be saved: titans session repair {path.parent.name}"
+                hint = Hint("See what can be saved: ", NextStep("session repair", session=shown(path.parent.name)))
                 raise DamagedError(what, subject=str(path), hint=hint)
         yield kind(*row)

@@ -24,6 +24,7 @@ from titans_cli.errors import (
     UsageError,
 )
 from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.episodes import Episodes, Events, Retained
 from titans_cli.store.files import (
     UNFINISHED,
@@ -78,7 +79,7 @@ class SessionStore:
         self.home = home
         self.info = info
         self.finished = False
-        self.folder = home.sessions_dir / info.name
+        self.folder = home.session_folder(info.name)
         self._lock = WriterLock(self.folder)
         self._locked = False
         self._writing: Episodes | None = None
@@ -86,18 +87,19 @@ class SessionStore:
     # ------------------------------------------------------------ finding and making
 
     @classmethod
-    def open(cls, home: Home, selector: str | None = None) -> SessionStore:
+    def open(cls, home: Home, selector: str | None = None, *, make: bool = False) -> SessionStore:
         """Open by name, ULID, unique ULID prefix, or None for the current session. Also opens a promoted one.
 
+        `make`: as for `Home.find_session`.
         What a kill left of a promotion or of erasing is finished first, if that needs no waiting and is permitted.
         Raises NotFoundError, UsageError (ambiguous), DamagedError, IncompatibleError, StorageError.
         """
         home.tidy()
-        name = home.find_session(selector)
+        name = home.find_session(selector, make=make)
         try:
-            store = cls(home, read_session(home.sessions_dir / name))
+            store = cls(home, read_session(home.session_folder(name)))
         except DamagedError:
-            if not (home.sessions_dir / name).exists():
+            if not (home.session_folder(name)).exists():
                 raise _gone(name) from None
             raise
         store._finish_promotion()
@@ -112,9 +114,9 @@ class SessionStore:
         unreadable: list[TitansError] = []
         for name in home.session_names():
             try:
-                sessions.append(read_session(home.sessions_dir / name))
+                sessions.append(read_session(home.session_folder(name)))
             except TitansError as error:
-                if (home.sessions_dir / name).is_dir():  # not discarded a moment ago
+                if (home.session_folder(name)).is_dir():  # not discarded a moment ago
                     unreadable.append(error)
         return SessionList(tuple(sorted(sessions, key=lambda s: (s.created, s.id))), tuple(unreadable))
 
@@ -150,13 +152,12 @@ class SessionStore:
         files. A kill leaves a `.new-*` folder, which the next call clears.
         """
         if name is not None:
-            validate_name(name)
+            name = validate_name(name)
         with home.lock():
             home.clear()
             created = draft.created or utc_now()
             info = replace(draft, name=name or home.generate_name(), id=unique_id(), created=created)
-            _refuse_taken(home.sessions_dir / info.name)
-            home.refuse_prefix(info.name)
+            home.require_free(info.name)
             folder = home.sessions_dir / f"{UNFINISHED}{info.id}"
             try:
                 private_mkdir(folder / SNAPSHOTS)
@@ -164,8 +165,8 @@ class SessionStore:
                 with Episodes.open(folder / DATABASE, readonly=False) as episodes:
                     episodes.set_meta(SESSION_META, session_text(info))
                 write_session(folder, info)
-                if not rename_new(folder, home.sessions_dir / info.name):
-                    _refuse_taken(home.sessions_dir / info.name)
+                if not rename_new(folder, home.session_folder(info.name)):
+                    home.refuse_taken(info.name)
             except BaseException:
                 with suppress(OSError):
                     delete_folder(folder)
@@ -180,7 +181,7 @@ class SessionStore:
             raise UsageError(
                 f"this session was promoted to {self.info.promoted_to} and holds nothing any more",
                 subject=self.info.name,
-                hint=f"Start one from what it learned: titans session new --from {self.info.promoted_to}",
+                hint=Hint("Start one from what it learned: ", NextStep("session new", entry=self.info.promoted_to)),
             )
 
     def episodes(self, *, readonly: bool = True) -> Episodes:
@@ -251,12 +252,13 @@ class SessionStore:
         except (FileNotFoundError, DamagedError) as error:
             with self.episodes() as episodes:
                 if info not in episodes.cells_of(info.source_id):
-                    what, hint = f"snapshot {info.number} was superseded meanwhile", "Run the same command again"
-                    raise NotFoundError(what, subject=self.info.name, hint=hint) from error
+                    what = f"snapshot {info.number} was superseded meanwhile"
+                    raise NotFoundError(what, subject=self.info.name, hint=AGAIN) from error
             if isinstance(error, DamagedError):
                 with self._overtaken():
                     raise
-            hint = f"Learn it anew from the retained text: titans session repair {self.info.name}"
+            repair = NextStep("session repair", session=self.info.name)
+            hint = Hint("Learn it anew from the retained text: ", repair)
             raise DamagedError("damaged: the file is missing", subject=str(path), hint=hint) from error
 
     # ------------------------------------------------------------ writing
@@ -438,9 +440,9 @@ def discard(home: Home, name: str, *, timeout: float = 0, only: str | None = Non
 
     Raises LockedError while a writer works, NotFoundError, StorageError.
     """
-    folder = home.sessions_dir / name
+    folder = home.session_folder(name)
     if name not in home.session_names():
-        raise NotFoundError("no session has this name", subject=name, hint="See: titans session list")
+        raise NotFoundError("no session has this name", subject=name, hint=Hint("See: ", NextStep("session list")))
     with WriterLock(folder).acquire(timeout, "discard"), home.lock():
         if only is not None and folder.is_dir() and _id_in(folder) not in (only, None):
             raise _gone(name)  # another one has its name
@@ -458,10 +460,4 @@ def _id_in(folder: Path) -> str | None:
 
 
 def _gone(name: str) -> NotFoundError:
-    return NotFoundError("the session was discarded", subject=name, hint="See: titans session list")
-
-
-def _refuse_taken(path: Path) -> None:
-    if path.exists() or path.is_symlink():
-        hint = f"Use it (-s {path.name}), choose another name, or: titans session discard {path.name}"
-        raise UsageError("a session of this name exists", subject=path.name, hint=hint)
+    return NotFoundError("the session was discarded", subject=name, hint=Hint("See: ", NextStep("session list")))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from titans_cli.errors import DamagedError, IncompatibleError
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store.files import FILE_MODE, NotAFileError, atomic_write, open_plain, storage_error
 from titans_cli.store.manifest import FORMAT
 
@@ -258,5 +259,7 @@ def _damaged(path: Path, what: str) -> DamagedError:
     return DamagedError(
         f"damaged: {what}",
         subject=str(path),
-        hint="Learn it anew from the retained text: titans session repair; or restore the file from a backup",
+        hint=Hint(
+            "Learn it anew from the retained text: ", NextStep("session repair"), "; or restore the file from a backup"
+        ),
     )

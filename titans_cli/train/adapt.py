@@ -12,7 +12,6 @@ lies beside the adapter; the adapter itself is written at every checkpoint, and 
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,8 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,6 +28,8 @@ from titans_cli.model import adapter as files
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
+from titans_cli.steps import Hint, Option
+from titans_cli.train import checkpoint
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
@@ -156,35 +155,20 @@ class AdapterTrainer:
 
     def save(self) -> str:
         """Adapter and checkpoint; returns the adapter's sha256."""
-        tensors = {f"adapter.{k}": v.detach().cpu().clone() for k, v in self.adapter.state_dict().items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{key}": value.detach().cpu().clone() for key, value in state.items()}
-        meta = {"step": self.step, "backbone": self.backbone, "plan": asdict(self.plan)}
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.checkpoint.with_name(f".tmp-{self.checkpoint.name}")
-        save_file(tensors, temporary, metadata={"run": json.dumps(meta)})
-        temporary.replace(self.checkpoint)
+        run = {"step": self.step, "backbone": self.backbone, "plan": asdict(self.plan)}
+        checkpoint.save(self.checkpoint, self.adapter.state_dict(), self.optimizer, run)
         return files.save(self.adapter, self.out, self.backbone, steps=self.step, plan=asdict(self.plan))
 
     def resume(self) -> bool:
-        """Continue from the last checkpoint, if there is one. Raises IncompatibleError for another model's."""
+        """Continue from the last checkpoint, if any. Raises IncompatibleError for another model's, DamagedError."""
         if not self.checkpoint.exists():
             return False
-        with safe_open(self.checkpoint, framework="pt") as handle:
-            meta = json.loads(handle.metadata()["run"])
-        if meta["backbone"] != self.backbone:
-            hint = "Write to another file with --out, or remove it"
+        run = checkpoint.run_of(self.checkpoint)
+        if run["backbone"] != self.backbone:
+            hint = Hint("Write to another file with ", Option("out"), ", or remove it")
             raise IncompatibleError("this checkpoint is of another model", subject=str(self.checkpoint), hint=hint)
-        tensors = load_file(self.checkpoint)
-        self.adapter.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("adapter.")})
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".", 2)
-                state.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.step = int(meta["step"])
+        self.adapter.load_state_dict(checkpoint.load(self.checkpoint, self.optimizer))
+        self.step = int(run["step"])
         return True
 
     def streams(self, seed: int, *, evaluation: bool = False) -> Streams:

@@ -17,17 +17,16 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
+from titans_cli.train import checkpoint
 from titans_cli.train.corpus import Corpus, load_rows
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
@@ -103,33 +102,19 @@ class Trainer:
     # ---- checkpoints
 
     def save(self) -> None:
-        tensors = {f"network.{k}": v.detach().cpu() for k, v in self.network.state_dict().items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"optimizer.{i}.{key}"] = value.detach().cpu().clone()
-        temporary = self.checkpoint.with_suffix(".tmp")
-        meta = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
-        save_file(tensors, temporary, metadata={"run": json.dumps(meta)})
-        temporary.replace(self.checkpoint)
+        run = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
+        checkpoint.save(self.checkpoint, self.network.state_dict(), self.optimizer, run)
 
     def resume(self) -> bool:
-        """Continue from the last checkpoint, if there is one."""
+        """Continue from the last checkpoint, if there is one. Raises DamagedError."""
         if not self.checkpoint.exists():
             return False
-        tensors = load_file(self.checkpoint)
-        trained = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
+        trained = checkpoint.load(self.checkpoint, self.optimizer)
         # the kernel does not depend on which frequencies were drawn, so a run may go on with more features
         trained |= dict(self.network.memory.features.named_buffers(prefix="memory.features"))
         self.network.load_state_dict(trained)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".", 2)
-                state.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        meta = checkpoint_meta(self.checkpoint)
-        self.step, self.tokens, self.seconds = int(meta["step"]), int(meta["tokens"]), float(meta["seconds"])
+        run = checkpoint.run_of(self.checkpoint)
+        self.step, self.tokens, self.seconds = int(run["step"]), int(run["tokens"]), float(run["seconds"])
         return True
 
     def streams(self, seed: int, *, evaluation: bool = False) -> Streams:
@@ -237,11 +222,3 @@ class Trainer:
         network.train()
         features.width = before
         return figures
-
-
-def checkpoint_meta(path: Path) -> dict[str, Any]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as handle:
-        meta: dict[str, Any] = json.loads(handle.metadata()["run"])
-    return meta

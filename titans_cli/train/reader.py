@@ -9,7 +9,6 @@ over the last steps, so that the length of a run can be decided while it runs (-
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,6 +30,7 @@ from titans_cli.model.reader import (
     save_reader,
     sketch,
 )
+from titans_cli.train import checkpoint
 from titans_cli.train.reading import (
     TEXTS,
     Example,
@@ -146,28 +145,17 @@ class ReaderTrainer:
         return Examples(asked, seed=self.schedule.seed)
 
     def save(self) -> None:
-        state = self.optimizer.state_dict()["state"]
-        tensors = {f"reader.{n}": p.detach() for n, p in self.named.items()}
-        tensors |= {f"optimizer.{i}.{k}": v for i, of in state.items() for k, v in of.items()}
-        written = self.checkpoint.with_suffix(".new")
-        save_file(tensors, written, metadata={"run": json.dumps({"step": self.step, "drawn": self.drawn})})
-        written.replace(self.checkpoint)
+        run = {"step": self.step, "drawn": self.drawn}
+        checkpoint.save(self.checkpoint, self.named, self.optimizer, run)
         save_reader(self.work / "reader.safetensors", self.named, self.spec, self.sketch, {"steps": self.step})
 
     def resume(self) -> bool:
+        """Continue from the last checkpoint, if there is one. Raises DamagedError."""
         if not self.checkpoint.exists():
             return False
-        tensors = load_file(self.checkpoint)
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".", 2)
-                state.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        for name, parameter in self.named.items():
-            parameter.data.copy_(tensors[f"reader.{name}"])
-        run = json.loads(_metadata(self.checkpoint)["run"])
+        for name, tensor in checkpoint.load(self.checkpoint, self.optimizer).items():
+            self.named[name].data.copy_(tensor)
+        run = checkpoint.run_of(self.checkpoint)
         self.step, self.drawn = run["step"], run["drawn"]
         return True
 
@@ -216,13 +204,6 @@ class ReaderTrainer:
             if self.step - saved >= SAVE_EVERY:
                 saved = self.step
                 self.save()
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        return dict(file.metadata())
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from titans_cli.memory.session import CELLS, Evidence, SessionGate, initial_state, read_on
 from titans_cli.model.reader import load_backbone, sketch
-from titans_cli.model.session import SHIPPED, SessionReader, save_gate
+from titans_cli.model.session import SESSION_WEIGHTS, SessionReader, save_gate
 from titans_cli.train.corpus import read_jsonl
 
 WORSE, MARGIN = 2.0, 0.005
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with text/ (prepare)")
     parser.add_argument("--work", type=Path, default=Path("runs/session"), help="what the model makes of the text")
     parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="the gate's file (run)")
+    parser.add_argument("--out", type=Path, default=SESSION_WEIGHTS, help="the gate's file (run)")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--without", default="", help="kinds, by commas, to be left out and measured (run)")
     options = parser.parse_args()

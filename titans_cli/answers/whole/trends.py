@@ -1,13 +1,18 @@
-"""Which of many phrases, or topics, come and go over the years.
+"""Which of many phrases come and go over the years.
 
 A document has a phrase or has it not. The score test for a trend in proportions (Cochran 1954, Armitage 1955) gives z.
-Few documents have any one phrase, so z is joined with that of the documents which lack it, weighted by how much they
-are about what those that have it are about: a ridge regression of "has it" on the documents' vectors. Where nothing
-changes the two are independent, and their sum is normal too (Stouffer's method). Then every slope is shrunk by how much
-the slopes of all phrases of the pile spread beyond chance (empirical Bayes by the method of moments; Efron and Morris
-1975): phrases of few documents more, and in a pile where nothing changes all of them to nothing. Told is what then
-still lies `SURE` deviations from zero. Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers
-were chosen on other samples of the same abstracts (docs/log.md, 2026-11-27).
+Few documents have any one phrase, so the documents which lack it say something too: those that are about what its
+documents are about, by a ridge regression of "has it" on the documents' vectors.
+
+How far the true z of phrases lie from nothing is estimated from all phrases of the pile (empirical Bayes; Efron and
+Morris 1975): their variance grows with a phrase's documents, and with how much more common it is here than in general
+English, both fitted by likelihood. A phrase's own z is shrunk by that: in a pile where nothing changes, to nothing.
+Told are the surest, as many as may be wrong by the expected share `WRONG` (Efron 2010, ch. 5); what changes by less
+than `SLIGHT` is no trend. Of phrases that name one matter, or go together, the surest leads and the others stand with
+it.
+
+Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers were chosen on samples that share no
+document with the measured ones (docs/log.md, 2026-11-27).
 """
 
 from __future__ import annotations
@@ -26,14 +31,19 @@ Vector = npt.NDArray[np.float64]
 Smoother = Callable[[Vector], Vector]
 
 LEAST = 4  # dated documents
-SURE = 2.0  # standard deviations of a slope, given the pile
+WRONG = 0.08  # expected share of what is told that is no trend
+SLIGHT = 0.035  # correlation of having a phrase with the year, below which nobody speaks of a trend
 BORNE = 1.0  # |z| of the phrase's own documents
 LOUD = 4.0  # |z| beyond which a phrase adds no more to the spread of all
-SMOOTH = 0.7  # weight of the documents about the same, beside those that have it
+HEARD = 0.3  # z that the documents about the same are expected to show, for each of the phrase's true z
 RIDGE = 1.0
-EXCESS, EXCESS_ALONE = 1.0, 2.0  # log of how many times as common as in general English: of the rarest word; a lone one
-COMMON, RARE = 0.15, 0.003  # a lone word that more documents have is vocabulary, unless it is rarer in general English
+USUAL, DOUBT = (-4.0, 0.25), (4.0, 0.25)  # log variance of a true z per document, and per unit of excess; their doubt
+MOST_EXCESS = 6.0
+ENGLISH = 0.007  # share of general English: a more common phrase says nothing of a pile
+COMMON, RARE = 0.15, 0.0005  # a lone word that more documents have is vocabulary, unless it is rarer in general English
+COMMON_PHRASE = 0.25  # ... a longer phrase
 BY_CHANCE = 0.05  # that documents before the first (or after the last) lack it, were it as common there as since
+WITH, TOGETHER, MOST_WITH = 0.5, 1.5, 5  # of what stands with another: how sure, z of their meeting, how many
 PEAK, PEAKED = 3.5, 8  # z of the curvature of what rises and falls again; documents that have it
 MOST_PEAKS = 2
 STAYS, DRIFTS, MOST_STEADY = 0.7, 2.0, 2  # share of the documents and |z| of what is steady
@@ -42,18 +52,20 @@ STAYS, DRIFTS, MOST_STEADY = 0.7, 2.0, 2  # share of the documents and |z| of wh
 class Trend(NamedTuple):
     phrase: Phrase
     direction: str  # "rising", "falling", "vanishing", "peaked", "steady"
-    sure: float  # probability of the direction
+    sure: float  # probability that it is a trend of this direction
     change: tuple[float, float, float]  # of the share of documents, first year to last: 2.5%, mean, 97.5%
     first: int | None  # the year in which it arrived, if there were documents enough before
     peak: int | None  # the year around which it was most common, of what peaked
+    company: tuple[Phrase, ...] = ()  # phrases that change with it
 
 
 class Slopes(NamedTuple):
-    """Of scores over the years, one each: standard normal where nothing changes, and shrunk."""
+    """Of the phrases, one each."""
 
-    direct: Vector
-    shrunk: Vector  # posterior mean over posterior deviation
-    keep: Vector  # share of a slope that is left after shrinking
+    direct: Vector  # z of the documents that have it
+    mean: Vector  # of the true z, given the pile
+    error: Vector  # its standard deviation
+    sure: Vector  # probability that the true z is beyond SLIGHT, in the direction of the mean
 
 
 def z_of(years: Vector, has: Vector) -> float:
@@ -63,18 +75,40 @@ def z_of(years: Vector, has: Vector) -> float:
     return float(x @ y) / spread * math.sqrt(len(x)) if spread > 1e-9 else 0.0
 
 
-def slopes(years: Vector, has: Vector, smooth: Smoother | None) -> Slopes:
-    """`has` [n, N] of n phrases; without `smooth` only the documents that have them are looked at."""
+def slopes(years: Vector, has: Vector, excesses: Vector, smooth: Smoother | None) -> Slopes:
+    """`has` [n, N] of n phrases, `excesses` [n]; without `smooth` only the documents that have them are looked at."""
     direct = np.array([z_of(years, row) for row in has])
-    joined = direct
-    if smooth is not None:
-        smoothed = np.array([_smoothed(years, row, smooth) for row in has])
-        joined = (direct + SMOOTH * smoothed) / math.hypot(1, SMOOTH)
     information = has.sum(axis=1) * (1 - has.mean(axis=1))
-    bounded = np.minimum(direct**2, LOUD**2)  # a few loud phrases say nothing of the many others
-    spread = max(0.0, float((bounded - 1).sum())) / max(1e-9, float(information.sum()))
-    keep = spread * information / (1 + spread * information)
-    return Slopes(direct, joined * np.sqrt(keep), keep)
+    variance = _variance(direct, information, np.clip(excesses, -1.0, MOST_EXCESS))
+    precision = 1 / variance + 1
+    total = direct
+    if smooth is not None:
+        precision += HEARD**2
+        total = direct + HEARD * np.array([_smoothed(years, row, smooth) for row in has])
+    mean, error = total / precision, np.sqrt(1 / precision)
+    beyond = (np.abs(mean) - SLIGHT * math.sqrt(len(years))) / error
+    return Slopes(direct, mean, error, np.array([_normal(z) for z in beyond]))
+
+
+def _variance(direct: Vector, information: Vector, excesses: Vector) -> Vector:
+    """Of the true z, by the likelihood of those seen; a few loud phrases say nothing of the many others."""
+    from scipy.optimize import minimize
+
+    squares = np.minimum(direct**2, LOUD**2)
+    usual, doubt = np.array(USUAL), np.array(DOUBT)
+
+    def variance(at: Vector) -> Vector:
+        return np.asarray(np.maximum(information, 1e-9) * np.exp(np.clip(at[0] + at[1] * excesses, -30.0, 10.0)))
+
+    def cost(at: Vector) -> float:
+        spread = 1 + variance(at)
+        return float((np.log(spread) + squares / spread).sum() + (((at - usual) / doubt) ** 2).sum()) / 2
+
+    return variance(minimize(cost, usual, method="Nelder-Mead").x)
+
+
+def _normal(z: float) -> float:
+    return 1 - math.erfc(z / math.sqrt(2)) / 2
 
 
 def _smoothed(years: Vector, has: Vector, smooth: Smoother) -> float:
@@ -100,32 +134,74 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     candidates, rows = [], []
     for p in found:
         row = np.array([float(n in p.documents) for n in dated])
-        if row.any() and says_something(p, len(years)):
+        if row.any() and tells_apart(p, len(years)):
             candidates.append(p)
             rows.append(row)
     if not candidates:
         return []
     has = np.stack(rows)
-    s = slopes(when, has, smoother(vectors[dated]) if vectors is not None else None)
+    excesses = np.array([excess(p, len(years)) for p in candidates])
+    s = slopes(when, has, excesses, smoother(vectors[dated]) if vectors is not None else None)
     span = (when.max() - when.min()) / when.std()
-    told: list[Trend] = []
 
     def rank(i: int) -> tuple[float, int, tuple[str, ...]]:  # of equals the longer: it says more
-        return -round(abs(float(s.shrunk[i])), 6), -len(candidates[i].key), candidates[i].key
+        return -round(float(s.sure[i]), 6), -len(candidates[i].key), candidates[i].key
 
-    for i in sorted(range(len(candidates)), key=rank):
-        p, z = candidates[i], float(s.direct[i])
-        if abs(s.shrunk[i]) < SURE or z * s.shrunk[i] <= 0 or abs(z) < BORNE:
-            continue
-        if any(alike(p, t.phrase) or inseparable(p, t.phrase) for t in told):
-            continue
+    borne = [i for i in range(len(candidates)) if s.direct[i] * s.mean[i] > 0 and abs(s.direct[i]) >= BORNE]
+    order = sorted(borne, key=rank)
+    heads = _surest(order, candidates, s.sure)
+    company = _company(order, heads, candidates, s, len(dated))
+    told: list[Trend] = []
+    for i in heads:
         unit = math.sqrt(has[i].mean() * (1 - has[i].mean()) / len(when)) * span  # of the share, for one z
-        mean, error = s.keep[i] * z * unit, math.sqrt(s.keep[i]) * unit
-        change = (mean - 1.96 * error, mean, mean + 1.96 * error)
-        sure = 1 - math.erfc(abs(s.shrunk[i]) / math.sqrt(2)) / 2
-        told.append(Trend(p, direction_of(z, when, has[i]), sure, change, arrival(when, has[i]), None))
+        low, mean, high = (unit * (float(s.mean[i]) + z * float(s.error[i])) for z in (-1.96, 0.0, 1.96))
+        direction = direction_of(float(s.mean[i]), when, has[i])
+        beside = tuple(candidates[j] for j in company[i])
+        told.append(
+            Trend(candidates[i], direction, float(s.sure[i]), (low, mean, high), arrival(when, has[i]), None, beside)
+        )
     told += _peaked(candidates, when, has, told)
     return told + _steady(candidates, has, s.direct, told)
+
+
+def _surest(order: Sequence[int], candidates: Sequence[Phrase], sure: Vector) -> list[int]:
+    """Of every matter the surest phrase, as many as keep the expected share of wrong ones."""
+    heads: list[int] = []
+    doubt = 0.0
+    for i in order:
+        if any(_one_matter(candidates[i], candidates[j]) for j in heads):
+            continue
+        doubt += 1 - float(sure[i])
+        if doubt > WRONG * (len(heads) + 1):
+            break
+        heads.append(i)
+    return heads
+
+
+def _company(
+    order: Sequence[int], heads: Sequence[int], candidates: Sequence[Phrase], s: Slopes, documents: int
+) -> dict[int, list[int]]:
+    """Of every head the phrases that change with it: of the same matter, or more often in its documents than chance."""
+    found: dict[int, list[int]] = {i: [] for i in heads}
+    for j in order:
+        if j in found or s.sure[j] < WITH:
+            continue
+        best: tuple[float, int] | None = None
+        for i in heads:
+            a, b = candidates[i], candidates[j]
+            if s.mean[i] * s.mean[j] < 0 or len(found[i]) == MOST_WITH:
+                continue
+            both, chance = len(a.documents & b.documents), len(a.documents) * len(b.documents) / documents
+            z = (both - chance) / math.sqrt(chance)
+            if (_one_matter(a, b) or (both > 1 and z >= TOGETHER)) and (best is None or z > best[0] + 1e-9):
+                best = (z, i)
+        if best is not None:
+            found[best[1]].append(j)
+    return found
+
+
+def _one_matter(a: Phrase, b: Phrase) -> bool:
+    return alike(a, b) or inseparable(a, b)
 
 
 def excess(p: Phrase, documents: int) -> float:
@@ -135,13 +211,11 @@ def excess(p: Phrase, documents: int) -> float:
     return (table.excess(p.key, share) + math.log(share / table.rarest(p.key))) / 2
 
 
-def says_something(p: Phrase, documents: int) -> bool:
-    """Whether it, and its rarest word, is far more common here than in general English."""
-    table, share = background(), len(p.documents) / documents
-    rarest = math.log(share / table.rarest(p.key))
-    if len(p.key) > 1:
-        return rarest >= EXCESS
-    return rarest >= EXCESS_ALONE and (share <= COMMON or table.share(p.key) <= RARE)
+def tells_apart(p: Phrase, documents: int) -> bool:
+    """Whether it is neither common English nor what most of these documents have anyway."""
+    english, share = background().share(p.key), len(p.documents) / documents
+    common = COMMON if len(p.key) == 1 else COMMON_PHRASE
+    return english <= ENGLISH and (share <= common or english <= RARE)
 
 
 def direction_of(z: float, when: Vector, has: Vector) -> str:

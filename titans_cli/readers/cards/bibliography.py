@@ -9,13 +9,20 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from titans_cli.cards import ENTRY, Entry
 from titans_cli.readers.cards.imprint import date_in
 
 MOST_WORKS = 5_000
-_BIBTEX = re.compile(r"^\s*@(?!comment|string|preamble)(\w+)\s*[{(]\s*([^\s,{}]*)\s*,", re.I | re.M)
+LONGEST_FIELD = 20_000  # characters: of more authors than any paper has
+MOST_OPEN = 20  # fields whose brace is never closed: text that has more of them is no list of works
+# Possessive throughout, and nothing is looked at twice: what takes long is text made to take long.
+_BIBTEX = re.compile(r"^[ \t]*+@(?!comment|string|preamble)(\w++)\s*+[{(]\s*+([^\s,{}]*+)\s*+,", re.I | re.M)
+_HEAD = re.compile(r"\s*+,?\s*+([\w-]++)\s*+=\s*+")
+_BARE = re.compile(r"[^,}\s]*+")
+_BRACE = re.compile(r"[{}\"]")
 _TEX_ACCENT = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "c": "\u0327", "v": "\u030c"}
 # The fields of a card, and what they are called in each kind of list, the most telling first.
 _CALLED = {
@@ -41,8 +48,8 @@ def works(kind: str, text: str) -> list[Entry]:
         found = _json(text)
     elif _BIBTEX.search(text):
         found = _bibtex(text)
-    listed = [work for said in found if (work := _work(said)).get("title")]
-    return [Entry(ENTRY, json.dumps(work, ensure_ascii=False), "bibliography") for work in listed[:MOST_WORKS]]
+    listed = (work for said in found if (work := _work(said)).get("title"))
+    return [Entry(ENTRY, json.dumps(work, ensure_ascii=False), "bibliography") for work in islice(listed, MOST_WORKS)]
 
 
 def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
@@ -92,7 +99,7 @@ def _text(value: Any) -> str:
 
 def _names(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [_turned(n) for n in re.split(r"\s+and\s+|\s*;\s*", value) if n.strip()]
+        return [_turned(n) for n in re.split(r" and | ?; ?", " ".join(value.split())) if n.strip()]
     names = value if isinstance(value, list) else [value]
     return [n for v in names if (n := _name(v))]
 
@@ -111,29 +118,33 @@ def _turned(name: str) -> str:
 
 
 def _bibtex(text: str) -> Iterator[Mapping[str, Any]]:
+    end = still_open = 0
     for start in _BIBTEX.finditer(text):
+        if start.start() < end:  # within a field of the one before
+            continue
         fields: dict[str, str] = {}
-        at = start.end()
-        while found := _field(text, at):
-            name, value, at = found
-            fields[name] = _plain(value)
+        at: int | None = start.end()
+        while at is not None and (head := _HEAD.match(text, at)) and head.end() < len(text):
+            value, at = _value(text, head.end())
+            if at is not None:
+                fields[head[1].lower()], end = _plain(value), at
+            elif (still_open := still_open + 1) > MOST_OPEN:
+                return
         yield fields
 
 
-def _field(text: str, at: int) -> tuple[str, str, int] | None:
-    """A field's name and value from here, and where the next one begins; None at the end of the entry."""
-    head = re.compile(r"\s*,?\s*([\w-]+)\s*=\s*").match(text, at)
-    if head is None or head.end() >= len(text):
-        return None
-    at, opening = head.end(), text[head.end()]
+def _value(text: str, at: int) -> tuple[str, int | None]:
+    """A field's value from here, and where it ends; None for one that does not end."""
+    opening = text[at]
     if opening not in '{"':
-        bare = re.compile(r"[^,}\s]*").match(text, at)
-        return head[1].lower(), bare.group() if bare else "", bare.end() if bare else at
-    depth, end = 0, at + 1
-    while end < len(text) and (depth or text[end] != ("}" if opening == "{" else '"')):
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        end += 1
-    return head[1].lower(), text[at + 1 : end], end + 1
+        bare = _BARE.match(text, at)
+        return (bare.group(), bare.end()) if bare else ("", at)
+    depth = 0
+    for found in _BRACE.finditer(text, at + 1, at + LONGEST_FIELD):
+        if not depth and found[0] == ("}" if opening == "{" else '"'):
+            return text[at + 1 : found.start()], found.end()
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    return "", None
 
 
 def _plain(tex: str) -> str:

@@ -88,7 +88,7 @@ def _html(text: str) -> list[Entry]:
         said.setdefault(str(name).lower(), []).append(tag.attributes.get("content") or "")
     found = {field: next((said[n] for n in names if said.get(n)), []) for field, names in _META.items()}
     if len(found["author"]) == 1:
-        found["author"] = re.split(r"\s*;\s*", found["author"][0])
+        found["author"] = _several(found["author"][0])
     found["author"] = [turned(a) for a in found["author"] if not a.startswith(("http:", "https:"))]
     for field in found.keys() - {"author"}:
         found[field] = found[field][:1]
@@ -133,7 +133,7 @@ def _docx(data: bytes) -> list[Entry]:
     if not properties:
         return []
     said = _texts(properties, ("title", "creator", "created", "language"))
-    found = {"title": said["title"][:1], "author": [a for c in said["creator"] for a in re.split(r"\s*;\s*", c)]}
+    found = {"title": said["title"][:1], "author": [a for c in said["creator"] for a in _several(c)]}
     found |= {"date": said["created"][:1], "language": said["language"][:1]}
     return entries("document's properties", found)
 
@@ -212,10 +212,15 @@ def _of_mapping(origin: str, said: Mapping[Any, Any]) -> list[Entry]:
     return entries(origin, found)
 
 
+def _several(names: str) -> list[str]:
+    """Between semicolons. Runs of spaces go first: a pattern that looks for them takes their square."""
+    return [name.strip() for name in " ".join(names.split()).split(";")]
+
+
 def _names(value: Any) -> list[str]:
     """Authors as text, or as a list of texts or of mappings with a name. What is nested deeper is nobody's name."""
     if isinstance(value, str):
-        return [turned(n) for n in re.split(r"\s*;\s*|\s+and\s+", value) if n]
+        return [turned(n) for part in _several(value) for n in part.split(" and ") if n]
     if not isinstance(value, list):
         return []
     names = [v.get("name") if isinstance(v, dict) else v for v in value[:MOST_NAMES]]
@@ -252,7 +257,7 @@ def _tex(text: str) -> list[Entry]:
 def _arguments(text: str, command: str) -> list[str]:
     """What stands in braces after a command, braces within counted."""
     found = []
-    for m in list(re.finditer(rf"\\{command}\s*(?:\[[^\]]*\])?\s*{{", text[:HEAD]))[:50]:
+    for m in list(re.finditer(rf"\\{command}\s*+(?:\[[^\]]*+\]\s*+)?{{", text[:HEAD]))[:50]:
         depth, at = 1, m.end()
         while at < len(text) and depth and at - m.end() < 5000:
             depth += {"{": 1, "}": -1}.get(text[at], 0)

@@ -1,0 +1,132 @@
+"""Fits whether what is asked is said of what it is asked about: `python -m benchmarks.answers_premise --data DATA`.
+
+On questions of training data (`answers_training`), in one session with all their documents, each three times: as it is;
+with the document that answers left out; and asked of another document, whose name takes the place of its own document's
+where the question has that. The second and the third have no answer, but for chance. Prints PREMISE of
+`answers/premise.py`, logistic weights of `Premise.signals`, and for several bounds which share of each set is refused.
+Each set counts alike, whatever its size, and so do questions with an answer and without.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.answers_data import Session, session, write
+from benchmarks.answers_training import SEED, Trained, load
+from benchmarks.common import parser
+from titans_cli.answers.compose import Asking
+from titans_cli.answers.evidence import gather
+from titans_cli.answers.extract import candidates
+from titans_cli.answers.premise import about_of, premise, subjects
+from titans_cli.answers.question import Question
+
+Row = dict[str, Any]  # the set, whether there is an answer, and the signals
+STEPS = 2_000
+UNSAID = 3  # of the signals, the first: what is not said
+BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+def tried(s: Session, question: str, only: set[int] | None, titles: dict[int, str]) -> list[float]:
+    """The signals of a question's premise."""
+    how = Asking()
+    terms = Question(question, s.episodes)
+    named, naming = subjects(terms, {i: t for i, t in titles.items() if only is None or i in only})
+    found = gather(terms, s.episodes, s.engine, None, how.top_k, named or only)
+    ranked = candidates(terms, found, None)
+    made = premise(terms, named or about_of(ranked), naming, s.episodes, ranked[0].support if ranked else 0.0)
+    return list(made.signals)
+
+
+def moved(a: Trained, title: str) -> str:
+    """The question with another document's name in the place of its own document's, where it has that."""
+    name = re.sub(r"\s*\(.*\)$", "", a.title)
+    return re.sub(re.escape(name), title, a.question, flags=re.I) if name else a.question
+
+
+def rows_of(s: Session, asked: list[Trained], every: int) -> list[Row]:
+    rng = random.Random(SEED)
+    ids = {Path(x.display).name: x.id for x in s.episodes.sources()}
+    titles = {x.id: x.title or "" for x in s.episodes.sources()}
+    rows: list[Row] = []
+    for a in asked[::every]:
+        own = ids[a.document]
+        other = rng.choice([i for i in ids.values() if i != own])
+        for question, only, answered in (
+            (a.question, None, True),
+            (a.question, set(ids.values()) - {own}, False),
+            (moved(a, titles[other]), {other}, False),
+        ):
+            rows.append({"set": a.kind, "answered": answered, "signals": tried(s, question, only, titles)})
+    return rows
+
+
+def fit(rows: list[Row]) -> torch.Tensor:
+    """Logistic regression of "nothing answers", every set and both cases counting alike."""
+    x = torch.tensor([r["signals"] for r in rows])
+    y = torch.tensor([float(not r["answered"]) for r in rows])
+    sizes: dict[tuple[str, bool], int] = defaultdict(int)
+    for r in rows:
+        sizes[r["set"], r["answered"]] += 1
+    share = torch.tensor([1 / sizes[r["set"], r["answered"]] for r in rows])
+    weights = torch.zeros(x.shape[1], requires_grad=True)
+    optimiser = torch.optim.Adam([weights], lr=0.05)
+    for _ in range(STEPS):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ weights, y, share, reduction="sum")
+        loss = loss / share.sum() + 1e-3 * weights.square().sum()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        with torch.no_grad():  # nothing that is unsaid speaks for an answer
+            weights[:UNSAID].clamp_(min=0)
+    return weights.detach()
+
+
+def show(rows: list[Row], weights: torch.Tensor) -> None:
+    print("weights =", tuple(round(w, 4) for w in weights.tolist()))
+    sets = sorted({r["set"] for r in rows})
+    print("refused from  " + "  ".join(f"{s:>13}" for s in sets) + "           mean   (answered/not)")
+    for bound in BOUNDS:
+        shares = []
+        for s in sets:
+            pair = []
+            for answered in (True, False):
+                some = [r for r in rows if r["set"] == s and r["answered"] is answered]
+                p = torch.sigmoid(torch.tensor([r["signals"] for r in some]) @ weights)
+                pair.append(float((p >= bound).float().mean()))
+            shares.append(pair)
+        mean = [sum(p[i] for p in shares) / len(shares) for i in (0, 1)]
+        told = "  ".join(f"{a:6.1%} {b:6.1%}" for a, b in [*shares, mean])
+        print(f"  {bound}         {told}")
+
+
+def main() -> None:
+    args = parser(__doc__)
+    args.add_argument("--data", type=Path, required=True, help="folder with text/ and qa/train")
+    args.add_argument("--keep", type=Path, help="folder of the session, kept and used again")
+    args.add_argument("--every", type=int, default=1, help="of so many questions one")
+    args.add_argument("--rows", type=Path, help="file that the signals are written to, or read from if it is there")
+    options = args.parse_args()
+    if options.rows and options.rows.exists():
+        rows = json.loads(options.rows.read_text())
+    else:
+        texts, asked = load(options.data)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = options.keep or Path(temporary) / "home"
+            documents = write(texts, Path(temporary) / "documents")
+            with session(folder, documents) as s:
+                rows = rows_of(s, asked, options.every * (10 if options.quick else 1))
+        if options.rows:
+            options.rows.write_text(json.dumps(rows))
+    show(rows, fit(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What is asked must be said of what it is asked about; what something is, is told by the sentence that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sessions.samples import read_into, start
+from titans_cli.answers.definition import definitions
+from titans_cli.answers.fitted import log_odds
+from titans_cli.answers.premise import Premise, premise, subjects
+from titans_cli.answers.question import Question
+from titans_cli.records import Answer
+from titans_cli.sessions.ask import ask
+from titans_cli.store import Episodes, Home, SessionStore
+
+DOCUMENTS = {
+    "zorbix.md": (
+        "# Zorbix: a loom for tin\n\nThe loom was used by many weavers in the old town. Zorbix is a loom that weaves "
+        "tin into sails. It was shown to 31 sailors in Hollmouth. The sailors measured its speed with a stopwatch and "
+        "wrote the speed of Zorbix down. It does not need any oil. The mast of the loom carries a lamp on it."
+    ),
+    "quenlar.md": (
+        "# Quenlar: a kiln for glass\n\nGlass is hard to melt in a small town. Quenlar is a kiln that melts glass with "
+        "charcoal. Its speed depends on the charcoal and was measured by two smiths. The kiln was trained on nothing. "
+        "Quenlar runs on processors made of clay. Nobody was harmed when the kiln burned."
+    ),
+    "letters.txt": "8 May 2023\n\nAda: I went to the mill yesterday. It ground barley for the whole afternoon.",
+}
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Home:
+    root = tmp_path_factory.mktemp("three")
+    (root / "documents").mkdir()
+    for name, text in DOCUMENTS.items():
+        (root / "documents" / name).write_text(text + "\n", encoding="utf-8")
+    home = Home(root / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TITANS_THREADS", "1")
+        start(home, "three", tiny_folder)
+    read_into(home, "three", [root / "documents"])
+    return home
+
+
+@pytest.fixture
+def read(three: Home) -> Iterator[Episodes]:
+    with SessionStore.open(three, "three").episodes() as opened:
+        yield opened
+
+
+@pytest.fixture
+def told(three: Home) -> Callable[[str], Answer]:
+    return lambda question: ask(three, "three", question, log=False)
+
+
+def titles(read: Episodes) -> dict[int, str]:
+    return {s.id: s.title or s.name for s in read.sources()}
+
+
+def test_the_document_that_a_question_names_and_the_words_that_name_it(read: Episodes) -> None:
+    question = Question("How many looms does Zorbix have?", read)
+    about, naming = subjects(question, titles(read))
+    assert [titles(read)[i] for i in about] == ["Zorbix: a loom for tin"]
+    assert {"zorbix", "loom"} <= naming
+    lower = subjects(Question("how many looms does zorbix have?", read), titles(read))
+    assert lower == (about, naming)  # by its title
+    assert subjects(Question("How many looms are there?", read), titles(read)) == (set(), set())
+
+
+def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episodes) -> None:
+    def of(question: str) -> Premise:
+        terms = Question(question, read)
+        about, naming = subjects(terms, titles(read))
+        return premise(terms, about, naming, read, 0.5)
+
+    said, unsaid = of("How many sailors measured Zorbix?"), of("How many processors does Zorbix have?")
+    assert (said.unsaid, said.words) == (0.0, ())
+    assert unsaid.words == ("processor",)  # another document has some
+    assert unsaid.unsaid > 0.9
+    named = of("Which version of Tensorflow does Zorbix need?")
+    assert "tensorflow" in named.words
+    assert named.name == 1.0
+    assert said.support == unsaid.support == log_odds(0.5)
+
+
+def test_what_is_not_said_of_a_document_is_refused_with_the_nearest_that_is(told: Callable[[str], Answer]) -> None:
+    answer = told("Which version of Tensorflow does Zorbix need for its processors?")
+    assert (answer.support, answer.short) == ("none", None)
+    assert "The nearest that Zorbix says:" in answer.text
+    assert [Path(c.uri).name for c in answer.citations] == ["zorbix.md"]
+    assert " ".join(answer.citations[0].quote.split()) in answer.text
+
+
+def test_a_definition_leads_where_a_sentence_says_what_something_is(
+    read: Episodes, told: Callable[[str], Answer]
+) -> None:
+    answer = told("What is Zorbix?")
+    assert answer.citations[0].quote == "Zorbix is a loom that weaves tin into sails."
+    assert answer.about == read.source_by_uri(answer.citations[0].uri).id  # type: ignore[union-attr]
+    found = definitions("a kiln", Question("What is a kiln?", read), read, titles(read), None)
+    assert not found or all("kiln" in c.text for c in found)
+
+
+def test_yes_and_no_lead(told: Callable[[str], Answer]) -> None:
+    assert told("Does Zorbix need oil?").short == "No"
+    assert told("Does Quenlar melt glass?").short == "Yes"
+
+
+def test_a_day_that_is_told_by_the_day_of_writing_is_a_date(told: Callable[[str], Answer]) -> None:
+    assert told("When did Ada go to the mill?").short == "7 May 2023"
+
+
+def test_the_second_part_of_a_question_is_about_what_the_first_was_about(told: Callable[[str], Answer]) -> None:
+    answer = told("What is Zorbix, and how many sailors was it shown to?")
+    assert answer.route == "deliberate"
+    assert "31 sailors" in answer.text
+    assert {Path(c.uri).name for c in answer.citations} == {"zorbix.md"}
+
+
+def test_a_comparison_puts_what_is_said_of_the_same_side_by_side(told: Callable[[str], Answer]) -> None:
+    answer = told("How do Zorbix and Quenlar differ?")
+    lines = answer.text.splitlines()
+    assert lines[0] == "- what they are"
+    assert lines[1].startswith("  - Zorbix: Zorbix is a loom")
+    assert lines[2].startswith("  - Quenlar: Quenlar is a kiln")
+    assert [c.number for c in answer.citations] == list(range(1, len(answer.citations) + 1))

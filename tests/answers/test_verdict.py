@@ -1,0 +1,26 @@
+"""Yes or no, as far as a sentence says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from titans_cli.answers.question import Question
+from titans_cli.answers.verdict import verdict
+from titans_cli.store import Episodes
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "told"),
+    [
+        ("Does the pump lift water?", "The pump lifts water without smoke.", "Yes"),
+        ("Does the pump lift water?", "The pump does not lift water.", "No"),
+        ("Can the pump lift salt water?", "The pump cannot lift salt water.", "No"),
+        ("Is the harbour safe for ships?", "The harbour is unsafe for ships.", "No"),
+        ("Are the gates permeable to salt?", "Gates are non-permeable to salt.", "No"),
+        ("Is the harbour safe for ships?", "The harbour is safe for ships, but not for whales.", "Yes"),
+        ("Was it not built of iron?", "It was not built of iron.", "Yes"),
+        ("Does the pump lift water?", "Gulls nested upon the roof.", None),
+    ],
+)
+def test_what_a_sentence_says_to_a_question(episodes: Episodes, question: str, sentence: str, told: str | None) -> None:
+    assert verdict(Question(question, episodes), sentence) == told

@@ -1,0 +1,128 @@
+"""Times that a text tells by the day it was written ("yesterday", "last Friday"), as dates.
+
+Days and weekdays become dates, months and years their names. What is told by the week stays a week: "last week" in a
+letter of 9 June 2023 is "the week before 9 June 2023". The forms are data (`lexicon`, [relative]).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from titans_cli.answers.claims import dates_in
+from titans_cli.answers.intent import relative
+
+HEAD = 200  # characters at the beginning of a text in which it may say when it was written
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The forms of one language, compiled."""
+
+    days: re.Pattern[str]
+    ago: re.Pattern[str]
+    shifted: re.Pattern[str]
+    weekday: re.Pattern[str]
+    first_person: re.Pattern[str]
+    said: Mapping[str, Any]
+
+
+@cache
+def _forms() -> Forms:
+    said = relative()
+    longest = sorted(said["days"], key=len, reverse=True)
+
+    def word(form: str) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{form})\b", re.I)
+
+    days, ago, shifted, weekday = map(word, ("|".join(longest), said["ago"], said["shifted"], said["weekday"]))
+    return Forms(days, ago, shifted, weekday, word(said["first_person"]), said)
+
+
+def written_on(head: str) -> date | None:
+    """The first whole date at the beginning of a text, the day it was written on."""
+    for found, _ in dates_in(head[:HEAD]):
+        if found.year and found.month and found.day:
+            try:
+                return date(found.year, found.month, found.day)
+            except ValueError:
+                continue
+    return None
+
+
+def times_in(text: str) -> list[str]:
+    """The times of a text that are told by the day of writing, as they stand."""
+    forms = _forms()
+    return [m.group() for f in (forms.days, forms.ago, forms.shifted) for m in f.finditer(text)]
+
+
+def told_on(text: str, written: date) -> str | None:
+    """That it was told on that day, of what somebody says of themselves; an event of another may be long past."""
+    forms = _forms()
+    return str(forms.said["told"].format(date=in_words(written))) if forms.first_person.search(text) else None
+
+
+def resolved(text: str, written: date) -> str | None:
+    """The first such time in a text written on that day, as a date; None if it has none."""
+    forms = _forms()
+    found = [(m.start(), told(m, written)) for told, form in (
+        (_day, forms.days), (_ago, forms.ago), (_shifted, forms.shifted), (_weekday, forms.weekday)
+    ) if (m := form.search(text))]  # fmt: skip
+    return min(found)[1] if found else None
+
+
+def in_words(day: date) -> str:
+    return f"{day.day} {_forms().said['months'][day.month - 1]} {day.year}"
+
+
+def _day(m: re.Match[str], written: date) -> str:
+    return in_words(written + timedelta(days=_forms().said["days"][m.group().lower()]))
+
+
+def _ago(m: re.Match[str], written: date) -> str:
+    said = _forms().said
+    n = int(m["n"]) if m["n"].isdigit() else said["numbers"][m["n"].lower()]
+    match m["unit"].lower():
+        case "day":
+            return in_words(written - timedelta(days=n))
+        case "month":
+            return _month(written, -n)
+        case "year":
+            return str(written.year - n)
+    if n == 1:
+        return str(said["around"]["before"].format(unit="week", date=in_words(written)))
+    return str(said["before"].format(count=f"{n} weeks", date=in_words(written)))
+
+
+def _shifted(m: re.Match[str], written: date) -> str:
+    said, unit = _forms().said, m["unit"].lower()
+    way = said["ways"][m["way"].lower()]
+    if unit == "month":
+        return _month(written, way)
+    if unit == "year":
+        return str(written.year + way)
+    if unit in said["weekdays"]:
+        return in_words(_nearest(said["weekdays"].index(unit), written, way or 1))
+    around = said["around"][{-1: "before", 0: "in", 1: "after"}[way]]
+    return str(around.format(unit=unit, date=in_words(written)))
+
+
+def _weekday(m: re.Match[str], written: date) -> str:
+    """What somebody did "on Friday" was on the last one."""
+    return in_words(_nearest(_forms().said["weekdays"].index(m["unit"].lower()), written, -1))
+
+
+def _nearest(weekday: int, written: date, way: int) -> date:
+    """The next day of that name before (-1) or after (1) the day."""
+    apart = (written.weekday() - weekday) % WEEK if way < 0 else (weekday - written.weekday()) % WEEK
+    return written + way * timedelta(days=apart or WEEK)
+
+
+def _month(written: date, by: int) -> str:
+    year, month = divmod(written.year * 12 + written.month - 1 + by, 12)
+    return f"{_forms().said['months'][month]} {year}"

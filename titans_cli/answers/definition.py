@@ -1,0 +1,52 @@
+"""The sentences that say what something is, wherever in a session they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.intent import defines
+from titans_cli.answers.question import Question
+from titans_cli.answers.words import stems
+from titans_cli.records import Block
+from titans_cli.sentences import sentence_spans
+from titans_cli.store import Episodes
+
+MOST = 200  # blocks that are looked through
+OPENS = 40  # characters before a name that still opens its sentence
+
+
+def definitions(
+    about: str, question: Question, episodes: Episodes, titles: dict[int, str], only: Collection[int] | None
+) -> list[Candidate]:
+    """Sentences that define `about`, the best first: by their form, whether the name opens them, and their document.
+
+    A document that has the name in its title comes before others, and what stands earlier before what stands later.
+    """
+    forms = defines(about)
+    ids = [i for i, _ in episodes.search_blocks(about, MOST)]
+    ranked: list[tuple[tuple[float, ...], Candidate]] = []
+    for block in episodes.blocks(ids):
+        if only is not None and block.source_id not in only:
+            continue
+        titled = set(stems(about)) <= set(stems(titles.get(block.source_id, "")))
+        for candidate, form, at in _defining(block, forms):
+            terms = set(stems(candidate.text))
+            opens = at <= OPENS
+            rank = (form + 2 * (not opens) - 2 * titled, block.index, candidate.start)
+            ranked.append((rank, candidate._replace(covers=question.covered(terms), support=1.0)))
+    ranked.sort(key=lambda r: (*r[0], r[1].block.id))
+    return [c._replace(score=-rank[0]) for rank, c in ranked]
+
+
+def _defining(block: Block, forms: Collection[object]) -> list[tuple[Candidate, int, int]]:
+    found = []
+    for a, b in sentence_spans(block.text):
+        text = block.text[a:b]
+        if not is_prose(text):
+            continue
+        for n, form in enumerate(forms):
+            if (m := form.search(text)) is not None:  # type: ignore[attr-defined]
+                found.append((Candidate(block, block.start + a, block.start + b, text, 1.0, 0.0, 1.0), n, m.start()))
+                break
+    return found

@@ -1,0 +1,274 @@
+"""Answers to questions of one matter: the sentences that say it, and the few words that are the answer proper.
+
+find        the blocks likely to answer, of the documents that the question names if it names any (premise.py)
+rank        their sentences; of a question for a definition, those that define (definition.py)
+refuse      when what is asked is not said of what it is asked about
+read        by a reader, if there is one (reading.py)
+tell        yes or no (verdict.py), a figure or date that can be no other (span.py), or the sentence alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from titans_cli.answers.cards import Catalogue
+from titans_cli.answers.cite import Citer
+from titans_cli.answers.dates import resolved, told_on
+from titans_cli.answers.definition import definitions
+from titans_cli.answers.evidence import Found, gather
+from titans_cli.answers.extract import Candidate, candidates, select, with_list
+from titans_cli.answers.premise import REFUSES, Premise, about_of, premise, subjects
+from titans_cli.answers.quantities import DATE
+from titans_cli.answers.question import Question
+from titans_cli.answers.reading import HEADLINE, Told, passages_of, read
+from titans_cli.answers.request import Asking, Means
+from titans_cli.answers.span import short_answer, sure_answer
+from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
+from titans_cli.answers.verdict import verdict
+from titans_cli.answers.words import stems
+from titans_cli.cards import short_title
+from titans_cli.model.interface import Recollection
+from titans_cli.records import Answer, Citation, DisagreementTold
+
+NOTHING = "Nothing in this session answers that."
+# By benchmarks/recall.py, 2026-11-21 (docs/log.md: "From memory alone"):
+LEAST_CONFIDENCE = 0.9  # below this a recollection is noise: it is not told and takes no part (docs/design.md)
+SURE = 0.95  # ... and this it needs to be told unasked, beside cited sentences that do not say so ...
+LEAST_BORNE = 0.5  # ... but for another sentence, which covers this share of the question
+UNKNOWN = "unknown"  # what the model was trained to say of what it never read
+# Set by hand on the questions of benchmarks/answers.py's planted corpora, 2026-11-20:
+LEAST_SENTENCE = 0.3  # of the question's information, by each sentence of an answer about change
+AS_WELL = 0.8  # share of what the best sentence covers of the question, in one that contradicts it
+OTHERS = 30  # sentences after the best among which one that contradicts it is looked for
+MOST_CHANGES = 8  # sentences of an answer about change over time
+SEVERAL = 5  # sentences at least for a question that asks for all of several things
+VERDICTS = 3  # sentences, best first, among which one may say yes or no
+
+
+class Search(NamedTuple):
+    """What was found for a question. `named`: the documents that it names; `premise`: of these, or of the best."""
+
+    terms: Question
+    found: list[Found]
+    ranked: list[Candidate]
+    named: set[int]
+    premise: Premise
+
+
+class Facts:
+    """Answers from one session's retained text and memory. Changes neither."""
+
+    def __init__(self, means: Means, how: Asking, catalogue: Catalogue, citer: Citer) -> None:
+        self.means, self.how, self.catalogue, self.citer = means, how, catalogue, citer
+        self.titles = {d.source.id: d.title for d in catalogue.documents}
+
+    def answer(self, blank: Answer, only: set[int] | None) -> Answer:
+        """The best sentences for a question. `only`: the sources that may be cited."""
+        recollection = self.means.recall(blank.question)
+        recalled = worth_telling(recollection)
+        s = self.search(blank.question, only, recalled)
+        sure = recollection.confidence >= SURE
+        told = recalled if sure and borne_out(recalled, s.ranked) else None
+        evidence = tuple(self.citer.evidence(f) for f in s.found)
+        looked = replace(with_memory(blank, recollection), recalled=told, evidence=evidence)
+        if len(s.named) == 1:
+            looked = replace(looked, about=next(iter(s.named)))
+        defined = self._defined(s, only)
+        limit = max(self.how.sentences, SEVERAL) if s.terms.asked.several else self.how.sentences
+        chosen = select(s.terms, s.ranked, limit)
+        if defined:
+            chosen = _led(defined[0], chosen, limit)
+        reading = None if defined else self._reading(s)
+        if reading is not None:
+            looked = replace(looked, probability=reading.probability)
+            chosen = [] if reading.refused else _led(reading.lead, chosen, limit)
+        elif not defined and s.premise.refuted >= REFUSES:
+            chosen = []
+        if not chosen:
+            return self._refused(looked, s)
+        sides = [] if defined else self._against(chosen[0], s.ranked, s.terms.kind == "number")
+        if sides:
+            chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), limit)]
+        chosen, short = self._proper(s, chosen, sides, reading)
+        if s.terms.asked.several:
+            chosen = [with_list(c, self.means.episodes) for c in chosen]
+        citations = tuple(self.citer.cite(n, c) for n, c in enumerate(chosen, start=1))
+        differ: tuple[DisagreementTold, ...] = ()
+        if sides:
+            topic = " ".join(w for w in s.terms.text.rstrip("?").split() if set(stems(w)) & s.terms.weight.keys())
+            numbered = tuple((self.citer.year(c), n) for n, c in enumerate(sides, start=1))
+            differ = (DisagreementTold(topic, numbered, "unknown", ()),)
+        agrees = None if recalled is None else any(_flat(recalled) in _flat(c.quote) for c in citations)
+        return replace(
+            looked,
+            support="evidence",
+            text=told_by(citations, differ),
+            citations=citations,
+            short=short,
+            recalled=recalled if agrees else told,
+            agrees=agrees if agrees or sure else None,
+            disagreements=differ,
+        )
+
+    def changes(self, blank: Answer, only: set[int] | None) -> Answer | None:
+        """The best sentence of every document that says something of the matter, by year; None if nothing is said."""
+        s = self.search(blank.question, only, None)
+        chosen = select(s.terms, s.ranked, self.how.sentences)
+        if not chosen or s.premise.refuted >= REFUSES:
+            return None
+        best: dict[int, Candidate] = {}
+        most = max(c.covers for c in s.ranked)
+        for c in s.ranked:
+            if c.covers >= max(LEAST_SENTENCE, AS_WELL * most):
+                best.setdefault(c.block.source_id, c)
+        dated = [(year, c) for c in best.values() if (year := self.citer.year(c)) is not None][:MOST_CHANGES]
+        dated = sorted(dated, key=lambda d: (d[0], d[1].block.id)) or [(0, s.ranked[0])]
+        citations = tuple(self.citer.cite(n, c) for n, (_, c) in enumerate(dated, start=1))
+        lines = [
+            f"- {year or 'undated'}: {one_line(c.quote)} [{c.number}]"
+            for (year, _), c in zip(dated, citations, strict=True)
+        ]
+        evidence = tuple(self.citer.evidence(f) for f in s.found)
+        text = "\n".join(lines)
+        return replace(blank, support="evidence", kind="change", text=text, citations=citations, evidence=evidence)
+
+    # ------------------------------------------------------------ finding
+
+    def search(self, question: str, only: set[int] | None, recalled: str | None) -> Search:
+        """Of the documents that the question names, if it names any of those that may be cited."""
+        m = self.means
+        terms = Question(question, m.episodes)
+        named, naming = subjects(terms, {i: t for i, t in self.titles.items() if only is None or i in only})
+        found = gather(terms, m.episodes, m.engine, recalled, self.how.top_k, named or only, m.marks)
+        ranked = candidates(terms, found, recalled)
+        support = ranked[0].support if ranked else 0.0
+        said = premise(terms, named or about_of(ranked), naming, m.episodes, support)
+        return Search(terms, found, ranked, named, said)
+
+    def _defined(self, s: Search, only: Collection[int] | None) -> list[Candidate]:
+        if s.terms.kind != "definition":
+            return []
+        return definitions(s.terms.asked.about, s.terms, self.means.episodes, self.titles, only)
+
+    def _reading(self, s: Search) -> Told | None:
+        """What the reader makes of the best passages; None without a reader, or without anything to read."""
+        m = self.means
+        if m.reader is None or not s.found:
+            return None
+        passages = passages_of(s.found, m.episodes, self.how.passages)
+        titles = {i: card.title for i, card in self.catalogue.cards.items() if card.title}
+        told = read(s.terms.text, passages, titles, s.premise, m.reader, m.episodes)
+        if told.lead is None:
+            return told
+        return told._replace(lead=told.lead._replace(covers=s.terms.covered(set(stems(told.lead.text)))))
+
+    # ------------------------------------------------------------ telling
+
+    def _proper(
+        self, s: Search, chosen: list[Candidate], sides: Sequence[Candidate], reading: Told | None
+    ) -> tuple[list[Candidate], str | None]:
+        """The answer proper, if it can be told, and the chosen sentences with the one that it stands in first."""
+        if sides:
+            return chosen, self._side(s.terms, sides)
+        if s.terms.kind == "yes-no":
+            for n, c in enumerate(chosen[:VERDICTS]):
+                if (said := verdict(s.terms, c.text)) is not None:
+                    return [c, *chosen[:n], *chosen[n + 1 :]], said
+            return chosen, None
+        if s.terms.kind == "when" and (when := self._when(chosen[0], reading)) is not None:
+            return chosen, when
+        if reading is not None:
+            return chosen, reading.short
+        return chosen, sure_answer(s.terms, chosen[0].text, chosen[0].covers)
+
+    def _when(self, lead: Candidate, reading: Told | None) -> str | None:
+        """The date of what a sentence tells by the day of writing, or that it was told then, if the document says
+        what day that was."""
+        said = lead.text if reading is None or reading.short is None else reading.short
+        if DATE.search(said) or (day := self.citer.day(lead)) is None:
+            return None
+        return resolved(said, day) or (told_on(lead.text, day) if reading is None or reading.short is None else None)
+
+    def _side(self, terms: Question, sides: Sequence[Candidate]) -> str | None:
+        """What the latest of two that differ says, in what they differ in."""
+        older, latest = (c.text for c in sides)
+        if self.means.reader is None:
+            return short_answer(terms, latest, {u for _, u in figures(older)} & {u for _, u in figures(latest)})
+        reading = self.means.reader.read(terms.text, [latest])
+        return reading.text if reading.probability >= HEADLINE else None
+
+    def _refused(self, looked: Answer, s: Search) -> Answer:
+        """No answer, with the nearest thing that is said of the one document that the question names."""
+        if len(s.named) != 1 or not s.ranked:
+            return looked
+        (about,) = s.named
+        nearest = self.citer.cite(1, s.ranked[0])
+        title = short_title(self.titles[about])
+        text = f"{NOTHING} The nearest that {title} says: {one_line(nearest.quote)} [1]"
+        return replace(looked, text=text, citations=(nearest,))
+
+    def _against(self, best: Candidate, ranked: Sequence[Candidate], wanted: bool) -> list[Candidate]:
+        """Two sentences of different documents that both answer and cannot both hold, the older first; or none.
+
+        One says what the best sentence says: it may merely report it, and then the document it reports is preferred.
+        """
+        near = [c for c in ranked[:OTHERS] if c.covers >= AS_WELL * best.covers]
+        said = [best, *(d for d in near if d is not best and same_figures(best.text, d.text))]
+        for c in near:
+            whole = wanted and best.covers >= AS_WELL and other_figures(best.text, c.text)
+            if c is best or not (whole or contradicts(best.text, c.text, {}) > 0):
+                continue
+            for d in said:
+                if d.block.source_id != c.block.source_id and other_figures(d.text, c.text) == other_figures(
+                    best.text, c.text
+                ):
+                    return sorted((d, c), key=lambda x: (self.citer.year(x) or 9999, x.block.source_id))
+        return []
+
+
+def _led(lead: Candidate | None, chosen: Sequence[Candidate], most: int) -> list[Candidate]:
+    """The sentence that leads, then those chosen that it does not hold."""
+    if lead is None:
+        return list(chosen)
+    others = (
+        c
+        for c in chosen
+        if c.block.source_id != lead.block.source_id
+        or c.block.page != lead.block.page
+        or c.end <= lead.start
+        or c.start >= lead.end
+    )
+    return [lead, *others][:most]
+
+
+def with_memory(blank: Answer, recollection: Recollection) -> Answer:
+    return replace(blank, memory=recollection.text.strip(), confidence=recollection.confidence)
+
+
+def worth_telling(recollection: Recollection) -> str | None:
+    said = recollection.text.strip()
+    return said if said and said != UNKNOWN and recollection.confidence >= LEAST_CONFIDENCE else None
+
+
+def borne_out(recalled: str | None, ranked: Sequence[Candidate]) -> bool:
+    """Whether any sentence that speaks of the question holds what was recalled, cited or not."""
+    return recalled is not None and any(c.covers >= LEAST_BORNE and _flat(recalled) in _flat(c.text) for c in ranked)
+
+
+def told_by(citations: Sequence[Citation], differ: Sequence[DisagreementTold]) -> str:
+    """The quotes, each with its number."""
+    quotes = {c.number: f"{one_line(c.quote)} [{c.number}]" for c in citations}
+    if not differ:
+        return " ".join(quotes.values())
+    sides = [f"{year or 'undated'}: {quotes.pop(n)}" for year, n in differ[0].sides]
+    return " ".join([f"The sources differ. {' '.join(sides)}", *quotes.values()])
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" .")

@@ -1,0 +1,139 @@
+"""Whether what is asked is said of what it is asked about.
+
+A question takes something for granted: "How many GPUs did the authors of X use?" that X speaks of GPUs. Every text of
+a large enough session speaks of most words somewhere, so that is no matter of the session but of one document: the one
+that the question names (its title, or a name that few documents have), or else the one of the sentence that answers
+best. The words that name it are set aside; of the others counts which are said in it at all, in any form, and which
+are said together, where the answer would have to be. How much a word counts is how rare it is in general English: a
+document without "reach" may still say what was reached, one without "GPU" says nothing of GPUs.
+
+The weights are fitted on questions of training data alone, each with the document that answers it and with others
+(`python -m benchmarks.answers_premise`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from titans_cli.answers.extract import Candidate
+from titans_cli.answers.fitted import log_odds, probability, weights
+from titans_cli.answers.question import SAME, Question, near
+from titans_cli.answers.whole.background import background
+from titans_cli.answers.words import stems
+from titans_cli.cards import folded
+from titans_cli.records import Block
+from titans_cli.store import Episodes
+
+FEW = 3  # documents that a name tells from the others: a name of more says nothing of which is meant
+SHORTEST = 4  # letters of a title that is looked for in questions
+RARE = 6.0  # nats: one piece of general English in 400 has it
+BESIDE = 1  # blocks before and after one, in which what is asked may be said too
+LONGEST = 4_000  # blocks of a document that are looked through for other forms of a word
+REFUSES = 0.5  # even odds: a wrong answer and a wrong refusal weigh the same
+Weights = tuple[float, ...]
+PREMISE: Weights = tuple(weights("premise").values())
+
+
+class Premise(NamedTuple):
+    """How far what is asked is said of a document. All shares are of the words' information, 0 to 1."""
+
+    unsaid: float  # share that the document says nowhere
+    name: float  # 1 when a word that it says nowhere is written as a name
+    apart: float  # share that the best stretch of it does not say
+    support: float  # log odds of retrieval's support, by the best sentence
+    words: tuple[str, ...] = ()  # the stems that it says nowhere, the rarest first
+
+    @property
+    def refuted(self) -> float:
+        """The probability that nothing answers."""
+        return probability(PREMISE, self.signals)
+
+    @property
+    def signals(self) -> Weights:
+        return (self.unsaid, self.name, self.apart, self.support, 1.0)
+
+
+@lru_cache(maxsize=20_000)
+def information(term: str) -> float:
+    """Of a stem, by how rare it is in general English, in nats."""
+    return -math.log(background().share((term,)))
+
+
+def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], set[str]]:
+    """The documents that a question names, and its stems that name them; empty when it names none.
+
+    One is named by its title, or by what stands before the title's colon; else a word that is written as a name tells a
+    document from others if it stands in the titles of few, or else in the texts of few.
+    """
+    words_of = {i: set(stems(title)) for i, title in titles.items()}
+    if called := _called(question.text, titles):
+        return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
+    titled = {t: {i for i, found in words_of.items() if t in found} for t in question.names}
+    told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW}
+    if not told:
+        held = {t: question.sources_of(t) & titles.keys() for t in question.names}
+        told = {t: found for t, found in held.items() if 0 < len(found) <= FEW}
+    if not told:
+        return set(), set()
+    about = set.intersection(*told.values()) or set.union(*told.values())
+    naming = set(told) | {t for t in question.weight if any(t in words_of[i] for i in about)}
+    return about, naming
+
+
+def _called(question: str, titles: Mapping[int, str]) -> set[int]:
+    """The documents whose title, or what stands before its colon, stands in the question; no common word is a title."""
+    asked, found = f" {folded(question)} ", set[int]()
+    for i, title in titles.items():
+        for name in (folded(title), folded(title.split(": ")[0])):
+            rare = max((information(t) for t in stems(name)), default=0.0) >= RARE or " " in name
+            if len(name) >= SHORTEST and rare and f" {name} " in asked:
+                found.add(i)
+    return found if len(found) <= FEW else set()
+
+
+def about_of(ranked: Sequence[Candidate]) -> set[int]:
+    """The documents of the sentences that answer best."""
+    return {c.block.source_id for c in ranked[:FEW]}
+
+
+def premise(
+    question: Question, about: Collection[int], named: Collection[str], episodes: Episodes, support: float
+) -> Premise:
+    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it."""
+    terms = {t: information(t) for t in question.weight if t not in named}
+    best: Premise | None = None
+    for source in sorted(about):
+        made = _of(terms, question, episodes.blocks_of(source), log_odds(support))
+        if best is None or made.unsaid < best.unsaid:
+            best = made
+    return best or Premise(1.0, 0.0, 1.0, log_odds(support), tuple(terms))
+
+
+def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], support: float) -> Premise:
+    total = sum(terms.values())
+    if not total:
+        return Premise(0.0, 0.0, 0.0, support)
+    said = [_said(terms, b.text) for b in blocks[:LONGEST]]
+    here = frozenset[str]().union(*said)
+    unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
+    stretches = (
+        sum(terms[t] for t in frozenset[str]().union(*said[max(0, n - BESIDE) : n + BESIDE + 1]))
+        for n in range(len(said))
+    )
+    return Premise(
+        sum(terms[t] for t in unsaid) / total,
+        float(any(t in question.names for t in unsaid)),
+        1 - max(stretches, default=0.0) / total,
+        support,
+        tuple(unsaid),
+    )
+
+
+def _said(terms: Collection[str], text: str) -> frozenset[str]:
+    """Those of the terms that a text has, in this form or a near one."""
+    found = set(stems(text))
+    heads = {f[:SAME] for f in found}
+    return frozenset(t for t in terms if t in found or (t[:SAME] in heads and any(near(t, f) for f in found)))

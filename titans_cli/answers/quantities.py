@@ -1,0 +1,93 @@
+"""Figures and dates in a sentence: what they measure, and whether that is what a question asks for."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from titans_cli.answers.intent import Asked, facts
+from titans_cli.answers.words import STOP_WORDS, stem, words
+
+YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+MONTHS = frozenset(_MONTH[3:-1].lower().split("|"))
+DATE = re.compile(
+    rf"\b(?:\d{{1,2}} {_MONTH},? \d{{4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|{_MONTH} \d{{4}}"
+    r"|(?:the )?(?:early |mid-?|late )?(?:1[0-9]|20)\d0s|(?:1[0-9]|20)\d\d[/–-]\d{2}"
+    r"|(?:the )?(?:early |mid-?|late )?\d{1,2}(?:st|nd|rd|th) century|1[0-9]\d\d|20\d\d)\b"
+)
+_SPELLED = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
+    r"|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|half|twice"
+)
+_DIGITS = r"\d[\d.,:]*\d|\d"
+_SCALE = r"(?: (?:million|billion|trillion|thousand|hundred))?"
+# A number, a span of numbers ("20-25", "30 ms to 40 ms" is two), with what stands before it that belongs to it.
+_NUMBER = re.compile(
+    rf"(?<![\w.,:/^_])(?P<sign>[$£€¥])?"
+    rf"(?P<number>(?:{_DIGITS})(?: ?[–-] ?(?:{_DIGITS}))?|(?:{_SPELLED})(?:-(?:{_SPELLED}))?\b)"
+    rf"(?P<scale>{_SCALE})(?=(?P<more>(?:[ -]?(?!\d)[^\s,;:.()]+){{0,5}}))",
+    re.I,
+)
+_LABEL = re.compile(
+    r"\b(?:fig(?:ure|s)?|table|section|chapter|eq(?:uation)?|appendix|page|step|version|ref|volume|vol|no)\.? ?$|\[$",
+    re.I,
+)
+_RATE = re.compile(r"^\W*(?:times )?[^\s]*(?: ?/ ?| per | a |-per-)[^\W\d]|^\W*[^\W\d]+/[^\W\d]+|^\W*[kMG]?Hz\b", re.I)
+_ORDINAL = re.compile(r"^(?:st|nd|rd|th)\b")
+
+
+class Quantity(NamedTuple):
+    """`start`, `end`: of the figure in its sentence; `after`: the few words that follow it."""
+
+    start: int
+    end: int
+    sign: str
+    after: str
+    year: bool = False  # it may be a year
+
+    @property
+    def is_rate(self) -> bool:
+        return _RATE.search(self.after) is not None
+
+    def counted(self, asked: Asked) -> int:
+        """How many characters after the figure the things end that are counted; 0 when it does not count them."""
+        heads = [stem(w) for w in words(asked.about) if w not in STOP_WORDS][-1:]
+        if asked.measure != "count" or not heads:
+            return 0
+        for n, word in enumerate(re.finditer(r"[\w'’]+", self.after)):
+            if self.year and n > 1:
+                break
+            if stem(word.group().lower()) == heads[0]:
+                return word.end()
+        return 0
+
+    def measures(self, asked: Asked) -> bool:
+        """Whether it measures what is asked for: counts the things, or has a unit of the kind."""
+        after = self.after
+        match asked.measure:
+            case "":
+                return False
+            case "count":
+                return bool(self.counted(asked))
+            case _ if self.year:
+                return False
+            case "rate":
+                return self.is_rate
+            case "frequency":
+                return facts().units["frequency"].search(after) is not None
+            case _ if self.is_rate:
+                return False
+        units = [facts().units[m] for m in asked.measure.split("|")]
+        return any(u.search(after) or (self.sign and u.search(self.sign)) for u in units)
+
+
+def quantities(sentence: str) -> list[Quantity]:
+    """Every figure of a sentence, without numbers of figures and tables, and ordinals."""
+    found = []
+    for m in _NUMBER.finditer(sentence):
+        if _LABEL.search(sentence[: m.start()]) or _ORDINAL.search(m["more"]):
+            continue
+        year = YEAR.fullmatch(m["number"]) is not None and not m["scale"]
+        found.append(Quantity(m.start(), m.end("scale"), m["sign"] or "", m["more"], year))
+    return found

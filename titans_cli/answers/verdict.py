@@ -1,0 +1,43 @@
+"""Yes or no, as far as a sentence says it.
+
+A question of yes or no is a claim with its verb before its subject. A sentence that speaks of most of it bears it out,
+unless it denies something of it: a word within reach of a negator (`claims.Said.denied`), or with a prefix that
+negates ("non-permissive" for "permissive"). Whoever asks whether something is not so is told yes when it is not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from titans_cli.answers.claims import Said
+from titans_cli.answers.intent import facts
+from titans_cli.answers.question import Question, near
+from titans_cli.answers.words import stem, stems, words
+
+# Share of the question's information that a sentence has to speak of. Chosen on 8 questions of yes and no about 20
+# papers that no benchmark has (docs/log.md, 2026-11-27), for want of a training set with such questions.
+LEAST_SPOKEN = 0.5
+
+
+def verdict(question: Question, sentence: str) -> str | None:
+    """ "Yes" or "No" in the language of the forms; None when the sentence speaks of too little of what is asked."""
+    negated = _negated(question, sentence)
+    here = set(stems(sentence)) | negated
+    if question.covered(here) < LEAST_SPOKEN:
+        return None
+    denied = negated | {t for t in question.weight if _among(t, Said(sentence).denied or frozenset())}
+    asked_so = Said(question.text).denied is not None
+    return facts().denial["no" if bool(denied) != asked_so else "yes"]
+
+
+def _negated(question: Question, sentence: str) -> set[str]:
+    """The question's terms that the sentence has with a negating prefix, and not without one."""
+    prefix = re.compile(rf"^(?:{facts().denial['prefixes']})(?=\w{{3}})")
+    plain, bare = set[str](), set[str]()
+    for word in words(sentence):
+        (bare if prefix.match(word) else plain).add(stem(prefix.sub("", word)))
+    return {t for t in question.weight if _among(t, bare) and not _among(t, plain)}
+
+
+def _among(term: str, found: set[str] | frozenset[str]) -> bool:
+    return term in found or any(near(term, f) for f in found)

@@ -1,0 +1,63 @@
+"""titans ask: which questions its arguments are, and its answers as files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from titans_cli.cli.options import Output
+from titans_cli.cli.render import bold, note, out
+from titans_cli.errors import UsageError
+
+EXAMPLES = (
+    "Example: titans ask 'When was the bridge built?' --json | jq -r .short\n\n"
+    "Example: titans ask 'Who built it?' 'What did it cost?' -o answers.md -o answers.bib"
+)
+Questions = Annotated[
+    list[str],
+    typer.Argument(metavar="QUESTION...", help="A question, or several in quotation marks; - reads one from stdin."),
+]
+Files = Annotated[
+    list[Path],
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Also write it: .md Markdown, .bib BibTeX of what is cited; may be repeated.",
+        show_default=False,
+    ),
+]
+Replace = Annotated[bool, typer.Option("--yes", "-y", help="Replace a FILE that exists.")]
+_ENDS = ("?", "？", "؟")  # as scripts that may put no space before them write it
+
+
+def questions(arguments: Sequence[str], output: Output) -> list[str]:
+    """The questions that the arguments are. Words without quotation marks are one question, and that is said.
+
+    Raises UsageError when "-" is not alone, and for a question that is empty.
+    """
+    if "-" in arguments and len(arguments) > 1:
+        raise UsageError("- is the question, and there are others", hint="Ask them one after the other")
+    if "-" in arguments:
+        arguments = [sys.stdin.read()]
+    if not all(a.strip() for a in arguments):  # before a model is loaded
+        raise UsageError("the question is empty", hint='Ask one: titans ask "What is known about ...?"')
+    words = len(arguments) > 1 and not any(" " in a.strip() or a.rstrip().endswith(_ENDS) for a in arguments[:-1])
+    if words and " " not in arguments[-1].strip():
+        joined = " ".join(arguments)
+        if not output.quiet:
+            note(f"note: read as one question: {joined}")
+        return [joined]
+    return list(arguments)
+
+
+def heading(number: int, count: int, question: str, output: Output) -> None:
+    """Which question the answer below answers, when there are several."""
+    if count > 1 and not output.json:
+        if number > 1:
+            out()
+        out(bold(f"{number}. {' '.join(question.split())}"))
