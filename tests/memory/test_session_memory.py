@@ -26,7 +26,7 @@ def document(seed: int, length: int = 300, repeats: int = 3) -> Seen:
         return rows[at, ids]
 
     nats = -rows.gather(1, tokens[1:, None])[:, 0]
-    return Seen(tokens, best.indices, best.values[:, 0], nats, log_p)
+    return Seen(tokens, best.indices, best.values[:, 0], nats, VOCABULARY, log_p)
 
 
 def read(seen: Seen, state: SessionState | None = None, gate: SessionGate | None = None) -> tuple[SessionState, Tensor]:
@@ -124,6 +124,7 @@ def test_no_token_helps_to_predict_itself_or_one_before_it(changed: int) -> None
         best.indices,
         best.values[:, 0],
         -rows.gather(1, tokens[1:, None])[:, 0],
+        VOCABULARY,
         lambda at, ids: rows[at, ids],
     )
     a, b = read(seen, before)[1], read(other, before)[1]
@@ -165,3 +166,28 @@ def test_frequent_writes_wrap_and_are_still_taken_away_exactly() -> None:
     often = session.written(empty, share, times=1 << 30)
     assert same(session.written(often, share, times=-(1 << 30)), empty)
     assert math.isfinite(float(often.labels.double().abs().max()))
+
+
+def test_a_share_is_kept_as_rows_and_rows_that_are_none_are_refused() -> None:
+    shares = [document(seed).share for seed in (11, 12)]
+    rows = torch.cat([session.rows_of(share) for share in shares])
+    assert rows.dtype == torch.int32
+    found = list(session.shares_of(rows, VOCABULARY))
+    assert all(torch.equal(x, y) for a, b in zip(found, shares, strict=True) for x, y in zip(a, b, strict=True))
+    beyond = rows.clone()
+    beyond[3, 0] = VOCABULARY
+    loud = rows.clone()
+    loud[3, 3] = session.PARTS + 1
+    for wrong in (rows[:-1], rows[:, :3], rows.long(), beyond, loud):
+        with pytest.raises(ValueError, match=r"rows|no end|no token"):
+            list(session.shares_of(wrong, VOCABULARY))
+    assert not list(session.shares_of(rows[:0], VOCABULARY))
+
+
+def test_what_is_no_token_is_no_answer() -> None:
+    seen = document(13)
+    state, _ = read(seen)
+    few = list(session.read_on(state, seen._replace(vocabulary=10), write=False))
+    assert len(torch.cat([e.at for e in few])) < len(
+        torch.cat([e.at for e in session.read_on(state, seen, write=False)])
+    )

@@ -10,16 +10,17 @@ import torch
 
 from tests.model.backbones import checkpoint
 from tests.sessions.samples import LONG, read_into, start, write_document, write_documents
-from titans_cli.errors import IncompatibleError, Interrupted
+from titans_cli.errors import DamagedError, IncompatibleError, Interrupted
 from titans_cli.memory.session import KEYS, SessionGate, SessionState
 from titans_cli.model.reader import load_backbone, sketch
 from titans_cli.model.session import SESSION_WEIGHTS, save_gate
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.progress import FileFinished, IngestEvent
+from titans_cli.records import SnapshotInfo
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.history import forget
-from titans_cli.sessions.lifecycle import export, import_
+from titans_cli.sessions.lifecycle import export, fork, import_, new_session, promote_session
 from titans_cli.sessions.newness import SessionMemory
 from titans_cli.store import Home, SessionStore
 
@@ -130,6 +131,33 @@ def test_an_export_carries_it_and_a_check_reads_it_again(home: Home, tmp_path: P
     import_(home, tmp_path / "papers.tar", "copy")
     assert same(memory_of(SessionStore.open(home, "copy")), memory_of(store))
     assert not check_session(home, "papers", read_data=True, replay=True).findings
+
+
+def test_a_fork_carries_it_and_a_promoted_session_passes_it_on(home: Home, tmp_path: Path, model: Path) -> None:
+    store = start(home, "papers", model)
+    read_into(home, "papers", write_documents(tmp_path / "docs", 2))
+    before = memory_of(store)
+    fork(home, "papers", "twin")
+    assert same(memory_of(SessionStore.open(home, "twin")), before)
+    promote_session(home, "papers", "kept", force=True)
+    new_session(home, "heir", entry="kept")
+    assert same(memory_of(SessionStore.open(home, "heir")), before)
+
+
+def test_a_share_that_is_none_is_damage_and_says_what_to_do(
+    home: Home, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = start(home, "papers", model)
+    read_into(home, "papers", write_documents(tmp_path / "docs", 1))
+    load = store.load
+
+    def spoilt(info: SnapshotInfo) -> dict[str, torch.Tensor]:
+        tensors = load(info)
+        return tensors | {"memory.share": tensors["memory.share"] + 100_000}
+
+    monkeypatch.setattr(store, "load", spoilt)
+    with pytest.raises(DamagedError, match="no share of a session's memory"):
+        memory_of(store)
 
 
 def test_a_session_without_one_has_the_cells_it_always_had(

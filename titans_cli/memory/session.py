@@ -87,14 +87,15 @@ def rows_of(share: Share) -> Tensor:
     return torch.cat([share.tokens[:, None], said], dim=1).to(torch.int32)
 
 
-def shares_of(rows: Tensor) -> Iterator[Share]:
-    """The shares that lie one after another in rows of `rows_of`. Raises ValueError for what are none."""
+def shares_of(rows: Tensor, vocabulary: int) -> Iterator[Share]:
+    """The shares that lie one after another in rows of `rows_of`. Raises ValueError for what are none, or name tokens
+    that a model of this vocabulary has not."""
     if rows.ndim != 2 or rows.shape[1:] != (4,) or rows.dtype != torch.int32:
         raise ValueError(f"rows {list(rows.shape)} {rows.dtype}")
     ends = (rows[:, 3] < 0).nonzero()[:, 0].tolist()
     if len(rows) and (not ends or ends[-1] != len(rows) - 1):
         raise ValueError("the last share has no end")
-    if bool(((rows[:, :3] < 0) | (rows[:, :3] >= 1 << _ID_BITS)).any()) or bool((rows[:, 3] > PARTS).any()):
+    if bool(((rows[:, :3] < 0) | (rows[:, :3] >= vocabulary)).any()) or bool((rows[:, 3] > PARTS).any()):
         raise ValueError("what is no token, or too much")
     begun = 0
     for end in ends:
@@ -194,14 +195,15 @@ def _write(state: SessionState, keys_nO: Tensor, next_n: Tensor, amounts_n: Tens
 # ---- reading
 
 
-def _read(state: SessionState, keys_nO: Tensor) -> _Answers:
+def _read(state: SessionState, keys_nO: Tensor, vocabulary: int) -> _Answers:
+    """A label that was taken for one by chance may name any number: what is no token is no answer."""
     where = _row(keys_nO, len(state.amounts))[..., None] + torch.arange(WAYS)
     amounts, labels = state.amounts[where].long(), state.labels[where]
     divisor = amounts.clamp(min=1)
     label = torch.div(labels, divisor, rounding_mode="floor")
     ids = label & ((1 << _ID_BITS) - 1)
     sound = (amounts > 0) & (label * divisor == labels) & (label >> _ID_BITS == _checksum(keys_nO[..., None], ids))
-    sound &= (keys_nO != 0)[..., None]
+    sound &= (keys_nO != 0)[..., None] & (ids < vocabulary)
     ids = torch.where(sound, ids, -1)
     return _Answers(ids.flatten(1), torch.where(sound, amounts, 0).flatten(1))
 
@@ -213,6 +215,7 @@ class Seen(NamedTuple):
     guesses: Tensor  # [n, 2] int64: its two likeliest next tokens
     sure: Tensor  # [n] log-probability of the first of them
     nats: Tensor  # [n] its loss
+    vocabulary: int  # tokens are below it
     log_p: Callable[[Tensor, Tensor], Tensor]  # (which predicted tokens [m], ids [m]) -> log-probabilities [m]
 
     @property
@@ -244,7 +247,7 @@ def read_on(state: SessionState, seen: Seen, *, write: bool = True) -> Iterator[
     tally = _Tally()
     for start in range(0, len(came), SEGMENT):
         part = slice(start, start + SEGMENT)
-        answers = _read(state, keys[part])
+        answers = _read(state, keys[part], seen.vocabulary)
         yield _evidence(answers, tally, seen, start)
         tally.count(answers, came[part])
         if write:

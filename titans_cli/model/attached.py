@@ -99,7 +99,7 @@ class AttachedEngine:
         share = tensors.get("memory.share")
         try:
             if share is not None:
-                list(shares_of(share))
+                list(shares_of(share, self.tokenizer.vocab_size))
         except ValueError as error:
             raise IncompatibleError(f"what the snapshot's document wrote cannot be read ({error})") from error
         state = state._replace(share=share)

@@ -109,6 +109,9 @@ class Encoder(Protocol):
 class SessionLearner(Protocol):
     """A language model with a memory of the whole session, which it reads on with."""
 
+    @property
+    def vocabulary(self) -> int: ...
+
     def initial_state(self) -> SessionState: ...
 
     def read_seen(self, state: SessionState, seen: Seen) -> Tensor:

@@ -65,6 +65,10 @@ class SessionReader:
         self._kept = self.head.cpu()  # what the memory says is weighed where the memory is
         self.fingerprint = hashlib.sha256(json.dumps(sketch(model)).encode()).hexdigest()
 
+    @property
+    def vocabulary(self) -> int:
+        return len(self._kept)
+
     def encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
@@ -124,7 +128,7 @@ class SessionReader:
             logits: Tensor = (hidden[at].float() * self._kept[ids].float()).sum(-1).to(hidden.dtype).float()
             return logits - log_z[at]
 
-        return Seen(looked["tokens"], looked["guesses"], looked["sure"], looked["nats"], log_p)
+        return Seen(looked["tokens"], looked["guesses"], looked["sure"], looked["nats"], len(self._kept), log_p)
 
     @torch.inference_mode()
     def read_on(

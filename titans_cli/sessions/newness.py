@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from titans_cli.errors import DamagedError
 from titans_cli.model.interface import SessionLearner
 from titans_cli.records import SUPERSEDED, SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
@@ -48,8 +49,13 @@ class SessionMemory:
         change = without if taken_away else written
         for info in cells:
             rows = self.store.load(info).get("memory.share")
-            for share in () if rows is None else shares_of(rows):
-                state = change(state, share)
+            try:
+                for share in () if rows is None else shares_of(rows, self.learner.vocabulary):
+                    state = change(state, share)
+            except ValueError as error:
+                what = f"cell {info.cell} of document {info.source_id} holds no share of a session's memory ({error})"
+                hint = f"titans session repair {self.store.info.name}"
+                raise DamagedError(what, subject=self.store.info.name, hint=hint) from error
         return state
 
     def forget(self, source_id: int) -> None:

@@ -33,6 +33,7 @@ SHARE_OF_COPIES = 0.5  # ... of a copy, which is as large as what it is made of,
 # benchmarks/chaos_room.py compares it with what was taken.
 PER_BYTE = 9  # of the text: pages, blocks, the word index, and all of these once more in the journal
 PER_TOKEN = 256  # its topic, 112 numbers in half precision
+PER_SHARE = 20  # of a token, what it writes into the memory of its session: 16, and a row for each batch
 PER_SEGMENT = 1_500  # rows, indexes, and the landmark's own header
 LONGEST_TOKEN, LONGEST_SEGMENT = 16, 128  # bytes, tokens: more than these no text has on the average
 USUAL_TOKEN = 4  # bytes
@@ -79,6 +80,7 @@ class Room:
         beside = PER_BYTE * _bytes(pages) + PER_TOKEN * tokens + PER_SEGMENT * len(segments)
         if self.engine is not None:
             beside += 8 * self.engine.landmark_width * len(segments)
+            beside += PER_SHARE * tokens if self.engine.session is not None else 0
             weights = (self._cells(len(segments)) + 1) * self._cell_bytes()  # one is written anew by every commit
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
