@@ -26,7 +26,7 @@ SAYS = {
     "One shot": ["papers/2026-brask-state-of-the-lattice.pdf"],
     "Fail when a file cannot be read": ["broken.pdf: corrupt"],
     "Promote if the gate passes": ["survey-"],
-    "Several sessions side by side": ["papers: ", "notes: The salinity of the north basin is 31 g/kg. [1]"],
+    "Several sessions side by side": ["papers: ", "notes: The salinity of the north basin is 31 g/kg."],
     "Questions from a file": ["32.5 g/kg"],
 }
 

@@ -90,6 +90,6 @@ def test_run_does_not_touch_the_sessions_there_are(
     from tests.sessions.samples import file_hashes
 
     assert titans("ingest", *documents).code == 0
-    before = file_hashes(home.root)
+    before = file_hashes(home.sessions_dir)
     assert titans("run", document, "--ask", QUESTION).code == 0
-    assert file_hashes(home.root) == before
+    assert file_hashes(home.sessions_dir) == before

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import DamagedError
 from titans_cli.model.interface import SessionLearner
 from titans_cli.records import SUPERSEDED, SnapshotInfo
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, SessionStore
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class SessionMemory:
                     state = change(state, share)
             except ValueError as error:
                 what = f"cell {info.cell} of document {info.source_id} holds no share of a session's memory ({error})"
-                hint = f"titans session repair {self.store.info.name}"
-                raise DamagedError(what, subject=self.store.info.name, hint=hint) from error
+                repair = NextStep("session repair", session=self.store.info.name)
+                raise DamagedError(what, subject=self.store.info.name, hint=Hint("Drop it: ", repair)) from error
         return state
 
     def forget(self, source_id: int) -> None:
