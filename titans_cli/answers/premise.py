@@ -72,16 +72,17 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     if called := _called(question.text, titles):
         return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
     titled = {t: {i for i, found in words_of.items() if t in found} for t in question.names}
+    told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW}
     held = {t: question.sources_of(t) & titles.keys() for t in question.names}
     # what many others speak of is a matter of the pile, though few have it in their titles
-    told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW and len(held[t]) <= FEW * len(found)}
+    matter = bool(told) and all(len(held[t]) > FEW for t in told)
     if not told:
         told = {t: found for t, found in held.items() if 0 < len(found) <= FEW}
     if not told:
         return set(), set()
     about = set.intersection(*told.values()) or set.union(*told.values())
     naming = set(told) | {t for t in question.weight if any(t in words_of[i] for i in about)}
-    return about, naming
+    return set() if matter else about, naming
 
 
 def _called(question: str, titles: Mapping[int, str]) -> set[int]:
@@ -114,9 +115,8 @@ def premise(
 
 
 def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], support: float) -> Premise:
-    asked = sum(terms.values())
-    total = max(asked, RARE)  # a common word alone carries no premise
-    if not asked:
+    total = sum(terms.values())
+    if not total:
         return Premise(0.0, 0.0, 0.0, support)
     said = [_said(terms, b.text) for b in blocks[:LONGEST]]
     here = frozenset[str]().union(*said)
@@ -128,7 +128,7 @@ def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], su
     return Premise(
         sum(terms[t] for t in unsaid) / total,
         float(any(t in question.names for t in unsaid)),
-        (asked - max(stretches, default=0.0)) / total,
+        1 - max(stretches, default=0.0) / total,
         support,
         tuple(unsaid),
     )
