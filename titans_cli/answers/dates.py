@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from titans_cli.answers.claims import dates_in
-from titans_cli.answers.intent import relative
+from titans_cli.answers.intent import relative, word
 
 HEAD = 200  # characters at the beginning of a text in which it may say when it was written
 WEEK = 7
@@ -36,10 +36,6 @@ class Forms:
 def _forms() -> Forms:
     said = relative()
     longest = sorted(said["days"], key=len, reverse=True)
-
-    def word(form: str) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{form})\b", re.I)
-
     days, ago, shifted, weekday = map(word, ("|".join(longest), said["ago"], said["shifted"], said["weekday"]))
     return Forms(days, ago, shifted, weekday, word(said["first_person"]), said)
 

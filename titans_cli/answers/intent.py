@@ -124,6 +124,11 @@ def languages() -> tuple[Language, ...]:
     return tuple(_language(tomllib.loads((folder / n).read_text(encoding="utf-8"))) for n in names)
 
 
+def word(form: str) -> re.Pattern[str]:
+    """A form of the lexicon as whole words, whatever their case."""
+    return re.compile(rf"\b(?:{form})\b", re.I)
+
+
 def _language(said: Mapping[str, Any]) -> Language:
     about = said["document"]
     nouns = f"(?:{about['nouns']})"
@@ -153,9 +158,6 @@ def _language(said: Mapping[str, Any]) -> Language:
 def _facts(said: Mapping[str, Any]) -> Facts:
     q = said["question"]
     before, asks = q["before"], q["asks"]
-
-    def word(form: str) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{form})\b", re.I)
 
     return Facts(
         tuple(
