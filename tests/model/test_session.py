@@ -9,8 +9,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tests.model.backbones import VOCABULARY, backbone, checkpoint
+from tests.model.gates import believing
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory.session import KEYS, SessionGate, SessionState
+from titans_cli.memory.session import SessionGate, SessionState
 from titans_cli.model.reader import sketch
 from titans_cli.model.session import SessionReader, load_gate, load_session_reader, save_gate
 from titans_cli.model.tokenizer import TitansTokenizer
@@ -18,17 +19,6 @@ from titans_cli.model.tokenizer import TitansTokenizer
 
 def reader(gate: SessionGate | None = None) -> SessionReader:
     return SessionReader(backbone("llama"), None, gate or SessionGate(), cells=1 << 12)
-
-
-def believing() -> SessionGate:
-    """Every token that the memory names is likelier, the more the oftener it came; as a trained gate begins."""
-    gate = SessionGate()
-    with torch.no_grad():
-        gate.inner.weight.zero_()
-        gate.inner.bias.zero_()
-        gate.inner.weight[0, :KEYS] = 1.0
-        gate.outer.weight[0, 0] = 1.0
-    return gate
 
 
 def tokens_of(seed: int, count: int = 90) -> list[int]:

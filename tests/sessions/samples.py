@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,18 @@ def start(home: Home, name: str, model: Path) -> SessionStore:
 
 def read_into(home: Home, name: str | None, paths: Sequence[Path], **how: Any) -> list[IngestEvent]:
     return list(ingest(home, name, What([str(p) for p in paths]), How(**how)))
+
+
+def stop_after(times: int) -> Callable[[], bool]:
+    """Says stop once it was asked more than so many times."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > times
+
+    return stop
 
 
 def open_session(home: Home, name: str | None = None) -> SessionStore:

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from tests.model.backbones import checkpoint
+from tests.model.gates import believing
 from tests.sessions.samples import LONG, read_into, start, write_document, write_documents
 from titans_cli.errors import DamagedError, IncompatibleError, Interrupted
-from titans_cli.memory.session import KEYS, SessionGate, SessionState
+from titans_cli.memory.session import SessionState
 from titans_cli.model.reader import load_backbone, sketch
 from titans_cli.model.session import SESSION_WEIGHTS, save_gate
 from titans_cli.model.tokenizer import TitansTokenizer
@@ -29,13 +30,7 @@ from titans_cli.store import Home, SessionStore
 def model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: TitansTokenizer) -> Path:
     """A tiny language model with a gate of its own, which takes what the memory names for likelier."""
     folder = checkpoint(tmp_path_factory.mktemp("models") / "llama", tiny_tokenizer)
-    gate = SessionGate()
-    with torch.no_grad():
-        gate.inner.weight.zero_()
-        gate.inner.bias.zero_()
-        gate.inner.weight[0, :KEYS] = 1.0
-        gate.outer.weight[0, 0] = 1.0
-    save_gate(folder / SESSION_WEIGHTS.name, gate, sketch(load_backbone(folder)[0]), {})
+    save_gate(folder / SESSION_WEIGHTS.name, believing(), sketch(load_backbone(folder)[0]), {})
     return folder
 
 

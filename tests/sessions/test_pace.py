@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions.samples import file_hashes, open_session, read_into, start, write_document, write_documents
+from tests.sessions.samples import (
+    file_hashes,
+    open_session,
+    read_into,
+    start,
+    stop_after,
+    write_document,
+    write_documents,
+)
 from titans_cli.errors import Interrupted
 from titans_cli.progress import BlocksRead
 from titans_cli.records import Source
@@ -108,15 +116,8 @@ def test_a_second_ingest_tells_from_its_first_batch_what_is_left_also_after_a_st
     assert pace.load(home).tokens_per_s
     assert set(pace.load(home).tokens_per_byte) == {".txt"}
     long = write_document(tmp_path / "long.txt", sentences=500)
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 2
-
     with pytest.raises(Interrupted):
-        read_into(home, "papers", [long], stop=stop, ahead=0)
+        read_into(home, "papers", [long], stop=stop_after(2), ahead=0)
     events = [e for e in read_into(home, "papers", [long]) if isinstance(e, BlocksRead)]
     left = [e.eta_s for e in events]
     assert None not in left

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions.samples import memory_of, open_session, read_into, start, write_document
+from tests.sessions.samples import memory_of, open_session, read_into, start, stop_after, write_document
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.progress import FileChanged, FileFailed, FileFinished, Waiting
 from titans_cli.sessions.health import check_session
@@ -128,15 +128,8 @@ def test_a_stop_in_the_middle_leaves_a_session_that_is_sound_and_goes_on(
     folder = tmp_path / "in"
     for n in range(2):
         write_document(folder / f"{n:02d}.txt", sentences=300, seed=n)
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 3
-
     with pytest.raises(Interrupted):
-        list(watch(home, "inbox", What([str(folder)]), How(stop=stop, ahead=0), Rhythm(every=0.0, rest=0.0)))
+        list(watch(home, "inbox", What([str(folder)]), How(stop=stop_after(3), ahead=0), Rhythm(every=0.0, rest=0.0)))
     assert not check_session(home, "inbox", read_data=True).findings
     follow(home, folder, *[nothing] * 4)
     start(home, "plain", tiny_folder)

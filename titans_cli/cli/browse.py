@@ -80,15 +80,7 @@ def _lit(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def sources(
-    documents: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[GLOB]...",
-            help="Only documents whose path or name matches one. Default: all.",
-            show_default=False,
-            autocompletion=complete.documents,
-        ),
-    ] = [],  # noqa: B006
+    documents: options.Documents = [],  # noqa: B006
     session: options.Session = None,
     json: options.Json = False,
     quiet: options.Quiet = False,

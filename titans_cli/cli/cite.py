@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, options
+from titans_cli.cli import options
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import document, note, out
 from titans_cli.errors import UsageError
@@ -21,15 +21,7 @@ EXAMPLE = (
 
 
 def cite(
-    documents: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[GLOB]...",
-            help="Only documents whose path matches one. Default: all.",
-            show_default=False,
-            autocompletion=complete.documents,
-        ),
-    ] = [],  # noqa: B006
+    documents: options.Documents = [],  # noqa: B006
     bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
     csl: Annotated[bool, typer.Option("--csl", help="As CSL-JSON.")] = False,
     last: Annotated[bool, typer.Option("--last", help="Only what the last answer cites.")] = False,

@@ -200,6 +200,15 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
+Documents = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[GLOB]...",
+        help="Only documents whose path or name matches one. Default: all.",
+        show_default=False,
+        autocompletion=complete.documents,
+    ),
+]
 ClosedBook = Annotated[
     bool, typer.Option("--closed-book", help="Answer from the memory alone, without the retained text.")
 ]
