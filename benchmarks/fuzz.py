@@ -2,14 +2,14 @@
 
     files     `titans ingest` of a file that was spoilt or made to hurt (fuzz_files.py), by name or from stdin, and then
               `titans check`. `read`: committed. `refused`: exit 3, with a reason that errors.py knows. `stopped`: still
-              reading text after `STOP_S`, and then by SIGTERM.
+              reading text after `STOP_S` of the processor, and then by SIGTERM.
     homes     a session, an LTM entry or an exported session that was spoilt (fuzz_homes.py), and all the commands that
               meet it, one after the other. `read`: each did what it should. `refused`: some said why not.
 
     crashed   a traceback, death by a signal, or an exit code that is not in the README
     unsound   `check` finds fault after a file was read or a repair was done; a refused import left a session;
               something outside the home was changed
-    hung      a command was not done after `HUNG_S`, or after SIGTERM
+    hung      a trial took more than `HUNG_S` of the processor, or nothing of it for `IDLE_S`
     memory    a process was larger than `BOUND_MB`, at any time: titans itself, or one that parses for it
 
 Every trial is a process; trial N is the same whenever it is run with the same seed: `--only N`. The model is tiny and
@@ -33,8 +33,8 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -48,13 +48,16 @@ from benchmarks.common import Report, parser
 from benchmarks.fuzz_homes import CANARY, ENTRY, EXPORT, SESSION
 from titans_cli import errors
 from titans_cli.cli.main import run as titans
+from titans_cli.cli.signals import leave_in_order
 from titans_cli.readers import Limits
 from titans_cli.sessions import ingest
 from titans_cli.store import Home, LongTermMemory, SessionStore, export_session
 
 LIMITS = Limits(seconds_per_page=4, seconds=20, memory_bytes=512 << 20, max_text_chars=10_000_000)
-STOP_S = 10.0  # of reading; then SIGTERM, as an impatient person would
-HUNG_S = 150.0  # for one command
+# Seconds of the processor: those of the clock say how busy the machine is.
+STOP_S = 10.0  # of one command; then SIGTERM, as an impatient person would
+HUNG_S = 60.0  # of a trial with a file; twice as many with a home, which has more commands
+IDLE_S = 120.0  # of the clock: whoever takes nothing of the processor for so long waits for what never comes
 BOUND_MB = 1200
 RUNAWAY = 8 << 30  # bytes of address space; a process that wants more is stopped before the machine suffers
 TREE: list[type[errors.TitansError]] = [
@@ -110,11 +113,30 @@ def in_child(folder: Path, commands: Sequence[tuple[str, ...]], stdin: bytes | N
 
 
 def _ended_within(pid: int, seconds: float) -> bool:
+    """Whether the child ended before it, and its parsers, had taken so many seconds of the processor or idled."""
     descriptor = os.pidfd_open(pid)
+    taken, since = 0.0, time.monotonic()
     try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
+        while not select.select([descriptor], [], [], 0.5)[0]:
+            now = processor_seconds(pid)
+            if now > taken:
+                taken, since = now, time.monotonic()
+            if taken > seconds or time.monotonic() - since > IDLE_S:
+                return False
+        return True
     finally:
         os.close(descriptor)
+
+
+def processor_seconds(session: int) -> float:
+    """What the processes of a session of the operating system have taken, with their children that have ended."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime: proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _be_child(folder: Path, told: Path, commands: Sequence[tuple[str, ...]], stdin: bytes | None) -> NoReturn:
@@ -124,7 +146,7 @@ def _be_child(folder: Path, told: Path, commands: Sequence[tuple[str, ...]], std
         os.chdir(folder)
         os.environ["TITANS_HOME"] = str(folder / "home")
         resource.setrlimit(resource.RLIMIT_AS, (RUNAWAY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but where a command wants it
+        leave_in_order()
         ingest.How = partial(ingest.How, limits=LIMITS)  # type: ignore[assignment,misc]
         with told.open("a") as file:
             for argv in commands:
@@ -143,16 +165,35 @@ def _command(argv: tuple[str, ...], stdin: bytes | None) -> Said:
     streams = [io.TextIOWrapper(b, encoding="utf-8", errors="backslashreplace", write_through=True) for b in (out, err)]
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin or b""), encoding="utf-8")
     sys.stdout, sys.stderr = streams
-    timer = threading.Timer(STOP_S, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.daemon = True
-    timer.start()
     try:
-        said.code = titans(argv)
+        with stopped_after(STOP_S):
+            said.code = titans(argv)
+    except SystemExit as leaving:  # `sys.exit` in `main` of the command line
+        said.code = leaving.code if isinstance(leaving.code, int) else 1
     except BaseException:  # noqa: BLE001 - this is what we look for
         said.crash = traceback.format_exc()
-    timer.cancel()
     said.out, said.err = (b.getvalue().decode("utf-8", "replace") for b in (out, err))
     return said
+
+
+@contextmanager
+def stopped_after(seconds: float) -> Iterator[None]:
+    """SIGTERM to this process once it has taken so many seconds of the processor in the block."""
+    begun, done = time.process_time(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            if time.process_time() - begun > seconds:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 # ---------------------------------------------------------------- trials
