@@ -12,7 +12,8 @@
     races     two writers want one session at one moment. `both`, `neither`: got it. The loser must end with exit 11.
     erasing   random histories in which something is forgotten (`chaos_erasing`). `left`: values found where they had to
               be gone, of every byte of the session, of what was made of it, and of the folder for temporary files.
-              `kills`: erasing killed just before every change it makes on disk, and the same command typed again.
+              `kills`: erasing killed just before every change it makes on disk (`points`: how many there are), and the
+              same command typed again.
               `kills.left`: values found after that; `kills.failed`: it ended with an error, or left a session unsound.
     handles   names like the ids of others' sessions, and guesses at ids (`chaos_handles`). `wrong`: how often an id
               meant another session than its own, or a guess met one.
@@ -22,7 +23,8 @@
     terminals every command on a pseudo terminal, among hostile names and text (chaos_terminals.py)
     room      documents that want the whole disk, under bounds (chaos_room.py)
 
-A kill is not a power cut: what the kernel was given is kept. The model is tiny and random: only bytes are compared.
+A scenario of nothing (`--kills 0`) is left out. A kill is not a power cut: what the kernel was given is kept. The model
+is tiny and random: only bytes are compared.
 """
 
 from __future__ import annotations
@@ -244,38 +246,47 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def tell(report: Report, scenario: str, counted: Counter[str], *names: str) -> None:
+    """How often a scenario was tried, and what came of it, by their names."""
+    report.add(scenario, counted[scenario])
+    for name in names:
+        report.add(f"{scenario}.{name}", counted[name])
+
+
 def main() -> None:
     options = arguments()
     report = Report("chaos", {"seed": options.seed})
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="titans-chaos-") as folder:
         world = World.make(Path(folder))
-        operations = world.operations()
-        kills = kill_operations(world, operations, options.kills, random.Random(options.seed))
-        for name in ("", "differ", "failed"):
-            report.add(f"kills.{name}" if name else "kills", kills[name or "kills"])
-        torn = tear_files(world, options.torn, random.Random(options.seed + 1), complain)
-        for name in ("", "undetected", "crashed", "repaired", "refused", "harmless"):
-            report.add(f"torn.{name}" if name else "torn", torn[name or "torn"])
-        report.add("sessions", options.sessions)
-        report.add("sessions.differ", crowd(world, options.sessions))
-        both, neither = race(world, options.races)
-        for name, value in {"races": options.races, "races.both": both, "races.neither": neither}.items():
-            report.add(name, value)
-        erased = erase_histories(world, options.histories, options.seed, complain)
-        for name in ("histories", "left", "failed"):
-            report.add(f"erasing.{name}", erased[name])
-        if available():
+        operations = world.operations() if options.kills or options.disk else []
+        if options.kills:
+            kills = kill_operations(world, operations, options.kills, random.Random(options.seed))
+            tell(report, "kills", kills, "differ", "failed")
+        if options.torn:
+            torn = tear_files(world, options.torn, random.Random(options.seed + 1), complain)
+            tell(report, "torn", torn, "undetected", "crashed", "repaired", "refused", "harmless")
+        if options.sessions:
+            report.add("sessions", options.sessions)
+            report.add("sessions.differ", crowd(world, options.sessions))
+        if options.races:
+            both, neither = race(world, options.races)
+            tell(report, "races", Counter(races=options.races, both=both, neither=neither), "both", "neither")
+        if options.histories:
+            erased = erase_histories(world, options.histories, options.seed, complain)
+            for name in ("histories", "left", "failed"):
+                report.add(f"erasing.{name}", erased[name])
+        if options.erasing and available():
             erased = kill_erasings(world, options.erasing, random.Random(options.seed + 3), complain)
-            for name in ("", "left", "failed"):
+            for name in ("", "points", "left", "failed"):
                 report.add(f"erasing.kills.{name}" if name else "erasing.kills", erased[name or "kills"])
-        taken = take_over(world, options.handles, options.seed, complain)
-        for name in ("", "wrong", "refused", "made"):
-            report.add(f"handles.{name}" if name else "handles", taken[name or "names"])
-        disk = fill_disks(world, operations, options.disk, random.Random(options.seed + 2), complain)
-        report.settings["disk"] = "tmpfs and calls" if disk["tmpfs"] else "calls"
-        for name in ("", "tmpfs", "lost"):
-            report.add(f"enospc.{name}" if name else "enospc", disk[name or "enospc"])
+        if options.handles:
+            taken = take_over(world, options.handles, options.seed, complain)
+            tell(report, "handles", taken, "wrong", "refused", "made")
+        if options.disk:
+            disk = fill_disks(world, operations, options.disk, random.Random(options.seed + 2), complain)
+            report.settings["disk"] = "tmpfs and calls" if disk["tmpfs"] else "calls"
+            tell(report, "enospc", disk, "tmpfs", "lost")
         if options.room:
             chaos_room.scenario(Path(folder) / "room", world.engine, report)
         if options.terminals:  # the last: its environment and threads stay

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chaos_syscalls import killed_at
-from benchmarks.chaos_world import Outcome, World, copy_home, findings, run, run_or_fail, titans
+from benchmarks.chaos_world import Outcome, World, copy_home, findings, import_commands, run, run_or_fail, titans
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, TitansError, UsageError
 from titans_cli.model.engine import Engine
@@ -516,8 +516,9 @@ def kill_erasings(world: World, most: int, rng: random.Random, complain: Complai
     `left`: values found after that. `failed`: the second run ended with an error while something had still been there,
     or what it left is unsound. Where nothing had been left any more, "there is no such document" is the right answer.
     """
-    figures: Counter[str] = Counter(kills=0, left=0, failed=0)
+    figures: Counter[str] = Counter(kills=0, points=0, left=0, failed=0)
     home = world.root / "erasing"
+    import_commands(world.root / "nothing")
     for erasing in erasings(world):
         copy_home(erasing.base, home)
         changes = killed_at(lambda e=erasing: e.run(home), None)[1]  # type: ignore[misc]
@@ -538,7 +539,7 @@ def kill_erasings(world: World, most: int, rng: random.Random, complain: Complai
             if not again.done or unsaid or not sound.done or sound.value:
                 figures["failed"] += 1
                 complain(f"{erasing.name} killed at change {moment} of {changes}: then {again}; {sound}")
-        figures[f"changes.{erasing.name}"] = changes
+        figures["points"] += changes
     return figures
 
 

@@ -24,11 +24,11 @@ OWNERS = 5
 
 
 def take_over(world: World, wanted: int, seed: int, complain: Callable[[str], None]) -> Counter[str]:
-    """`names` tried; `wrong`: those after which an id, or what began it, meant another session, and right guesses."""
+    """`handles`: tried; `wrong`: those after which an id, or what begins it, meant another session; right guesses."""
     found: dict[str, list[str]] = run_or_fail(lambda: _tried(world, wanted, random.Random(seed)))
     for what in found["wrong"][:20]:
         complain(what)
-    return Counter(names=wanted, wrong=len(found["wrong"]), refused=len(found["refused"]), made=len(found["made"]))
+    return Counter(handles=wanted, wrong=len(found["wrong"]), refused=len(found["refused"]), made=len(found["made"]))
 
 
 def _tried(world: World, wanted: int, rng: random.Random) -> dict[str, list[str]]:
@@ -38,6 +38,7 @@ def _tried(world: World, wanted: int, rng: random.Random) -> dict[str, list[str]
         create_session(home, f"owner{n}", model=str(world.model), engine=world.engine).info for n in range(OWNERS)
     ]
     keeper = Keeper(home)
+    found_by = {o.id: [o.id[:n] for n in range(4, 27) if _finds(home, o.id[:n]) == o.name] for o in owners}
     wrong, refused, made = list[str](), list[str](), list[str]()
     for _ in range(wanted):
         owner = rng.choice(owners)
@@ -49,7 +50,7 @@ def _tried(world: World, wanted: int, rng: random.Random) -> dict[str, list[str]
                 refused.append(guess)
             continue
         name = _squatting(owner.id, rng)
-        prefixes = [owner.id[:n] for n in range(4, 27) if _finds(home, owner.id[:n]) == owner.name]
+        prefixes = found_by[owner.id]
         try:
             if rng.random() < 0.9:
                 Session.resume(name, home=home, model=str(world.model))

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -302,15 +302,32 @@ class World:
         return file
 
 
-def titans(home: Path, *argv: str) -> None:
-    """A command line, in this process, without a word; its errors are raised, not told. Only for a child."""
+@cache
+def _command() -> Any:
     import typer
 
     from titans_cli.cli.app import app
 
+    return typer.main.get_command(app)
+
+
+def import_commands(home: Path) -> None:
+    """Import what commands need, and what decides which words are common, once for all forks. Makes an empty home."""
+    from titans_cli.cli import doctor, ltm, memory, report, session  # noqa: F401 - they are imported when first typed
+    from titans_cli.sessions.traces import is_common
+
+    Home(home).ensure()
+    before = os.environ.get("TITANS_HOME")
+    titans(home, "session", "list")
+    os.environ.pop("TITANS_HOME") if before is None else os.environ.update(TITANS_HOME=before)
+    is_common("the")
+
+
+def titans(home: Path, *argv: str) -> None:
+    """A command line, in this process, without a word; its errors are raised, not told. Only for a child."""
     os.environ["TITANS_HOME"] = str(home)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):  # noqa: PTH123
-        typer.main.get_command(app).main(args=list(argv), prog_name="titans", standalone_mode=False)
+        _command().main(args=list(argv), prog_name="titans", standalone_mode=False)
 
 
 def copy_home(base: Path, home: Path) -> Path:

@@ -32,7 +32,7 @@ from titans_cli.sessions.lifecycle import (
     remove_entry,
 )
 from titans_cli.sessions.selection import Filter
-from titans_cli.sessions.traces import _is_common
+from titans_cli.sessions.traces import is_common
 from titans_cli.store import Episodes, Home, SessionStore
 
 VALUE = "731846"
@@ -93,7 +93,7 @@ def test_an_answer_of_common_words_goes_by_what_it_was_made_from_alone(
     home: Home, store: SessionStore, engine: Any
 ) -> None:
     phrase = "white house music"
-    assert all(_is_common(word) for word in phrase.split())
+    assert all(is_common(word) for word in phrase.split())
     add(home, "papers", f"The phrase of Castrel is {phrase}.", key="phrase", engine=engine)
     assert closed(home, engine, "What is the phrase of Castrel?").text == phrase
     assert phrase in said(home)

@@ -42,7 +42,7 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
         return []
     made = episodes.events_from([source.id for source in sources])
     digests = {source.sha256 for source in sources}
-    keys = {item.source_id: item.key for item in episodes.items() if item.key and not _is_common(item.key.casefold())}
+    keys = {item.source_id: item.key for item in episodes.items() if item.key and not is_common(item.key.casefold())}
     names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
     found, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
@@ -83,12 +83,12 @@ def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterabl
     gone, stated = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys(), episodes.stated()
     others = (source for source in episodes.sources() if source.id not in gone)
     stays = {w for s in others for text in (s.title or "", *stated.get(s.id, ())) for w in _words(text)}
-    rare = (word for word in (said & held) - stays if not _is_common(word))
+    rare = (word for word in (said & held) - stays if not is_common(word))
     return {word for word in rare if episodes.sources_with(word) <= gone}
 
 
 @cache
-def _is_common(word: str) -> bool:
+def is_common(word: str) -> bool:
     """Whether it is one token to a tokenizer that knows the few thousand commonest; a figure is one to a digit."""
     return any(_tokenizer().token_to_id(form) is not None for form in (word, f"Ġ{word}"))
 
