@@ -190,12 +190,14 @@ class _Events:
         self.written = self.done = False
         self.reason: str | None = None  # why the model stopped, as the endpoint calls it
         self._other = list[str]()  # lines that are no event
+        self._room = MOST_PLAIN  # characters that may still be added to them
 
     def pieces(self, line: str) -> Iterator[str]:
         """Raises ModelError for an event that tells of an error, or is none."""
         if not line.startswith("data:"):
-            if sum(map(len, self._other)) < MOST_PLAIN and not line.startswith((":", "event:", "id:", "retry:")):
+            if line and self._room > 0 and not line.startswith((":", "event:", "id:", "retry:")):
                 self._other.append(line)
+                self._room -= len(line)
             return
         data = line.removeprefix("data:").strip()
         if data == "[DONE]":
