@@ -18,8 +18,8 @@ LOCKED := $(INSTALL) --require-hashes --no-deps -r
 # no isolation: the backend is locked too
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation --editable .
 export OMP_WAIT_POLICY ?= passive
-# As many tests at a time as there are cores, so one thread each.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
+# As many tests at a time as there are cores, so one thread each. A core that has nothing left to do takes from the other's end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # $(call torch,python): from wherever pip is set up to look, or else from PyTorch's own index
 torch = $(1) $(INSTALL) $(TORCH) 2>/dev/null || $(1) $(INSTALL) $(TORCH) --extra-index-url $(CPU_INDEX)

@@ -26,6 +26,7 @@ from titans_cli.train.streams import Recipe
 
 PAPERS, TOKENS, FACTS = 40, 2000, 5
 STREAMS, SEGMENTS = 8, 16  # of the cells that are asked
+BATCH = 4  # as `Plan`
 
 
 def measure(trainer: Trainer, engine: Engine, data: Path | None) -> dict[str, float]:
@@ -60,7 +61,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         done = folder / "figures.json"
         if not done.exists():
-            plan = Plan(steps=steps, lr=options.lr, warmup=20, save_every=50)
+            plan = Plan(steps=steps, batch=BATCH, lr=options.lr, warmup=20, save_every=50)
             network = network_of(name, engine)
             trainer = Trainer(options.work, network.spec, plan, network=network, run=folder)
             trainer.resume()

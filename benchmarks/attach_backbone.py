@@ -95,7 +95,7 @@ def train(work: Path, out: Path, steps: int, until: int | None = None, save_ever
         step += 1
         now = float(loss.detach())
         mean = 0.98 * mean + 0.02 * now if mean else now
-        if step % 20 == 0:
+        if step % 20 == 0 or step == stop:
             print(step, f"{time.monotonic() - begun:.0f}s loss {mean:.3f}", flush=True)
         if step % save_every == 0 or step == stop:
             _save(checkpoint, model, optimizer, step)

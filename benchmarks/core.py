@@ -54,6 +54,7 @@ from titans_cli.memory.rule import RuleState, Tokens
 
 WIDTH, EXPANSION, PIECE = 384, 4, 2048
 CHUNKS = (64, 256, 1024)
+PRODUCTS = ((2048, 2048, 2048), (1024, 1536, 1024), (2048, 384, 1536))  # whose best speed is the peak
 LENGTHS = {"10k": 10_000, "100k": 100_000}  # of the streams whose peak memory is measured
 TURNS = (3, 9)  # with --quick, and without
 WEIGHTS = 2 * EXPANSION * WIDTH * WIDTH
@@ -177,12 +178,11 @@ def alone(rule: GradientRule, tokens: int) -> Turn:
 
 def gemm(dtype: torch.dtype) -> Turn:
     """GFLOP/s of the fastest of three plain products."""
-    sizes = [(2048, 2048, 2048), (1024, 1536, 1024), (2048, 384, 1536)]
-    pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in sizes]
+    pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in PRODUCTS]
 
     def turn() -> float:
         best = 0.0
-        for (m, k, n), (a, b) in zip(sizes, pairs, strict=True):
+        for (m, k, n), (a, b) in zip(PRODUCTS, pairs, strict=True):
             until = seconds() + 0.15
             while seconds() < until:
                 begun = seconds()

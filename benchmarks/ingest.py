@@ -48,6 +48,8 @@ from unittest.mock import patch
 from benchmarks.common import ROOT, Report, parser, prose, take_tokens
 
 TITANS = (sys.executable, "-m", "titans_cli")
+WARMING = 1  # runs of a command before those that count
+TICK = 3.0  # seconds: a file's digest is remembered once its times are older than any file system's tick
 LENGTHS = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 COMMANDS = {
     "help": ["--help"],
@@ -75,9 +77,9 @@ def medians(turns: int, **contenders: Callable[[], object]) -> dict[str, float]:
 
 
 def latency(arguments: list[str], env: dict[str, str], runs: int, code: int = 0) -> tuple[float, float]:
-    """Wall and CPU time of a command that ends with an exit code; the first run warms the file cache."""
+    """Wall and CPU time of a command that ends with an exit code; the first warms the file cache."""
     wall, cpu = [], []
-    for _ in range(runs + 1):
+    for _ in range(WARMING + runs):
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run([*TITANS, *arguments], env=env, check=False, capture_output=True, text=True)
         if done.returncode != code:
@@ -85,7 +87,7 @@ def latency(arguments: list[str], env: dict[str, str], runs: int, code: int = 0)
         wall.append(time.perf_counter() - begun)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return statistics.median(wall[1:]), statistics.median(cpu[1:])
+    return statistics.median(wall[WARMING:]), statistics.median(cpu[WARMING:])
 
 
 def another_model(folder: Path) -> Path:
@@ -266,7 +268,7 @@ def main() -> None:
             report.add(f"{name}_s", wall)
             report.add(f"{name}_cpu_s", cpu)
         other = str(another_model(Path(folder) / "other"))
-        time.sleep(3)  # a file's digest is remembered once its times are older than any file system's tick
+        time.sleep(TICK)
         for name, arguments, code in (
             ("name_refused", ["session", "new", "no/name"], 2),
             ("skip", ["ingest", sample], 0),

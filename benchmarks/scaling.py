@@ -28,6 +28,7 @@ from titans_cli.sessions.ingest import How, What, create_session
 from titans_cli.sessions.learning import Prepared
 from titans_cli.store import Home
 
+MEASURED = (1, 2)
 WORKERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -87,16 +88,15 @@ def main() -> None:
         write_papers(warm, 4, options.tokens, options.data, seed=5)
         preparing, taking, size = stages(home, folder)
         prepare_s, take_s = median(preparing), median(taking)
-        one = through_ray(home, warm, folder, count, 1)
-        two = through_ray(home, warm, folder, count, 2)
-    ray_s = max(0.0, one - prepare_s)
+        measured = {workers: through_ray(home, warm, folder, count, workers) for workers in MEASURED}
+    ray_s = max(0.0, measured[1] - prepare_s)
     report.add("prepare.seconds", prepare_s)
     report.add("take.seconds", take_s)
     report.add("ray.seconds", ray_s)
     report.add("bytes", size)
-    report.add("workers1.measured.seconds", one)
-    report.add("workers2.measured.seconds", two)
-    report.add("workers2.model.seconds", max((prepare_s + ray_s) / 2, take_s))
+    for workers, seconds in measured.items():
+        report.add(f"workers{workers}.measured.seconds", seconds)
+        report.add(f"workers{workers}.model.seconds", max((prepare_s + ray_s) / workers, take_s))
     report.add("saturated_at.workers", (prepare_s + ray_s) / take_s)
     for workers in WORKERS:
         rate = min(workers / (prepare_s + ray_s), 1 / take_s)

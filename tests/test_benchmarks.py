@@ -26,6 +26,7 @@ from benchmarks.researcher import QUESTIONS
 from tests.pdfmaker import make_pdf
 from tests.tiny import make_sentences
 from titans_cli.model.interface import Reading
+from titans_cli.train.streams import Recipe
 
 ROOT = Path(__file__).parent.parent
 # The scenarios of chaos that are programs of their own: tests/sessions/test_room.py, tests/cli/test_terminals.py.
@@ -77,7 +78,8 @@ PROGRAMS = {
     "ablation": Smallest(
         "--json --steps 1 --work {work} --only shipped",
         {"ablation.PAPERS": 1, "ablation.TOKENS": 300, "ablation.FACTS": 1, "ablation.STREAMS": 1}
-        | {"ablation.SEGMENTS": 2, "titans_cli.train.loop.LANDMARK_PAIRS": 4},
+        | {"ablation.SEGMENTS": 2, "ablation.BATCH": 1, "titans_cli.train.loop.LANDMARK_PAIRS": 4}
+        | {"titans_cli.train.loop.EVALUATED": Recipe(segments=2, facts=2, asking=1, clozes=0, spans=0, unknown=0.0)},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
     "answers_premise": Smallest("--quick --data {data}", prints="refused"),
@@ -92,16 +94,20 @@ PROGRAMS = {
         {"attach.LONG": 2000},
     ),
     "attach_backbone": Smallest(
-        "--data {data} --work {work}/text --out {work}/standin --steps 20", {"attach_backbone.BATCH": 1}, prints="loss"
+        "--data {data} --work {work}/text --out {work}/standin --steps 2", {"attach_backbone.BATCH": 1}, prints="loss"
     ),
     "claims": Smallest("--quick --json --data {data}", {"claims.KINDS": ("prose",)}),
     "core": Smallest(
-        "--quick --json", {"core.PIECE": 128, "core.CHUNKS": (64,), "core.LENGTHS": {"10k": 256}, "core.TURNS": (1, 1)}
+        "--quick --json",
+        {"core.WIDTH": 32, "core.PIECE": 128, "core.CHUNKS": (64,), "core.LENGTHS": {"10k": 256}, "core.TURNS": (1, 1)}
+        | {"core.PRODUCTS": ((64, 64, 64),)},  # without bf16 in the processor a large one takes a minute
     ),
     "extraction": Smallest("--quick --json --no-other --data {data}"),
     "figures": Smallest("check", prints="README"),
     "ingest": Smallest(
-        "--quick --json --runs 1", {"ingest.LENGTHS": {"10k": 600}, "ingest.COMMANDS": {"list": ["session", "list"]}}
+        "--quick --json --runs 1",
+        {"ingest.LENGTHS": {"10k": 600}, "ingest.COMMANDS": {"list": ["session", "list"]}}
+        | {"ingest.WARMING": 0, "ingest.TICK": 0.0},
     ),
     "locomo": Smallest("--json --data {data}/locomo.json --model {model}"),
     "niah": Smallest("--json --samples 1 --lengths 2k", {"niah.LENGTHS": {"2k": 300}}),
@@ -110,7 +116,7 @@ PROGRAMS = {
     "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
     "researcher": Smallest("--quick --json --data {data} --model {model}"),
-    "scaling": Smallest("--json --papers 2 --tokens 200", needs=("ray",)),
+    "scaling": Smallest("--json --papers 2 --tokens 200", {"scaling.MEASURED": (1,)}, needs=("ray",)),
     "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
     "session_ppl": Smallest(
         "--quick --json --data {data} --features {work}/features",

@@ -175,9 +175,9 @@ def test_forgetting_is_for_good_and_keeps_the_rest(episodes: Episodes, path: Pat
 def test_a_reader_in_the_middle_of_a_query_only_delays_the_cleaning(
     episodes: Episodes, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.0)
     for number in (1, 2):
         read(episodes, number)
-    episodes._db.execute("PRAGMA busy_timeout = 0")
     with Episodes.open(path) as reader, reader.frozen():
         assert len(reader.sources()) == 2
         episodes.forget([2], [2])

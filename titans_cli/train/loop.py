@@ -36,6 +36,7 @@ TEXT_SAMPLE = 0.15
 LANDMARK_EVERY = 4
 LANDMARK_PAIRS = 48
 LANDMARK_SCALE = 20.0
+EVALUATED = Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0.0)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class Trainer:
         network, features = self.network, self.network.memory.features
         before, features.width = features.width, width or features.width
         network.eval()
-        recipe = recipe or Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0.0)
+        recipe = recipe or EVALUATED
         batch = self.streams(12_345, evaluation=held_out).batch(size, recipe)
         tokens = torch.from_numpy(batch.tokens).to(self.plan.device)
         figures: dict[str, float] = {}
