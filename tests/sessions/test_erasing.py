@@ -89,6 +89,15 @@ def test_an_answer_from_memory_alone_goes_with_what_it_was_recalled_from(
     assert found(home) == []
 
 
+def test_without_its_memory_a_session_recalls_nothing_and_answers_from_the_text(
+    home: Home, store: SessionStore, engine: Any
+) -> None:
+    off = Asking(closed_book=True, memory=False)
+    assert ask(home, "papers", CODE, how=off, engine=engine).support == "none"
+    told = ask(home, "papers", CODE, how=Asking(memory=False), engine=engine)
+    assert (told.support, told.recalled, VALUE in told.text) == ("evidence", None, True)
+
+
 def test_an_answer_of_common_words_goes_by_what_it_was_made_from_alone(
     home: Home, store: SessionStore, engine: Any
 ) -> None:

@@ -16,11 +16,15 @@ Recall = Callable[[str], Recollection]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a question is to be answered. `only`: the sources that may be cited; None for all of them."""
+    """How a question is to be answered. `only`: the sources that may be cited; None for all of them.
+
+    `memory`: what the cells recall takes part; False is for measuring what it is worth.
+    """
 
     sentences: int = 3
     top_k: int = 16  # blocks whose sentences are looked at
     closed_book: bool = False
+    memory: bool = True
     only: frozenset[int] | None = None
     route: str = "auto"  # "auto", "fast", "deliberate"
     budget: float | None = None  # seconds for a deliberate answer

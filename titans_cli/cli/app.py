@@ -168,6 +168,7 @@ def ask(
     top_k: options.TopK = 16,
     sources: options.Sources = [],  # noqa: B006
     closed_book: options.ClosedBook = False,
+    memory_: options.Memory = "on",
     route: options.Route = "auto",
     budget: options.Budget = None,
     answer_model: options.AnswerModel = None,
@@ -205,7 +206,7 @@ def ask(
     from titans_cli.sessions.conversation import Conversation
 
     markdown.check_files(files, replace_file=yes)
-    how = Asking(sentences, top_k, closed_book, route=route, budget=time, tokens=tokens)
+    how = Asking(sentences, top_k, closed_book, memory_ == "on", route=route, budget=time, tokens=tokens)
     loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
     writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
     tell = telling.steps(output)

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -255,6 +255,9 @@ Route = Annotated[
         help="deliberate: part by part, every claim checked; auto: if it has parts.",
         autocompletion=complete.choices("auto", "fast", "deliberate"),
     ),
+]
+Memory = Annotated[
+    Literal["on", "off"], typer.Option("--memory", hidden=True, help="off: to measure what the memory is worth.")
 ]
 Budget = Annotated[
     str | None,

@@ -16,7 +16,7 @@ from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import TitansError, UsageError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
-from titans_cli.model.interface import Cell, PassageReader, SessionModel
+from titans_cli.model.interface import Cell, PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
@@ -94,7 +94,12 @@ def ask(
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
     drafts = reasoner and how.route != "fast" and not how.closed_book
     drafter = writer_of(reasoner, loading) if drafts and isinstance(reasoner, str) else reasoner
-    heard = set[int]()
+    heard, remembers = set[int](), how.memory
+
+    def recall(asked: str) -> Recollection:
+        cells = shelf.cells(store, engine, only) if remembers else []
+        return engine.recall([Heard(c, heard) for c in cells], asked)
+
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
@@ -103,7 +108,7 @@ def ask(
             question,
             episodes=episodes,
             engine=engine,
-            recall=lambda asked: engine.recall([Heard(c, heard) for c in shelf.cells(store, engine, only)], asked),
+            recall=recall,
             session=store.info.name,
             snapshot=episodes.newest_snapshot(),
             how=how,
