@@ -41,7 +41,7 @@ class Session:
     """An open session that has read its documents, with all that answering needs.
 
     `quotes`: of every citation of every answer that it gave, whether the quote stands, character for character, where
-    the citation says, in the retained text of the page it names.
+    the citation says, in the retained text of the page it names. `memory`: whether what it recalls takes part.
     """
 
     home: Home
@@ -50,6 +50,7 @@ class Session:
     shelf: Shelf
     quotes: list[bool] = field(default_factory=list)
     reader: PassageReader | None = None
+    memory: bool = True
 
     def ask(
         self,
@@ -65,7 +66,7 @@ class Session:
             log=False,
             engine=self.engine,
             shelf=self.shelf,
-            how=how,
+            how=how or Asking(memory=self.memory),
             sources=sources,
             landmark_model=encoder,
             reader=self.reader,

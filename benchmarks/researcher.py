@@ -30,7 +30,7 @@ import tempfile
 import time
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,14 @@ def papers(data: Path) -> dict[str, dict[str, Any]]:
         if row["part"] == "authors":
             found[row["files"][0]]["authors"] = row["authors"]
     return found
+
+
+def linked(data: Path, files: Iterable[str], folder: Path) -> Path:
+    """A folder with the papers alone: what tells their authors is no document."""
+    folder.mkdir()
+    for file in files:
+        (folder / f"{file}.pdf").symlink_to((data / "pdfs" / f"{file}.pdf").absolute())
+    return folder
 
 
 def stem(uri: str) -> str:
@@ -327,10 +335,7 @@ def main() -> None:
     reader = reader_of(options.reader) if options.reader else None
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        read = folder / "papers"  # the papers alone: what tells their authors is no document
-        read.mkdir()
-        for file in all_papers:
-            (read / f"{file}.pdf").symlink_to((options.data / "pdfs" / f"{file}.pdf").absolute())
+        read = linked(options.data, all_papers, folder / "papers")
         with session(options.home or folder / "home", read, options.model, reader) as s:
             measure(report, s, all_papers, options.quick, options.part)
     report.print(as_json=options.json)

@@ -109,7 +109,7 @@ PROGRAMS = {
         {"ingest.LENGTHS": {"10k": 600}, "ingest.COMMANDS": {"list": ["session", "list"]}}
         | {"ingest.WARMING": 0, "ingest.TICK": 0.0},
     ),
-    "locomo": Smallest("--json --data {data}/locomo.json --model {model}"),
+    "locomo": Smallest("--json --data {data}/locomo/made.json --model {model}"),
     "niah": Smallest("--json --samples 1 --lengths 2k", {"niah.LENGTHS": {"2k": 300}}),
     "perplexity": Smallest("--json --documents 1 --tokens 512", {"perplexity.WINDOW": 256}),
     "recall": Smallest("--json --papers 2 --tokens 200"),
@@ -125,6 +125,10 @@ PROGRAMS = {
     "synthesis": Smallest(
         "--quick --json --data {data} --part topics --part disagreements",
         {"synthesis_topics.BOOKS": 2, "synthesis_topics.SECTIONS": 4},
+    ),
+    "worth": Smallest(
+        "--quick --json --data {data} --model {model} --also locomo",
+        {"worth.SETS": {"qed_dev": (2, 4)}, "worth.DRAWS": 20},
     ),
     "updates": Smallest("--quick --json", {"updates.QUICK": (3, 1, 1, 1)}),
 }
@@ -195,7 +199,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _lines(folder / "text" / "factbook.jsonl.zst", [])
     for name in ("factbook", "openstax_glossary", "openstax_exercises"):
         _lines(folder / "qa" / "train" / f"{name}.jsonl", [])
-    (folder / "locomo.json").write_text(json.dumps([_conversation()]), encoding="utf-8")
+    (folder / "locomo").mkdir()
+    (folder / "locomo" / "made.json").write_text(
+        json.dumps([_conversation() | {"sample_id": f"made-{n}"} for n in range(2)]), encoding="utf-8"
+    )
     return folder
 
 
