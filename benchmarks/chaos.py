@@ -43,7 +43,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # before they are impo
 
 from benchmarks import chaos_room, chaos_terminals
 from benchmarks.chaos_damage import fill_disks, tear_files
-from benchmarks.chaos_erasing import erase_histories, kill_erasings
+from benchmarks.chaos_erasing import erase_histories
+from benchmarks.chaos_erasing_kills import kill_erasings
 from benchmarks.chaos_handles import take_over
 from benchmarks.chaos_points import KINDS, Countdown, arm, die
 from benchmarks.chaos_syscalls import available

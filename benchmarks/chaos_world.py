@@ -6,19 +6,21 @@ itself never computes, so no thread is lost in a fork.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import sqlite3
+import sys
 import threading  # noqa: F401 - imported before any fork, as filelock does
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import filelock  # noqa: F401 - likewise
 import torch
@@ -304,16 +306,14 @@ class World:
 
 @cache
 def _command() -> Any:
-    import typer
+    from titans_cli.cli import tree
 
-    from titans_cli.cli.app import app
-
-    return typer.main.get_command(app)
+    return tree.whole()
 
 
 def import_commands(home: Path) -> None:
     """Import what commands need, and what decides which words are common, once for all forks. Makes an empty home."""
-    from titans_cli.cli import doctor, ltm, memory, report, session  # noqa: F401 - they are imported when first typed
+    from titans_cli.cli import browse, chat, ltm, memory, report, session  # noqa: F401 - they are imported when first typed
     from titans_cli.sessions.traces import is_common
 
     Home(home).ensure()
@@ -323,11 +323,30 @@ def import_commands(home: Path) -> None:
     is_common("the")
 
 
-def titans(home: Path, *argv: str) -> None:
-    """A command line, in this process, without a word; its errors are raised, not told. Only for a child."""
+class _Lines:
+    """A standard input whose lines are made when they are read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.buffer = (f"{line}\n".encode() for line in lines)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def titans(home: Path, *argv: str, stdin: Iterable[str] = (), into: io.BytesIO | None = None) -> str:
+    """A command line, in this process; what it printed, also to `into` as it is printed. Its errors are raised, not
+    told. Only for a child."""
     os.environ["TITANS_HOME"] = str(home)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):  # noqa: PTH123
-        _command().main(args=list(argv), prog_name="titans", standalone_mode=False)
+    said = into if into is not None else io.BytesIO()
+    out = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
+    before, sys.stdin = sys.stdin, cast(TextIO, _Lines(stdin))
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(out), redirect_stderr(nowhere):  # noqa: PTH123
+            _command().main(args=list(argv), prog_name="titans", standalone_mode=False)
+    finally:
+        sys.stdin = before
+        out.detach()
+    return said.getvalue().decode()
 
 
 def copy_home(base: Path, home: Path) -> Path:

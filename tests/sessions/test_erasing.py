@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_erasing import Gate, Knowing
+from benchmarks.chaos_stand_ins import Gate, Knowing
 from tests.sessions.samples import start
 from titans_cli.errors import LockedError, NotFoundError
 from titans_cli.model.engine import Engine
