@@ -27,7 +27,7 @@ SAYS = {
     "Fail when a file cannot be read": ["broken.pdf: corrupt"],
     "Promote if the gate passes": ["survey-"],
     "Several sessions side by side": ["papers: ", "notes: The salinity of the north basin is 31 g/kg."],
-    "Questions from a file": ["What is the true optimum salinity for Halotexa velans? We"],
+    "Questions from a file": ["is 32.5 g/kg"],
 }
 
 

@@ -19,7 +19,7 @@ from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
-from titans_cli.answers.premise import REFUSES, Premise, about_of, premise, subjects
+from titans_cli.answers.premise import REFUSES, Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import HEADLINE, Told, passages_of, read
@@ -137,14 +137,18 @@ class Facts:
     # ------------------------------------------------------------ finding
 
     def search(self, question: str, only: set[int] | None, recalled: str | None) -> Search:
-        """Of the documents that the question names, if it names any of those that may be cited."""
+        """Of the documents that the question names, if it names any of those that may be cited, and of others where
+        they speak of these."""
         m = self.means
         terms = Question(question, m.episodes)
-        named, naming = subjects(terms, {i: t for i, t in self.titles.items() if only is None or i in only})
-        found = gather(terms, m.episodes, m.engine, recalled, self.how.top_k, named or only, m.marks)
+        titles = {i: t for i, t in self.titles.items() if only is None or i in only}
+        named, naming = subjects(terms, titles)
+        more = others(terms, named, naming, titles)
+        found = gather(terms, m.episodes, m.engine, recalled, self.how.top_k, named | more or only, m.marks)
         ranked = candidates(terms, found, recalled)
         support = ranked[0].support if ranked else 0.0
-        said = premise(terms, named or about_of(ranked), naming, m.episodes, support)
+        best = about_of(ranked)
+        said = premise(terms, named or best, naming, m.episodes, support, more & best)
         return Search(terms, found, ranked, named, said)
 
     def _defined(self, s: Search, only: Collection[int] | None) -> list[Candidate]:

@@ -24,7 +24,6 @@ from titans_cli.answers.question import SAME, Question, near
 from titans_cli.answers.whole.background import background
 from titans_cli.answers.words import stems
 from titans_cli.cards import folded
-from titans_cli.records import Block
 from titans_cli.store import Episodes
 
 FEW = 3  # documents that a name tells from the others: a name of more says nothing of which is meant
@@ -73,16 +72,20 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
         return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
     titled = {t: {i for i, found in words_of.items() if t in found} for t in question.names}
     told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW}
-    held = {t: question.sources_of(t) & titles.keys() for t in question.names}
-    # what many others speak of is a matter of the pile, though few have it in their titles
-    matter = bool(told) and all(len(held[t]) > FEW for t in told)
     if not told:
+        held = {t: question.sources_of(t) & titles.keys() for t in question.names}
         told = {t: found for t, found in held.items() if 0 < len(found) <= FEW}
     if not told:
         return set(), set()
     about = set.intersection(*told.values()) or set.union(*told.values())
     naming = set(told) | {t for t in question.weight if any(t in words_of[i] for i in about)}
-    return set() if matter else about, naming
+    return about, naming
+
+
+def others(question: Question, about: Collection[int], named: Collection[str], titles: Mapping[int, str]) -> set[int]:
+    """The documents beside those `about` that speak of what names these: of every name of the question that does."""
+    names = [question.sources_of(t) for t in question.names if t in named]
+    return (set.intersection(*names) & titles.keys()) - set(about) if names and about else set()
 
 
 def _called(question: str, titles: Mapping[int, str]) -> set[int]:
@@ -102,23 +105,39 @@ def about_of(ranked: Sequence[Candidate]) -> set[int]:
 
 
 def premise(
-    question: Question, about: Collection[int], named: Collection[str], episodes: Episodes, support: float
+    question: Question,
+    about: Collection[int],
+    named: Collection[str],
+    episodes: Episodes,
+    support: float,
+    others: Collection[int] = (),
 ) -> Premise:
-    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it."""
+    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it; `others`:
+    documents that count only where they speak of it by name."""
     terms = {t: information(t) for t in question.weight if t not in named}
+    names = question.names & set(named)
     best: Premise | None = None
-    for source in sorted(about):
-        made = _of(terms, question, episodes.blocks_of(source), log_odds(support))
+    for source in (*sorted(about), *sorted(others)):
+        blocks = episodes.blocks_of(source)[:LONGEST]
+        said = [_said(terms, b.text) for b in blocks]
+        if source in others:
+            said = _beside(said, [bool(_said(names, b.text)) for b in blocks])
+        made = _of(terms, question, said, log_odds(support))
         if best is None or made.unsaid < best.unsaid:
             best = made
     return best or Premise(1.0, 0.0, 1.0, log_odds(support), tuple(terms))
 
 
-def _of(terms: dict[str, float], question: Question, blocks: Sequence[Block], support: float) -> Premise:
+def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
+    """What blocks say, nothing for those that are not beside one that is `here`."""
+    return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(said)]
+
+
+def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], support: float) -> Premise:
+    """`said`: by block, those of the terms that it has."""
     total = sum(terms.values())
     if not total:
         return Premise(0.0, 0.0, 0.0, support)
-    said = [_said(terms, b.text) for b in blocks[:LONGEST]]
     here = frozenset[str]().union(*said)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
     stretches = (
