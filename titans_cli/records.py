@@ -352,6 +352,7 @@ class Answer:
     reasoner: str | None = None  # the model that drafted the text, if another one did
     probability: float | None = None  # by a reader: that `short` is right, or of a refusal, that nothing answers
     understood: str | None = None  # the question as it was read, if a name in it was misspelled
+    searched: str | None = None  # why the question was searched for by its words alone, if it was
     about: int | None = None  # the source that it is about, if it is one alone: what "it" means in a next question
     made_from: tuple[int, ...] = ()  # numbers of the sources without which the text would be another
     unlogged: str | None = None  # why the session does not keep it, though it was to be kept

@@ -67,7 +67,10 @@ def sentence_spans(text: str, version: int = VERSIONS[0]) -> list[tuple[int, int
     return spans
 
 
-_ITEM = re.compile(r"\s*(?:[-*•|]|\d{1,3}[.)])\s")
+# What an item of a list begins with: the bullets and numbers of CommonMark 0.31, 5.2, those that word processors
+# put for them (Unicode's bullets and dashes), and numbers or letters in parentheses.
+ITEM = r"\s*(?:[-+*•▪●–]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+\S"
+_ITEM = re.compile(r"\s*(?:[-*•|]|\d{1,3}[.)])\s")  # as of version 2 of these boundaries, which are kept with a session
 
 
 def _starts_item(text: str, match: re.Match[str]) -> bool:

@@ -165,6 +165,9 @@ def test_a_rare_word_weighs_more_than_a_common_one(episodes: Episodes) -> None:
         ("| 1 | 2 | 3 | 4 | 5 | 6 | 7 |.", False),
         ("[12] Kessler, A. B., and Vaun, C. First lattices. Journal of Tides 4.", False),
         ("Short one.", False),
+        ("The weir failed in 2019.", True),
+        ("It held.", False),
+        ("of the old weir.", False),  # the end of a sentence that a column cut off
         ("See https://example.org/a/page for all of the data we used.", False),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from tests.sessions.samples import read_into, start
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.fitted import log_odds
-from titans_cli.answers.premise import Premise, premise, subjects
+from titans_cli.answers.premise import Premise, _beside, others, premise, subjects
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
@@ -27,6 +27,11 @@ DOCUMENTS = {
         "charcoal. Its speed depends on the charcoal and was measured by two smiths. The kiln was trained on nothing. "
         "Quenlar runs on processors made of clay. Nobody was harmed when the kiln burned."
     ),
+    "smiths.txt": (
+        "The smiths of Hollmouth\n\nThe smiths keep an inn by the river. In the great storm Zorbix lost 14 spindles. "
+        "The smiths forged new ones in a week. Their inn has 9 beds. The weir failed in 2019."
+    ),
+    "turm.txt": "Der Turm\n\nDer Turm in Quellbach wurde 1874 gebaut. Er ist 62 Meter hoch. Dort wohnen viele Dohlen.",
     "letters.txt": "8 May 2023\n\nAda: I went to the mill yesterday. It ground barley for the whole afternoon.",
 }
 
@@ -68,6 +73,44 @@ def test_the_document_that_a_question_names_and_the_words_that_name_it(read: Epi
     lower = subjects(Question("how many looms does zorbix have?", read), titles(read))
     assert lower == (about, naming)  # by its title
     assert subjects(Question("How many looms are there?", read), titles(read)) == (set(), set())
+
+
+def test_another_document_answers_where_it_speaks_of_what_is_named(
+    read: Episodes, told: Callable[[str], Answer]
+) -> None:
+    question = Question("How many spindles did Zorbix lose in the storm?", read)
+    about, naming = subjects(question, titles(read))
+    assert {titles(read)[i] for i in others(question, about, naming, titles(read))} == {"The smiths of Hollmouth"}
+    answer = told(question.text)
+    assert (answer.short, [Path(c.uri).name for c in answer.citations[:1]]) == ("14 spindles", ["smiths.txt"])
+
+
+def test_what_another_document_says_elsewhere_is_not_said_of_what_is_named(read: Episodes) -> None:
+    said = [frozenset({"bed"}), frozenset[str](), frozenset({"spindl"}), frozenset[str](), frozenset({"inn"})]
+    here = [False, False, False, True, False]
+    assert _beside(said, here) == [frozenset(), frozenset(), {"spindl"}, frozenset(), {"inn"}]
+
+
+def test_a_short_sentence_is_an_answer(told: Callable[[str], Answer]) -> None:
+    answer = told("When did the weir fail?")
+    assert (answer.short, answer.citations[0].quote) == ("2019", "The weir failed in 2019.")
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Wann wurde der Turm in Quellbach gebaut?", "1874"),
+        ("Wie hoch ist der Turm?", "62 Meter"),
+        ("¿Cuándo se construyó Turm Quellbach?", "1874"),
+    ],
+)
+def test_a_question_in_another_language_is_answered_or_searched_for(
+    told: Callable[[str], Answer], question: str, said: str
+) -> None:
+    answer = told(question)
+    assert said in answer.text
+    assert (answer.searched is None) == question.startswith("W")
+    assert answer.searched is None or "Spanish" in answer.searched
 
 
 def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episodes) -> None:

@@ -17,7 +17,15 @@ from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.deliberate import deliberate
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.facts import NOTHING, Facts, told_by, with_memory, worth_telling
-from titans_cli.answers.intent import asks_for_change, asks_for_reasons, compared, named, parts_of, wants_summary
+from titans_cli.answers.intent import (
+    asks_for_change,
+    asks_for_reasons,
+    compared,
+    named,
+    parts_of,
+    searched_only,
+    wants_summary,
+)
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
@@ -69,8 +77,10 @@ class Answerer:
             made = self._answer(asked)
         cited = self.catalogue.labelled(made.citations)
         read_as = asked if asked != question else None
+        by_words = searched_only(question) if made.kind == "fact" and not self.how.closed_book else None
         seconds = time.monotonic() - begun
-        return replace(made, question=question, understood=read_as, citations=cited, seconds=seconds)
+        made = replace(made, question=question, understood=read_as, searched=by_words)
+        return replace(made, citations=cited, seconds=seconds)
 
     def _answer(self, question: str) -> Answer:
         blank = self._blank(question)

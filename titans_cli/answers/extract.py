@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
 from titans_cli.answers.fitted import weights
+from titans_cli.answers.intent import notices
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stems, words
 from titans_cli.records import Block
-from titans_cli.sentences import sentence_spans
+from titans_cli.sentences import ITEM, sentence_spans
 from titans_cli.store import Episodes
 
 # Log-odds, by signal, that a sentence is the one that answers:
@@ -35,7 +36,9 @@ ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odd
 # say yes or no none is needed.
 LEAST_NEW = 2
 SAME = 0.6  # overlap of stems above which two sentences say the same
-SENTENCE_CHARS = (25, 600)
+LEAST_WORDS = 3  # six of the seven types of clauses have three elements or more (Quirk et al. 10.2)
+LEAST_OF_A_PART = 5  # ... and of what begins in small letters, which a column or a page may have cut off
+MOST_CHARS = 600  # of a sentence: longer ones are tables and lists that lost their lines
 
 
 class Candidate(NamedTuple):
@@ -60,23 +63,15 @@ def is_prose(text: str, *, lists: bool = False) -> bool:
         return False
     if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
-    low, high = SENTENCE_CHARS
     letters = sum(c.isalpha() or c.isspace() for c in text)
-    return low <= len(text) <= high and letters > 0.7 * len(text) and len(words(text)) >= 5 and text[-1] in ".!?\"”')"
-
-
-_NOTICE = re.compile(
-    r"©|\bcopyright\b.*\b(?:19|20)\d\d\b|\ball rights reserved\b|\bcreative commons\b|\bCC[- ]BY\b"
-    r"|\binternational licen[cs]e\b|\backnowledges?\b.*\b(?:support|fund|grant|award)"
-    r"|\b(?:supported|funded) by\b.*\b(?:grant|award|foundation|council)\b"
-    r"|\b(?:competing|conflicts? of) interests?\b|^Key ?words\b|\bauthors?\b.*\b(?:alphabetical|contributed equally)\b",
-    re.I | re.S,
-)
+    least = LEAST_OF_A_PART if text.lstrip("\"“'‘( ")[:1].islower() else LEAST_WORDS
+    whole = len(words(text)) >= least and len(text) <= MOST_CHARS and text[-1] in ".!?\"”')"
+    return whole and letters > 0.7 * len(text)
 
 
 def is_notice(text: str) -> bool:
     """Whether it is of copyright, of who paid or contributed, or a list of key words: nothing that a document says."""
-    return _NOTICE.search(text) is not None
+    return any(form.search(text) for form in notices())
 
 
 _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
@@ -84,17 +79,17 @@ _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
 
 def is_record(text: str) -> bool:
     """Whether this is a row of a table or a record as the readers write one: "name: Spire; height: 62 m"."""
-    return len(text) <= SENTENCE_CHARS[1] and _RECORD.match(text) is not None
+    return len(text) <= MOST_CHARS and _RECORD.match(text) is not None
 
 
-_ITEM = re.compile(r"\s*(?:[-*•▪●–]|\(?\d{1,2}[.)]|\([a-z]\)|[a-z]\))\s+\S")
-_ITEMS = re.compile(rf"(?:{_ITEM.pattern}[^\n]*(?:\n(?!\s*\n)(?!{_ITEM.pattern})[^\n]+)*\s*)+")
+# A list: items, each over as many lines as it has, up to an empty line or the next item.
+_ITEMS = re.compile(rf"(?:{ITEM}[^\n]*(?:\n(?!\s*\n)(?!{ITEM})[^\n]+)*\s*)+")
 LONGEST_LIST = 1_500  # characters
 
 
 def introduces(text: str, after: str) -> bool:
     """Whether a sentence ends with a colon, and items follow."""
-    return text.endswith(":") and len(text) >= SENTENCE_CHARS[0] and _ITEM.match(after) is not None
+    return text.endswith(":") and len(words(text)) >= LEAST_WORDS and re.match(ITEM, after) is not None
 
 
 def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:

@@ -1,7 +1,8 @@
 """What a question asks: a field of a document's card, a list or number of documents, or something that a text says.
 
 The forms of questions are data, a file a language (lexicon/*.toml). What they say nothing of is a question of the kind
-"what", and is answered by the sentences that speak of it most.
+"what", and is answered by the sentences that speak of it most. A language's closed classes of words say which one a
+question is in; of one without forms here, or unknown, the text is searched for the question's words (`searched_only`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from titans_cli.answers.words import ASKING, STOP_WORDS, words
+from titans_cli.answers.words import ASKING, STOP_WORDS, stem, words
 
+ENGLISH = "english"
 _X = "<x>"
+_NEVER = "(?!)"  # the form of what a language has no forms of here
 _NAMED = r"(?P<x>.+?)"
 
 
@@ -64,6 +67,7 @@ class Asked:
     about: str = ""
     measure: str = ""
     several: bool = False
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """The forms of one language, compiled."""
+    """The forms of one language, compiled. `closed`: its words that say nothing of a matter; `capitals`: whether a
+    capital within a sentence makes a name."""
 
+    name: str
+    closed: frozenset[str]
+    capitals: bool
     card: Mapping[str, tuple[re.Pattern[str], ...]]
     pile: Mapping[str, Any]
     opening: re.Pattern[str]
@@ -121,7 +129,35 @@ class Language:
 def languages() -> tuple[Language, ...]:
     folder = files("titans_cli.answers") / "lexicon"
     names = sorted((f.name for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda n: n != "english.toml")
-    return tuple(_language(tomllib.loads((folder / n).read_text(encoding="utf-8"))) for n in names)
+    return tuple(
+        _language(n.removesuffix(".toml"), tomllib.loads((folder / n).read_text(encoding="utf-8"))) for n in names
+    )
+
+
+def language_of(question: str) -> Language | None:
+    """The language that most of a question's closed-class words are of, English before others; None for one of none of
+    these languages: no such word is in it, and most of its words are unknown to general English."""
+    found = [w.lower() for w in re.findall(r"[^\W\d_]+", question)]
+    most = max(languages(), key=lambda language: sum(w in language.closed for w in found))
+    if any(w in most.closed for w in found):
+        return most
+    known = sum(_is_english(w) for w in found)
+    return None if 2 * known < len(found) else languages()[0]
+
+
+def _is_english(word: str) -> bool:
+    from titans_cli.answers.whole.background import background  # which needs this module for its phrases
+
+    return stem(word) in background().counts
+
+
+def searched_only(question: str) -> str | None:
+    """Why a question is searched for by its words alone; None for one in a language whose forms are known."""
+    language = language_of(question)
+    if language is not None and language.facts is not None:
+        return None
+    which = f"{language.name.capitalize()} questions" if language else "the question's language"
+    return f"no forms of {which} are known here: the documents were searched for its words"
 
 
 def word(form: str) -> re.Pattern[str]:
@@ -129,15 +165,19 @@ def word(form: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{form})\b", re.I)
 
 
-def _language(said: Mapping[str, Any]) -> Language:
+def _language(name: str, said: Mapping[str, Any]) -> Language:
     about = said["document"]
     nouns = f"(?:{about['nouns']})"
 
     def whole(form: str) -> re.Pattern[str]:
         return re.compile(form.replace(_X, _NAMED).replace("<d>", nouns), re.I)
 
-    lists = {name: value for name, value in said["pile"].items() if isinstance(value, list)}
+    lists = {field: value for field, value in said["pile"].items() if isinstance(value, list)}
+    words_said = said.get("question", said.get("words", {}))
     return Language(
+        name,
+        STOP_WORDS if name == ENGLISH else frozenset(words_said["closed"].split()),
+        bool(words_said.get("capitals", True)),
         {name: tuple(map(whole, forms)) for name, forms in said["card"].items()},
         said["pile"],
         whole(f"(?:{about['opening']})+"),
@@ -156,8 +196,11 @@ def _language(said: Mapping[str, Any]) -> Language:
 
 
 def _facts(said: Mapping[str, Any]) -> Facts:
-    q = said["question"]
+    q, parts = said["question"], said.get("parts", {})
     before, asks = q["before"], q["asks"]
+
+    def form(name: str) -> str:
+        return str(q.get(name, _NEVER))
 
     return Facts(
         tuple(
@@ -168,35 +211,45 @@ def _facts(said: Mapping[str, Any]) -> Facts:
         ),
         re.compile(rf"\W*{before}{asks}\b", re.I),
         word(q["later"]),
-        word(q["change"]),
-        re.compile(q["reasons"], re.I),
-        re.compile(q["several"], re.I),
+        word(form("change")),
+        re.compile(form("reasons"), re.I),
+        re.compile(form("several"), re.I),
         word(q["counted"]),
         word(q["share"]),
         word(q["rate"]),
         q["measures"],
-        {name: re.compile(rf"^\W*(?:{form})(?!\w)", re.I) for name, form in q["units"].items()},
-        {name: word(form) for name, form in q["speaks"].items()},
+        {name: re.compile(rf"^\W*(?:{unit})(?!\w)", re.I) for name, unit in q["units"].items()},
+        {name: word(speaks) for name, speaks in q.get("speaks", {}).items()},
         tuple(said["definition"]["forms"]),
-        said["denial"],
-        said["relative"],
-        tuple(re.compile(rf"^\s*{form}[?.]?\s*$", re.I) for form in said["parts"]["compare"]),
-        re.compile(said["parts"]["joined"], re.I),
-        re.compile(said["whole"]["summary"], re.I),
+        said.get("denial", {}),
+        said.get("relative", {}),
+        tuple(re.compile(rf"^\s*{two}[?.]?\s*$", re.I) for two in parts.get("compare", ())),
+        re.compile(parts.get("joined", _NEVER), re.I),
+        re.compile(said.get("whole", {}).get("summary", _NEVER), re.I),
     )
 
 
-def facts() -> Facts:
-    """How English asks for what a text says; other languages' questions are of the kind "what"."""
-    found = languages()[0].facts
+@cache
+def notices() -> tuple[re.Pattern[str], ...]:
+    """The forms, in any language, of sentences around an article that are none of its text."""
+    folder = files("titans_cli.answers") / "lexicon"
+    said = (tomllib.loads(f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".toml"))
+    return tuple(re.compile(form, re.I | re.S) for s in said for form in s.get("notice", {}).get("forms", ()))
+
+
+def facts(language: str = ENGLISH) -> Facts:
+    """How a language asks for what a text says; English for one without such forms."""
+    found = next((k.facts for k in languages() if k.name == language), None) or languages()[0].facts
     assert found is not None, "english.toml has a [question]"
     return found
 
 
 def asked(question: str) -> Asked:
     """What is asked of the text."""
-    language = languages()[0]
-    text, forms = _bare(question, language), facts()
+    language = language_of(question)
+    if language is None or language.facts is None:
+        return Asked(_bare(question, languages()[0]), "what", language=language.name if language else "")
+    text, forms = _bare(question, language), language.facts
     searched = text
     if lead := forms.lead.match(text):  # "What do they do when ...?" does not ask when
         searched = text[: lead.end()] + forms.later.sub(" ", text[lead.end() :])
@@ -209,8 +262,9 @@ def asked(question: str) -> Asked:
         about, measure = (named.get("x") or "").strip(), ""
         if kind.name == "number":
             about, measure = _measured(text, str(named.get("measure") or "").lower(), forms)
-        return Asked(text, kind.name, about, measure, several and kind.name in ("name", "what", "definition"))
-    return Asked(text, "what", several=several)
+        several = several and kind.name in ("name", "what", "definition")
+        return Asked(text, kind.name, about, measure, several, language.name)
+    return Asked(text, "what", several=several, language=language.name)
 
 
 def _measured(text: str, word: str, forms: Facts) -> tuple[str, str]:
@@ -286,7 +340,8 @@ def defines(about: str) -> tuple[re.Pattern[str], ...]:
     """How a text says what something is, the surest way first. The name may be in the plural, and have "the"."""
     bare = re.sub(r"^an?\s+|\s*\([^()]*\)$", "", about, flags=re.I)
     name = r"[\s-]+".join(map(re.escape, bare.split()))
-    return tuple(re.compile(form.replace(_X, rf"(?<![\w-]){name}(?:e?s)?(?!\w)"), re.I) for form in facts().defines)
+    forms = (form for language in languages() if language.facts for form in language.facts.defines)
+    return tuple(re.compile(form.replace(_X, rf"(?<![\w-]){name}(?:e?s)?(?!\w)"), re.I) for form in forms)
 
 
 def _bare(question: str, language: Language) -> str:

@@ -75,10 +75,11 @@ class Quantity(NamedTuple):
             case "rate":
                 return self.is_rate
             case "frequency":
-                return facts().units["frequency"].search(after) is not None
+                return facts(asked.language).units["frequency"].search(after) is not None
             case _ if self.is_rate:
                 return False
-        units = [facts().units[m] for m in asked.measure.split("|")]
+        known = facts(asked.language).units
+        units = [known[m] for m in asked.measure.split("|") if m in known]
         return any(u.search(after) or (self.sign and u.search(self.sign)) for u in units)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from itertools import pairwise
 
 from titans_cli.answers.dates import times_in
-from titans_cli.answers.intent import asked, facts
+from titans_cli.answers.intent import asked, facts, language_of
 from titans_cli.answers.quantities import YEAR, quantities
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, stems, words
 from titans_cli.store import Episodes
@@ -19,20 +19,24 @@ _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'’-]+(?: (?:(?:of|the|de|von|v
 _WORD = re.compile(r"[\w'’-]+")
 
 
-def content_words(question: str) -> str:
-    """The question without stop words; what it says about the form of the answer goes too, if anything else is left."""
-    found = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS]
+def content_words(question: str, closed: Collection[str] = STOP_WORDS) -> str:
+    """The question without stop words; what it says about the form of the answer goes too, if anything else is left.
+
+    `closed`: the words of its language that say nothing of the matter.
+    """
+    found = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS and w not in closed]
     return " ".join([w for w in found if w not in ASKING] or found)
 
 
-def _names(question: str) -> set[str]:
-    """The words that are written as names, in lower case: with a capital within the sentence or the word, or of letters
-    and digits."""
+def _names(question: str, capitals: bool) -> set[str]:
+    """The words that are written as names, in lower case: with a capital within the word, or of letters and digits, or
+    with a capital within the sentence, where `capitals` make names."""
     found = _WORD.findall(question)
     return {
         word.lower()
         for n, word in enumerate(found)
-        if len(word) > 1 and ((n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
+        if len(word) > 1
+        and ((capitals and n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
     }
 
 
@@ -63,7 +67,8 @@ class Question:
         self.weight: dict[str, float] = {}
         self.bm25: dict[int, float] = {}  # of the blocks that hold any term: a sum, so nothing is asked twice
         total = max(1, sum(source.blocks_done for source in episodes.sources()))
-        found_words = content_words(self.text).split()
+        language = language_of(self.text)
+        found_words = content_words(self.text, language.closed if language else ()).split()
         for word in dict.fromkeys(found_words):
             found = episodes.search_blocks(word, total)
             for block, score in found:
@@ -75,7 +80,7 @@ class Question:
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self._word[part] = word
                 self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
-        written = {w for name in _names(self.text) for w in words(name)}
+        written = {w for name in _names(self.text, language is None or language.capitals) for w in words(name)}
         self.names = {t for t in self.weight if self._word[t] in written}
         self._pairs = set(pairwise(words(self.text)))
 
@@ -125,7 +130,7 @@ class Question:
 
     def speaks_of_it(self, text: str) -> bool:
         """Whether a text speaks of what is asked of the matter, its cost or weight; True for any other question."""
-        speaks = facts().speaks.get(self.asked.measure)
+        speaks = facts(self.asked.language).speaks.get(self.asked.measure)
         return speaks is None or speaks.search(text) is not None or self.measured(text)
 
     def is_of_others(self, found: set[str] | frozenset[str]) -> bool:

@@ -34,6 +34,8 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         return
     if result.understood:
         note(f"note: read as {result.understood!r}")
+    if result.searched:
+        note(f"note: {result.searched}")
     if output.quiet:
         out(_unmarked(result))
     elif result.themes or result.trends or result.kind == "disagreements":
