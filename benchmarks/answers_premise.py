@@ -2,9 +2,11 @@
 
 On questions of training data (`answers_training`), in one session with all their documents, each three times: as it is;
 with the document that answers left out; and asked of another document, whose name takes the place of its own document's
-where the question has that. The second and the third have no answer, but for chance. Prints PREMISE of
-`answers/premise.py`, logistic weights of `Premise.signals`, and for several bounds which share of each set is refused.
-Each set counts alike, whatever its size, and so do questions with an answer and without.
+where the question has that. The second and the third have no answer, but for chance. And on questions of 14 papers of
+the training text (answers_premise.jsonl), written by hand, half of them of what their paper does not say.
+
+Prints PREMISE of `answers/premise.py`, logistic weights of `Premise.signals`, and for several bounds which share of
+each set is refused. Each set counts alike, whatever its size, and so do questions with an answer and without.
 """
 
 from __future__ import annotations
@@ -19,30 +21,25 @@ from typing import Any
 
 import torch
 
-from benchmarks.answers_data import Session, session, write
+from benchmarks.answers_data import Session, records, session, write
 from benchmarks.answers_training import SEED, Trained, load
 from benchmarks.common import parser
 from titans_cli.answers.compose import Asking
-from titans_cli.answers.evidence import gather
-from titans_cli.answers.extract import candidates
-from titans_cli.answers.premise import about_of, premise, subjects
-from titans_cli.answers.question import Question
+from titans_cli.answers.facts import search
+from titans_cli.train.corpus import read_jsonl
 
 Row = dict[str, Any]  # the set, whether there is an answer, and the signals
 STEPS = 2_000
-UNSAID = 3  # of the signals, the first: what is not said
+UNSAID = 4  # of the signals, the first: what is not said
+PAPERS = "papers"  # the set of the questions written by hand, and the files that have their papers
+QUESTIONS, TEXTS = Path(__file__).with_suffix(".jsonl"), ("scipy_proceedings", "plos_articles")
 BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def tried(s: Session, question: str, only: set[int] | None, titles: dict[int, str]) -> list[float]:
     """The signals of a question's premise."""
-    how = Asking()
-    terms = Question(question, s.episodes)
-    named, naming = subjects(terms, {i: t for i, t in titles.items() if only is None or i in only})
-    found = gather(terms, s.episodes, s.engine, None, how.top_k, named or only)
-    ranked = candidates(terms, found, None)
-    made = premise(terms, named or about_of(ranked), naming, s.episodes, ranked[0].support if ranked else 0.0)
-    return list(made.signals)
+    here = {i: t for i, t in titles.items() if only is None or i in only}
+    return list(search(question, s.episodes, s.engine, here, only, Asking()).premise.signals)
 
 
 def moved(a: Trained, title: str) -> str:
@@ -66,6 +63,22 @@ def rows_of(s: Session, asked: list[Trained], every: int) -> list[Row]:
         ):
             rows.append({"set": a.kind, "answered": answered, "signals": tried(s, question, only, titles)})
     return rows
+
+
+def rows_of_papers(s: Session, every: int) -> list[Row]:
+    """The same of the questions written by hand."""
+    titles = {x.id: x.title or "" for x in s.episodes.sources()}
+    return [
+        {"set": PAPERS, "answered": q["answered"], "signals": tried(s, q["ask"], None, titles)}
+        for q in list(records(QUESTIONS))[::every]
+    ]
+
+
+def papers(data: Path) -> dict[str, str]:
+    """Their papers, by the name of a file."""
+    titles = {q["title"] for q in records(QUESTIONS)}
+    found = (r for name in TEXTS for r in read_jsonl(data / "text" / f"{name}.jsonl.zst") if r["title"] in titles)
+    return {f"{n:02d}.txt": f"{r['title']}\n\n{r['text']}" for n, r in enumerate(found)}
 
 
 def fit(rows: list[Row]) -> torch.Tensor:
@@ -123,6 +136,9 @@ def main() -> None:
             documents = write(texts, Path(temporary) / "documents")
             with session(folder, documents) as s:
                 rows = rows_of(s, asked, options.every * (10 if options.quick else 1))
+            of_papers = write(papers(options.data), Path(temporary) / PAPERS)
+            with session(folder.with_name(f"{folder.name}-{PAPERS}"), of_papers) as s:
+                rows += rows_of_papers(s, 10 if options.quick else 1)
         if options.rows:
             options.rows.write_text(json.dumps(rows))
     show(rows, fit(rows))

@@ -17,10 +17,8 @@ import torch
 from benchmarks.answers_data import Session, session, write
 from benchmarks.answers_evidence import normal
 from benchmarks.common import parser
-from titans_cli.answers.evidence import gather
-from titans_cli.answers.extract import candidates
-from titans_cli.answers.premise import about_of, premise, subjects
-from titans_cli.answers.question import Question
+from titans_cli.answers.compose import Asking
+from titans_cli.answers.facts import search
 from titans_cli.answers.reading import passages_of, signals
 from titans_cli.model.interface import PassageReader
 from titans_cli.sessions.engines import reader_of
@@ -34,16 +32,13 @@ def tried(
     s: Session, a: Asked, reader: PassageReader, only: set[int] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
     """The signals of refusing and of believing, and whether what the reader says is right."""
-    question = Question(a.question, s.episodes)
     titles = {x.id: x.title for x in s.episodes.sources() if x.title}
-    about, naming = subjects(question, {i: t for i, t in titles.items() if only is None or i in only})
-    found = gather(question, s.episodes, s.engine, None, TOP_K, about or only)
-    ranked = candidates(question, found, None)
-    said = premise(question, about or about_of(ranked), naming, s.episodes, ranked[0].support if ranked else 0.0)
-    passages = passages_of(found, s.episodes, PASSAGES)
+    here = {i: t for i, t in titles.items() if only is None or i in only}
+    looked = search(a.question, s.episodes, s.engine, here, only, Asking(top_k=TOP_K))
+    passages = passages_of(looked.found, s.episodes, PASSAGES)
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(a.question, [p.text for p in passages], named)
-    refusing, believing = signals(said, reading)
+    refusing, believing = signals(looked.premise, reading)
     right = reading.text is not None and any(normal(reading.text) == normal(x) for x in a.answers)
     return refusing, believing, right
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.sessions.samples import read_into, start
 from titans_cli.answers.definition import definitions
+from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds
 from titans_cli.answers.premise import Premise, _beside, others, premise, subjects
 from titans_cli.answers.question import Question
@@ -114,10 +115,13 @@ def test_a_question_in_another_language_is_answered_or_searched_for(
 
 
 def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episodes) -> None:
+    block = read.blocks_of(next(iter(titles(read))))[0]
+    best = Candidate(block, 0, 1, "The sailors were many.", 1.0, 0.0, 0.5)
+
     def of(question: str) -> Premise:
         terms = Question(question, read)
         about, naming = subjects(terms, titles(read))
-        return premise(terms, about, naming, read, 0.5)
+        return premise(terms, about, naming, read, best)
 
     said, unsaid = of("How many sailors measured Zorbix?"), of("How many processors does Zorbix have?")
     assert (said.unsaid, said.words) == (0.0, ())
@@ -127,6 +131,8 @@ def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episode
     assert "tensorflow" in named.words
     assert named.name == 1.0
     assert said.support == unsaid.support == log_odds(0.5)
+    assert (said.lacks, of("What do the sailors of Zorbix wear?").lacks) == (1.0, 0.0)  # a number is asked for
+    assert said.refuted > said._replace(lacks=0.0).refuted
 
 
 def test_what_is_not_said_of_a_document_is_refused_with_the_nearest_that_is(told: Callable[[str], Answer]) -> None:

@@ -9,7 +9,7 @@ tell        yes or no (verdict.py), a figure or date that can be no other (span.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.evidence import Found, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
+from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.premise import REFUSES, Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
@@ -29,8 +30,9 @@ from titans_cli.answers.statements import contradicts, figures, other_figures, s
 from titans_cli.answers.verdict import verdict
 from titans_cli.answers.words import stems
 from titans_cli.cards import short_title
-from titans_cli.model.interface import Recollection
+from titans_cli.model.interface import Recollection, SessionModel
 from titans_cli.records import Answer, Citation, DisagreementTold
+from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
 # By benchmarks/recall.py, 2026-11-21 (docs/log.md: "From memory alone"):
@@ -55,6 +57,28 @@ class Search(NamedTuple):
     ranked: list[Candidate]
     named: set[int]
     premise: Premise
+
+
+def search(
+    question: str,
+    episodes: Episodes,
+    engine: SessionModel,
+    titles: Mapping[int, str],
+    only: set[int] | None,
+    how: Asking,
+    recalled: str | None = None,
+    marks: Marks | None = None,
+) -> Search:
+    """Of the documents that the question names, if it names any of those with `titles`, and of others where they speak
+    of these."""
+    terms = Question(question, episodes)
+    named, naming = subjects(terms, titles)
+    more = others(terms, named, naming, titles)
+    found = gather(terms, episodes, engine, recalled, how.top_k, named | more or only, marks)
+    ranked = candidates(terms, found, recalled)
+    best = about_of(ranked)
+    said = premise(terms, named or best, naming, episodes, ranked[0] if ranked else None, more & best)
+    return Search(terms, found, ranked, named, said)
 
 
 class Facts:
@@ -137,19 +161,10 @@ class Facts:
     # ------------------------------------------------------------ finding
 
     def search(self, question: str, only: set[int] | None, recalled: str | None) -> Search:
-        """Of the documents that the question names, if it names any of those that may be cited, and of others where
-        they speak of these."""
+        """What is found for a question, in the sources `only` if they are given."""
         m = self.means
-        terms = Question(question, m.episodes)
         titles = {i: t for i, t in self.titles.items() if only is None or i in only}
-        named, naming = subjects(terms, titles)
-        more = others(terms, named, naming, titles)
-        found = gather(terms, m.episodes, m.engine, recalled, self.how.top_k, named | more or only, m.marks)
-        ranked = candidates(terms, found, recalled)
-        support = ranked[0].support if ranked else 0.0
-        best = about_of(ranked)
-        said = premise(terms, named or best, naming, m.episodes, support, more & best)
-        return Search(terms, found, ranked, named, said)
+        return search(question, m.episodes, m.engine, titles, only, self.how, recalled, m.marks)
 
     def _defined(self, s: Search, only: Collection[int] | None) -> list[Candidate]:
         if s.terms.kind != "definition":

@@ -7,8 +7,8 @@ best. The words that name it are set aside; of the others counts which are said 
 are said together, where the answer would have to be. How much a word counts is how rare it is in general English: a
 document without "reach" may still say what was reached, one without "GPU" says nothing of GPUs.
 
-The weights are fitted on questions of training data alone, each with the document that answers it and with others
-(`python -m benchmarks.answers_premise`).
+The weights are fitted on questions of training data, each with the document that answers it and with others, and on
+questions of papers that no benchmark has, written for it (`python -m benchmarks.answers_premise`).
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Premise(NamedTuple):
     unsaid: float  # share that the document says nowhere
     name: float  # 1 when a word that it says nowhere is written as a name
     apart: float  # share that the best stretch of it does not say
+    lacks: float  # 1 when the sentence that answers best has nothing of the kind asked for: no figure, time or name
     support: float  # log odds of retrieval's support, by the best sentence
     words: tuple[str, ...] = ()  # the stems that it says nowhere, the rarest first
 
@@ -52,7 +53,7 @@ class Premise(NamedTuple):
 
     @property
     def signals(self) -> Weights:
-        return (self.unsaid, self.name, self.apart, self.support, 1.0)
+        return (self.unsaid, self.name, self.apart, self.lacks, self.support, 1.0)
 
 
 @lru_cache(maxsize=20_000)
@@ -109,23 +110,25 @@ def premise(
     about: Collection[int],
     named: Collection[str],
     episodes: Episodes,
-    support: float,
+    best: Candidate | None,
     others: Collection[int] = (),
 ) -> Premise:
-    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it; `others`:
-    documents that count only where they speak of it by name."""
+    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it; `best`: the
+    sentence that answers best; `others`: documents that count only where they speak of what is named."""
+    lacks = float(best is not None and question.lacks(best.text))
+    support = log_odds(best.support if best else 0.0)
     terms = {t: information(t) for t in question.weight if t not in named}
     names = question.names & set(named)
-    best: Premise | None = None
+    most: Premise | None = None
     for source in (*sorted(about), *sorted(others)):
         blocks = episodes.blocks_of(source)[:LONGEST]
         said = [_said(terms, b.text) for b in blocks]
         if source in others:
             said = _beside(said, [bool(_said(names, b.text)) for b in blocks])
-        made = _of(terms, question, said, log_odds(support))
-        if best is None or made.unsaid < best.unsaid:
-            best = made
-    return best or Premise(1.0, 0.0, 1.0, log_odds(support), tuple(terms))
+        made = _of(terms, question, said, lacks, support)
+        if most is None or made.unsaid < most.unsaid:
+            most = made
+    return most or Premise(1.0, 0.0, 1.0, lacks, support, tuple(terms))
 
 
 def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
@@ -133,11 +136,13 @@ def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozen
     return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(said)]
 
 
-def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], support: float) -> Premise:
+def _of(
+    terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], lacks: float, support: float
+) -> Premise:
     """`said`: by block, those of the terms that it has."""
     total = sum(terms.values())
     if not total:
-        return Premise(0.0, 0.0, 0.0, support)
+        return Premise(0.0, 0.0, 0.0, lacks, support)
     here = frozenset[str]().union(*said)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
     stretches = (
@@ -148,6 +153,7 @@ def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[st
         sum(terms[t] for t in unsaid) / total,
         float(any(t in question.names for t in unsaid)),
         1 - max(stretches, default=0.0) / total,
+        lacks,
         support,
         tuple(unsaid),
     )

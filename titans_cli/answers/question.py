@@ -123,6 +123,10 @@ class Question:
         new = {f for f in found if f.lower() not in question}
         return min(1.0, len(new) / 2)
 
+    def lacks(self, text: str) -> bool:
+        """Whether a text has no figure, time or name at all, of a question how many, when, who or where."""
+        return self.kind in ("number", "when", "who", "where") and self.wanted(text) == 0
+
     def measured(self, text: str) -> bool:
         """Whether a text has a figure that measures what is asked for, or counts it, and is not the question's own."""
         question = self.text.lower()
