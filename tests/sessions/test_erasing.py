@@ -19,6 +19,7 @@ from titans_cli.records import Answer
 from titans_cli.report.write import write_report
 from titans_cli.sessions.ask import Asking, ask
 from titans_cli.sessions.citing import catalogue
+from titans_cli.sessions.conversation import Conversation
 from titans_cli.sessions.history import erase, forget, recall, session_log
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.sessions.items import add, filter_items, update
@@ -31,6 +32,7 @@ from titans_cli.sessions.lifecycle import (
     promote_session,
     remove_entry,
 )
+from titans_cli.sessions.pages import cited
 from titans_cli.sessions.selection import Filter
 from titans_cli.sessions.traces import is_common
 from titans_cli.store import Episodes, Home, SessionStore
@@ -134,6 +136,20 @@ def test_an_answer_from_memory_alone_goes_with_what_was_updated(
     if end == "promote":
         new_session(home, "next", entry="kept")
         assert VALUE not in said(home, "next")
+
+
+def test_what_a_fast_update_superseded_is_neither_offered_nor_opened_again(
+    home: Home, store: SessionStore, engine: Any
+) -> None:
+    ask(home, "papers", HERONS, engine=engine)
+    assert cited(home, "papers", 1).citation == 1
+    assert VALUE in ask(home, "papers", f"Is the vault code of Brixholm depot {VALUE}?", engine=engine).text
+    talk = Conversation(home, "papers")
+    assert len(talk.asked_before()) == 2
+    update(home, "papers", "vault", NEW, fast=True, engine=engine)
+    assert talk.asked_before() == [HERONS]
+    with pytest.raises(NotFoundError, match="replaced since"):
+        cited(home, "papers", 1)
 
 
 def test_answers_and_questions_about_other_things_stay(home: Home, store: SessionStore, engine: Any) -> None:

@@ -13,6 +13,7 @@ from titans_cli.model.writer import Message, Writer
 from titans_cli.records import Answer, Loading, Step
 from titans_cli.sessions.ask import Asking, Writing, ask, check_route
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, use_threads, writer_of
+from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.pages import PageView, SourceTable, cited, sources
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Home, SessionStore
@@ -113,6 +114,9 @@ class Conversation:
         return cited(self.home, self.id, number)
 
     def asked_before(self) -> list[str]:
-        """What the session was asked, oldest first, for a line editor: kept in the session and nowhere else."""
-        with SessionStore.open(self.home, self.id).episodes() as episodes:
-            return [e.text.partition(": ")[2] for e in episodes.events(kind="asked", limit=MOST_REMEMBERED)]
+        """What the session was asked, oldest first, for a line editor: kept in the session and nowhere else. Without
+        what speaks of what a fast update superseded."""
+        with SessionStore.open(self.home, self.id).episodes() as episodes, episodes.frozen():
+            hidden = left_behind(episodes)
+            asked = episodes.events(kind="asked", limit=MOST_REMEMBERED)
+            return [e.text.partition(": ")[2] for e in asked if e.id not in hidden]

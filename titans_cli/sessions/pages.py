@@ -11,6 +11,7 @@ from titans_cli.cards import folded, is_document, label
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.places import place, unit_of
 from titans_cli.records import SUPERSEDED, SourceRecord
+from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.selection import Filter, allowed, find
 from titans_cli.store import Episodes, Home, SessionStore
 
@@ -160,11 +161,16 @@ def cited(home: Home, selector: str | None, number: int) -> PageView:
 
 
 def last_citations(episodes: Episodes, session: str) -> tuple[str, dict[int, Mapping[str, object]]]:
-    """The question of the last answer that the session keeps, and what it cites, by number. Raises NotFoundError."""
+    """The question of the last answer that the session keeps, and what it cites, by number.
+
+    Raises NotFoundError, also when it was made from what a fast update superseded."""
     answered = episodes.events(kind="answered", limit=1)
     if not answered:
         what, hint = "it keeps no answer yet", "Ask something first, and let the session keep it"
         raise NotFoundError(what, subject=session, hint=hint)
+    if answered[0].id in left_behind(episodes):
+        what = "what the last answer was made from has been replaced since"
+        raise NotFoundError(what, subject=session, hint="Ask again, or name a document and a page of it")
     asked = [e for e in episodes.events(kind="asked", limit=2) if e.id == answered[0].id - 1]
     question = asked[0].text.partition(": ")[2] if asked else ""
     kept = answered[0].data.get("citations")
