@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -10,10 +12,13 @@ from safetensors import safe_open
 from tests.answers.conftest import planted
 from tests.encoders import write_encoder
 from tests.sessions.samples import read_into, start
+from titans_cli.answers.landmarks import own_vectors
 from titans_cli.errors import ModelError
 from titans_cli.model.encoder import SentenceEncoder
 from titans_cli.sessions.ask import ask
+from titans_cli.sessions.history import forget
 from titans_cli.store import Home, SessionStore
+from titans_cli.store.files import atomic_write
 from titans_cli.store.landmarks import LANDMARKS
 
 QUESTION = "How much does the quibbleworth anchor weigh?"
@@ -63,6 +68,44 @@ def test_reading_on_removes_what_is_stale(own: Home, tmp_path: Path) -> None:
     answer = ask(own, "s", "Which zylograph hums in winter?", log=False)
     assert "zylograph" in answer.text
     assert len(files(own)) == 1
+
+
+def first_document(home: Home) -> str:
+    with SessionStore.open(home, "s").episodes() as episodes:
+        return episodes.sources()[0].uri
+
+
+def test_landmarks_of_what_is_forgotten_while_they_are_made_are_not_kept(
+    own: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*args: Any) -> Any:
+        forget(own, "s", first_document(own))
+        return own_vectors(*args)
+
+    monkeypatch.setattr("titans_cli.sessions.ask.own_vectors", overtaken)
+    ask(own, "s", QUESTION, log=False)
+    assert files(own) == own.temporaries() == []
+
+
+def test_a_reader_that_is_killed_leaves_none_to_outlive_what_is_forgotten(
+    own: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: Any) -> None:
+        atomic_write(*args)
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("titans_cli.store.landmarks.atomic_write", killed)
+        try:
+            ask(own, "s", QUESTION, log=False)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert list(own.temporary_dir.rglob("*.safetensors"))  # not in the session
+    assert files(own) == []
+    SessionStore.list(own)  # whoever opens the home
+    assert own.temporaries() == []
 
 
 def test_a_damaged_file_is_made_again(own: Home) -> None:

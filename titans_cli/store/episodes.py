@@ -81,6 +81,13 @@ class Episodes(Queries):
         with database_errors(self.path), database.transaction(self._db):
             yield
 
+    @contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """Nobody commits while this lasts. Raises LockedError at once if somebody is about to."""
+        self._rows("PRAGMA busy_timeout = 0")
+        with self._transaction():
+            yield
+
     def commit(
         self,
         source: SourceRecord,

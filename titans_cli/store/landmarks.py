@@ -14,9 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from titans_cli.errors import StorageError, TitansError
+from titans_cli.errors import TitansError
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import FOLDER_MODE, atomic_write, remove_file, remove_temporaries, storage_errors
+from titans_cli.store.home import Home
+from titans_cli.store.temporary import temporary
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +45,8 @@ def landmarks(episodes: Episodes, encoder: str, make: Callable[[], Landmarks]) -
     if found is not None:
         return found
     made = make()
-    with suppress(StorageError):
-        if _now(episodes.path) == wanted:
-            _keep(folder, path, made, wanted)
-            if _now(episodes.path) != wanted:  # a writer was faster: what it swept must not come back
-                remove_file(path)
+    with suppress(TitansError):  # the disk refuses, somebody is at work here, or the session is gone: made again then
+        _keep(episodes.path, path, made, wanted)
     return made
 
 
@@ -64,13 +63,26 @@ def sweep_landmarks(folder: Path, episodes: Episodes) -> None:
                 remove_file(path)
 
 
-def _keep(folder: Path, path: Path, made: Landmarks, blocks: str) -> None:
+def _keep(database: Path, path: Path, made: Landmarks, blocks: str) -> None:
+    """Put the file in its place if the session still has these blocks, and while nobody can forget any or discard it.
+
+    Until then it belongs to this process: a kill leaves it to whoever opens the home next, and not in the session.
+    Waits for nobody.
+    """
     import safetensors.torch
 
-    with storage_errors(folder), suppress(FileExistsError):
-        folder.mkdir(FOLDER_MODE)  # and nothing above it: a session that was discarded does not come back for this
     tensors = {"ids": made.ids.contiguous(), "vectors": made.vectors.float().contiguous()}
-    atomic_write(path, [safetensors.torch.save(tensors, {_OF: blocks})])
+    home = Home(database.parent.parent.parent)
+    with temporary(home, wait=0) as own:
+        written = own / path.name
+        atomic_write(written, [safetensors.torch.save(tensors, {_OF: blocks})])
+        with home.lock(0), Episodes.open(database, readonly=False) as episodes, episodes.unchanging():
+            if episodes.blocks_sha256() != blocks:
+                return
+            with storage_errors(path):
+                with suppress(FileExistsError):
+                    path.parent.mkdir(FOLDER_MODE)  # and nothing above it: a discarded session does not come back
+                written.replace(path)
 
 
 def _mapped(path: Path, blocks: str) -> Landmarks | None:
@@ -95,13 +107,4 @@ def _blocks_of(path: Path) -> str | None:
             header = json.loads(file.read(min(length, 1 << 20)))
         return str(header["__metadata__"][_OF])
     except (OSError, ValueError, KeyError, TypeError, struct.error):
-        return None
-
-
-def _now(database: Path) -> str | None:
-    """The blocks as they are in the last commit; None when the session is gone."""
-    try:
-        with Episodes.open(database) as episodes:
-            return episodes.blocks_sha256()
-    except TitansError:
         return None

@@ -33,11 +33,11 @@ OUTSIDE = "outside"
 
 
 @contextmanager
-def temporary(home: Home) -> Iterator[Path]:
-    """A private folder for the block, in the home. Raises LockedError, StorageError."""
+def temporary(home: Home, *, wait: float = 60) -> Iterator[Path]:
+    """A private folder for the block, in the home. Raises LockedError after `wait` seconds, StorageError."""
     folder = home.temporary_dir / unique_id()
     with ExitStack() as held:
-        with home.lock():  # so that nobody takes it for a dead process's before it is locked
+        with home.lock(wait):  # so that nobody takes it for a dead process's before it is locked
             home.clear()
             private_mkdir(folder)
             held.enter_context(exclusive(folder / LOCK_FILE, 0))
