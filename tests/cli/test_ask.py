@@ -34,6 +34,13 @@ def test_the_answer_comes_first_then_evidence_then_memory(capsys: pytest.Capture
     assert lines[-1].endswith("5 kg (another passage says so)")
 
 
+def test_what_memory_alone_says_is_told_once_and_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    telling.answer(replace(FACT, support="memory", text="5 kg", citations=(), short="5 kg", recalled="5 kg"), Output())
+    told, source = capsys.readouterr().out.splitlines()
+    assert told == "5 kg"
+    assert source.startswith("From memory alone")
+
+
 def test_a_theme_has_a_line_of_its_years(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, line in (("utf-8", "▁▅ █"), ("ascii", "")):
         stream = TextIOWrapper(BytesIO(), encoding=encoding)

@@ -76,11 +76,15 @@ def spark(told: ThemeTold | TrendTold) -> str:
 
 
 def _matter(result: Answer) -> None:
-    if result.short and result.support != "none":
+    if result.support == "memory":
+        out(bold(_one_line(result.text)))
+        line(dim("From memory alone: nothing was looked up, and no text bears it out."))
+    elif result.short and result.support != "none":
         sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
         out(f"{bold(result.short)}{sure}")
         out()
-    _prose(result.text)
+    if result.support != "memory":
+        _prose(result.text)
     if result.reasoner and result.citations:
         line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
