@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from titans_cli.answers.question import content_words
 from titans_cli.answers.words import stems, words
@@ -45,3 +47,13 @@ def test_a_question_of_nothing_but_asking_keeps_its_words() -> None:
 
 def test_a_subscript_is_the_word_without_its_mark() -> None:
     assert stems("the CO_2 of snake_case_2b") == stems("the CO2 of snake_case_2b")
+
+
+@given(st.text("aA-'’s_1 ", max_size=12))
+def test_no_text_has_an_empty_word_or_stem(text: str) -> None:
+    assert all(words(text)), text
+    assert all(stems(text)), text
+
+
+def test_a_plural_with_a_hyphen_is_its_word() -> None:
+    assert stems("CRF-s") == stems("CRFs") == stems("CRF")

@@ -30,7 +30,7 @@ ASKING = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """In lower case; CO_2, as a subscript is kept, is the word CO2, and several GPUs are the word GPU."""
+    """In lower case; CO_2, as a subscript is kept, is the word CO2, and several GPUs (or CRF-s) are the word GPU."""
     return [_plain(w) for w in _WORD.findall(text)]
 
 
@@ -38,7 +38,7 @@ def _plain(word: str) -> str:
     if "_" in word:
         word = _INDEX.sub("", word)
     if word[-1:] == "s" and len(word) > 2 and word[:-1].isupper():
-        word = word[:-1]
+        word = word[:-1].rstrip("-'’")
     return word.lower()
 
 
