@@ -46,8 +46,8 @@ def test_most_planted_themes_are_named_with_their_direction(tmp_path: Path, tiny
     read_into(home, "papers", [folder])
     with open_session(home, "papers").episodes() as episodes:
         texts = texts_of(episodes)
-    # Nothing but the themes changes here, and no prior of a pile says so: only what is told as nearly sure has to hold.
-    told = [t for t in survey(texts).trends if t.sure >= 0.95]
+    # Nothing but the themes changes here, in which no real pile is like it: what is told as very sure has to hold.
+    told = [t for t in survey(texts).trends if t.sure >= 0.85]
     found = score(corpus, told, disagreements(texts, 6))
     assert found.right >= 0.75 * found.planted
     assert found.false <= 1

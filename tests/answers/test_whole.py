@@ -13,7 +13,7 @@ from titans_cli.answers.synthesis import survey
 from titans_cli.answers.whole import phrases
 from titans_cli.answers.whole.background import background
 from titans_cli.answers.whole.phrases import acronyms, key_of
-from titans_cli.answers.whole.trends import arrival, direction_of, slopes
+from titans_cli.answers.whole.trends import LEAST_SURE, arrival, direction_of, slopes
 
 MATTERS = {
     "kiln": "glazed kiln bricks stoneware furnace clinker vitrified porcelain refractory mullite",
@@ -78,10 +78,10 @@ def test_slopes_shrink_to_nothing_where_nothing_changes() -> None:
     years = np.repeat(np.arange(2000.0, 2010.0), 20)
     idle = (rng.random((200, len(years))) < 0.1).astype(float)
     rising = (rng.random((40, len(years))) < 0.02 + 0.03 * (years - 2000)).astype(float)
-    assert (slopes(years, idle, np.ones(200), None).sure >= 0.9).sum() <= 1
+    assert (slopes(years, idle, np.ones(200), None).sure >= LEAST_SURE).sum() <= 1
     found = slopes(years, np.concatenate([idle, rising]), np.ones(240), None)
-    assert ((found.sure >= 0.9) & (found.mean > 0))[200:].mean() >= 0.8
-    assert (found.sure[:200] >= 0.9).mean() <= 0.06
+    assert ((found.sure >= LEAST_SURE) & (found.mean > 0))[200:].mean() >= 0.8
+    assert (found.sure[:200] >= LEAST_SURE).mean() <= 0.06
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ A document has a phrase or has it not. The score test for a trend in proportions
 Few documents have any one phrase, so the documents which lack it say something too: those that are about what its
 documents are about, by a ridge regression of "has it" on the documents' vectors.
 
-How far the true z of phrases lie from nothing is estimated from all phrases of the pile (empirical Bayes; Efron and
-Morris 1975): their variance grows with a phrase's documents, and with how much more common it is here than in general
-English, both fitted by likelihood. A phrase's own z is shrunk by that: in a pile where nothing changes, to nothing.
-Told are the surest, as many as may be wrong by the expected share `WRONG` (Efron 2010, ch. 5); what changes by less
-than `SLIGHT` is no trend. Of phrases that name one matter, or go together, the surest leads and the others stand with
-it.
+How far the true z of phrases lie from nothing is estimated from all phrases of the pile, by adaptive shrinkage
+(Stephens 2017): a share of them does not change at all, others little, some much. The shares are fitted by likelihood;
+the variance of a true z grows with a phrase's documents, and with how much more common it is here than in general
+English. A phrase's own z is shrunk by that: in a pile where nothing changes, to nothing. Told are the surest, as many
+as may be wrong by the expected share `WRONG` (Efron 2010, ch. 5); what changes by less than `SLIGHT` is no trend. Of
+phrases that name one matter, or go together, the surest leads and the others stand with it.
 
 Measured by `python -m benchmarks.synthesis --part trends`; the fitted numbers were chosen on samples that share no
 document with the measured ones (docs/log.md, 2026-11-27).
@@ -31,20 +31,23 @@ Vector = npt.NDArray[np.float64]
 Smoother = Callable[[Vector], Vector]
 
 LEAST = 4  # dated documents
-WRONG = 0.08  # expected share of what is told that is no trend
-LEAST_SURE = 0.9  # of every single one, whatever the average allows
+WRONG = 0.15  # expected share of what is told that is no trend
+LEAST_SURE = 0.8  # of every single one, whatever the average allows
 SLIGHT = 0.035  # correlation of having a phrase with the year, below which nobody speaks of a trend
 BORNE = 1.0  # |z| of the phrase's own documents
-LOUD = 4.0  # |z| beyond which a phrase adds no more to the spread of all
 HEARD = 0.3  # z that the documents about the same are expected to show, for each of the phrase's true z
 RIDGE = 1.0
-USUAL, DOUBT = (-4.0, 0.25), (4.0, 0.25)  # log variance of a true z per document, and per unit of excess; their doubt
+USUAL = (-4.0, 0.5)  # log variance of a true z per document, and per unit of excess
+SCALES = np.array([0.0, 0.25, 1.0, 4.0, 16.0])  # times that: how much phrases change, from not at all to very much
+SHARES = np.array([0.05, 0.1, 0.4, 0.4, 0.05])  # of the phrases, as far as nothing is known of the pile
+DOUBT = 5.0  # phrases that these shares count as much as
+ROUNDS = 50  # of expectation and maximisation
 MOST_EXCESS = 6.0
 ENGLISH = 0.007  # share of general English: a more common phrase says nothing of a pile
 COMMON, RARE = 0.15, 0.0005  # a lone word that more documents have is vocabulary, unless it is rarer in general English
 COMMON_PHRASE = 0.25  # ... a longer phrase
 BY_CHANCE = 0.05  # that documents before the first (or after the last) lack it, were it as common there as since
-WITH, TOGETHER, MOST_WITH = 0.5, 1.5, 5  # of what stands with another: how sure, z of their meeting, how many
+WITH, TOGETHER, MOST_WITH = 0.4, 1.5, 8  # of what stands with another: how sure, z of their meeting, how many
 PEAK, PEAKED = 3.5, 8  # z of the curvature of what rises and falls again; documents that have it
 MOST_PEAKS = 2
 STAYS, DRIFTS, MOST_STEADY = 0.7, 2.0, 2  # share of the documents and |z| of what is steady
@@ -80,32 +83,37 @@ def slopes(years: Vector, has: Vector, excesses: Vector, smooth: Smoother | None
     """`has` [n, N] of n phrases, `excesses` [n]; without `smooth` only the documents that have them are looked at."""
     direct = np.array([z_of(years, row) for row in has])
     information = has.sum(axis=1) * (1 - has.mean(axis=1))
-    variance = _variance(direct, information, np.clip(excesses, -1.0, MOST_EXCESS))
-    precision = 1 / variance + 1
-    total = direct
+    usual = np.maximum(information, 1e-9) * np.exp(USUAL[0] + USUAL[1] * np.clip(excesses, -1.0, MOST_EXCESS))
+    variances = SCALES[:, None] * usual  # of the true z of every phrase, [K, n]
+    shares = _shares(direct, variances)
+    precision, total = 1.0, direct
     if smooth is not None:
         precision += HEARD**2
         total = direct + HEARD * np.array([_smoothed(years, row, smooth) for row in has])
-    mean, error = total / precision, np.sqrt(1 / precision)
-    beyond = (np.abs(mean) - SLIGHT * math.sqrt(len(years))) / error
-    return Slopes(direct, mean, error, np.array([_normal(z) for z in beyond]))
+    weights = _posterior(shares, total / precision, variances + 1 / precision)
+    shrunk = variances / (variances * precision + 1)  # variance of the true z, given what was seen
+    means, errors = shrunk * total, np.sqrt(shrunk)
+    mean = (weights * means).sum(axis=0)
+    error = np.sqrt((weights * (shrunk + means**2)).sum(axis=0) - mean**2)
+    beyond = (np.abs(means) - SLIGHT * math.sqrt(len(years))) / np.maximum(errors, 1e-9)
+    sure = (weights * np.vectorize(_normal)(beyond)).sum(axis=0)
+    return Slopes(direct, mean, error, sure)
 
 
-def _variance(direct: Vector, information: Vector, excesses: Vector) -> Vector:
-    """Of the true z, by the likelihood of those seen; a few loud phrases say nothing of the many others."""
-    from scipy.optimize import minimize
+def _shares(direct: Vector, variances: Vector) -> Vector:
+    """How many of the phrases change by each of `SCALES` [K], by expectation and maximisation."""
+    shares = SHARES
+    for _ in range(ROUNDS):
+        counted = _posterior(shares, direct, variances + 1).sum(axis=1) + DOUBT * SHARES
+        shares = counted / counted.sum()
+    return shares
 
-    squares = np.minimum(direct**2, LOUD**2)
-    usual, doubt = np.array(USUAL), np.array(DOUBT)
 
-    def variance(at: Vector) -> Vector:
-        return np.asarray(np.maximum(information, 1e-9) * np.exp(np.clip(at[0] + at[1] * excesses, -30.0, 10.0)))
-
-    def cost(at: Vector) -> float:
-        spread = 1 + variance(at)
-        return float((np.log(spread) + squares / spread).sum() + (((at - usual) / doubt) ** 2).sum()) / 2
-
-    return variance(minimize(cost, usual, method="Nelder-Mead").x)
+def _posterior(shares: Vector, seen: Vector, variances: Vector) -> Vector:
+    """Of every phrase, how likely it changes by each scale [K, n]; `variances` [K, n]: of what was seen of it."""
+    log = np.log(shares)[:, None] - np.log(variances) / 2 - seen**2 / (2 * variances)
+    weights = np.exp(log - log.max(axis=0))
+    return np.asarray(weights / weights.sum(axis=0))
 
 
 def _normal(z: float) -> float:
