@@ -31,8 +31,8 @@ Vector = npt.NDArray[np.float64]
 Smoother = Callable[[Vector], Vector]
 
 LEAST = 4  # dated documents
-WRONG = 0.15  # expected share of what is told that is no trend
-LEAST_SURE = 0.8  # of every single one, whatever the average allows
+WRONG = 0.12  # expected share of what is told that is no trend
+LEAST_SURE = 0.85  # of every single one, whatever the average allows
 SLIGHT = 0.035  # correlation of having a phrase with the year, below which nobody speaks of a trend
 BORNE = 1.0  # |z| of the phrase's own documents
 HEARD = 0.3  # z that the documents about the same are expected to show, for each of the phrase's true z
