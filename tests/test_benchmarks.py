@@ -96,6 +96,7 @@ PROGRAMS = {
     "attach_backbone": Smallest(
         "--data {data} --work {work}/text --out {work}/standin --steps 2", {"attach_backbone.BATCH": 1}, prints="loss"
     ),
+    "capacity": Smallest("--json --papers 2 --tokens 200"),
     "claims": Smallest("--quick --json --data {data}", {"claims.KINDS": ("prose",)}),
     "core": Smallest(
         "--quick --json",
