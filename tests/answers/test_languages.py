@@ -15,6 +15,11 @@ from titans_cli.answers.question import content_words
     [
         ("When was the Pont de la Concorde built?", "english", "when", ""),
         ("What is la dolce vita?", "english", "definition", "la dolce vita"),
+        ("What does the Zorbix Loom package do?", "english", "definition", "Zorbix Loom"),
+        ("What does zorbix do?", "english", "definition", "zorbix"),
+        ("What do they do?", "english", "what", ""),
+        ("What did the smiths of Hollmouth do?", "english", "what", ""),
+        ("What is Zorbix used for?", "english", "definition", "Zorbix"),
         ("boiling point ethanol", "english", "what", ""),
         ("Wann wurde die Brücke gebaut?", "german", "when", ""),
         ("In welchem Jahr wurde die Brücke gebaut?", "german", "when", ""),

@@ -260,11 +260,19 @@ def asked(question: str) -> Asked:
             continue
         named = found.groupdict()
         about, measure = (named.get("x") or "").strip(), ""
+        if kind.name == "definition":
+            about = _name_of(about, language)
         if kind.name == "number":
             about, measure = _measured(text, str(named.get("measure") or "").lower(), forms)
         several = several and kind.name in ("name", "what", "definition")
         return Asked(text, kind.name, about, measure, several, language.name)
     return Asked(text, "what", several=several, language=language.name)
+
+
+def _name_of(about: str, language: Language) -> str:
+    """What is to be defined, by its name: "the Zorbix package" is Zorbix, and "the package" stays."""
+    bare = without_article(about)
+    return language.after.sub("", bare) if bare != about and " " in bare else about
 
 
 def _measured(text: str, word: str, forms: Facts) -> tuple[str, str]:
