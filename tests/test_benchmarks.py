@@ -21,6 +21,7 @@ import torch
 
 from benchmarks import figures
 from benchmarks.answers_data import records
+from benchmarks.answers_premise import QUESTIONS as PREMISES
 from benchmarks.recording import Scene
 from benchmarks.researcher import QUESTIONS
 from tests.pdfmaker import make_pdf
@@ -198,6 +199,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in ("acl_abstracts", "medquad_docs", "openstax", "standard_ebooks", "wikipedia"):
         _lines(folder / "text" / "heldout" / f"{kind}.jsonl.zst", running[:2])
     _lines(folder / "text" / "factbook.jsonl.zst", [])
+    written = [
+        {"title": q["title"], "text": f"{q['title']}\n\n{' '.join(make_sentences(20, 7))}"} for q in records(PREMISES)
+    ]
+    _lines(folder / "text" / "scipy_proceedings.jsonl.zst", written[:1])
+    _lines(folder / "text" / "plos_articles.jsonl.zst", [])
     for name in ("factbook", "openstax_glossary", "openstax_exercises"):
         _lines(folder / "qa" / "train" / f"{name}.jsonl", [])
     (folder / "locomo").mkdir()
