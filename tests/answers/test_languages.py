@@ -75,6 +75,9 @@ def test_definitions_are_known_in_every_language() -> None:
     [
         ("© 2020 The authors.", True),
         ("Keywords: weirs, mills", True),
+        ("We would like to thank the smiths for their help.", True),
+        ("We acknowledge the work of Ada on the first loom.", True),
+        ("The smiths thanked the miller and went home.", False),
         ("Die Arbeit wurde gefördert durch die DFG.", True),
         ("Les auteurs ne déclarent aucun conflit d’intérêt.", True),
         ("The grant of the mill to the abbey was contested.", False),

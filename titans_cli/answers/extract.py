@@ -117,14 +117,15 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
         title_again = block.index > 0 and terms <= found.topic  # in a running head, or where the document cites itself
-        if title_again or (is_notice(text) and not covers):
+        rest = question.covered(terms, found.topic)
+        if title_again or (is_notice(text) and not rest):  # a notice answers what is asked of it: "Who paid for X?"
             continue
         least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
         if question.adds(text) < least:
             continue
         values = {
             "covers": covers,
-            "rest": question.covered(terms, found.topic),
+            "rest": rest,
             "topic": question.covered(terms | found.topic),
             "block": found.score,
             "wanted": wanted,
