@@ -167,6 +167,8 @@ def test_a_rare_word_weighs_more_than_a_common_one(episodes: Episodes) -> None:
         ("Short one.", False),
         ("The weir failed in 2019.", True),
         ("It held.", False),
+        ("(The weir fell in May.)", True),
+        ("InsertionSort n log(n)", False),  # a cell of a table
         ("of the old weir.", False),  # the end of a sentence that a column cut off
         ("See https://example.org/a/page for all of the data we used.", False),
     ],

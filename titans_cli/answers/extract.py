@@ -37,7 +37,7 @@ ALSO = 1.0  # a further sentence is shown if it is at most this much, in log-odd
 LEAST_NEW = 2
 SAME = 0.6  # overlap of stems above which two sentences say the same
 LEAST_WORDS = 3  # six of the seven types of clauses have three elements or more (Quirk et al. 10.2)
-LEAST_OF_A_PART = 5  # ... and of what begins in small letters, which a column or a page may have cut off
+LEAST_OF_A_PART = 5  # ... and of what begins in small letters or has no full stop: a column may have cut it off
 MOST_CHARS = 600  # of a sentence: longer ones are tables and lists that lost their lines
 
 
@@ -64,7 +64,9 @@ def is_prose(text: str, *, lists: bool = False) -> bool:
     if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
     letters = sum(c.isalpha() or c.isspace() for c in text)
-    least = LEAST_OF_A_PART if text.lstrip("\"“'‘( ")[:1].islower() else LEAST_WORDS
+    inner = text.strip("\"“”'‘’() ")
+    cut = inner[:1].islower() or inner[-1:] not in ".!?"
+    least = LEAST_OF_A_PART if cut else LEAST_WORDS
     whole = len(words(text)) >= least and len(text) <= MOST_CHARS and text[-1] in ".!?\"”')"
     return whole and letters > 0.7 * len(text)
 
