@@ -62,7 +62,7 @@ app.command(epilog=browse.SHOW)(browse.show)
 app.command("open", epilog=browse.OPEN)(browse.open_)
 
 Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Files, folders, addresses; - for stdin.", show_default=False)
+    list[str], typer.Argument(metavar="PATH", help="Files, folders, addresses; - for stdin.", show_default=False)
 ]
 MENDERS = {"config", "doctor", "help"}  # they work when the settings make no sense, and say why not
 

@@ -19,7 +19,7 @@ EXAMPLES = (
 )
 Questions = Annotated[
     list[str],
-    typer.Argument(metavar="QUESTION...", help="A question, or several in quotation marks; - reads one from stdin."),
+    typer.Argument(metavar="QUESTION", help="A question, or several in quotation marks; - reads one from stdin."),
 ]
 Files = Annotated[
     list[Path],

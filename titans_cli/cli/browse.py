@@ -28,7 +28,7 @@ LONGEST_TITLE, LONGEST_NAMES = 60, 30  # characters in a table
 
 def search(
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS...", help='Words of the documents; "a phrase" in double quotes.')
+        list[str], typer.Argument(metavar="WORDS", help='Words of the documents; "a phrase" in double quotes.')
     ],
     session: options.Session = None,
     exact: Annotated[

@@ -203,7 +203,7 @@ Sources = Annotated[
 Documents = Annotated[
     list[str],
     typer.Argument(
-        metavar="[GLOB]...",
+        metavar="GLOB",
         help="Only documents whose path or name matches one. Default: all.",
         show_default=False,
         autocompletion=complete.documents,

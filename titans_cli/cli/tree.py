@@ -152,15 +152,18 @@ def parameter(p: Any) -> Parameter:
     flag = bool(getattr(p, "is_flag", False))
     plain = {int: "integer", float: "number"}.get(annotation, "path" if "Path" in str(annotation) else "text")
     default = p.default() if callable(p.default) else p.default
+    multiple = bool(getattr(p, "multiple", False) or p.nargs != 1)
+    if isinstance(p, TyperArgument):
+        metavar = f"{metavar or p.name.upper()}{'...' * multiple}"
     return Parameter(
         name=p.name,
         flags=() if isinstance(p, TyperArgument) else tuple(sorted((*p.opts, *p.secondary_opts), key=len)),
         type="flag" if flag else plain,
-        metavar="" if flag else metavar or (p.name.upper() if isinstance(p, TyperArgument) else plain.upper()),
+        metavar="" if flag else metavar or plain.upper(),
         choices=tuple(metavar.split("|")) if "|" in metavar else (),
         default=default if default is None or isinstance(default, str | int | float | list) else str(default),
         required=bool(p.required),
-        multiple=bool(getattr(p, "multiple", False) or p.nargs != 1),
+        multiple=multiple,
         variable=setting.variable if setting else None,
         setting=setting.name if setting else None,
         help=p.help or "",
