@@ -113,6 +113,7 @@ class SourceRecord:
 
 # What a session experiences, by kind.
 EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
+CLOSED = "closed."  # so begin the names of the tensors of a cell that learns no more
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 

@@ -19,7 +19,7 @@ from titans_cli.model.engine import BATCH, Cell, Engine, nearness
 from titans_cli.model.interface import named_tensors
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.tokenizer import TitansTokenizer
-from titans_cli.records import Page, Segment
+from titans_cli.records import CLOSED, Page, Segment
 
 
 def parameters_hash(engine: Engine) -> str:
@@ -227,6 +227,47 @@ def test_a_state_of_another_layout_is_refused(
     tensors = tiny_engine.to_tensors(tiny_engine.initial_state())
     with pytest.raises(IncompatibleError, match="another layout"):
         tiny_engine.from_tensors(spoil(tensors))
+
+
+# ---- closing
+
+
+def test_a_closed_cell_is_small_and_knows_what_it_knew(tiny_engine: Engine, segments: list[Segment]) -> None:
+    state = tiny_engine.read(tiny_engine.initial_state(), segments[:8]).state
+    kept = tiny_engine.closed(state, segments[:8])
+    assert all(name.startswith(CLOSED) for name in kept)
+    again = tiny_engine.from_tensors(kept)
+    assert torch.equal(tiny_engine.topics_of(kept), again.topics)
+    assert torch.cosine_similarity(again.topics.float(), state.topics.float()).min() > 0.97
+    knew, knows = (tiny_engine.surprise(cell, segments[:8]) for cell in (state, again))
+    assert sum(knows) / 8 < sum(knew) / 8 + 0.1
+    assert min(tiny_engine.surprise(tiny_engine.initial_state(), segments[:8])) > max(knows)
+
+
+def test_closing_depends_on_state_and_text_alone(tiny_engine: Engine, segments: list[Segment], folder: Path) -> None:
+    """Also in a process that has read something else since, or has read none of it."""
+    state = tiny_engine.read(tiny_engine.initial_state(), segments[:8]).state
+    first = tiny_engine.closed(state, segments[:8])
+    tiny_engine.read(tiny_engine.initial_state(), segments[8:16])
+    for engine in (tiny_engine, Engine.load(folder)):
+        again = engine.closed(state, segments[:8])
+        assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_cell_whose_topics_are_not_of_its_text_stays_open(tiny_engine: Engine, segments: list[Segment]) -> None:
+    state = tiny_engine.read(tiny_engine.initial_state(), segments[:8]).state
+    other = state._replace(topics=state.topics * 0.5)
+    assert same_bits(tiny_engine.from_tensors(tiny_engine.closed(other, segments[:8])), other)
+
+
+def test_a_closed_cell_of_another_layout_is_refused(tiny_engine: Engine, segments: list[Segment]) -> None:
+    state = tiny_engine.read(tiny_engine.initial_state(), segments[:2]).state
+    kept = tiny_engine.closed(state, segments[:2])
+    one = next(iter(kept))
+    for spoilt in (kept | {one: kept[one][:, :-1]}, {one: kept[one]}, kept | tiny_engine.to_tensors(state)):
+        for opening in (tiny_engine.from_tensors, tiny_engine.topics_of):
+            with pytest.raises(IncompatibleError, match="another layout"):
+                opening(dict(spoilt))
 
 
 # ---- loading

@@ -17,6 +17,7 @@ from titans_cli.errors import DamagedError, LockedError, PromotionRefused, Usage
 from titans_cli.model.engine import Engine
 from titans_cli.records import Page
 from titans_cli.sessions import lifecycle
+from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.gate import CONFUSION, DRIFT, MARGIN, PASSAGES, Gate, Probe, probe_session
 from titans_cli.sessions.instructions import suspicions
 from titans_cli.store import Cell, Home, LongTermMemory, SessionStore
@@ -35,12 +36,13 @@ def store(home: Home, tmp_path: Path, tiny_folder: Path) -> SessionStore:
 
 def change_cells(store: SessionStore, change: Change, sources: int = 100) -> None:
     """Commit other weights in the place of what the first so many documents taught, each file as sound as before."""
+    engine = engine_of(store.info)
     with store.writer() as episodes:
         for source in episodes.sources()[:sources]:
             rows = episodes.cells_of(source.id)
             cells = []
             for row in rows:
-                tensors = store.load(row)
+                tensors = engine.to_tensors(engine.from_tensors(store.load(row)))
                 changed = {n: change(t) if n == "memory.weights" else t for n, t in tensors.items()}
                 cells.append(Cell(row.cell, row.blocks_done, changed))
             episodes.drop_cells(source.id)

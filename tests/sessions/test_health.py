@@ -229,6 +229,31 @@ def test_a_replay_finds_a_cell_that_is_whole_and_wrong(home: Home, store: Sessio
     assert (found.kind, found.source_id) == ("cell", 1)
 
 
+def test_what_an_earlier_release_left_open_is_sound_and_is_made_small(
+    home: Home, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the very bytes of a session that was read today."""
+    paths = write_documents(tmp_path / "docs", 2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Engine, "closed", lambda self, state, _: self.to_tensors(state))
+        earlier.setattr("titans_cli.store.session.FORMAT", 2)
+        start(home, "old", tiny_folder)
+        read_into(home, "old", paths)
+    start(home, "new", tiny_folder)
+    read_into(home, "new", paths)
+    old, new = open_session(home, "old"), open_session(home, "new")
+    assert (old.info.format, new.info.format) == (2, 3)
+    assert old.memory_sha256() != new.memory_sha256()
+    assert check_session(home, "old", replay=True).findings == ()
+    assert repair_session(home, "old").relearned == ()
+    assert len(repair_session(home, "old", compact=True, dry_run=True).relearned) == 2
+    assert len(repair_session(home, "old", compact=True).relearned) == 2
+    assert open_session(home, "old").info.format == 3
+    assert open_session(home, "old").memory_sha256() == new.memory_sha256()
+    assert check_session(home, "old", replay=True).findings == ()
+    assert repair_session(home, "old", compact=True).relearned == ()
+
+
 INDEXES: dict[str, Damage] = {
     "words": sql("DELETE FROM blocks_fts_docsize WHERE id < 5", "DELETE FROM events_fts_docsize"),
     "places": sql("UPDATE blocks SET position = position + 1 WHERE source_id = 2"),

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.sessions.samples import (
     LONG,
@@ -109,24 +110,33 @@ def test_asking_does_not_change_the_state_in_hand_either(
     start(home, "papers", tiny_folder)
     read_into(home, "papers", write_documents(tmp_path, 2))
     weights = network_hashes(engine)
-    states = []
-    kept = Engine.from_tensors
+    states, looked = [], []
+    kept, topics_of = Engine.from_tensors, Engine.topics_of
 
     def watched(self: Engine, tensors: dict[str, object]) -> object:
         states.append(kept(self, tensors))  # type: ignore[arg-type]
         return states[-1]
 
+    def found(self: Engine, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+        looked.append(topics_of(self, tensors))
+        return looked[-1]
+
+    store = open_session(home, "papers")
+    stored = {engine.from_tensors(tensors).weights.numpy().tobytes() for _, tensors in store.cells()}
     monkeypatch.setattr(Engine, "from_tensors", watched)
+    monkeypatch.setattr(Engine, "topics_of", found)
     monkeypatch.setattr(ask_module, "engine_of", lambda made: engine)
     before = tensor_bytes(open_session(home, "papers"))
     ask(home, "papers", "What does the kernel hold?")
-    assert {state.weights.numpy().tobytes() for state in states} == {cell["memory.weights"] for cell in before}
+    assert {state.weights.numpy().tobytes() for state in states} == stored
+    assert tensor_bytes(open_session(home, "papers")) == before
     assert network_hashes(engine) == weights
-    assert len(states) == 2 * len(before)  # for their topics, and for their weights
+    assert len(looked) == len(states) == len(before)
     states.clear()
+    looked.clear()
     monkeypatch.setattr(engine_module, "NEAREST", 1)
     ask(home, "papers", "What does the kernel hold?")
-    assert len(states) == len(before) + 1
+    assert (len(looked), len(states)) == (len(before), 1)
 
 
 def test_an_answer_becomes_episodes_unless_told_otherwise(home: Home, tmp_path: Path, tiny_folder: Path) -> None:

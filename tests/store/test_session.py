@@ -338,15 +338,15 @@ def test_half_a_character_is_damage(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:
     path = new_session(tmp_path).folder / "session.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 3'))
-    with pytest.raises(IncompatibleError, match=r"version 3.*Upgrade") as caught:
+    path.write_text(path.read_text().replace('"format": 3', '"format": 4'))
+    with pytest.raises(IncompatibleError, match=r"version 4.*Upgrade") as caught:
         SessionStore.open(Home(tmp_path), "papers")
     assert caught.value.exit_code == 12
 
 
 def test_the_format_before_the_cells_is_refused_and_can_be_discarded(tmp_path: Path) -> None:
     path = new_session(tmp_path).folder / "session.json"
-    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    path.write_text(path.read_text().replace('"format": 3', '"format": 1'))
     with pytest.raises(IncompatibleError, match=r"version 1.*into a new session") as caught:
         SessionStore.open(Home(tmp_path), "papers")
     assert caught.value.exit_code == 12

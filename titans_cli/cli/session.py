@@ -350,6 +350,9 @@ def gc(
 def repair(
     name: Name = None,
     session: options.Session = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Also read anew what an earlier release kept in ten times the room.")
+    ] = False,
     retry_lock: options.RetryLock = "0s",
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
@@ -363,11 +366,11 @@ def repair(
     from titans_cli.sessions import health
 
     home, wait, selector = Home.locate(), seconds(retry_lock), session if name is None else name
-    found = health.repair_session(home, selector, dry_run=True, retry_lock=wait)
+    found = health.repair_session(home, selector, dry_run=True, compact=compact, retry_lock=wait)
     if not dry_run:
         if found.lost:
             confirm(f"Forget {render.plural(len(found.lost), 'document')} whose text is damaged?", yes)
-        found = health.repair_session(home, selector, retry_lock=wait)
+        found = health.repair_session(home, selector, compact=compact, retry_lock=wait)
     report.repaired(found, Output(json, quiet))
 
 

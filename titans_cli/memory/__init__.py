@@ -5,6 +5,7 @@
     rules.py      the write rule: one implicit (proximal) step of surprise, momentum and retention per segment
     memory.py     NeuralMemory: projections, gates, write and read
     guard.py      refuses an update that would poison a memory
+    closed.py     a memory that has stopped learning, in its dual form of few bits
     grouped.py    attention over blocks of text that each stand behind a landmark
     session.py    the memory of a whole session on a language model: integers, of fixed size, exact to take away from
 

@@ -107,6 +107,12 @@ class AttachedEngine:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
 
+    def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
+        return self.from_tensors(tensors).topics
+
+    def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
+        return self.to_tensors(state)  # of an attached memory no closed form is known yet
+
     # ---- reading
 
     def segments(

@@ -20,6 +20,8 @@ from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
+from titans_cli.memory.closed import ClosedMemory, closed, fits, keys_of, opened
+from titans_cli.memory.memory import NOTED
 from titans_cli.model.interface import (
     BATCH,
     EMBEDDED,
@@ -40,7 +42,7 @@ from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.model.weights import header, require_numbers, table
-from titans_cli.records import Page, Segment
+from titans_cli.records import CLOSED, Page, Segment
 from titans_cli.sentences import VERSIONS
 from titans_cli.steps import Hint, Option
 
@@ -167,8 +169,12 @@ class Engine:
         return named_tensors(state)
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
-        """Raises IncompatibleError for a state of another shape."""
+        """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
         blank = self.initial_state()
+        if (kept := self._closed_in(tensors)) is not None:
+            with torch.inference_mode():
+                weights = opened(kept, self._parts, self.network.memory.features)
+            return Cell(weights.unsqueeze(0), blank.momentum, self._topics_in(kept))
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
         same = (
             all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True)) and "memory.share" not in tensors
@@ -177,6 +183,57 @@ class Engine:
         if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
+
+    # ---- the closed form
+
+    @property
+    def _parts(self) -> tuple[int, int]:
+        """Widths of the parts of a key, each rounded in its own scale."""
+        return self.spec.memory.d_key, self.spec.memory.d_topic
+
+    @torch.inference_mode()
+    def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
+        """The dual form of a cell that has learned `segments`, on the tokens that left their topics in it.
+
+        The state itself where that cannot be: where there is momentum, which a dual form has not; and where the
+        topics are not those of the segments, to the bit: another machine has read a part of them.
+        """
+        noted = None if self.spec.memory.momentum else self._noted_keys(state, segments)
+        if noted is None:
+            return self.to_tensors(state)
+        kept = closed(state.weights[0], noted, self._parts, self.network.memory.features)
+        return {CLOSED + name: tensor for name, tensor in kept._asdict().items()}
+
+    def _noted_keys(self, state: Cell, segments: Sequence[Segment]) -> Tensor | None:
+        """The keys [N, K + T] whose topics the state holds; a segment that was refused has left none there."""
+        keys, known = [torch.empty(0, sum(self._parts))], 0
+        for start in range(0, len(segments), BATCH):
+            inputs = self._as_before(segments[start : start + BATCH])
+            for i in range(inputs.keys.shape[0]):
+                own = inputs.keys[i][gain(inputs.theta[i]) > NOTED].float()
+                topics = self.network.memory.topic_of(own).half()
+                if torch.equal(topics, state.topics[known : known + len(topics)]):
+                    keys.append(own)
+                    known += len(topics)
+        return torch.cat(keys) if known == len(state.topics) else None
+
+    def _closed_in(self, tensors: dict[str, Tensor]) -> ClosedMemory | None:
+        """None: these are those of an open cell. Raises IncompatibleError."""
+        if not any(name.startswith(CLOSED) for name in tensors):
+            return None
+        names = [CLOSED + field for field in ClosedMemory._fields]
+        kept = ClosedMemory(*(tensors.get(name, torch.empty(0)) for name in names))
+        if set(tensors) != set(names) or not fits(kept, self._parts, self.spec.memory.d_value):
+            raise IncompatibleError("the snapshot's memory has another layout than this model's")
+        return kept
+
+    def _topics_in(self, kept: ClosedMemory) -> Tensor:
+        return self.network.memory.topic_of(keys_of(kept, self._parts)).half()
+
+    def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
+        """The topics of `from_tensors`, without what its weights cost. Raises IncompatibleError as that."""
+        kept = self._closed_in(tensors)
+        return self.from_tensors(tensors).topics if kept is None else self._topics_in(kept)
 
     # ---- reading
 
@@ -200,10 +257,12 @@ class Engine:
         """
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         for start in range(0, len(segments), BATCH):
-            tokens, mask = self._pad([s.tokens for s in segments[start : start + BATCH]])
+            batch = segments[start : start + BATCH]
+            tokens, mask = self._pad([s.tokens for s in batch])
             with self.arithmetic():
                 x = self.network.trunk(tokens)
                 inputs = self.network.memory_inputs(x, tokens, mask)
+                self._put = tuple(s.tokens for s in batch), inputs  # for `closed`
                 marks = self.network.landmarks(x, tokens, mask)
             memory, surprise, no = self.network.absorb(state.memory, inputs, self.spec.rehearsals)
             sound = torch.tensor([i not in no for i in range(len(tokens))])

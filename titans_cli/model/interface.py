@@ -151,7 +151,17 @@ class SessionModel(Protocol):
     def to_tensors(self, state: Cell) -> dict[str, Tensor]: ...
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
-        """Raises IncompatibleError for a state of another shape."""
+        """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
+
+    def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
+        """The topics of `from_tensors`, without what its weights cost. Raises IncompatibleError as that."""
+
+    def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
+        """What is kept of a cell that learns no more, having learned `segments`: smaller, where the model can.
+
+        The names of a closed form begin with `records.CLOSED`. What answers from then on is what `from_tensors` makes
+        of it. A function of the state and the text alone.
+        """
 
     def segments(
         self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None, version: int = VERSIONS[0]

@@ -6,12 +6,12 @@ to read that document again from the retained text, and a check can compare ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError
-from titans_cli.records import Block, Segment, SessionInfo, SourceRecord
+from titans_cli.records import CLOSED, Block, Segment, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep
@@ -26,6 +26,8 @@ from titans_cli.store import (
     keep_copy,
     restore_session_file,
 )
+from titans_cli.store.manifest import FORMAT, write_session
+from titans_cli.store.snapshots import encoded_sha256
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -108,7 +110,6 @@ def _repair(name: str) -> NextStep:
 def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> Iterator[Finding]:
     """The cells that are not what their text makes of the initial memory."""
     from titans_cli.sessions.engines import engine_of
-    from titans_cli.store.snapshots import encoded_sha256
 
     engine = engine_of(info)
     for source in episodes.sources():
@@ -123,16 +124,22 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
                 "text", source.display, "its text is not cut into the segments it was read in", hint, source.id
             )
             continue
-        for row, cell in zip(cells, made, strict=True):
-            if encoded_sha256(cell.tensors, fingerprint=info.fingerprint) != row.sha256:
-                what = f"cell {row.cell} is not what its text makes of the initial memory"
-                hint = Hint(
-                    "Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it"
-                )
-                yield Finding("cell", source.display, what, hint, source.id)
+        wrong = _other_bytes(cells, made, info.fingerprint)
+        if wrong:  # an earlier release left cells open
+            wrong = _other_bytes(wrong, _learn(engine, source, episodes, close=False) or [], info.fingerprint)
+        for row in wrong:
+            what = f"cell {row.cell} is not what its text makes of the initial memory"
+            hint = Hint("Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it")
+            yield Finding("cell", source.display, what, hint, source.id)
 
 
-def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
+def _other_bytes(rows: Sequence[SnapshotInfo], made: Iterable[Cell], fingerprint: str) -> list[SnapshotInfo]:
+    """The rows whose files are not those of the cells that were `made`."""
+    sums = {cell.index: encoded_sha256(cell.tensors, fingerprint=fingerprint) for cell in made}
+    return [row for row in rows if sums.get(row.cell) != row.sha256]
+
+
+def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes, *, close: bool = True) -> list[Cell] | None:
     """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
     from titans_cli.sessions.learning import learn, segments_as_read
 
@@ -140,7 +147,8 @@ def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> li
     segments = segments_as_read(engine, episodes.pages(source.id), source, blocks)
     if len(segments) != source.blocks_total or [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
         return None
-    return list({part.cell.index: part.cell for part in learn(engine, segments[: source.blocks_done])}.values())
+    read = learn(engine, segments[: source.blocks_done], ends=source.complete, close=close)
+    return list({part.cell.index: part.cell for part in read}.values())
 
 
 def repair_session(
@@ -148,10 +156,13 @@ def repair_session(
     selector: str | None,
     *,
     dry_run: bool = False,
+    compact: bool = False,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
 ) -> Repaired:
     """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
+
+    `compact`: documents whose cells an earlier release left open are read anew from their text, and take a tenth.
 
     Raises DamagedError when the database cannot be read or has other tables, or when nothing says what session.json
     said; LockedError, IncompatibleError, StorageError.
@@ -176,6 +187,8 @@ def repair_session(
             episodes.check()
         text_ids = {f.source_id for f in found if f.kind == "text"}
         cell_ids = {f.source_id for f in found if f.kind == "cell"}
+        if compact and store.info.memory.get("attached") is None:  # an attached memory has no closed form
+            cell_ids |= {s.id for s in episodes.sources() if _left_open(store, episodes, s)}
         unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids]
         if not unsound:
             return Repaired(name, session_file, indexes, (), (), not dry_run)
@@ -195,8 +208,24 @@ def repair_session(
                 store.commit(source, cells=made)
             if lost:
                 store.forget([s.id for s in lost], lambda: events_about(episodes, lost))
+            if compact and store.info.format != FORMAT:
+                store.info = replace(store.info, format=FORMAT)
+                keep_copy(store.info, episodes)
+                write_session(store.folder, store.info)
         kept = tuple(s for s in unsound if s not in lost)
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
+
+
+def _left_open(store: SessionStore, episodes: Episodes, source: SourceRecord) -> bool:
+    """Whether a cell that learns no more has not been closed, and is sound."""
+    rows = episodes.cells_of(source.id)
+    for row in rows if source.complete else rows[:-1]:
+        try:
+            if not any(name.startswith(CLOSED) for name in store.load(row)):
+                return True
+        except DamagedError:
+            return False  # it is learned anew for that
+    return False
 
 
 def _restore(engine: SessionModel, source: SourceRecord, episodes: Episodes, dry_run: bool) -> bool:
@@ -210,7 +239,7 @@ def _restore(engine: SessionModel, source: SourceRecord, episodes: Episodes, dry
             continue
         tried.append(segments)
         blocks, landmarks = list[Block](), list[bytes]()
-        for part in learn(engine, segments[: source.blocks_done]):
+        for part in learn(engine, segments[: source.blocks_done], close=False):
             blocks += [block_of(segment, 0, s) for segment, s in zip(part.segments, part.surprise, strict=True)]
             landmarks += part.landmarks
         if episodes.restore_blocks(source.id, blocks, landmarks, dry_run=dry_run):

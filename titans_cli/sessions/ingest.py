@@ -52,7 +52,7 @@ Loaded = SessionModel | Callable[[], SessionModel] | None  # an engine, or what 
 STDIN = "-"
 STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
-MOST_UNCOMMITTED = 32  # cells, of a megabyte each
+MOST_UNCOMMITTED = 32  # cells; one that is not closed has a megabyte
 _REPLACING = "forgetting the old version, reading the new one at the end"
 
 

@@ -91,10 +91,23 @@ class Uncommitted:
     refused: list[str] = field(default_factory=list)
 
 
-def learn(engine: SessionModel, segments: Sequence[Segment], begun: Begun | None = None) -> Iterator[Learned]:
-    """Learn a document's segments, `BATCH` at a time, from its first one or from where it was left."""
+def learn(
+    engine: SessionModel,
+    segments: Sequence[Segment],
+    begun: Begun | None = None,
+    *,
+    ends: bool = True,
+    close: bool = True,
+) -> Iterator[Learned]:
+    """Learn a document's segments, `BATCH` at a time, from its first one or from where it was left.
+
+    A cell that is full, or at the document's end, learns no more and is closed, unless `close` is False. `ends`: the
+    last of `segments` is the document's last.
+    """
     index, start, done = (begun.index, begun.begun, begun.done) if begun else (0, 0, 0)
-    state = engine.from_tensors(dict(begun.tensors)) if begun else engine.initial_state()
+    state = engine.initial_state()
+    if begun and done - start < engine.cell_segments:  # else the next cell begins
+        state = engine.from_tensors(dict(begun.tensors))
     while done < len(segments):
         if done - start >= engine.cell_segments:
             index, start, state = index + 1, done, engine.initial_state()
@@ -102,8 +115,10 @@ def learn(engine: SessionModel, segments: Sequence[Segment], begun: Begun | None
         result = engine.read(state, some)
         state = result.state
         done += len(some)
+        full = done - start >= engine.cell_segments or (ends and done == len(segments))
+        tensors = engine.closed(state, segments[start:done]) if full and close else engine.to_tensors(state)
         yield Learned(
-            Cell(index, done, engine.to_tensors(state)),
+            Cell(index, done, tensors),
             some,
             tuple(result.surprise),
             tuple(vector.contiguous().numpy().tobytes() for vector in result.landmarks),

@@ -13,7 +13,7 @@ from titans_cli.store import SessionStore
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
-    """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each."""
+    """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each, opened."""
 
     store: SessionStore
     engine: SessionModel
@@ -40,6 +40,6 @@ class Shelf:
         wanted = [info for info in committed if only is None or info.source_id in only]
         for info in wanted:
             if info not in known and (found := store.as_it_stands(info)) is not None:
-                known[info] = Shelved(store, engine, found[0], engine.from_tensors(found[1]).topics)
+                known[info] = Shelved(store, engine, found[0], engine.topics_of(found[1]))
         self._known = known
         return [known[info] for info in wanted if info in known]

@@ -21,7 +21,8 @@ from titans_cli.store.files import NotAFileError, atomic_write, open_plain, stor
 if TYPE_CHECKING:
     from titans_cli.records import EntryInfo, SessionInfo
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, FORMAT)  # 2: before cells were closed; such a session may hold closed ones beside them
 SESSION_FILE = "session.json"
 ENTRY_FILE = "entry.json"
 SESSION_SCHEMA = "titans.session"
@@ -139,7 +140,7 @@ class _Fields:
         self.data = self._load(text)
         if self.data.get("schema") != schema:
             raise self.damaged(f'its "schema" is not "{schema}"')
-        if (found := self.number("format")) != FORMAT:
+        if (found := self.number("format")) not in READABLE:
             newer = "Upgrade: pip install --upgrade titans-cli"
             older = f"Read the documents into a new session, and remove this folder: {path.parent}"
             raise IncompatibleError(

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError
 from titans_cli.steps import Hint, NextStep
-from titans_cli.store.manifest import FORMAT
+from titans_cli.store.manifest import FORMAT, READABLE
 
 MANIFEST = "manifest.json"
 PER_MEMBER = 1536  # bytes beside its content: its header and padding, and what the manifest says of it
@@ -135,7 +135,7 @@ def unpacking(file: Path, kind: Kind) -> Iterator[Unpacking]:
             manifest = json.loads(_content(archive, member).read())
             if not isinstance(manifest, dict) or manifest.get("schema") != kind.schema:
                 raise damaged(file, f"its manifest is not that of an {kind.noun}")
-            if manifest.get("format") != FORMAT:
+            if manifest.get("format") not in READABLE:
                 what = f"it has format version {manifest.get('format')!r}, and this release knows version {FORMAT}"
                 raise IncompatibleError(what, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
             yield Unpacking(file, kind, archive, manifest)

@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from titans_cli.errors import DamagedError, IncompatibleError
+from titans_cli.records import CLOSED
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store.files import FILE_MODE, NotAFileError, atomic_write, open_plain, storage_error
-from titans_cli.store.manifest import FORMAT
+from titans_cli.store.manifest import FORMAT, READABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _MAX_HEADER = 100 << 20  # safetensors' own limit
 _SUFFIX = ".safetensors"
+OPEN_FORMAT = 2  # of a file in which no cell is closed: its bytes are those of earlier releases
 
 
 def snapshot_path(folder: Path, number: int) -> Path:
@@ -74,7 +76,8 @@ def _encoded(tensors: Mapping[str, Tensor], fingerprint: str) -> tuple[bytes, me
 
 def _header(described: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
     """Length and header of a safetensors file in our canonical order."""
-    written = {**metadata, "format": str(FORMAT)}
+    closed = any(name.rpartition("/")[2].startswith(CLOSED) for name in described)
+    written = {**metadata, "format": str(FORMAT if closed else OPEN_FORMAT)}
     ordered = {"__metadata__": dict(sorted(written.items())), **dict(sorted(described.items()))}
     text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight
@@ -108,7 +111,7 @@ def _take_apart(path: Path, data: bytes, *, checked: bool) -> tuple[dict[str, An
     (length,) = struct.unpack_from("<Q", data)
     described = json.loads(data[8 : 8 + length])
     metadata: dict[str, str] = described.pop("__metadata__")
-    if metadata.get("format") != str(FORMAT):
+    if metadata.get("format") not in [str(version) for version in READABLE]:
         raise IncompatibleError(
             f"its format version is {metadata.get('format')!r}, and this release knows version {FORMAT}",
             subject=str(path),

@@ -1,0 +1,94 @@
+"""The closed form of a memory that has stopped learning: its dual, in a tenth of the room.
+
+What the write rule made is a sum over tokens, W = A^T X: features A of the keys that were written, one coefficient row
+each. Kernel machines are stored so (Schölkopf and Smola 2002, section 4.2); here with few bits. The keys are rounded
+first, and then the coefficients are those that give W back best *from the rounded keys*,
+
+    X = (A A^T + R I)^{-1} A W                     ridge regression of W on the features of the rounded keys
+
+so that an error of rounding a key is made good where its neighbours can. Every row is an int of few bits times its own
+scale. What comes back is a fixed function of the stored bytes: the same on one machine every time.
+
+Shape suffixes: N tokens, K width of a key, F features, V value width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+MOST = 7  # of an int of 4 bits; fewer tokens cost recall, more bits bring none (docs/log.md)
+RIDGE = 0.01  # of unit features; ten times as much is as good
+LEAST_SCALE = 6e-5  # the smallest normal number of half precision: a row of nothing has no other
+
+
+class ClosedMemory(NamedTuple):
+    """Tensors as they are stored. Two numbers share a byte; a scale stands for one part of one row."""
+
+    keys: Tensor  # [N, K / 2] uint8
+    key_scales: Tensor  # [N, parts of a key] fp16
+    coefficients: Tensor  # [N, V / 2] uint8
+    coefficient_scales: Tensor  # [N, 1] fp16
+
+
+def closed(
+    weights_FV: Tensor, keys_NK: Tensor, parts: Sequence[int], features: Callable[[Tensor], Tensor]
+) -> ClosedMemory:
+    """The dual form of `weights_FV` on the keys [N, K], whose `parts` (widths, K in all) each get a scale a row.
+
+    Raises ValueError for an odd width, which cannot be packed.
+    """
+    packed, scales = _rounded(keys_NK, parts)
+    if len(keys_NK) == 0:
+        return ClosedMemory(packed, scales, *_rounded(weights_FV.new_zeros(0, weights_FV.shape[1]), None))
+    a_NF = features(_unrounded(packed, scales, parts))
+    gram_NN = a_NF @ a_NF.mT
+    gram_NN.diagonal().add_(RIDGE)
+    x_NV = torch.cholesky_solve(a_NF @ weights_FV, torch.linalg.cholesky(gram_NN))
+    return ClosedMemory(packed, scales, *_rounded(x_NV, None))
+
+
+def keys_of(memory: ClosedMemory, parts: Sequence[int]) -> Tensor:
+    """The rounded keys [N, K], fp32."""
+    return _unrounded(memory.keys, memory.key_scales, parts)
+
+
+def opened(memory: ClosedMemory, parts: Sequence[int], features: Callable[[Tensor], Tensor]) -> Tensor:
+    """The weights [F, V] that the closed form stands for."""
+    rows_NV = _unrounded(memory.coefficients, memory.coefficient_scales, None)
+    return features(keys_of(memory, parts)).mT @ rows_NV
+
+
+def fits(memory: ClosedMemory, parts: Sequence[int], width: int) -> bool:
+    """Whether tensors that may come from anywhere are a closed form of keys of `parts` and values of `width`."""
+    n = memory.keys.shape[0] if memory.keys.dim() else -1
+    shapes = [(n, sum(parts) // 2), (n, len(parts)), (n, width // 2), (n, 1)]
+    kinds = [torch.uint8, torch.float16, torch.uint8, torch.float16]
+    return all(tuple(t.shape) == s and t.dtype == k for t, s, k in zip(memory, shapes, kinds, strict=True))
+
+
+def _rounded(x_NK: Tensor, parts: Sequence[int] | None) -> tuple[Tensor, Tensor]:
+    """Rows packed as 4-bit ints, two in a byte, and their scales: one a part and row."""
+    if x_NK.shape[1] % 2:
+        raise ValueError(f"an odd number of columns cannot be packed: {x_NK.shape[1]}")
+    cut = _cut(x_NK.float(), parts)
+    scales = torch.cat([(p.abs().amax(1, keepdim=True) / MOST).clamp(min=LEAST_SCALE) for p in cut], dim=1).half()
+    ints = [(p / scales[:, i : i + 1].float()).round().clamp(-MOST, MOST) for i, p in enumerate(cut)]
+    nibbles = (torch.cat(ints, dim=1) + 8).to(torch.uint8)
+    return nibbles[:, ::2] * 16 + nibbles[:, 1::2], scales
+
+
+def _unrounded(packed: Tensor, scales: Tensor, parts: Sequence[int] | None) -> Tensor:
+    nibbles = torch.stack([packed // 16, packed % 16], dim=-1).flatten(1)
+    cut = _cut(nibbles.float() - 8, parts)
+    return torch.cat([p * scales[:, i : i + 1].float() for i, p in enumerate(cut)], dim=1)
+
+
+def _cut(x_NK: Tensor, parts: Sequence[int] | None) -> list[Tensor]:
+    """Columns by the widths of `parts`; None: one part of all."""
+    ends = list(accumulate(parts or [x_NK.shape[1]], initial=0))
+    return [x_NK[:, a:b] for a, b in pairwise(ends)]
