@@ -110,6 +110,10 @@ class AttachedEngine:
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
         return self.from_tensors(tensors).topics
 
+    @property
+    def closed_token(self) -> None:
+        return None
+
     def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
         return self.to_tensors(state)  # of an attached memory no closed form is known yet
 

@@ -191,6 +191,12 @@ class Engine:
         """Widths of the parts of a key, each rounded in its own scale."""
         return self.spec.memory.d_key, self.spec.memory.d_topic
 
+    @property
+    def closed_token(self) -> int | None:
+        """Two numbers a byte, and a scale in half precision for each part of a key and for the coefficients."""
+        packed = sum(self._parts) + self.spec.memory.d_value
+        return None if self.spec.memory.momentum else packed // 2 + 2 * (len(self._parts) + 1)
+
     @torch.inference_mode()
     def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
         """The dual form of a cell that has learned `segments`, on the tokens that left their topics in it.

@@ -156,6 +156,10 @@ class SessionModel(Protocol):
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
         """The topics of `from_tensors`, without what its weights cost. Raises IncompatibleError as that."""
 
+    @property
+    def closed_token(self) -> int | None:
+        """Bytes that a token takes in a closed cell, at most; None: this model's cells stay open."""
+
     def closed(self, state: Cell, segments: Sequence[Segment]) -> dict[str, Tensor]:
         """What is kept of a cell that learns no more, having learned `segments`: smaller, where the model can.
 

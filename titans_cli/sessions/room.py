@@ -1,9 +1,10 @@
 """How much of the disk one document, item or copy of a session may take, and whether the next commit still fits.
 
-Reading multiplies: a character of text becomes a few hundred bytes of memory, so a few hundred bytes of gzip can become
-hundreds of megabytes. What a document will take is known as soon as its text is cut into segments, and the bound is
-looked at there, before anything is learned; of a text that is certainly too long, before it is cut. What a copy takes
-(fork, export, import, an entry, a session from one) the store tells before it writes any of it.
+Reading multiplies: a character of text becomes some fifty bytes of text, index and memory, and a few hundred where
+cells cannot be closed, so a few hundred bytes of gzip can become hundreds of megabytes. What a document will take is
+known as soon as its text is cut into segments, and the bound is looked at there, before anything is learned; of a text
+that is certainly too long, before it is cut. What a copy takes (fork, export, import, an entry, a session from one)
+the store tells before it writes any of it.
 
 Erasing is never refused, and not counted: it writes the session's database anew, however small what is forgotten was.
 """
@@ -32,7 +33,9 @@ SHARE_OF_COPIES = 0.5  # ... of a copy, which is as large as what it is made of,
 # An upper bound of what is kept beside the weights, and of SQLite's journal while it is written;
 # benchmarks/chaos_room.py compares it with what was taken.
 PER_BYTE = 9  # of the text: pages, blocks, the word index, and all of these once more in the journal
-PER_TOKEN = 256  # its topic, 112 numbers in half precision
+PER_TOKEN = 256  # of an open cell: its topic, 112 numbers in half precision
+PER_CLOSED = 2_000  # of a closed cell's file, beside its numbers
+MOST_OPEN = 2  # cells of a document on disk at a time, where they are closed: one is written anew by every commit
 PER_SHARE = 20  # of a token, what it writes into the memory of its session: 16, and a row for each batch
 PER_SEGMENT = 1_500  # rows, indexes, and the landmark's own header
 LONGEST_TOKEN, LONGEST_SEGMENT = 16, 128  # bytes, tokens: more than these no text has on the average
@@ -57,7 +60,7 @@ class Room:
     def admit_text(self, display: str, pages: Sequence[Page]) -> None:
         """Raises LimitError for a text that takes too much however it is cut."""
         if (text := _bytes(pages)) > LONG:
-            least = self._cells(text // (LONGEST_TOKEN * LONGEST_SEGMENT)) * self._cell_bytes()
+            least = self._weights_of(text // LONGEST_TOKEN, text // (LONGEST_TOKEN * LONGEST_SEGMENT))
             self._admit(display, least, probably=least * LONGEST_TOKEN // USUAL_TOKEN)
 
     def admit(
@@ -77,11 +80,11 @@ class Room:
     ) -> int:
         """Bytes of disk that a document takes, at most."""
         tokens = sum(len(s.tokens) for s in segments)
-        beside = PER_BYTE * _bytes(pages) + PER_TOKEN * tokens + PER_SEGMENT * len(segments)
+        beside = PER_BYTE * _bytes(pages) + PER_SEGMENT * len(segments)
         if self.engine is not None:
             beside += 8 * self.engine.landmark_width * len(segments)
             beside += PER_SHARE * tokens if self.engine.session is not None else 0
-            weights = (self._cells(len(segments)) + 1) * self._cell_bytes()  # one is written anew by every commit
+            weights = self._weights_of(tokens, len(segments))
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
         return weights + beside
@@ -136,6 +139,17 @@ class Room:
 
     def _cells(self, segments: int) -> int:
         return -(-segments // self.engine.cell_segments) if self.engine else 0
+
+    def _weights_of(self, tokens: int, segments: int) -> int:
+        """At most, of the cells of so many tokens while they are read."""
+        if self.engine is None:
+            return 0
+        cells, closed = self._cells(segments), self.engine.closed_token
+        if closed is None:
+            return (cells + 1) * self._cell_bytes() + PER_TOKEN * tokens
+        opened = min(cells + 1, MOST_OPEN)
+        topics = min(tokens, opened * self.engine.cell_segments * LONGEST_SEGMENT)
+        return opened * self._cell_bytes() + PER_TOKEN * topics + closed * tokens + PER_CLOSED * cells
 
     def _cell_bytes(self) -> int:
         if self._weights is None:
