@@ -41,6 +41,12 @@ def test_what_memory_alone_says_is_told_once_and_as_that(capsys: pytest.CaptureF
     assert source.startswith("From memory alone")
 
 
+def test_the_head_of_a_list_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
+    told = "2 of 9 documents:\n- a.txt [1]\n- b.txt [2]"
+    telling.answer(replace(FACT, kind="pile", text=told, short="2 of 9 documents", citations=()), Output())
+    assert capsys.readouterr().out.splitlines()[:3] == ["2 of 9 documents", "- a.txt [1]", "- b.txt [2]"]
+
+
 def test_a_theme_has_a_line_of_its_years(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, line in (("utf-8", "▁▅ █"), ("ascii", "")):
         stream = TextIOWrapper(BytesIO(), encoding=encoding)

@@ -75,6 +75,12 @@ def spark(told: ThemeTold | TrendTold) -> str:
     return bars([has / of if of else None for _, has, of in told.series])
 
 
+def _below(text: str, head: str) -> str | None:
+    """The lines below the first, if that one says no more than `head`."""
+    first, _, rest = text.partition("\n")
+    return rest if rest and first.rstrip(":") == head else None
+
+
 def _matter(result: Answer) -> None:
     if result.support == "memory":
         out(bold(_one_line(result.text)))
@@ -82,8 +88,12 @@ def _matter(result: Answer) -> None:
     elif result.short and result.support != "none":
         sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
         out(f"{bold(result.short)}{sure}")
-        out()
-    if result.support != "memory":
+        if (below := _below(result.text, result.short)) is not None:  # the list that it is the head of
+            _prose(below)
+        else:
+            out()
+            _prose(result.text)
+    else:
         _prose(result.text)
     if result.reasoner and result.citations:
         line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
