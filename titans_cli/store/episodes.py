@@ -81,6 +81,11 @@ class Episodes(Queries):
         with database_errors(self.path), database.transaction(self._db):
             yield
 
+    def is_current(self) -> bool:
+        """Whether it has today's tables; opened for writing, one of an earlier release gets them."""
+        with database_errors(self.path):
+            return database.user_version(self._db) == len(database.MIGRATIONS)
+
     @contextmanager
     def unchanging(self) -> Iterator[None]:
         """Nobody commits while this lasts. Raises LockedError at once if somebody is about to."""

@@ -36,7 +36,8 @@ class Landmarks(NamedTuple):
 def landmarks(episodes: Episodes, encoder: str, make: Callable[[], Landmarks]) -> Landmarks:
     """The landmarks that `encoder` (its fingerprint) gives the session's blocks, from the file or newly made.
 
-    What was made is kept for the next time, unless the disk refuses or the session has changed meanwhile.
+    What was made is kept for the next time, unless the disk refuses, the session has changed meanwhile, or an earlier
+    release wrote it and nobody has written to it since.
     Raises what `make` raises, and DamagedError.
     """
     folder = episodes.path.parent / LANDMARKS
@@ -45,6 +46,8 @@ def landmarks(episodes: Episodes, encoder: str, make: Callable[[], Landmarks]) -
     if found is not None:
         return found
     made = make()
+    if not episodes.is_current():  # a reader does not bring a session up to date; whoever writes to it does
+        return made
     with suppress(TitansError):  # the disk refuses, somebody is at work here, or the session is gone: made again then
         _keep(episodes.path, path, made, wanted)
     return made
