@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.common import Report, parser, threads
-from benchmarks.recall import hits, papers, share
+from benchmarks.common import Report, threads
+from benchmarks.recall import arguments, hits, papers, share
 from titans_cli.model.engine import Engine
 from titans_cli.records import Page
 from titans_cli.sessions.learning import learn
@@ -27,13 +27,7 @@ from titans_cli.store.snapshots import read_snapshot, snapshot_path, write_snaps
 
 
 def main() -> None:
-    args = parser(__doc__)
-    args.add_argument("--data", type=Path, help="data folder; its held-out text is the prose (default: sample_corpora)")
-    args.add_argument("--papers", type=int, help="default 200; 20 with --quick")
-    args.add_argument("--tokens", type=int, default=2000, help="of a paper")
-    args.add_argument("--facts", type=int, default=1, help="a paper")
-    args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
-    options = args.parse_args()
+    options = arguments(__doc__).parse_args()
     torch.set_num_threads(threads())
     count = options.papers or (20 if options.quick else 200)
     engine = Engine.load(options.model)

@@ -15,6 +15,7 @@ evidence that does not say so.
 from __future__ import annotations
 
 import random
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -91,15 +92,21 @@ def controls(engine: Engine) -> Iterator[tuple[str, Engine]]:
         yield name, Engine(network_of(name, engine, learned=True), engine.tokenizer, name, name)
 
 
-def main() -> None:
-    args = parser(__doc__)
+def arguments(doc: str | None) -> ArgumentParser:
+    """Of a program that asks a model for facts planted in papers: how many of what, and of which model."""
+    args = parser(doc)
     args.add_argument("--data", type=Path, help="data folder; its held-out text is the prose (default: sample_corpora)")
     args.add_argument("--papers", type=int, help="default 200; 20 with --quick")
     args.add_argument("--tokens", type=int, default=2000, help="of a paper")
     args.add_argument("--facts", type=int, default=1, help="a paper")
+    args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
+    return args
+
+
+def main() -> None:
+    args = arguments(__doc__)
     args.add_argument("--wording", choices=("heldout", "trained"), default="heldout")
     args.add_argument("--brief", action="store_true", help="no controls that read the session again")
-    args.add_argument("--model", type=Path, help="model folder (default: the embedded one)")
     options = args.parse_args()
     torch.set_num_threads(threads())
     count = options.papers or (20 if options.quick else 200)
