@@ -17,7 +17,7 @@ PACKAGE = Path(titans_cli.__file__).parent
 LONGEST = 600  # lines of a module
 
 # Leaves: they import nothing of the project but one another, and everyone but memory may import them.
-LEAVES = {"cards", "errors", "progress", "records", "sentences", "settings", "steps"}
+LEAVES = {"cards", "errors", "progress", "records", "sentences", "settings", "steps", "version"}
 # What everyone above the readers may import: where a quote stands goes by the table of formats, which is the readers'.
 WORDS = LEAVES | {"places"}
 
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sentences": set(),
     "settings": {"errors", "steps"},
     "steps": set(),
+    "version": set(),
     "memory": set(),
     "readers": LEAVES,
     "store": LEAVES,
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"sessions", "store", "report", "server"} | WORDS,  # of the store only Home, to say where it is
     "api": {"sessions", "store", "model"} | WORDS,  # the use-cases for programs; of the model only the type
     "server": {"api", "sessions", "store"} | WORDS,  # of the sessions only records, the log and Engines
-    "__init__": {"api"},  # when asked for, and no sooner
+    "__init__": {"api", "version"},  # the first when asked for, and no sooner
     "__main__": {"cli"},
     "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,
 }

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from titans_cli.version import __version__
+
 if TYPE_CHECKING:
     from titans_cli.api import Filter, Session
 
-__version__ = "0.1.0"
 __all__ = ["Filter", "Session", "__version__"]
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.answers.test_statements import document
+from titans_cli.answers.background import background
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.synthesis import survey
 from titans_cli.answers.whole import phrases
-from titans_cli.answers.whole.background import background
 from titans_cli.answers.whole.phrases import acronyms, key_of
 from titans_cli.answers.whole.trends import LEAST_SURE, arrival, direction_of, slopes
 

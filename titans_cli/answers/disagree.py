@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from titans_cli.answers.background import background
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.statements import (
@@ -29,7 +30,6 @@ from titans_cli.answers.statements import (
     weight_of,
     without_dispute,
 )
-from titans_cli.answers.whole.background import background
 from titans_cli.answers.words import STOP_WORDS, stem, stems, words
 
 SPOKEN_OF = 0.35  # share of a topic's information in a sentence that speaks of the outcome

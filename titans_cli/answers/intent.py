@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from titans_cli.answers.background import background
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, words
 
 ENGLISH = "english"
@@ -146,8 +147,6 @@ def language_of(question: str) -> Language | None:
 
 
 def _is_english(word: str) -> bool:
-    from titans_cli.answers.whole.background import background  # which needs this module for its phrases
-
     return stem(word) in background().counts
 
 

@@ -18,10 +18,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from titans_cli.answers.background import background
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds, probability, weights
 from titans_cli.answers.question import SAME, Question, near
-from titans_cli.answers.whole.background import background
 from titans_cli.answers.words import stems
 from titans_cli.cards import folded
 from titans_cli.store import Episodes

@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from titans_cli import __version__
 from titans_cli.errors import TitansError
 from titans_cli.model import hub, memo, named
 from titans_cli.model.interface import EMBEDDED, EMBEDDED_PATH, RULES
 from titans_cli.records import Loading
+from titans_cli.version import __version__
 
 MOST = 100  # models, of which each may be loaded in several ways
 _HEX = re.compile(r"[0-9a-f]{64}")

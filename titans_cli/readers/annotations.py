@@ -14,7 +14,7 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObject, TextStringObject
 
-from titans_cli.readers.pdf import listen_to_pypdf
+from titans_cli.readers.pdf_pypdf import listen_to_pypdf
 
 _HIDDEN = 2  # bit of /F (PDF 32000-1, table 165)
 _DEEPEST = 32  # parents of a field

@@ -16,8 +16,8 @@ from zipfile import ZipInfo
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, ReadError, UnsupportedFormatError
 from titans_cli.readers.limits import Limits
-from titans_cli.readers.package import kind_of_zip, open_zip, unpack
-from titans_cli.readers.sniff import UNPACK
+from titans_cli.readers.package import open_zip, unpack
+from titans_cli.readers.sniff import UNPACK, kind_of_zip
 
 _MOSTUNPACKED = 4 << 30  # bytes, of all members together
 _MOST_RATIO = 300  # unpacked to packed; prose packs to a third, a log perhaps to a fortieth

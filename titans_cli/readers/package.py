@@ -11,7 +11,6 @@ from typing import IO
 from zipfile import ZipFile, ZipInfo
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError
-from titans_cli.readers.formats import FORMATS
 
 MOST_MEMBERS = 5_000
 _MOST_AT_ONCE = MOST_MEMBERS * 400  # bytes: an entry is 46 bytes and its name
@@ -23,12 +22,6 @@ _CHUNK = 1 << 20
 _RELATIONS = "_rels/.rels"
 _MAIN_PART = re.compile(rb"<[^<>]*/relationships/officeDocument[\"'][^<>]*>")
 _TARGET = re.compile(rb"""\bTarget\s*=\s*["']/?([^"']{1,500})["']""")
-_FOREIGN = {
-    "xl/workbook.xml": "a spreadsheet",
-    "xl/workbook.bin": "a spreadsheet",
-    "content.xml": "an OpenDocument file",
-    "META-INF/MANIFEST.MF": "a Java archive",
-}
 
 
 class _Bounded:
@@ -72,25 +65,18 @@ def unpack(archive: ZipFile, member: ZipInfo, most: int) -> bytes:
         return b"".join(iter(lambda: packed.read(_CHUNK), b""))
 
 
-def kind_of_zip(file: IO[bytes]) -> tuple[str | None, str]:
-    """(the kind of document it is or None, what it is in words). Raises as `open_zip`."""
-    with open_zip(file) as archive:
-        names = set(archive.namelist())
-        main = _main_part(unpack(archive, archive.getinfo(_RELATIONS), _LARGEST_PART)) if _RELATIONS in names else ""
-    for known in FORMATS.values():
-        if known.part and (known.part in names or main.startswith(known.part) or f"{known.part}document.xml" in names):
-            return known.kind, known.kind
-    for name, what in _FOREIGN.items():
-        if name in names and ("mimetype" in names or name != "content.xml"):
-            return None, what
-    return None, "a zip archive"
-
-
 def _main_part(relations: bytes) -> str:
     """The part with which an office document begins, by whatever name."""
     found = _MAIN_PART.search(relations)
     target = _TARGET.search(found[0]) if found else None
     return target[1].decode("utf-8", "replace") if target else ""
+
+
+def main_part_of(archive: ZipFile) -> str:
+    """The part with which an office document begins; empty for what is none. Raises as `unpack`."""
+    if _RELATIONS not in archive.NameToInfo:
+        return ""
+    return _main_part(unpack(archive, archive.getinfo(_RELATIONS), _LARGEST_PART))
 
 
 class Package:

@@ -15,7 +15,7 @@ from pypdfium2 import raw
 from titans_cli.errors import EncryptedError
 from titans_cli.readers.dates import year_of_pdf
 from titans_cli.readers.layout import Span, lay_out
-from titans_cli.readers.pdf import Complaints, PageText, told_title
+from titans_cli.readers.pdf_page import Complaints, PageText, told_title
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
 # PDFium writes a word split at a line's end as one, with a mark where the hyphen and the line break were.
@@ -26,7 +26,7 @@ _RUN = re.compile(r"[^\W\d_]+|\d+|[\W_]+")
 
 
 class Pdfium:
-    """An opened PDF, with the face of `pdf.Pdf`."""
+    """An opened PDF, with the face of `pdf_pypdf.Pdf`."""
 
     def __init__(self, data: bytes) -> None:
         self.complaints = Complaints()

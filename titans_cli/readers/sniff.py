@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import re
 from pathlib import PurePath
+from typing import IO
 
 from titans_cli.errors import CorruptError, EncryptedError, LimitError, UnsupportedFormatError
 from titans_cli.readers.encoding import wide_without_mark
 from titans_cli.readers.formats import BY_SUFFIX, FORMATS
+from titans_cli.readers.package import main_part_of, open_zip
 
 ZIP, GZIP = ".zip", ".gz"  # of any of these; what they hold is read as if it lay in a folder
 
@@ -33,6 +35,12 @@ _CONVERT = "Convert it to pdf, html or text first, e.g. pandoc IN -o out.md, or 
 
 UNPACK = "Unpack it yourself, and ingest what you need of it"
 _PLAIN_ZIP = "a zip archive"
+_FOREIGN = {
+    "xl/workbook.xml": "a spreadsheet",
+    "xl/workbook.bin": "a spreadsheet",
+    "content.xml": "an OpenDocument file",
+    "META-INF/MANIFEST.MF": "a Java archive",
+}
 
 
 def kind_of_name(name: str) -> str | None:
@@ -47,10 +55,21 @@ def is_zip_name(name: str) -> bool:
     return name.lower().endswith(ZIP)
 
 
+def kind_of_zip(file: IO[bytes]) -> tuple[str | None, str]:
+    """(the kind of document it is or None, what it is in words). Raises as `open_zip`."""
+    with open_zip(file) as archive:
+        names, main = set(archive.namelist()), main_part_of(archive)
+    for known in FORMATS.values():
+        if known.part and (known.part in names or main.startswith(known.part) or f"{known.part}document.xml" in names):
+            return known.kind, known.kind
+    for name, what in _FOREIGN.items():
+        if name in names and ("mimetype" in names or name != "content.xml"):
+            return None, what
+    return None, _PLAIN_ZIP
+
+
 def _kind_of_package(data: bytes, named: str | None, display: str, member: bool) -> str:
     """Word, slides or a book: all are zip archives, and which of them shows inside."""
-    from titans_cli.readers.package import kind_of_zip
-
     try:
         kind, what = kind_of_zip(io.BytesIO(data))
     except Exception as error:

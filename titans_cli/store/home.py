@@ -19,6 +19,7 @@ from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotF
 from titans_cli.settings import value
 from titans_cli.steps import AGAIN, Hint, NextStep, Option
 from titans_cli.store import names
+from titans_cli.store.abandoned import clear_abandoned
 from titans_cli.store.files import (
     atomic_write,
     clear_leftovers,
@@ -116,10 +117,9 @@ class Home:
 
     def clear(self) -> list[Path]:
         """The same, for whoever holds `lock`. Raises StorageError."""
-        from titans_cli.store.temporary import clear_abandoned  # it knows homes, too
-
         remove_temporaries(self.root)
-        found = [*clear_leftovers(self.sessions_dir), *clear_leftovers(self.ltm_dir), *clear_abandoned(self)]
+        found = [*clear_leftovers(self.sessions_dir), *clear_leftovers(self.ltm_dir)]
+        found += clear_abandoned(self.temporaries())
         with storage_errors(self.sessions_dir):
             for folder in self.sessions_dir.iterdir():
                 if folder.is_dir() and _is_shell(folder):

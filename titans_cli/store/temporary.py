@@ -13,23 +13,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from titans_cli.errors import StorageError
+from titans_cli.store.abandoned import OUTSIDE
 from titans_cli.store.files import (
     TEMPORARY,
     atomic_write,
     delete_folder,
-    open_plain,
     private_mkdir,
-    remove_file,
-    storage_error,
-    storage_errors,
     sync_folder,
     unique_id,
 )
 from titans_cli.store.home import Home
 from titans_cli.store.locks import LOCK_FILE, exclusive
-
-OUTSIDE = "outside"
 
 
 @contextmanager
@@ -61,41 +55,3 @@ def write_outside(home: Home, path: Path, chunks: Iterable[bytes | memoryview]) 
     with temporary(home) as folder:
         atomic_write(folder / OUTSIDE, [os.fsencode(unfinished)])
         atomic_write(path, chunks, temporary=unfinished)
-
-
-def clear_abandoned(home: Home) -> list[Path]:
-    """Remove what dead processes left, and say what. For whoever holds the home's lock. Raises StorageError."""
-    gone = []
-    for folder in home.temporaries():
-        with ExitStack() as held:
-            try:
-                held.enter_context(exclusive(folder / LOCK_FILE, 0))
-            except TimeoutError:
-                continue  # it lives
-            except StorageError:
-                if folder.is_dir():
-                    raise
-                continue  # it has just ended
-            with storage_errors(folder):
-                if (outside := _outside(folder)) is not None:
-                    remove_file(outside)
-                    gone.append(outside)
-                delete_folder(folder)
-            gone.append(folder)
-    return gone
-
-
-def _outside(folder: Path) -> Path | None:
-    """The unfinished file that it names; nothing that could be anything else."""
-    try:
-        with open_plain(folder / OUTSIDE) as file:
-            named = Path(os.fsdecode(file.read(65536)))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise storage_error(error, folder / OUTSIDE) from error
-    try:
-        whole = named.is_absolute() and named.name.startswith(TEMPORARY) and named.is_file() and not named.is_symlink()
-    except ValueError:  # a NUL
-        whole = False
-    return named if whole else None

@@ -1,4 +1,4 @@
-"""The table of how common words are in general English (titans_cli/answers/whole/background.txt.gz), made from openly
+"""The table of how common words are in general English (titans_cli/answers/background.txt.gz), made from openly
 licensed text:
 
     python -m titans_cli.train.background DATA FILE
@@ -18,7 +18,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from titans_cli.answers.whole.phrases import Key, phrases_in
+from titans_cli.answers.background import Key
+from titans_cli.answers.whole.phrases import phrases_in
 from titans_cli.answers.words import STOP_WORDS, stem
 from titans_cli.train.corpus import read_jsonl
 

@@ -1,9 +1,8 @@
 """What a pile of documents says as a whole, from counts over all of them; no model takes part.
 
-phrases.py     which phrases which documents have; variants and acronyms joined
-background.py  how common words are in general English (a table that is shipped)
-topics.py      clusters of documents, and their names
-trends.py      what comes and goes over the years
+phrases.py  which phrases which documents have; variants and acronyms joined
+topics.py   clusters of documents, and their names
+trends.py   what comes and goes over the years
 """
 
 from titans_cli.answers.whole.phrases import Phrase, phrases

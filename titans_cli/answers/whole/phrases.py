@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from titans_cli.answers.background import Key
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.words import STOP_WORDS, stem
 
@@ -21,7 +22,6 @@ CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
 _BREAK = re.compile(r"[^\w\s'’-]+|\s[-–—]\s")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ACRONYM = re.compile(r"\(([A-Z][A-Za-z-]{1,8}s?)\)")
-Key = tuple[str, ...]  # stems
 
 
 class Phrase(NamedTuple):

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from titans_cli.answers.background import Key, background
 from titans_cli.answers.corpus import Text
-from titans_cli.answers.whole.background import background
-from titans_cli.answers.whole.phrases import Key, Phrase, content, key_of, phrases_in, related
+from titans_cli.answers.whole.phrases import Phrase, content, key_of, phrases_in, related
 from titans_cli.answers.whole.trends import Vector, excess
 
 LEAST = 4  # documents

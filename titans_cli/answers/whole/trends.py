@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from titans_cli.answers.whole.background import background
+from titans_cli.answers.background import background
 from titans_cli.answers.whole.phrases import Phrase, alike, inseparable
 
 Vector = npt.NDArray[np.float64]

@@ -13,7 +13,8 @@ from titans_cli.readers.cards.firstpage import agree, authors_of, is_name, state
 from titans_cli.readers.cards.imprint import FIRST_PAGE, printed
 from titans_cli.readers.cards.layout import Layout, pdfium_layout, pypdf_layout
 from titans_cli.readers.cards.stated import entries as made_entries
-from titans_cli.readers.pdf import open_pdf, told_title
+from titans_cli.readers.pdf import open_pdf
+from titans_cli.readers.pdf_page import told_title
 from titans_cli.readers.xml import Handler, parse_xml
 
 METADATA = "PDF metadata"

@@ -14,9 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from titans_cli.answers.whole.phrases import Key
-
 TABLE = "background.txt.gz"
+Key = tuple[str, ...]  # stems
 UNSEEN = 3.0  # pieces in which a key stands that the table lacks
 
 
@@ -41,7 +40,7 @@ class Background(NamedTuple):
 
 @cache
 def background() -> Background:
-    packed = files("titans_cli.answers.whole").joinpath(TABLE).read_bytes()
+    packed = files("titans_cli.answers").joinpath(TABLE).read_bytes()
     head, *rows = gzip.decompress(packed).decode("utf-8").splitlines()
     counts = {key: int(count) for key, count in (row.split("\t") for row in rows)}
     return Background(int(json.loads(head)["pieces"]), counts)
