@@ -48,9 +48,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from benchmarks.common import ROOT, Report, parser
-from titans_cli.memory.gradient import GradientRule
-from titans_cli.memory.layer import MemoryLayer
-from titans_cli.memory.rule import RuleState, Tokens
+from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.layer import MemoryLayer
+from titans_cli.paper.rule import RuleState, Tokens
 
 WIDTH, EXPANSION, PIECE = 384, 4, 2048
 CHUNKS = (64, 256, 1024)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentInputs
-from titans_cli.memory.gradient import GradientRule
-from titans_cli.memory.rule import RuleState, Tokens
 from titans_cli.model.engine import Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
+from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.rule import RuleState, Tokens
 
 
 class NoForgetting(NeuralMemory):

@@ -6,8 +6,8 @@ from torch.nn.functional import normalize
 
 from benchmarks.variants import VARIANTS, Deep, network_of
 from titans_cli.memory import MemoryState
-from titans_cli.memory.rule import Tokens
 from titans_cli.model.engine import Engine
+from titans_cli.paper.rule import Tokens
 from titans_cli.records import Page
 
 TOKENS = torch.arange(2 * 5 * 128).reshape(2, 5, 128) % 500 + 5

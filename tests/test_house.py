@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "readers": LEAVES,
     "store": LEAVES,
     "model": {"memory"} | LEAVES,
+    "paper": {"memory", "model"} | LEAVES,
     "answers": {"model", "memory", "store"} | WORDS,
     "sessions": {"readers", "store", "model", "answers", "train"} | WORDS,  # train: to adapt a memory
     "report": {"sessions", "store", "model", "answers"} | WORDS,
@@ -44,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"api", "sessions", "store"} | WORDS,  # of the sessions only records, the log and Engines
     "__init__": {"api", "version"},  # the first when asked for, and no sooner
     "__main__": {"cli"},
-    "train": {"memory", "model", "readers", "store", "answers"} | LEAVES,
+    "train": {"memory", "model", "paper", "readers", "store", "answers"} | LEAVES,
 }
 
 # The numerical core computes: it opens nothing, says nothing, and knows nothing of where models come from.
@@ -65,6 +67,7 @@ def sources(part: str = "") -> list[Path]:
     return sorted((PACKAGE / part).rglob("*.py"))
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
@@ -93,9 +96,9 @@ def imports_of(tree: ast.Module, path: Path) -> Iterator[Import]:
             yield Import(path, node.lineno, ast.literal_eval(name) if known and name else "something computed")
 
 
-def imports(part: str = "") -> Iterator[Import]:
-    for path in sources(part):
-        yield from imports_of(parse(path), path)
+@cache
+def imports(part: str = "") -> tuple[Import, ...]:
+    return tuple(each for path in sources(part) for each in imports_of(parse(path), path))
 
 
 def part_of(dotted: str) -> str | None:
@@ -169,11 +172,113 @@ def test_a_forbidden_edge_is_found_wherever_it_hides(home: str, source: str, lin
         ("memory/x.py", "import torch\nfrom titans_cli.memory.config import MemoryConfig\nfrom . import rules"),
         ("model/x.py", "from titans_cli.memory import MemoryState\nfrom ..errors import ModelError"),
         ("cli/x.py", "from titans_cli import __version__\nfrom titans_cli.sessions import ingest"),
-        ("train/x.py", "from titans_cli.model.hf import TitansConfig"),
+        ("train/x.py", "from titans_cli.paper.hf import TitansConfig"),
     ],
 )
 def test_an_allowed_edge_is_let_through(home: str, source: str) -> None:
     assert not [i for i in imports_of(ast.parse(source), PACKAGE / home) if breaks_the_table(i)]
+
+
+# ---------------------------------------------------------------- the graph of files
+
+
+def dotted(path: Path) -> str:
+    return ".".join(module_name(path)).removesuffix(".__init__")
+
+
+FILES = {dotted(path): path for path in sources()}
+
+
+def file_of(target: str, files: Collection[str] = FILES) -> str | None:
+    """The file that a dotted name of the project stands in."""
+    while target and target not in files:
+        target = target.rpartition(".")[0]
+    return target or None
+
+
+def only_for_types(tree: ast.Module) -> set[int]:
+    """The lines under `if TYPE_CHECKING:`. They load nothing: names there may lead back."""
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return {line for node in tests for b in node.body for line in range(b.lineno, (b.end_lineno or b.lineno) + 1)}
+
+
+def needs_of(name: str, tree: ast.Module, path: Path, files: Collection[str] = FILES) -> set[str]:
+    """The files that one loads: what it imports anywhere, and the packages that these are in, unless it is in them."""
+    skipped, needs = only_for_types(tree), set[str]()
+    for each in imports_of(tree, path):
+        target = file_of(each.target, files) if each.line not in skipped else None
+        if target and target != name:
+            needs.add(target)
+            parents = target.split(".")[:-1]
+            packages = (".".join(parents[: i + 1]) for i in range(len(parents)))
+            needs |= {p for p in packages if p in files and not f"{name}.".startswith(f"{p}.")}
+    return needs
+
+
+def graph() -> dict[str, set[str]]:
+    return {name: needs_of(name, parse(path), path) for name, path in FILES.items()}
+
+
+def cycles(needs: Mapping[str, set[str]]) -> list[list[str]]:
+    """The strongly connected sets of more than one file (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        number[name] = lowest[name] = len(number)
+        stack.append(name)
+        for other in sorted(needs[name]):
+            if other not in number:
+                visit(other)
+                lowest[name] = min(lowest[name], lowest[other])
+            elif other in stack:
+                lowest[name] = min(lowest[name], number[other])
+        if lowest[name] == number[name]:
+            start = stack.index(name)
+            found.append(sorted(stack[start:]))
+            del stack[start:]
+
+    for name in needs:
+        if name not in number:
+            visit(name)
+    return [each for each in found if len(each) > 1]
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    """Neither at the top nor inside a function. What two files need of each other stands in a third."""
+    assert not [each for each in cycles(graph()) if not each[0].startswith("titans_cli.cli.")]  # these are next
+
+
+@pytest.mark.parametrize(
+    ("sources", "together"),
+    [
+        ({"a": "import t.b", "b": "def f():\n    from t import a"}, [["t.a", "t.b"]]),
+        ({"a": "from t.b import x", "b": "import t.c", "c": "from t.a import y"}, [["t.a", "t.b", "t.c"]]),
+        ({"a": "import t.p.b", "p": "from t import a", "p.b": ""}, [["t.a", "t.p"]]),  # importing t.p.b runs t.p
+        ({"a": "import t.b", "b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import t.a"}, []),
+        ({"a": "import t.b\nimport t.c", "b": "import t.c", "c": ""}, []),
+    ],
+)
+def test_a_cycle_is_found_wherever_it_hides(sources: dict[str, str], together: list[list[str]]) -> None:
+    files = {f"t.{name}" for name in sources}
+    needs = {f"t.{name}": needs_of(f"t.{name}", ast.parse(s), PACKAGE / "x.py", files) for name, s in sources.items()}
+    assert cycles(needs) == together
+
+
+def test_nothing_that_a_command_or_a_session_loads_comes_to_the_paper() -> None:
+    needs, reached = graph(), set[str]()
+    left = ["titans_cli.cli.main", "titans_cli.api", "titans_cli.server.serve", "titans_cli.sessions.engines"]
+    while left:
+        if (name := left.pop()) not in reached:
+            reached.add(name)
+            left += needs[name]
+    assert "titans_cli.memory.memory" in reached
+    assert not [name for name in reached if name.startswith("titans_cli.paper")]
+
+
+# ---------------------------------------------------------------- what files may do
 
 
 def test_memory_does_no_input_or_output() -> None:

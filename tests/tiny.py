@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from titans_cli.model.hf import TitansConfig, TitansForCausalLM
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.paper.hf import TitansConfig, TitansForCausalLM
 
 SPEC = TitansSpec(
     vocab_size=512,

@@ -344,7 +344,7 @@ def test_a_folder_that_is_not_a_whole_model_is_refused_with_a_hint(
 
 
 def test_weights_saved_in_half_precision_run_in_single(folder: Path) -> None:
-    from titans_cli.model.hf import TitansForCausalLM
+    from titans_cli.paper.hf import TitansForCausalLM
 
     TitansForCausalLM.from_pretrained(folder, dtype=torch.float16).save_pretrained(folder)
     assert load_file(folder / "model.safetensors")["network.embedding.weight"].dtype == torch.float16

@@ -16,9 +16,9 @@ from titans_cli.errors import ModelError
 from titans_cli.model.adapter import AdapterSpec, MemoryAdapter
 from titans_cli.model.attach import AttachedModel
 from titans_cli.model.generation import CACHE
-from titans_cli.model.hf import TitansCache, TitansForCausalLM
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.paper.hf import TitansCache, TitansForCausalLM
 
 SPELLINGS = ["cache", "past_key_values"]
 
@@ -163,7 +163,7 @@ def test_the_native_model_says_when_it_cannot_use_its_cache(
     native: TitansForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("titans_cli.model.hf.cache_in", lambda *_: None)
+        patch.setattr("titans_cli.paper.hf.cache_in", lambda *_: None)
         for _ in range(2):  # not only the first time
             with pytest.raises(ModelError, match=r"with its cache .*TitansForCausalLM, transformers"):
                 native.generate(tokens(1, 8), max_new_tokens=2, do_sample=False)

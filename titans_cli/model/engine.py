@@ -58,7 +58,7 @@ __all__ = [
     "nearness",
 ]
 _HINT = Hint("Give a folder written by save_pretrained of a native model, or leave ", Option("model"), " out")
-_HINT_VARIANT = "Use it through transformers (titans_cli.model.hf), or give the folder of a model of the variant mac"
+_HINT_VARIANT = "Use it through transformers (titans_cli.paper.hf), or give the folder of a model of the variant mac"
 
 
 class Engine:

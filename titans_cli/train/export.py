@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from titans_cli.model.hf import TitansConfig, TitansForCausalLM
+from titans_cli.paper.hf import TitansConfig, TitansForCausalLM
 from titans_cli.train.loop import Trainer
 
 

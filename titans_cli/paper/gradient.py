@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from titans_cli.memory.coefficients import Causal, Coefficients, causal, per_chunk, per_token
-from titans_cli.memory.fast import L2, Objective, Pass, Room, backward, forward, matrices, product, shapes, silu
-from titans_cli.memory.rule import Read, RuleState, Tokens, WriteRule
+from titans_cli.paper.coefficients import Causal, Coefficients, causal, per_chunk, per_token
+from titans_cli.paper.fast import L2, Objective, Pass, Room, backward, forward, matrices, product, shapes, silu
+from titans_cli.paper.rule import Read, RuleState, Tokens, WriteRule
 
 THETA_LIMIT = 1.0  # writes the whole error of a lone token into a linear memory; 2 is where a step begins to diverge
 ETA_LIMIT = 0.9  # a surprise moves the memory 1 / (1 - eta) times its own size in the end: 10 times at most

@@ -25,10 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from titans_cli.memory import GradientRule, LayerState, MemoryLayer
 from titans_cli.model.attention import Window, WindowAttention
 from titans_cli.model.network import Mlp, RMSNorm, TitansNetwork, reset_projections
 from titans_cli.model.spec import TitansSpec
+from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.layer import LayerState, MemoryLayer
 
 
 class BlockState(NamedTuple):

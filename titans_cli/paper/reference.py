@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from titans_cli.memory.fast import Objective
-from titans_cli.memory.rule import Read
+from titans_cli.paper.fast import Objective
+from titans_cli.paper.rule import Read
 
 
 class Learned(NamedTuple):

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from titans_cli.memory.fast import L2, Huber, Objective, Room, backward, forward, matrices, shapes
-from titans_cli.memory.reference import network, surprise
+from titans_cli.paper.fast import L2, Huber, Objective, Room, backward, forward, matrices, shapes
+from titans_cli.paper.reference import network, surprise
 
 BATCH, TOKENS, WIDTH = 2, 5, 6
 OBJECTIVES = [L2(), Huber(0.7)]

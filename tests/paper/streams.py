@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from titans_cli.memory.rule import RuleState, Tokens, WriteRule
+from titans_cli.paper.rule import RuleState, Tokens, WriteRule
 
 Gates = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor, Tensor]]
 

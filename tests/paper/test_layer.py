@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.memory.streams import difference, equal, parts
-from titans_cli.memory.gradient import GradientRule
-from titans_cli.memory.implicit import ImplicitRule
-from titans_cli.memory.layer import LayerState, MemoryLayer
-from titans_cli.memory.rule import WriteRule
+from tests.paper.streams import difference, equal, parts
+from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.implicit import ImplicitRule
+from titans_cli.paper.layer import LayerState, MemoryLayer
+from titans_cli.paper.rule import WriteRule
 
 D_MODEL, WIDTH, CHUNK, TOKENS = 10, 6, 8, 29
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.memory.streams import Gates, difference, fixed_gates, parts, random_gates, run, stream
-from titans_cli.memory.fast import L2, Huber, Objective, matrices
-from titans_cli.memory.gradient import ETA_LIMIT, THETA_LIMIT, GradientRule
-from titans_cli.memory.reference import learn, surprise
-from titans_cli.memory.rule import Read, RuleState, Tokens
+from tests.paper.streams import Gates, difference, fixed_gates, parts, random_gates, run, stream
+from titans_cli.paper.fast import L2, Huber, Objective, matrices
+from titans_cli.paper.gradient import ETA_LIMIT, THETA_LIMIT, GradientRule
+from titans_cli.paper.reference import learn, surprise
+from titans_cli.paper.rule import Read, RuleState, Tokens
 
 WIDTH, TOKENS = 6, 21
 READS: tuple[Read, ...] = ("start", "causal")

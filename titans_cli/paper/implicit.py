@@ -1,4 +1,4 @@
-"""The implicit write rule behind the common interface: `rules.implicit_step` on Fourier features, a chunk a step.
+"""The implicit rule behind the common interface: `memory.rules.implicit_step` on Fourier features, a chunk a step.
 
 A read inside a chunk is exact too, and cheap. The memory after the chunk's first t tokens is P_t + A_t^T X_t, where X_t
 solves the leading t x t part of one system (rules.py). The Cholesky factor of a leading part is the leading part of the
@@ -20,8 +20,8 @@ from torch import Tensor
 
 from titans_cli.memory.features import FourierFeatures
 from titans_cli.memory.memory import LOG_THETA_LIMIT
-from titans_cli.memory.rule import Read, RuleState, Tokens, WriteRule
 from titans_cli.memory.rules import implicit_step, roots
+from titans_cli.paper.rule import Read, RuleState, Tokens, WriteRule
 
 ETA_LIMIT = 0.9
 

@@ -14,9 +14,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tests.tiny import SPEC
 from titans_cli.model.engine import Engine
 from titans_cli.model.generation import CACHE
-from titans_cli.model.hf import TitansCache, TitansConfig, TitansForCausalLM, register
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, PAD
+from titans_cli.paper.hf import TitansCache, TitansConfig, TitansForCausalLM, register
 
 LENGTH = 150  # two whole segments and a part
 

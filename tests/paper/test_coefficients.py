@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from titans_cli.memory.coefficients import causal, per_chunk, per_token
+from titans_cli.paper.coefficients import causal, per_chunk, per_token
 
 GATE = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)
 CHUNK = st.lists(st.tuples(GATE, GATE, GATE), min_size=1, max_size=20)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.memory.streams import difference, equal, parts, run, stream
-from titans_cli.memory.fast import Huber
-from titans_cli.memory.gradient import GradientRule
-from titans_cli.memory.implicit import ImplicitRule
-from titans_cli.memory.rule import RuleState, Tokens, WriteRule
+from tests.paper.streams import difference, equal, parts, run, stream
 from titans_cli.memory.rules import implicit_step
+from titans_cli.paper.fast import Huber
+from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.implicit import ImplicitRule
+from titans_cli.paper.rule import RuleState, Tokens, WriteRule
 
 WIDTH, CHUNK, TOKENS = 6, 8, 37
 

@@ -19,7 +19,7 @@ from titans_cli.model.generation import CACHE, cache_in, check_cache
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, PAD
-from titans_cli.model.variants import StackNetwork, build
+from titans_cli.paper.variants import StackNetwork, build
 
 
 class TitansConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]

@@ -16,11 +16,11 @@ from tests.tiny import SPEC, write_folder
 from titans_cli.errors import ModelError
 from titans_cli.model.engine import Engine
 from titans_cli.model.generation import CACHE
-from titans_cli.model.hf import TitansCache, TitansConfig, TitansForCausalLM
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import VARIANTS, TitansSpec
 from titans_cli.model.tokenizer import TitansTokenizer
-from titans_cli.model.variants import StackNetwork, build
+from titans_cli.paper.hf import TitansCache, TitansConfig, TitansForCausalLM
+from titans_cli.paper.variants import StackNetwork, build
 
 LENGTH = 44  # two whole segments and a part, and more than a window
 STACKS = VARIANTS[1:]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from titans_cli.memory.rule import RuleState, Tokens, WriteRule
+from titans_cli.paper.rule import RuleState, Tokens, WriteRule
 
 
 class LayerState(NamedTuple):
