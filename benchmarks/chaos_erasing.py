@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos_stand_ins import Endpoint, Gate, Knowing
+from benchmarks.chaos_stand_ins import Endpoint
 from benchmarks.chaos_world import World, import_commands, run, titans
+from tests.stand_ins import Gate, Knowing
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.report.write import write_report

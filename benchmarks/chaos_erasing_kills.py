@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.chaos_erasing import NAME, PLACES, Complain
-from benchmarks.chaos_stand_ins import Gate, Knowing
 from benchmarks.chaos_syscalls import killed_at
 from benchmarks.chaos_world import Outcome, World, copy_home, findings, import_commands, run, run_or_fail, titans
+from tests.stand_ins import Gate, Knowing
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, TitansError
 from titans_cli.sessions.ask import Asking, ask

@@ -19,7 +19,6 @@ import gzip
 import io
 import os
 import tempfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,6 +28,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.common import Report, parser
+from tests.disk import Peak
 from titans_cli.steps import in_shell
 
 SENTENCE = "The weir failed in the spring, and the miller kept a record of it. "
@@ -51,46 +51,6 @@ def bombs() -> dict[str, bytes]:
         "bomb.docx": docx(paragraph(SENTENCE * 200) * 100),
         "bomb.csv": table.encode(),
     }
-
-
-def used(*folders: Path) -> int:
-    """Bytes of all files there now; one that goes meanwhile counts nothing."""
-    total = 0
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118
-                except OSError:
-                    continue
-    return total
-
-
-class Peak:
-    """The most that lay in some folders while it watched."""
-
-    def __init__(self, *folders: Path) -> None:
-        self.folders, self.before = folders, used(*folders)
-        self.most = self.before
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        self.most = max(self.most, used(*self.folders))
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.01):
-            self.most = max(self.most, used(*self.folders))
-
-    @property
-    def taken(self) -> int:
-        return self.most - self.before
 
 
 def ingested(home: Any, path: Path, bound: int, engine: Any) -> Iterator[Any]:

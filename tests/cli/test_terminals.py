@@ -12,27 +12,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_terminals import EVIL, on_a_terminal, raw_in, terminals
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
+from tests.terminals import EVIL, on_a_terminal, raw_in
 from titans_cli.cli import look, render, terminal
 from titans_cli.cli.options import Output
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
-
-
-def test_every_command_on_a_terminal(
-    home: Home, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("TITANS_CONFIG", str(tmp_path / "config.toml"))
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    figures = terminals(tmp_path / "world", tiny_folder, [["--color", "always"]])
-    assert (figures["raw"], figures["crashed"], figures["missing"]) == (0, 0, 0)
-    assert figures["done"] > figures["commands"] / 2  # they show something
 
 
 def test_without_the_one_place_it_would_be_seen(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_stand_ins import Gate, Knowing
 from tests.sessions.samples import start
+from tests.stand_ins import Gate, Knowing
 from titans_cli.errors import LockedError, NotFoundError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer

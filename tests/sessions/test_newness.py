@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 from tests.model.backbones import checkpoint
 from tests.model.gates import believing
-from tests.sessions.samples import LONG, read_into, start, write_document, write_documents
+from tests.sessions.samples import LONG, read_into, start, stop_after, write_document, write_documents
 from titans_cli.errors import DamagedError, IncompatibleError, Interrupted
 from titans_cli.memory.session import SessionState
 from titans_cli.model.reader import load_backbone, sketch
@@ -101,22 +100,11 @@ def test_what_was_interrupted_ends_with_the_same_bytes(home: Home, tmp_path: Pat
     whole, halved = start(home, "whole", model), start(home, "halved", model)
     read_into(home, "whole", [path])
     with pytest.raises(Interrupted):
-        read_into(home, "halved", [path], stop=after(2))
+        read_into(home, "halved", [path], stop=stop_after(2))
     assert not same(memory_of(halved), memory_of(whole))
     read_into(home, "halved", [path])
     assert whole.memory_sha256() == halved.memory_sha256()
     assert same(memory_of(halved), memory_of(whole))
-
-
-def after(batches: int) -> Callable[[], bool]:
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > batches
-
-    return stop
 
 
 def test_an_export_carries_it_and_a_check_reads_it_again(home: Home, tmp_path: Path, model: Path) -> None:

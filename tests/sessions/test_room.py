@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos_room import Peak
+from tests.disk import Peak
 from tests.sessions.samples import file_hashes, open_session, read_into, start, write_document
 from titans_cli import settings
 from titans_cli.errors import LimitError, StorageError
