@@ -31,7 +31,7 @@ def test_its_card_names_the_weights_it_describes(engine: Engine) -> None:
 def test_it_loads_through_the_auto_classes_with_the_same_weights(engine: Engine) -> None:
     from transformers import AutoModelForCausalLM
 
-    from titans_cli.model import hf
+    from titans_cli.paper import hf
 
     hf.register()
     model: Any = AutoModelForCausalLM.from_pretrained(EMBEDDED_PATH)
