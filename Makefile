@@ -19,7 +19,9 @@ LOCKED := $(INSTALL) --require-hashes --no-deps -r
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation --editable .
 export OMP_WAIT_POLICY ?= passive
 # As many tests at a time as there are cores, so one thread each. A core that has nothing left to do takes from the other's end.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+# What tests write goes into memory where there is room for it: much of it is written through to the disk, and then thrown away.
+ROOM := $(shell df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 >= 4096 {print "TMPDIR=/dev/shm"}')
+PYTEST := $(ROOM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # $(call torch,python): from wherever pip is set up to look, or else from PyTorch's own index
 torch = $(1) $(INSTALL) $(TORCH) 2>/dev/null || $(1) $(INSTALL) $(TORCH) --extra-index-url $(CPU_INDEX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,16 +65,35 @@ def titans(home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 
 
 @pytest.fixture
-def documents(tmp_path: Path) -> list[Path]:
-    return write_documents(tmp_path / "docs", 3)
+def documents(shelf: Path) -> list[Path]:
+    """Three documents, the same in every test."""
+    shutil.rmtree(shelf / "docs", ignore_errors=True)
+    return write_documents(shelf / "docs", 3)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where documents lie that more than one test reads: sessions remember the path of what they read."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="session")
+def read_once() -> dict[str, Done]:
+    """What reading the documents printed, once a first test has read them."""
+    return {}
 
 
 @pytest.fixture
-def papers(titans: Titans, documents: list[Path]) -> Done:
-    """Session `papers`, current, has read the documents."""
+def papers(titans: Titans, home: Home, documents: list[Path], shelf: Path, read_once: dict[str, Done]) -> Done:
+    """Session `papers`, current, has read the documents. Read once; every test gets a copy of that home."""
+    if "papers" in read_once:
+        shutil.copytree(shelf / "home", home.root, symlinks=True)
+        return read_once["papers"]
     assert titans("session", "new", "papers").code == 0
     done = titans("ingest", *documents, "--json")
     assert done.code == 0, done.err
+    shutil.copytree(home.root, shelf / "home", symlinks=True)
+    read_once["papers"] = done
     return done
 
 

@@ -110,10 +110,11 @@ def test_no_current_session_is_10(titans: Titans, home: Home, argv: list[str]) -
 
 
 def test_one_bad_file_among_good_ones_is_3_and_the_good_ones_are_committed(
-    titans: Titans, documents: list[Path], tmp_path: Path
+    titans: Titans, documents: list[Path]
 ) -> None:
-    (tmp_path / "docs" / "01a-empty.txt").write_bytes(b" \n")
-    done = titans("ingest", tmp_path / "docs")
+    folder = documents[0].parent
+    (folder / "01a-empty.txt").write_bytes(b" \n")
+    done = titans("ingest", folder)
     assert done.code == 3
     assert "01a-empty.txt" in done.err
     shown = titans("session", "show", "--json").document

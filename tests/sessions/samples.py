@@ -14,6 +14,7 @@ from titans_cli.progress import IngestEvent
 from titans_cli.sessions.ingest import How, What, create_session, ingest
 from titans_cli.store import Home, SessionStore
 
+Prepared = Callable[[str, Callable[[Home, Path], None]], None]  # the fixture `prepared`
 LONG = 500  # sentences of a document that the tiny model reads in several batches
 
 

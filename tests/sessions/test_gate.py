@@ -12,7 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.sessions.samples import LONG, open_session, read_into, retained, start, write_document, write_documents
+from tests.sessions.samples import (
+    LONG,
+    Prepared,
+    open_session,
+    read_into,
+    retained,
+    start,
+    write_document,
+    write_documents,
+)
 from titans_cli.errors import DamagedError, LockedError, PromotionRefused, UsageError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Page
@@ -26,12 +35,17 @@ Change = Callable[[Tensor], Tensor]
 
 
 @pytest.fixture
-def store(home: Home, tmp_path: Path, tiny_folder: Path) -> SessionStore:
+def store(home: Home, prepared: Prepared, tiny_folder: Path) -> SessionStore:
     """Two short documents and one of several cells."""
-    made = start(home, "papers", tiny_folder)
-    paths = write_documents(tmp_path / "docs", 2)
-    read_into(home, "papers", [*paths, write_document(tmp_path / "docs" / "long.txt", sentences=LONG, seed=5)])
-    return made
+
+    def prepare(made: Home, folder: Path) -> None:
+        start(made, "papers", tiny_folder)
+        first, last = write_documents(folder, 2)
+        long = write_document(folder / "long.txt", sentences=LONG, seed=5)
+        read_into(made, "papers", [first, last, long])
+
+    prepared("long after", prepare)
+    return open_session(home, "papers")
 
 
 def change_cells(store: SessionStore, change: Change, sources: int = 100) -> None:

@@ -14,6 +14,7 @@ import torch
 from tests.pdfmaker import build_pdf, garbled_page, text_page
 from tests.sessions.samples import (
     LONG,
+    Prepared,
     file_hashes,
     memory_of,
     open_session,
@@ -35,12 +36,17 @@ Damage = Callable[[Path], None]
 
 
 @pytest.fixture
-def store(home: Home, tmp_path: Path, tiny_folder: Path) -> SessionStore:
+def store(home: Home, prepared: Prepared, tiny_folder: Path) -> SessionStore:
     """Two short documents and a long one between them."""
-    made = start(home, "papers", tiny_folder)
-    first, last = write_documents(tmp_path / "docs", 2)
-    read_into(home, "papers", [first, write_document(tmp_path / "docs" / "long.txt", sentences=LONG, seed=5), last])
-    return made
+
+    def prepare(made: Home, folder: Path) -> None:
+        start(made, "papers", tiny_folder)
+        first, last = write_documents(folder, 2)
+        long = write_document(folder / "long.txt", sentences=LONG, seed=5)
+        read_into(made, "papers", [first, long, last])
+
+    prepared("long between", prepare)
+    return open_session(home, "papers")
 
 
 def sql(*statements: str) -> Damage:
@@ -160,8 +166,10 @@ def test_a_damaged_cell_is_found_and_learned_anew_from_the_text(
 
 @pytest.mark.parametrize("damage", TEXTS.values(), ids=TEXTS)
 def test_a_document_whose_text_is_damaged_is_found_and_forgotten_and_said_to_be_lost(
-    home: Home, store: SessionStore, tmp_path: Path, tiny_folder: Path, damage: Damage
+    home: Home, store: SessionStore, damage: Damage
 ) -> None:
+    with store.episodes() as episodes:
+        read = sorted(Path(s.uri) for s in episodes.sources())
     damage(store.folder)
     findings = check_session(home, "papers").findings
     assert "text" in {f.kind for f in findings}
@@ -169,7 +177,7 @@ def test_a_document_whose_text_is_damaged_is_found_and_forgotten_and_said_to_be_
     done = repair_session(home, "papers")
     assert "long.txt" in {Path(s.uri).name for s in done.lost}
     assert check_session(home, "papers", replay=True).findings == ()
-    read_into(home, "papers", sorted((tmp_path / "docs").iterdir()))
+    read_into(home, "papers", read)
     assert check_session(home, "papers", replay=True).findings == ()
     with store.episodes() as episodes:
         assert len(episodes.sources()) == 3
