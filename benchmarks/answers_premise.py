@@ -30,7 +30,7 @@ from titans_cli.train.corpus import read_jsonl
 
 Row = dict[str, Any]  # the set, whether there is an answer, and the signals
 STEPS = 2_000
-UNSAID = 4  # of the signals, the first: what is not said
+UNSAID = 6  # of the signals, the first: what is not said
 PAPERS = "papers"  # the set of the questions written by hand, and the files that have their papers
 QUESTIONS, TEXTS = Path(__file__).with_suffix(".jsonl"), ("scipy_proceedings", "plos_articles")
 BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)

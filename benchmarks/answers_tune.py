@@ -96,12 +96,16 @@ def blocks(asked: Sequence[Trained], s: Session, marks: Marks) -> Listed:
 def sentences(a: Trained, s: Session, marks: Marks, document: int) -> tuple[Sentences, Sentences]:
     """The sentences an answer is chosen from, and those it would be chosen from had `document` never been read."""
     question, size = Question(a.question, s.episodes), Asking().top_k
-    named, _ = subjects(question, {x.id: x.title or "" for x in s.episodes.sources()})
+    named, naming = subjects(question, {x.id: x.title or "" for x in s.episodes.sources()})
     found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, named or None, marks=marks)
     others = [f for f in found if f.block.source_id != document]
 
     def of(blocks: Sequence[evidence.Found]) -> Sentences:
-        return [c for f in blocks[:size] for c in extract.signals(question, f, None)]
+        return [
+            c
+            for f in blocks[:size]
+            for c in extract.signals(question, f, None, naming if f.block.source_id in named else ())
+        ]
 
     return of(found), of(others)
 

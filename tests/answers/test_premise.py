@@ -11,7 +11,8 @@ from tests.sessions.samples import read_into, start
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds
-from titans_cli.answers.premise import Premise, _beside, others, premise, subjects
+from titans_cli.answers.intent import asked
+from titans_cli.answers.premise import Premise, _beside, information, others, premise, subjects
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
@@ -27,6 +28,7 @@ DOCUMENTS = {
         "# Quenlar: a kiln for glass\n\nGlass is hard to melt in a small town. Quenlar is a kiln that melts glass with "
         "charcoal. Its speed depends on the charcoal and was measured by two smiths. The kiln was trained on nothing. "
         "Quenlar runs on processors made of clay. Nobody was harmed when the kiln burned."
+        "\n\nWhen the wind drops, the heat comes from an ember store below the floor of the house."
     ),
     "smiths.txt": (
         "The smiths of Hollmouth\n\nThe smiths keep an inn by the river. In the great storm Zorbix lost 14 spindles. "
@@ -121,7 +123,7 @@ def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episode
     def of(question: str) -> Premise:
         terms = Question(question, read)
         about, naming = subjects(terms, titles(read))
-        return premise(terms, about, naming, read, best)
+        return premise(terms, about, naming, read, [best])
 
     said, unsaid = of("How many sailors measured Zorbix?"), of("How many processors does Zorbix have?")
     assert (said.unsaid, said.words) == (0.0, ())
@@ -133,6 +135,53 @@ def test_what_a_document_says_nowhere_is_counted_by_how_rare_it_is(read: Episode
     assert said.support == unsaid.support == log_odds(0.5)
     assert (said.lacks, of("What do the sailors of Zorbix wear?").lacks) == (1.0, 0.0)  # a number is asked for
     assert said.refuted > said._replace(lacks=0.0).refuted
+    assert (said.kind, unsaid.kind) == (0.0, information("processor"))
+
+
+def test_a_count_has_to_count_what_is_asked_for(read: Episodes, told: Callable[[str], Answer]) -> None:
+    zorbix = next(i for i, t in titles(read).items() if t.startswith("Zorbix"))
+    block = read.blocks_of(zorbix)[0]
+
+    def uncounted(question: str, *sentences: str) -> float:
+        terms = Question(question, read)
+        ranked = [Candidate(block, 0, 1, text, 0.6, 0.0, 0.5) for text in sentences]
+        return premise(terms, {zorbix}, {"zorbix"}, read, ranked).uncounted
+
+    weavers = "How many weavers used Zorbix?"
+    assert uncounted(weavers, "Many weavers used it for 2 sails.") == 1.0
+    assert uncounted(weavers, "Many weavers used it.", "It had 14 weavers.") == pytest.approx(0.4)
+    assert uncounted("How many of the old weavers used Zorbix?", "It had 14 old weavers.") == pytest.approx(0.4)
+    assert uncounted("How much oil does Zorbix need?", "It needs 3 litres of oil.") == pytest.approx(0.4)
+    assert uncounted("How long did Zorbix run?", "It ran for 31 sailors.") == 1.0
+    assert uncounted("Who used Zorbix?", "Weavers did.") == 0.0
+    answer = told("How many weavers used Zorbix in the old town?")  # it speaks of weavers, the loom and a figure
+    assert (answer.support, answer.short) == ("none", None)
+    assert "The nearest that Zorbix says:" in answer.text
+    assert told("How many sailors was Zorbix shown to?").short == "31 sailors"
+
+
+def test_no_sentence_of_the_document_asked_about_has_to_name_it(told: Callable[[str], Answer]) -> None:
+    answer = told("Where does Quenlar get its heat from when the wind drops?")
+    assert "ember store" in answer.citations[0].quote
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "counts"),
+    [
+        ("Which vaccine did they use?", "vaccine", None),
+        ("What did they use?", "", None),
+        ("How many of the elderly women smoked?", "", "women"),
+        ("How many women rated male bodies?", "", "women"),
+        ("How many review articles did Mulrow examine?", "", "articl"),
+        ("How much memory does it need?", "", "memori"),
+        ("How much does it cost?", "", None),
+        ("Welche Stadt ist das?", "stadt", None),
+        ("Quelle ville est-ce?", "ville", None),
+    ],
+)
+def test_the_kind_of_thing_that_is_asked_for_or_counted(question: str, kind: str, counts: str | None) -> None:
+    found = asked(question)
+    assert (found.of_kind, found.counts) == (kind, counts)
 
 
 def test_what_is_not_said_of_a_document_is_refused_with_the_nearest_that_is(told: Callable[[str], Answer]) -> None:

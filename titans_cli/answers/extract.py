@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.evidence import Found
@@ -18,7 +18,7 @@ from titans_cli.store import Episodes
 
 # Log-odds, by signal, that a sentence is the one that answers:
 #   covers     share of the question's information in the sentence itself
-#   rest       ... of what its document's title and opening words do not say
+#   rest       ... of what its document's title and opening words do not say, nor the name that it is asked for by
 #   topic      ... in the sentence, the title and the opening words of its document
 #   block      the score of its block, as evidence.py has it
 #   wanted     how much it holds of the kind of thing that is asked for ...
@@ -104,10 +104,12 @@ def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:
     return chosen._replace(end=end, text=page[chosen.start : end])
 
 
-def signals(question: Question, found: Found, recalled: str | None) -> list[tuple[Candidate, dict[str, float]]]:
-    """Every showable sentence of a block, with its signals and no score yet."""
-    block = found.block
-    if question.is_of_others(found.topic | set(stems(block.text))):
+def signals(
+    question: Question, found: Found, recalled: str | None, naming: Collection[str] = ()
+) -> list[tuple[Candidate, dict[str, float]]]:
+    """Every showable sentence of a block, with its signals and no score yet. `naming`: stems that name its document."""
+    block, known = found.block, found.topic.union(naming)
+    if question.is_of_others(known | set(stems(block.text))):
         return []
     sentences, several, asked = [], question.asked.several, set[str]()
     for a, b in sentence_spans(block.text):
@@ -119,7 +121,7 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
         title_again = block.index > 0 and terms <= found.topic  # in a running head, or where the document cites itself
-        rest = question.covered(terms, found.topic)
+        rest = question.covered(terms, known)
         if title_again or (is_notice(text) and not rest):  # a notice answers what is asked of it: "Who paid for X?"
             continue
         least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
@@ -141,11 +143,21 @@ def signals(question: Question, found: Found, recalled: str | None) -> list[tupl
     return sentences
 
 
-def candidates(question: Question, evidence: Sequence[Found], recalled: str | None) -> list[Candidate]:
-    """Every showable sentence of the evidence with its score, best first."""
+def candidates(
+    question: Question,
+    evidence: Sequence[Found],
+    recalled: str | None,
+    about: Collection[int] = (),
+    naming: Collection[str] = (),
+) -> list[Candidate]:
+    """Every showable sentence of the evidence with its score, best first.
+
+    `about`: the documents that the question names, none of whose sentences has to name it again; `naming`: the stems
+    that do.
+    """
     found = []
     for block in evidence:
-        for candidate, values in signals(question, block, recalled):
+        for candidate, values in signals(question, block, recalled, naming if block.block.source_id in about else ()):
             score = sum(WEIGHTS[name] * value for name, value in values.items())
             found.append(candidate._replace(score=score, support=support(score, values)))
     return sorted(found, key=lambda c: (-c.score, c.block.id, c.start))

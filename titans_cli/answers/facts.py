@@ -75,9 +75,9 @@ def search(
     named, naming = subjects(terms, titles)
     more = others(terms, named, naming, titles)
     found = gather(terms, episodes, engine, recalled, how.top_k, named | more or only, marks)
-    ranked = candidates(terms, found, recalled)
+    ranked = candidates(terms, found, recalled, named, naming)
     best = about_of(ranked)
-    said = premise(terms, named or best, naming, episodes, ranked[0] if ranked else None, more & best)
+    said = premise(terms, named or best, naming, episodes, ranked, more & best)
     return Search(terms, found, ranked, named, said)
 
 

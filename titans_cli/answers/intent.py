@@ -60,7 +60,8 @@ class Asked:
     `kind`: "when", "number", "who", "where", "name", "yes-no", "definition", "why", or "what". `about`: what is to be
     defined, or the things that are counted ("students" of "how many students"). `measure`: what the units of a number
     measure ("time", "length", "mass", "money", "temperature", "share"), or "count", "rate", or "". `several`: all of
-    several things are asked for.
+    several things are asked for. `of_kind`: the word that says of what kind the thing asked for is ("vaccine" of "which
+    vaccine"), or "".
     """
 
     text: str
@@ -69,6 +70,14 @@ class Asked:
     measure: str = ""
     several: bool = False
     language: str = ENGLISH
+    of_kind: str = ""
+
+    @property
+    def counts(self) -> str | None:
+        """The stem of what is counted."""
+        if self.measure != "count":
+            return None
+        return next((stem(w) for w in reversed(words(self.about)) if w not in STOP_WORDS), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,8 @@ class Facts:
     reasons: re.Pattern[str]
     several: re.Pattern[str]
     counted: re.Pattern[str]
+    mass: re.Pattern[str]
+    of_kind: re.Pattern[str]
     share: re.Pattern[str]
     rate: re.Pattern[str]
     measures: Mapping[str, str]
@@ -214,6 +225,8 @@ def _facts(said: Mapping[str, Any]) -> Facts:
         re.compile(form("reasons"), re.I),
         re.compile(form("several"), re.I),
         word(q["counted"]),
+        word(form("mass")),
+        word(q["of_kind"]),
         word(q["share"]),
         word(q["rate"]),
         q["measures"],
@@ -264,8 +277,15 @@ def asked(question: str) -> Asked:
         if kind.name == "number":
             about, measure = _measured(text, str(named.get("measure") or "").lower(), forms)
         several = several and kind.name in ("name", "what", "definition")
-        return Asked(text, kind.name, about, measure, several, language.name)
-    return Asked(text, "what", several=several, language=language.name)
+        return Asked(text, kind.name, about, measure, several, language.name, _kind_of(text, language))
+    return Asked(text, "what", several=several, language=language.name, of_kind=_kind_of(text, language))
+
+
+def _kind_of(text: str, language: Language) -> str:
+    """Of what kind the thing asked for is; "" where the question does not say."""
+    found = language.facts.of_kind.search(text) if language.facts else None
+    said = found["x"].lower() if found else ""
+    return "" if said in language.closed else said
 
 
 def _name_of(about: str, language: Language) -> str:
@@ -276,15 +296,16 @@ def _name_of(about: str, language: Language) -> str:
 
 def _measured(text: str, word: str, forms: Facts) -> tuple[str, str]:
     """The things that are counted, and what is measured."""
-    counted = forms.counted.search(text)
+    counted = forms.counted.search(text) or forms.mass.search(text)
     if forms.share.search(text):
         return counted["x"] if counted else "", "share"
-    if counted:
+    if counted and words(counted["x"])[-1] not in STOP_WORDS:  # "how much is it" counts nothing
         return counted["x"], "count"
     if forms.rate.search(text):
         return "", "rate"
     said = (word, *re.findall(r"\w+", text.lower()))
-    return "", next((forms.measures[w] for w in said if w in forms.measures), "")
+    spoken = (measure for measure, speaks in forms.speaks.items() if speaks.search(text))
+    return "", next((forms.measures[w] for w in said if w in forms.measures), None) or next(spoken, "")
 
 
 def relative() -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ SHORTEST = 4  # letters of a title that is looked for in questions
 RARE = 6.0  # nats: one piece of general English in 400 has it
 BESIDE = 1  # blocks before and after one, in which what is asked may be said too
 LONGEST = 4_000  # blocks of a document that are looked through for other forms of a word
+LOOKED_AT = 30  # sentences, best first, among which one may have the figure that is asked for
 REFUSES = 0.5  # even odds: a wrong answer and a wrong refusal weigh the same
 Weights = tuple[float, ...]
 PREMISE: Weights = tuple(weights("premise").values())
@@ -43,6 +44,8 @@ class Premise(NamedTuple):
     name: float  # 1 when a word that it says nowhere is written as a name
     apart: float  # share that the best stretch of it does not say
     lacks: float  # 1 when the sentence that answers best has nothing of the kind asked for: no figure, time or name
+    uncounted: float  # of a question how many or how much: what no sentence with such a figure says of the question
+    kind: float  # of the word for the kind of thing asked for ("which vaccine"), where it says that nowhere: nats
     support: float  # log odds of retrieval's support, by the best sentence
     words: tuple[str, ...] = ()  # the stems that it says nowhere, the rarest first
 
@@ -53,7 +56,7 @@ class Premise(NamedTuple):
 
     @property
     def signals(self) -> Weights:
-        return (self.unsaid, self.name, self.apart, self.lacks, self.support, 1.0)
+        return (self.unsaid, self.name, self.apart, self.lacks, self.uncounted, self.kind, self.support, 1.0)
 
 
 @lru_cache(maxsize=20_000)
@@ -110,12 +113,15 @@ def premise(
     about: Collection[int],
     named: Collection[str],
     episodes: Episodes,
-    best: Candidate | None,
+    ranked: Sequence[Candidate],
     others: Collection[int] = (),
 ) -> Premise:
-    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it; `best`: the
-    sentence that answers best; `others`: documents that count only where they speak of what is named."""
+    """Of the documents `about`, the one that says most of what is asked. `named`: stems that name it; `ranked`: the
+    sentences, best first; `others`: documents that count only where they speak of what is named."""
+    best = ranked[0] if ranked else None
     lacks = float(best is not None and question.lacks(best.text))
+    counted = max((c.covers for c in ranked[:LOOKED_AT] if question.measured(c.text)), default=0.0)
+    uncounted = 1 - counted if question.has_a_measure else 0.0
     support = log_odds(best.support if best else 0.0)
     terms = {t: information(t) for t in question.weight if t not in named}
     names = question.names & set(named)
@@ -125,10 +131,12 @@ def premise(
         said = [_said(terms, b.text) for b in blocks]
         if source in others:
             said = _beside(said, [bool(_said(names, b.text)) for b in blocks])
-        made = _of(terms, question, said, lacks, support)
+        made = _of(terms, question, said, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
         if most is None or made.unsaid < most.unsaid:
             most = made
-    return most or Premise(1.0, 0.0, 1.0, lacks, support, tuple(terms))
+    return most or Premise(
+        1.0, 0.0, 1.0, lacks, uncounted, terms.get(question.class_of or "", 0.0), support, tuple(terms)
+    )
 
 
 def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
@@ -136,26 +144,23 @@ def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozen
     return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(said)]
 
 
-def _of(
-    terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], lacks: float, support: float
-) -> Premise:
-    """`said`: by block, those of the terms that it has."""
+def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], of_all: Premise) -> Premise:
+    """`said`: by block, those of the terms that it has; `of_all`: with what is the same for every document."""
     total = sum(terms.values())
     if not total:
-        return Premise(0.0, 0.0, 0.0, lacks, support)
+        return of_all
     here = frozenset[str]().union(*said)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
     stretches = (
         sum(terms[t] for t in frozenset[str]().union(*said[max(0, n - BESIDE) : n + BESIDE + 1]))
         for n in range(len(said))
     )
-    return Premise(
-        sum(terms[t] for t in unsaid) / total,
-        float(any(t in question.names for t in unsaid)),
-        1 - max(stretches, default=0.0) / total,
-        lacks,
-        support,
-        tuple(unsaid),
+    return of_all._replace(
+        unsaid=sum(terms[t] for t in unsaid) / total,
+        name=float(any(t in question.names for t in unsaid)),
+        apart=1 - max(stretches, default=0.0) / total,
+        kind=terms[question.class_of] if question.class_of in unsaid else 0.0,
+        words=tuple(unsaid),
     )
 
 

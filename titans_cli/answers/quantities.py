@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from titans_cli.answers.intent import Asked, facts
-from titans_cli.answers.words import STOP_WORDS, stem, words
+from titans_cli.answers.words import stem
 
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -52,13 +52,12 @@ class Quantity(NamedTuple):
 
     def counted(self, asked: Asked) -> int:
         """How many characters after the figure the things end that are counted; 0 when it does not count them."""
-        heads = [stem(w) for w in words(asked.about) if w not in STOP_WORDS][-1:]
-        if asked.measure != "count" or not heads:
+        if (head := asked.counts) is None:
             return 0
         for n, word in enumerate(re.finditer(r"[\w'’]+", self.after)):
             if self.year and n > 1:
                 break
-            if stem(word.group().lower()) == heads[0]:
+            if stem(word.group().lower()) == head:
                 return word.end()
         return 0
 

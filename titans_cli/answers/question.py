@@ -127,6 +127,16 @@ class Question:
         """Whether a text has no figure, time or name at all, of a question how many, when, who or where."""
         return self.kind in ("number", "when", "who", "where") and self.wanted(text) == 0
 
+    @property
+    def has_a_measure(self) -> bool:
+        """Whether it asks for a figure, and says of what: what is counted, or a measure whose units are known."""
+        return self.kind == "number" and (self.asked.counts is not None or self.asked.measure not in ("", "count"))
+
+    @property
+    def class_of(self) -> str | None:
+        """The stem of the kind of thing that is asked for or counted, "vaccine" of "which vaccine", if it says one."""
+        return self.asked.counts or next(iter(stems(self.asked.of_kind)), None)
+
     def measured(self, text: str) -> bool:
         """Whether a text has a figure that measures what is asked for, or counts it, and is not the question's own."""
         question = self.text.lower()
