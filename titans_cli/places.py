@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
 
 from titans_cli.readers.formats import WHOLE, format_of
 from titans_cli.records import Omission
@@ -52,6 +51,8 @@ def place(kind: str, page: int, text: str, start: int) -> str:
 
 def _of_message(text: str) -> str:
     """When it was sent and its subject, from the headers at its top."""
+    from email.utils import parsedate_to_datetime  # late: few places are in letters
+
     head = dict(_HEADER.findall(text.partition("\n\n")[0]))
     try:
         sent = parsedate_to_datetime(head.get("Date", "")).date().isoformat()

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
+from titans_cli.cli import lazily, tree
+from titans_cli.errors import UsageError
 
 HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selectolax", "markdown_it", "numpy"]
 
@@ -95,3 +98,46 @@ def test_an_answer_of_a_native_model_imports_no_more_than_it_needs() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.usefixtures("papers")
+@pytest.mark.parametrize(
+    "argv", [["session", "new", "no/name"], ["session", "list"], ["ingest", "PAPER"], ["search", "kernel"], ["ask", ""]]
+)
+def test_values_that_need_no_conversion_import_no_converter(argv: list[str], documents: list[Path]) -> None:
+    argv = [str(documents[0]) if word == "PAPER" else word for word in argv]
+    code = (
+        "import sys\n"
+        "from titans_cli.cli.main import run\n"
+        f"run({argv!r})\n"
+        "print([m for m in ('pydantic', 'concurrent.futures') if m in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_only_the_commands_on_the_way_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    command, group = lazily._command, lazily._group
+    monkeypatch.setattr(lazily, "_command", lambda info, finish: made.append(info) or command(info, finish))
+    monkeypatch.setattr(lazily, "_group", lambda info, finish: made.append(info) or group(info, finish))
+    with pytest.raises(UsageError):
+        tree.whole().main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["search", "x", "--limit", "0"], 2, "greater than or equal to 1"),
+        (["search", "x", "--limit", "many"], 2, "valid integer"),
+        (["ask", "x", "--memory", "maybe"], 2, "maybe"),
+        (["search"], 2, "Missing argument"),
+    ],
+)
+def test_what_needs_conversion_is_converted(titans: Titans, argv: list[str], code: int, said: str) -> None:
+    done = titans(*argv)
+    assert done.code == code
+    assert said in done.err

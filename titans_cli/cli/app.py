@@ -91,7 +91,9 @@ def root(
             return
         raise
     in_file = {name: f.value for name, f in found.items() if f.origin == "file"}
-    context.default_map = tree.defaults(context.command, in_file)
+    assert isinstance(context.command, tree.Grouped)
+    called = context.invoked_subcommand  # no other command needs to be made
+    context.default_map = {called: tree.defaults(context.command.commands[called], in_file)} if in_file else {}
     options.apply(found)
 
 

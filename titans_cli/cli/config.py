@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +87,8 @@ def unset(key: Key, json: options.Json = False, quiet: options.Quiet = False) ->
 
 def _change(key: str, line: str | None) -> Path:
     """Replace, add or remove the line that sets `key`, provided that it changes nothing else. Raises UsageError."""
+    import tomllib
+
     file = settings.config_file()
     if file.exists() and not file.is_file():  # /dev/null, say: it would be replaced
         raise UsageError("this is no file that could be changed", subject=str(file), hint="Set TITANS_CONFIG to one")

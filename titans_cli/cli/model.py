@@ -10,11 +10,14 @@ import typer
 from titans_cli.cli import complete, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.signals import stop_flag
+from titans_cli.cli.tree import Grouped
 
 if TYPE_CHECKING:
     from titans_cli.sessions.models import Adapting, ModelInfo
 
-app = typer.Typer(help="Models: the embedded one, and other people's, with a memory attached.", rich_markup_mode=None)
+app = typer.Typer(
+    cls=Grouped, help="Models: the embedded one, and other people's, with a memory attached.", rich_markup_mode=None
+)
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name (smollm2), a folder, a GGUF, or an id of the hub.")]
 MaybeName = Annotated[

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from titans_cli.errors import OutputError
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the property Bidi_Control
 _UNPRINTABLE = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 _BREAKS = re.compile(r"[\t\n]")
-_NONCE = secrets.token_hex(8)
+_NONCE = os.urandom(8).hex()
 _MARK = re.compile(rf"\x0e{_NONCE}:([012])")
 _UP = "\x1b[A"  # with a leading "\r" all that a library's progress bar needs
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperGroup
 
 from titans_cli import settings
-from titans_cli.cli import options
-
-Command = TyperCommand | TyperGroup
+from titans_cli.cli import lazily, options
 
 # What `titans --help` puts together, in its order; a command that stands nowhere here comes under the last heading.
 GROUPS = {
@@ -24,7 +22,7 @@ GROUPS = {
 _BY_FLAG = {s.flag: s for s in settings.SETTINGS.values() if s.flag}
 
 
-class Grouped(TyperGroup):
+class Grouped(lazily.Sparing, TyperGroup):
     """A group whose help says first sentences whole; the root's shows its commands under the headings of `GROUPS`."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -85,28 +83,26 @@ def whole() -> TyperGroup:
     """The root command, with the options of `options.everywhere` on it and, unseen in their help, on all below it."""
     from titans_cli.cli.app import app
 
-    root = typer.main.get_command(app)
-    assert isinstance(root, TyperGroup)
     unseen = common_options()
     for option in unseen:
         option.hidden = True
-    _graft(root, common_options(), unseen)
-    order = [name for names in grouped(list(root.commands)).values() for name in names]
-    root.commands = {name: root.commands[name] for name in order}
-    return root
+
+    def finish(command: Any) -> None:
+        common = common_options() if command.name == app.info.name else unseen
+        taken = {flag for parameter in command.params for flag in parameter.opts}
+        command.params += [option for option in common if not taken & set(option.opts)]
+
+    return lazily.root(app, _in_order, finish)
+
+
+def _in_order(names: list[str]) -> list[str]:
+    return [name for members in grouped(names).values() for name in members]
 
 
 def common_options() -> list[Any]:
     template = typer.Typer(add_completion=False)
     template.command()(options.everywhere)
     return [p for p in typer.main.get_command(template).params if "--help" not in p.opts]
-
-
-def _graft(command: Any, common: list[Any], unseen: list[Any]) -> None:
-    for child in getattr(command, "commands", {}).values():
-        _graft(child, unseen, unseen)
-    taken = {flag for parameter in command.params for flag in parameter.opts}
-    command.params += [option for option in common if not taken & set(option.opts)]
 
 
 def defaults(command: Any, values: Mapping[str, settings.Value]) -> dict[str, Any]:

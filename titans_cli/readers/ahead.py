@@ -12,8 +12,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as StillWaiting
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +21,7 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.read import STDIN, read
 from titans_cli.records import Document, Source
 
+_Answer = queue.SimpleQueue["Ready | BaseException"]  # a Future's import takes longer than a short run
 _HEARD = 0.2  # seconds between looks at whether somebody said stop
 _MOST = 4  # documents read ahead; parsing is seldom slower than learning, and each is held in memory
 
@@ -57,16 +56,16 @@ def read_ahead(
     if ahead < 1:
         yield from (_look(source, limits, known) for source in sources)
         return
-    tasks: queue.SimpleQueue[tuple[Source, Future[Ready]] | None] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[tuple[Source, _Answer] | None] = queue.SimpleQueue()
     stopped = threading.Event()
 
     def work() -> None:
         while (task := tasks.get()) is not None and not stopped.is_set():
-            source, future = task
+            source, answer = task
             try:
-                future.set_result(_look(source, limits, known))
+                answer.put(_look(source, limits, known))
             except BaseException as error:  # noqa: BLE001 - raised again by whoever asks for it
-                future.set_exception(error)
+                answer.put(error)
 
     for _ in range(min(ahead, len(sources))):
         threading.Thread(target=work, name="read-ahead", daemon=True).start()
@@ -76,9 +75,9 @@ def read_ahead(
             if source.uri == STDIN:  # by who asks: a thread that waits for input cannot be left at the end of a process
                 waiting.append(partial(_look, source, limits, known))
             else:
-                future: Future[Ready] = Future()
-                waiting.append(partial(_awaited, future, stop))
-                tasks.put((source, future))
+                answer: _Answer = queue.SimpleQueue()
+                waiting.append(partial(_awaited, answer, stop))
+                tasks.put((source, answer))
             if len(waiting) > ahead:
                 if (ready := waiting.popleft()()) is None:
                     return
@@ -93,11 +92,14 @@ def read_ahead(
             tasks.put(None)
 
 
-def _awaited(future: Future[Ready], stop: Callable[[], bool]) -> Ready | None:
+def _awaited(answer: _Answer, stop: Callable[[], bool]) -> Ready | None:
     """What comes of it, or None when somebody said stop before."""
     while True:
-        with suppress(StillWaiting):
-            return future.result(_HEARD)
+        with suppress(queue.Empty):
+            found = answer.get(timeout=_HEARD)
+            if isinstance(found, BaseException):
+                raise found
+            return found
         if stop():
             return None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -120,7 +119,7 @@ def atomic_write(
     The temporary file lies in the same folder (a rename cannot cross file systems); a kill leaves it behind, and
     `remove_temporaries` clears it. `temporary`: its name, for a folder that nobody sweeps (`temporary.write_outside`).
     """
-    temporary = temporary or path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(6)}")
+    temporary = temporary or path.with_name(f"{TEMPORARY}{path.name}-{os.urandom(6).hex()}")
     try:
         descriptor = create_private(temporary, mode)
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -62,6 +61,8 @@ class WriterLock:
 
         Raises LockedError naming the holder; StorageError when the lock file cannot be made (or the folder is gone).
         """
+        import socket  # late, as filelock below
+
         with self._held(timeout):
             mine = json.dumps(
                 {"host": socket.gethostname(), "pid": os.getpid(), "since": utc_now(), "command": command}

@@ -8,7 +8,6 @@ next removes it, and with it the file elsewhere that its `outside` names. No age
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -48,7 +47,7 @@ def write_outside(home: Home, path: Path, chunks: Iterable[bytes | memoryview]) 
 
     Where the home takes no writes a kill may leave a `.tmp-` file beside `path`. Raises StorageError.
     """
-    unfinished = path.absolute().with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(6)}")
+    unfinished = path.absolute().with_name(f"{TEMPORARY}{path.name}-{os.urandom(6).hex()}")
     if home.root.is_dir() and not os.access(home.root, os.W_OK):
         atomic_write(path, chunks, temporary=unfinished)
         return
