@@ -151,6 +151,14 @@ class Resolved:
     where: str = ""  # the file, or the variable
 
 
+def require_choice(name: str, chosen: str | None) -> None:
+    """Raises UsageError for what is none of a setting's choices; None is fine."""
+    choices = SETTINGS[name].kind.split("|")
+    if chosen is not None and chosen not in choices:
+        hint = f"Choose {', '.join(choices[:-1])} or {choices[-1]}"
+        raise UsageError(f"no such {name}: {chosen[:40]}", hint=hint)
+
+
 def seconds(text: str) -> float:
     """ "30", "30s", "5m", "1h", "30d" in seconds. Raises ValueError."""
     match = _TIME.fullmatch(text.strip())

@@ -197,39 +197,39 @@ def ask(
     never changes the memory. With --answer-model another model writes the answer from the same evidence, and what it
     cites is checked: sentences that nothing cited bears out are marked.
     """
-    from titans_cli.records import Answer, Loading
+    from titans_cli.records import Answer
 
     output, (time, tokens) = Output(json, quiet), options.budget(budget)
-    options.choice("route", route)
+    settings.require_choice("route", route)
     asked = asking.questions(question, output)
     options.ready(session)
     from titans_cli.sessions import hints, markdown
-    from titans_cli.sessions.ask import Asking, Writing
-    from titans_cli.sessions.conversation import Conversation
+    from titans_cli.sessions.ask import Asking
 
     markdown.check_files(files, replace_file=yes)
     how = Asking(sentences, top_k, closed_book, memory_ == "on", route=route, budget=time, tokens=tokens)
-    loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
-    writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
-    tell = telling.steps(output)
-    talk = Conversation(
-        _home(),
+    told = telling.steps(output)
+    talk = asking.conversation(
         session,
-        how=how,
-        globs=sources,
-        log=not no_log,
-        writing=writing,
-        landmark_model=landmark_model,
+        how,
+        output,
+        told,
+        sources=sources,
+        no_log=no_log,
+        answer_model=answer_model,
+        max_tokens=max_tokens,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
         reasoner=reasoner,
         reader=reader,
-        loading=loading,
-        tell=tell,
+        landmark_model=landmark_model,
     )
     answers = list[Answer]()
     for number, text in enumerate(asked, start=1):
         asking.heading(number, len(asked), text, output)
         answers.append(talk.ask(text, follows=follows, after_kept=follows))
-        telling.answer(answers[-1], output, verbose=verbose, told=tell is not None)
+        telling.answer(answers[-1], output, verbose=verbose, told=told is not None)
     markdown.write_answers(talk.home, talk.id, answers, files)
     if reader is None and telling.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
         render.note(in_shell(hint))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bold, note, out
 from titans_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from titans_cli.records import Step
+    from titans_cli.sessions.ask import Asking
+    from titans_cli.sessions.conversation import Conversation
 
 EXAMPLES = (
     "Example: titans ask 'When was the bridge built?' --json | jq -r .short\n\n"
@@ -53,6 +58,47 @@ def questions(arguments: Sequence[str], output: Output) -> list[str]:
             note(f"note: read as one question: {joined}")
         return [joined]
     return list(arguments)
+
+
+def conversation(
+    session: str | None,
+    how: Asking,
+    output: Output,
+    tell: Callable[[Step], None] | None,
+    *,
+    sources: Sequence[str],
+    no_log: bool,
+    answer_model: str | None,
+    max_tokens: int,
+    device: str,
+    dtype: str,
+    trust_remote_code: bool,
+    reasoner: str | None,
+    reader: str | None,
+    landmark_model: str | None,
+) -> Conversation:
+    """What `titans ask` and `titans chat` ask, by the options that both have. Raises as `Conversation`."""
+    from titans_cli.cli import telling
+    from titans_cli.records import Loading
+    from titans_cli.sessions.ask import Writing
+    from titans_cli.sessions.conversation import Conversation
+    from titans_cli.store import Home
+
+    loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
+    writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
+    return Conversation(
+        Home.locate(),
+        session,
+        how=how,
+        globs=sources,
+        log=not no_log,
+        writing=writing,
+        landmark_model=landmark_model,
+        reasoner=reasoner,
+        reader=reader,
+        loading=loading,
+        tell=tell,
+    )
 
 
 def heading(number: int, count: int, question: str, output: Output) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from titans_cli.cli import browse, options, render, telling, terminal
+from titans_cli.cli import asking, browse, options, render, telling, terminal
 from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError, UsageError
-from titans_cli.store import Home
 
 if TYPE_CHECKING:
     from titans_cli.sessions.conversation import Conversation
@@ -56,25 +55,25 @@ def chat(
     commands. Without a terminal the questions are the lines of standard input; one that fails does not keep the others
     from being answered, and the exit code is that of the first that failed.
     """
-    from titans_cli.records import Loading
-    from titans_cli.sessions.ask import Asking, Writing
-    from titans_cli.sessions.conversation import Conversation
+    from titans_cli.sessions.ask import Asking
 
     output = Output(json, quiet)
-    loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
-    writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
-    talk = Conversation(
-        Home.locate(),
+    how = Asking(sentences, top_k, closed_book, route=route)
+    talk = asking.conversation(
         session,
-        how=Asking(sentences, top_k, closed_book, route=route),
-        globs=sources,
-        log=not no_log,
-        writing=writing,
-        landmark_model=landmark_model,
+        how,
+        output,
+        telling.steps(output),
+        sources=sources,
+        no_log=no_log,
+        answer_model=answer_model,
+        max_tokens=max_tokens,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
         reasoner=reasoner,
         reader=reader,
-        loading=loading,
-        tell=telling.steps(output),
+        landmark_model=landmark_model,
     )
     live = sys.stdin.isatty()
     if live:

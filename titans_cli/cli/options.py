@@ -386,14 +386,6 @@ def private(allowed: bool, network: bool) -> bool:
     return allowed
 
 
-def choice(name: str, chosen: str | None) -> None:
-    """Raises UsageError for what is none of a setting's choices."""
-    choices = settings.SETTINGS[name].kind.split("|")
-    if chosen is not None and chosen not in choices:
-        hint = f"Choose {', '.join(choices[:-1])} or {choices[-1]}"
-        raise UsageError(f"no such {name}: {chosen[:40]}", hint=hint)
-
-
 def ready(session: str | None, question: str | None = None) -> None:
     """Refuse what needs no model to be refused, before one is imported: an empty question, a session that is not there.
 

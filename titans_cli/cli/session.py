@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from titans_cli import settings
 from titans_cli.cli import complete, entries, options, render, report
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.terminal import on_one_line
@@ -56,8 +57,8 @@ def new(
     """Start a session from the initial memory, or from a promoted one."""
     if name is not None:
         Home.locate().require_free(name)
-    options.choice("precision", precision)
-    options.choice("device", device)
+    settings.require_choice("precision", precision)
+    settings.require_choice("device", device)
     from titans_cli.records import Loading
     from titans_cli.sessions import lifecycle
 

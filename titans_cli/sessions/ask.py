@@ -14,7 +14,7 @@ from titans_cli import settings
 from titans_cli.answers.compose import Asking, answer
 from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
-from titans_cli.errors import TitansError, UsageError
+from titans_cli.errors import TitansError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
 from titans_cli.model.interface import Cell, PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
@@ -27,7 +27,6 @@ from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
 from titans_cli.store.landmarks import landmarks
 
 __all__ = ["Asking", "Writing", "ask"]
-ROUTES = ("auto", "fast", "deliberate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def ask(
     question = plain(question)
     require_question(question)
     how = how or Asking(sentences=sentences)
-    check_route(how.route)
+    settings.require_choice("route", how.route)
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
@@ -127,12 +126,6 @@ def ask(
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution)
     return _logged(store, result, shown, forgettings, asked) if log else result
-
-
-def check_route(route: str) -> None:
-    """Raises UsageError for one that there is not."""
-    if route not in ROUTES:
-        raise UsageError(f"no such route: {route}", hint=f"Choose {', '.join(ROUTES[:-1])} or {ROUTES[-1]}")
 
 
 def _logged(

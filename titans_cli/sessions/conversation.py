@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from titans_cli import settings
 from titans_cli.model.encoder import load_encoder
 from titans_cli.model.writer import Message, Writer
 from titans_cli.records import Answer, Loading, Step
-from titans_cli.sessions.ask import Asking, Writing, ask, check_route
+from titans_cli.sessions.ask import Asking, Writing, ask
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, use_threads, writer_of
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.pages import PageView, SourceTable, cited, sources
@@ -65,7 +66,7 @@ class Conversation:
         loading: Loading | None = None,
         tell: Callable[[Step], None] | None = None,
     ) -> None:
-        check_route((how or Asking()).route)
+        settings.require_choice("route", (how or Asking()).route)
         store = SessionStore.open(home, selector)
         store.require_open()
         self.home, self.id, self.name = home, store.info.id, store.info.name
