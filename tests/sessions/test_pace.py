@@ -23,6 +23,7 @@ from titans_cli.sessions import pace
 from titans_cli.sessions.ingest import How, What, ingest
 from titans_cli.sessions.pace import Forecast, Pace
 from titans_cli.sessions.preview import preview
+from titans_cli.sessions.room import JOURNAL
 from titans_cli.store import Home
 
 TWO = [Source("/a.txt", "a.txt"), Source("/b.txt", "b.txt")]
@@ -138,13 +139,28 @@ def test_a_preview_says_what_an_ingest_does_and_writes_nothing(home: Home, tmp_p
     assert (found.read, found.changed, found.unchanged, len(found.failed), len(found.left_out)) == (3, 1, 1, 1, 1)
     with open_session(home, "papers").episodes() as episodes:
         held = episodes.position() - episodes.sources()[0].tokens
-    size = sum(p.stat().st_size for p in home.root.rglob("*") if p.is_file())
+    size = size_of(home.root)
     done = list(ingest(home, "papers", What([str(tmp_path / "docs")]), How()))[-1]
     with open_session(home, "papers").episodes() as episodes:
         assert episodes.position() - held == found.tokens
     assert (done.files_read, done.files_failed) == (found.read, len(found.failed))  # type: ignore[union-attr]
-    assert sum(p.stat().st_size for p in home.root.rglob("*") if p.is_file()) - size <= found.room
+    assert size_of(home.root) - size <= found.room
     assert found.seconds > 0
+
+
+def test_room_taken_only_while_a_document_is_read_is_foretold_once(
+    home: Home, tmp_path: Path, tiny_folder: Path
+) -> None:
+    paths = write_documents(tmp_path / "docs", 24)
+    found = preview(home, "papers", What([str(tmp_path / "docs")]))
+    before = size_of(home.root)
+    read_into(home, "papers", paths)
+    taken = size_of(home.root) - before
+    assert taken <= found.room <= 1.5 * (taken + JOURNAL)  # the journal is gone by now
+
+
+def size_of(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def test_a_preview_makes_no_session_and_no_home(tmp_path: Path, tiny_folder: Path) -> None:

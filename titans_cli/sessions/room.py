@@ -38,6 +38,8 @@ PER_CLOSED = 2_000  # of a closed cell's file, beside its numbers
 MOST_OPEN = 2  # cells of a document on disk at a time, where they are closed: one is written anew by every commit
 PER_SHARE = 20  # of a token, what it writes into the memory of its session: 16, and a row for each batch
 PER_SEGMENT = 1_500  # rows, indexes, and the landmark's own header
+IN_JOURNAL = 0.5  # of these two and the landmarks: what stands in the journal until the database has it
+JOURNAL = 1_000 * 4096  # bytes, as large as SQLite lets it become between commits (wal_autocheckpoint)
 LONGEST_TOKEN, LONGEST_SEGMENT = 16, 128  # bytes, tokens: more than these no text has on the average
 USUAL_TOKEN = 4  # bytes
 LONG = 4 << 20  # bytes of text; a shorter one is cut into segments in seconds
@@ -88,6 +90,21 @@ class Room:
         else:
             weights = size_of({part.cell.index: part.cell for part in learned or ()}.values())
         return weights + beside
+
+    def after(self, pages: Sequence[Page], segments: Sequence[Segment], closed_token: float | None = None) -> int:
+        """Bytes of disk that a document still takes when all of it has been read, at most; the rest of `needed` is
+        taken meanwhile. `closed_token`: bytes of a token in a closed cell, where more is known than a bound."""
+        if self.engine is None:
+            return self.needed(pages, segments)
+        tokens = sum(len(s.tokens) for s in segments)
+        beside = PER_BYTE * _bytes(pages) + (PER_SEGMENT + 8 * self.engine.landmark_width) * len(segments)
+        share = PER_SHARE * tokens if self.engine.session is not None else 0
+        cells, closed = self._cells(len(segments)), self.engine.closed_token
+        if closed is None:
+            weights = cells * self._cell_bytes() + PER_TOKEN * tokens
+        else:
+            weights = int((closed if closed_token is None else closed_token) * tokens) + PER_CLOSED * cells
+        return weights + share + int((1 - IN_JOURNAL) * beside)
 
     def copies(self, display: str) -> Callable[[int], None]:
         """What the store tells how many bytes a copy takes. That raises LimitError when they are too many."""
