@@ -202,7 +202,7 @@ def ask(
     output, (time, tokens) = Output(json, quiet), options.budget(budget)
     settings.require_choice("route", route)
     asked = asking.questions(question, output)
-    options.ready(session)
+    options.ready(session, sources=sources)
     from titans_cli.sessions import hints, markdown
     from titans_cli.sessions.ask import Asking
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from titans_cli import settings
 from titans_cli.cli import asking, browse, options, render, telling, terminal
 from titans_cli.cli.options import Output
 from titans_cli.errors import TitansError, UsageError
@@ -55,6 +56,8 @@ def chat(
     commands. Without a terminal the questions are the lines of standard input; one that fails does not keep the others
     from being answered, and the exit code is that of the first that failed.
     """
+    settings.require_choice("route", route)
+    options.ready(session, sources=sources)
     from titans_cli.sessions.ask import Asking
 
     output = Output(json, quiet)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -386,15 +386,18 @@ def private(allowed: bool, network: bool) -> bool:
     return allowed
 
 
-def ready(session: str | None, question: str | None = None) -> None:
-    """Refuse what needs no model to be refused, before one is imported: an empty question, a session that is not there.
+def ready(session: str | None, question: str | None = None, sources: Sequence[str] = ()) -> None:
+    """Refuse what needs no model to be refused, before one is imported: an empty question or pattern, a session that is
+    not there.
 
     Raises UsageError, NotFoundError, and as opening a session does."""
     from titans_cli.sessions.ready import require_question, require_session
+    from titans_cli.sessions.selection import Filter
     from titans_cli.store import Home
 
     if question is not None:
         require_question(question)
+    Filter(sources=sources)
     require_session(Home.locate(), session)
 
 
