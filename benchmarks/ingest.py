@@ -261,6 +261,9 @@ def main() -> None:
     report = Report("ingest", {"runs": runs, "threads": default_threads(), "clock": clock, "load": os.getloadavg()[0]})
     with tempfile.TemporaryDirectory() as folder:
         env = os.environ | {"TITANS_HOME": str(Path(folder) / "home"), "OMP_WAIT_POLICY": "passive"}
+        # A user's Python keeps compiled files; one that is told not to compiles all of ours for every command.
+        env["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         sample = str(ROOT / "sample_corpora" / "papers")
         subprocess.run([*TITANS, "ingest", "-q", sample], env=env, check=True, capture_output=True)
         for name, arguments in COMMANDS.items():
