@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,10 +126,14 @@ def test_values_that_need_no_conversion_import_no_converter(argv: list[str], doc
 
 
 def test_only_the_commands_on_the_way_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    command, group = lazily._command, lazily._group
-    monkeypatch.setattr(lazily, "_command", lambda info, finish: made.append(info) or command(info, finish))
-    monkeypatch.setattr(lazily, "_group", lambda info, finish: made.append(info) or group(info, finish))
+    made = list[object]()
+
+    def counted(own: Callable[..., Any], info: Any, finish: Any) -> Any:
+        made.append(info)
+        return own(info, finish)
+
+    for name in ("_command", "_group"):
+        monkeypatch.setattr(lazily, name, partial(counted, getattr(lazily, name)))
     with pytest.raises(UsageError):
         tree.whole().main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
     assert len(made) == 2
