@@ -28,6 +28,7 @@ SLOW = {
     "test_ablation.py",
     "test_benchmarks.py",
     "test_chaos.py",
+    "test_chaos_terminals.py",
     "test_fuzz.py",
     "test_packaging.py",
     "test_recipes.py",

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos_terminals import terminals
-from titans_cli.store import Home
 
 
-def test_every_command_on_a_terminal(
-    home: Home, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_on_a_terminal(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TITANS_SESSION", "TITANS_COLOR", "TITANS_PLAIN", "NO_COLOR", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TITANS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TITANS_MODEL", str(tiny_folder))
+    monkeypatch.setenv("TITANS_THREADS", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     (tmp_path / "config.toml").touch()
