@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.tiny import make_sentences
-from titans_cli.progress import IngestEvent
+from titans_cli.errors import Interrupted
+from titans_cli.progress import BlocksRead, IngestEvent
 from titans_cli.sessions.ingest import How, What, create_session, ingest
 from titans_cli.store import Home, SessionStore
 
@@ -49,6 +52,14 @@ def stop_after(times: int) -> Callable[[], bool]:
         return asked > times
 
     return stop
+
+
+def read_one_batch(home: Home, name: str, path: Path) -> None:
+    """Be stopped when the first batch of a document was read: what that came to is committed."""
+    seen = list[IngestEvent]()
+    how = How(stop=lambda: any(isinstance(event, BlocksRead) for event in seen), ahead=0)
+    with pytest.raises(Interrupted):
+        seen.extend(ingest(home, name, What([str(path)]), how))
 
 
 def open_session(home: Home, name: str | None = None) -> SessionStore:

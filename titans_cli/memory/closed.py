@@ -63,6 +63,24 @@ def opened(memory: ClosedMemory, parts: Sequence[int], features: Callable[[Tenso
     return features(keys_of(memory, parts)).mT @ rows_NV
 
 
+def columns(memory: ClosedMemory, parts: Sequence[int], part: int) -> Tensor | None:
+    """One part of the keys as it is packed [N, width / 2] uint8; None where it does not begin and end with a byte."""
+    begin = sum(parts[:part])
+    if begin % 2 or parts[part] % 2:
+        return None
+    return memory.keys[:, begin // 2 : (begin + parts[part]) // 2]
+
+
+def cosines(packed_NK: Tensor, x_K: Tensor) -> Tensor:
+    """Of rows of packed ints [N, K / 2] with a vector [K] of length 1: a row's scale does not change its direction.
+
+    0 for a row of nothing.
+    """
+    first, second = (n.float().sub_(8) for n in (packed_NK >> 4, packed_NK & 15))
+    squared = first.square().sum(1) + second.square().sum(1)
+    return (first @ x_K[::2] + second @ x_K[1::2]) * squared.clamp(min=1).rsqrt()
+
+
 def fits(memory: ClosedMemory, parts: Sequence[int], width: int) -> bool:
     """Whether tensors that may come from anywhere are a closed form of keys of `parts` and values of `width`."""
     n = memory.keys.shape[0] if memory.keys.dim() else -1

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
-from titans_cli.memory.closed import ClosedMemory, closed, fits, keys_of, opened
+from titans_cli.memory.closed import ClosedMemory, closed, columns, fits, keys_of, opened
 from titans_cli.memory.memory import NOTED
 from titans_cli.model.interface import (
     BATCH,
@@ -237,9 +237,14 @@ class Engine:
         return self.network.memory.topic_of(keys_of(kept, self._parts)).half()
 
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
-        """The topics of `from_tensors`, without what its weights cost. Raises IncompatibleError as that."""
+        """The topics of `from_tensors`, without what its weights cost: as they are packed, where they are.
+
+        Raises IncompatibleError as that."""
         kept = self._closed_in(tensors)
-        return self.from_tensors(tensors).topics if kept is None else self._topics_in(kept)
+        if kept is None:
+            return self.from_tensors(tensors).topics
+        packed = columns(kept, self._parts, 1)
+        return self._topics_in(kept) if packed is None else packed.contiguous()
 
     # ---- reading
 

@@ -32,6 +32,7 @@ UNTRAINED = (
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
 FOCUS = 50.0  # of the softmax over them, by the cosine of topics
+_AT_ONCE = 16_384  # topics that are unpacked at once: so much stays in the processor's cache
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 
 
@@ -58,7 +59,8 @@ class Shelved(Protocol):
     """A cell that can be found by its topics, and whose weights may have to be fetched."""
 
     @property
-    def topics(self) -> Tensor: ...
+    def topics(self) -> Tensor:
+        """A row each: unit, in half precision, or of any length and packed as by memory/closed.py (uint8)."""
 
     def opened(self) -> Cell: ...
 
@@ -154,7 +156,9 @@ class SessionModel(Protocol):
         """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
 
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
-        """The topics of `from_tensors`, without what its weights cost. Raises IncompatibleError as that."""
+        """The topics of `from_tensors` as `Shelved` has them, without what its weights cost.
+
+        Raises IncompatibleError as that."""
 
     @property
     def closed_token(self) -> int | None:
@@ -198,4 +202,15 @@ def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
     import torch
 
-    return torch.stack([(c.topics.float() @ topic_T).amax() if len(c.topics) else torch.zeros(()) for c in cells])
+    from titans_cli.memory.closed import cosines
+
+    near, topics = torch.zeros(len(cells)), [c.topics for c in cells]
+    for dtype in {t.dtype for t in topics}:
+        places = [i for i, t in enumerate(topics) if t.dtype == dtype and len(t)]
+        if places:
+            rows = torch.cat([topics[i] for i in places])
+            some = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
+            found = [cosines(r, topic_T) if dtype == torch.uint8 else r.float() @ topic_T for r in some]
+            lengths = torch.tensor([len(topics[i]) for i in places])
+            near[places] = torch.segment_reduce(torch.cat(found), "max", lengths=lengths)
+    return near

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from titans_cli.errors import TitansError
+from titans_cli.store import derived
 from titans_cli.store.episodes import Episodes
-from titans_cli.store.files import FOLDER_MODE, atomic_write, remove_file, remove_temporaries, storage_errors
-from titans_cli.store.home import Home
-from titans_cli.store.temporary import temporary
+from titans_cli.store.files import remove_file, remove_temporaries, storage_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,25 +66,11 @@ def sweep_landmarks(folder: Path, episodes: Episodes) -> None:
 
 
 def _keep(database: Path, path: Path, made: Landmarks, blocks: str) -> None:
-    """Put the file in its place if the session still has these blocks, and while nobody can forget any or discard it.
-
-    Until then it belongs to this process: a kill leaves it to whoever opens the home next, and not in the session.
-    Waits for nobody.
-    """
     import safetensors.torch
 
     tensors = {"ids": made.ids.contiguous(), "vectors": made.vectors.float().contiguous()}
-    home = Home(database.parent.parent.parent)
-    with temporary(home, wait=0) as own:
-        written = own / path.name
-        atomic_write(written, [safetensors.torch.save(tensors, {_OF: blocks})])
-        with home.lock(0), Episodes.open(database, readonly=False) as episodes, episodes.unchanging():
-            if episodes.blocks_sha256() != blocks:
-                return
-            with storage_errors(path):
-                with suppress(FileExistsError):
-                    path.parent.mkdir(FOLDER_MODE)  # and nothing above it: a discarded session does not come back
-                written.replace(path)
+    chunks = [safetensors.torch.save(tensors, {_OF: blocks})]
+    derived.put(database, path, chunks, lambda episodes: episodes.blocks_sha256() == blocks)
 
 
 def _mapped(path: Path, blocks: str) -> Landmarks | None:

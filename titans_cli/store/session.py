@@ -43,6 +43,7 @@ from titans_cli.store.landmarks import sweep_landmarks
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
 from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, session_text, write_session
 from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, write_snapshot
+from titans_cli.store.topics import sweep_topics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -294,7 +295,7 @@ class SessionStore:
             self.require_open()
             with Episodes.open(self.folder / DATABASE, readonly=False, check=True) as episodes:
                 remove_temporaries(self.folder)
-                self._sweep(episodes)
+                self._sweep(episodes, whole=True)
                 episodes.clean()
                 self._writing = episodes
                 try:
@@ -357,9 +358,12 @@ class SessionStore:
             raise RuntimeError("commit and forget happen inside `with store.writer():`")
         return self._writing
 
-    def _sweep(self, episodes: Episodes) -> None:
-        """Remove files that no row wants: orphans of a kill, superseded and stale ones. Raises StorageError."""
+    def _sweep(self, episodes: Episodes, *, whole: bool = False) -> None:
+        """Remove files that no row wants: orphans of a kill, superseded and stale ones. Raises StorageError.
+
+        `whole`: what follows from the rest is looked at whole."""
         sweep_landmarks(self.folder, episodes)
+        sweep_topics(self.folder, episodes, whole=whole)
         folder = self.folder / SNAPSHOTS
         kept = {snapshot.number for snapshot in episodes.snapshots()}
         remove_temporaries(folder)

@@ -68,13 +68,15 @@ def _encoded(tensors: Mapping[str, Tensor], fingerprint: str) -> tuple[bytes, me
     payload = memoryview(data)[8 + length :]
     described = json.loads(data[8 : 8 + length])
     described.pop("__metadata__", None)
-    header = _header(described, {"fingerprint": fingerprint, "payload_sha256": hashlib.sha256(payload).hexdigest()})
+    header = header_bytes(
+        described, {"fingerprint": fingerprint, "payload_sha256": hashlib.sha256(payload).hexdigest()}
+    )
     digest = hashlib.sha256(header)
     digest.update(payload)
     return header, payload, digest.hexdigest()
 
 
-def _header(described: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
+def header_bytes(described: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
     """Length and header of a safetensors file in our canonical order."""
     closed = any(name.rpartition("/")[2].startswith(CLOSED) for name in described)
     written = {**metadata, "format": str(FORMAT if closed else OPEN_FORMAT)}
@@ -138,7 +140,7 @@ def join_snapshots(target: Path, parts: Sequence[tuple[Path, str]], *, fingerpri
         described |= {f"{place:06d}/{name}": _moved(d, begin) for name, d in tensors.items()}
         payloads.update(payload)
         begin += len(payload)
-    header = _header(described, {"fingerprint": fingerprint, "payload_sha256": payloads.hexdigest()})
+    header = header_bytes(described, {"fingerprint": fingerprint, "payload_sha256": payloads.hexdigest()})
     digest = hashlib.sha256()
 
     def chunks() -> Iterator[bytes | memoryview]:
@@ -160,7 +162,7 @@ def split_snapshots(path: Path) -> Iterator[list[bytes]]:
     """
     try:
         with open_plain(path) as file:
-            described, metadata, base = _open_header(path, file)
+            described, metadata, base = open_header(path, file)
             cells: dict[str, dict[str, Any]] = {}
             for name, description in described.items():
                 place, _, rest = name.partition("/")
@@ -174,7 +176,7 @@ def split_snapshots(path: Path) -> Iterator[list[bytes]]:
                     "fingerprint": metadata.get("fingerprint", ""),
                     "payload_sha256": hashlib.sha256(payload).hexdigest(),
                 }
-                yield [_header({name: _moved(d, -begin) for name, d in cells[place].items()}, own), payload]
+                yield [header_bytes({name: _moved(d, -begin) for name, d in cells[place].items()}, own), payload]
     except NotAFileError as error:
         raise _damaged(path, "it is not a regular file") from error
     except OSError as error:
@@ -196,7 +198,7 @@ def _read_part(path: Path, sha256: str) -> bytes:
 # ---------------------------------------------------------------- never trust a header
 
 
-def _open_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], int]:
+def open_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, str], int]:
     """What an open file's header describes, its metadata, and where the tensors begin.
 
     Found to describe exactly as many bytes as there are, before anything is read or allocated by its word.
@@ -216,7 +218,7 @@ def _read(path: Path, expected_sha256: str | None) -> bytes:
     try:
         with open_plain(path) as file:
             size = os.fstat(file.fileno()).st_size
-            _open_header(path, file)
+            open_header(path, file)
             file.seek(0)
             data = file.read(size + 1)
     except FileNotFoundError:

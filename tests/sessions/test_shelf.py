@@ -1,0 +1,220 @@
+"""What a question has to know of every cell lies in one file, which follows from the cells and may go at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.sessions.samples import LONG, read_one_batch, start, write_document
+from titans_cli.model import engine as engine_module
+from titans_cli.model.engine import Engine
+from titans_cli.model.interface import nearness
+from titans_cli.sessions.ask import ask
+from titans_cli.sessions.history import forget
+from titans_cli.sessions.items import add, update
+from titans_cli.sessions.lifecycle import fork
+from titans_cli.sessions.shelf import Shelf
+from titans_cli.store import Episodes, Home, SessionStore
+from titans_cli.store.topics import TOPICS, keep, kept
+
+NOTES = {
+    "brunsite": "The melting point of brunsite is 417 kelvin, as the first survey found.",
+    "walls": "Harbour walls at Castrel were mended with lime mortar in spring.",
+    "herons": "The harbour master keeps nine grey herons on the northern pier.",
+    "vault": "The vault code of Brixholm depot is 731846.",
+}
+ASKED = "What is the vault code of Brixholm depot?"
+
+
+@pytest.fixture
+def engine(tiny_folder: Path) -> Engine:
+    return Engine.load(tiny_folder)
+
+
+@pytest.fixture
+def store(home: Home, tiny_folder: Path, engine: Engine) -> SessionStore:
+    """A session of four notes, a cell each, that was asked nothing yet."""
+    store = start(home, "papers", tiny_folder)
+    for key, text in NOTES.items():
+        add(home, "papers", text, key=key, engine=engine)
+    return store
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the cells whose files are opened."""
+    numbers, load = list[int](), SessionStore.load
+
+    def noted(self: SessionStore, info: Any) -> Any:
+        numbers.append(info.number)
+        return load(self, info)
+
+    monkeypatch.setattr(SessionStore, "load", noted)
+    return numbers
+
+
+def file_of(store: SessionStore) -> Path:
+    return store.folder / TOPICS
+
+
+def near(store: SessionStore, engine: Engine) -> list[float]:
+    """How near each cell is to one direction, told by a process that knows nothing yet."""
+    direction = torch.nn.functional.normalize(torch.arange(1.0, engine.spec.d_topic + 1), dim=0)
+    return nearness(direction, Shelf().cells(store, engine)).tolist()
+
+
+def test_a_cold_question_opens_the_files_of_the_nearest_cells_alone(
+    home: Home, store: SessionStore, engine: Engine, loaded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "NEAREST", 2)
+    first = ask(home, "papers", ASKED, engine=engine)
+    assert set(loaded) == {1, 2, 3, 4}
+    loaded.clear()
+    again = ask(home, "papers", ASKED, engine=engine)
+    assert len(loaded) == 2
+    assert again.recalled == first.recalled
+    add(home, "papers", "A sentence about something else altogether.", engine=engine)
+    loaded.clear()
+    ask(home, "papers", ASKED, engine=engine)
+    assert 5 in loaded
+    assert len(set(loaded) - {5}) <= 2
+    loaded.clear()
+    ask(home, "papers", ASKED, engine=engine)
+    assert len(loaded) == 2
+
+
+def test_cells_are_as_near_by_the_file_as_by_themselves(store: SessionStore, engine: Engine) -> None:
+    assert not file_of(store).exists()
+    by_cells = near(store, engine)
+    assert file_of(store).exists()
+    assert near(store, engine) == by_cells
+    states = [engine.from_tensors(tensors) for _, tensors in store.cells()]
+    direction = torch.nn.functional.normalize(torch.arange(1.0, engine.spec.d_topic + 1), dim=0)
+    assert nearness(direction, states).tolist() == pytest.approx(by_cells, abs=2e-3)  # of half precision
+
+
+def test_of_what_was_forgotten_nothing_stays_and_of_the_rest_all(
+    home: Home, store: SessionStore, engine: Engine, loaded: list[int], tiny_folder: Path
+) -> None:
+    other = start(home, "other", tiny_folder)
+    for key in ("brunsite", "walls", "herons"):
+        add(home, "other", NOTES[key], key=key, engine=engine)
+    near(store, engine), near(other, engine)
+    assert file_of(store).read_bytes() != file_of(other).read_bytes()
+    forget(home, "papers", "vault")
+    assert file_of(store).read_bytes() == file_of(other).read_bytes()
+    loaded.clear()
+    near(store, engine)
+    assert loaded == []
+    for key in ("brunsite", "walls", "herons"):
+        forget(home, "papers", key)
+    with store.episodes() as episodes:
+        assert kept(episodes, engine.fingerprint) == {}
+
+
+def test_an_update_takes_the_old_text_s_topics_out(home: Home, store: SessionStore, engine: Engine) -> None:
+    near(store, engine)
+    with store.episodes() as episodes:
+        old = episodes.cells_of(4)[0].sha256
+        assert old in kept(episodes, engine.fingerprint)
+    update(home, "papers", "vault", "It is not known any more.", engine=engine)
+    assert bytes.fromhex(old) not in file_of(store).read_bytes()
+
+
+def test_what_a_killed_forgetting_left_in_it_goes_when_the_session_is_opened(
+    home: Home, store: SessionStore, engine: Engine
+) -> None:
+    near(store, engine)
+    with Episodes.open(store.folder / "episodes.sqlite", readonly=False) as episodes:
+        old = episodes.cells_of(4)[0].sha256
+        episodes.forget([4])  # and is gone before it comes to the files
+    assert bytes.fromhex(old) in file_of(store).read_bytes()
+    SessionStore.open(home, "papers")
+    assert bytes.fromhex(old) not in file_of(store).read_bytes()
+
+
+def test_a_reader_that_something_was_forgotten_under_does_not_put_it_back(
+    home: Home, store: SessionStore, engine: Engine
+) -> None:
+    near(store, engine)
+    with store.episodes() as episodes:
+        mine = kept(episodes, engine.fingerprint)
+        forget(home, "papers", "vault")
+        after = file_of(store).read_bytes()
+        keep(episodes, engine.fingerprint, mine)
+        assert file_of(store).read_bytes() == after
+        keep(episodes, engine.fingerprint, dict(list(kept(episodes, engine.fingerprint).items())[:1]))
+        assert file_of(store).read_bytes() != after  # of cells that are there it would
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-1]
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def _renamed(data: bytes) -> bytes:
+    return data.replace(b".counts", b".county")
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "cut": _cut,
+    "a bit": _flipped,
+    "no header": lambda data: bytes(8) + data[8:],
+    "another name": _renamed,
+    "another width": lambda data: data.replace(b'"U8.', b'"U8.9'),
+    "another kind": lambda data: data.replace(b'"U8.', b'"U9.'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_not_believed_and_made_anew(
+    home: Home, store: SessionStore, engine: Engine, loaded: list[int], damage: str
+) -> None:
+    expected, whole = near(store, engine), file_of(store).read_bytes()
+    spoilt = DAMAGE[damage](whole)
+    assert spoilt != whole
+    file_of(store).write_bytes(spoilt)
+    loaded.clear()
+    assert near(store, engine) == expected
+    assert sorted(loaded) == [1, 2, 3, 4]
+    assert file_of(store).read_bytes() == whole
+    file_of(store).write_bytes(spoilt)
+    with store.writer():
+        assert not file_of(store).exists()
+
+
+def test_another_model_s_file_is_not_believed(store: SessionStore, engine: Engine) -> None:
+    near(store, engine)
+    with store.episodes() as episodes:
+        assert len(kept(episodes, engine.fingerprint)) == 4
+        assert kept(episodes, "another") == {}
+
+
+def test_a_fork_is_asked_the_same_and_brings_no_file(home: Home, store: SessionStore, engine: Engine) -> None:
+    expected = near(store, engine)
+    fork(home, "papers", "what-if", use=False)
+    other = SessionStore.open(home, "what-if")
+    assert not file_of(other).exists()
+    assert near(other, engine) == expected
+
+
+def test_open_and_closed_cells_lie_in_one_file(
+    home: Home, store: SessionStore, engine: Engine, tmp_path: Path, loaded: list[int]
+) -> None:
+    """A document that is half read has a cell that still learns."""
+    path = write_document(tmp_path / "long.txt", sentences=LONG)
+    read_one_batch(home, "papers", path)
+    expected = near(store, engine)
+    loaded.clear()
+    assert near(store, engine) == expected
+    assert loaded == []
+    with store.episodes() as episodes:
+        assert {rows.kind for rows in kept(episodes, engine.fingerprint).values()} == {"F16", "U8"}
