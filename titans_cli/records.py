@@ -98,7 +98,7 @@ class SourceRecord:
     blocks_done: int
     tokens: int
     read_at: str  # ISO 8601, UTC
-    origin: str  # "read", "told", or "ltm:<entry>" for what a session inherited
+    origin: str  # "read", "told", or `INHERITED` and the name of the entry that a session inherited it from
     year: int | None = None  # as the file states it about itself
 
     @property
@@ -114,6 +114,7 @@ class SourceRecord:
 # What a session experiences, by kind.
 EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
 CLOSED = "closed."  # so begin the names of the tensors of a cell that learns no more
+INHERITED = "ltm:"  # so begins the origin of what a session has from an entry; the entry's name follows
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 

@@ -24,12 +24,14 @@ from tests.sessions.samples import (
 )
 from titans_cli.errors import DamagedError, LockedError, PromotionRefused, UsageError
 from titans_cli.model.engine import Engine
-from titans_cli.records import Page
+from titans_cli.records import CLOSED, Page
 from titans_cli.sessions import lifecycle
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.gate import CONFUSION, DRIFT, MARGIN, PASSAGES, Gate, Probe, probe_session
+from titans_cli.sessions.health import repair_session
 from titans_cli.sessions.instructions import suspicions
 from titans_cli.store import Cell, Home, LongTermMemory, SessionStore
+from titans_cli.store.snapshots import snapshot_path
 
 Change = Callable[[Tensor], Tensor]
 
@@ -227,6 +229,50 @@ def test_an_heir_that_read_on_knows_what_it_inherited_as_well_as_before(
     assert f"{PASSAGES} of its passages" in probe.said
     entry = lifecycle.promote_session(home, "heir", "next")
     assert entry.parent == "kept"
+
+
+@pytest.fixture
+def old_heir(
+    home: Home, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[SessionStore, list[str]]:
+    """Of an entry of a release that left all cells open, having read on since; and the inherited cells' checksums."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Engine, "closed", lambda self, state, _: self.to_tensors(state))
+        for module in ("session", "ltm"):
+            earlier.setattr(f"titans_cli.store.{module}.FORMAT", 2)
+        start(home, "papers", tiny_folder)
+        read_into(home, "papers", write_documents(tmp_path / "docs", 2))
+        lifecycle.promote_session(home, "papers", "kept")
+        lifecycle.new_session(home, "heir", entry="kept")
+        read_into(home, "heir", [write_document(tmp_path / "more.txt", seed=9)])
+    store = open_session(home, "heir")
+    with store.episodes() as episodes:
+        return store, [row.sha256 for i in (1, 2) for row in episodes.cells_of(i)]
+
+
+def test_an_heir_of_open_cells_is_as_it_was_inherited_when_the_rest_was_made_small(
+    home: Home, old_heir: tuple[SessionStore, list[str]]
+) -> None:
+    store, before = old_heir
+    assert store.info.format == 2
+    assert [s.id for s in repair_session(home, "heir", compact=True).relearned] == [3]
+    with store.episodes() as episodes:
+        assert [row.sha256 for i in (1, 2) for row in episodes.cells_of(i)] == before
+        assert all(name.startswith(CLOSED) for row in episodes.cells_of(3) for name in store.load(row))
+    assert inherited(home).passed
+    assert lifecycle.promote_session(home, "heir", "next").parent == "kept"
+
+
+def test_an_inherited_open_cell_that_was_damaged_is_mended_to_its_bytes(
+    home: Home, old_heir: tuple[SessionStore, list[str]]
+) -> None:
+    store, before = old_heir
+    with store.episodes() as episodes:
+        snapshot_path(store.folder / "snapshots", episodes.cells_of(1)[0].number).write_bytes(b"nothing")
+    assert [s.id for s in repair_session(home, "heir").relearned] == [1]
+    with store.episodes() as episodes:
+        assert [row.sha256 for i in (1, 2) for row in episodes.cells_of(i)] == before
+    assert inherited(home).passed
 
 
 def test_an_heir_whose_inherited_cells_are_other_bytes_is_refused(home: Home, heir: SessionStore) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import DamagedError
-from titans_cli.records import CLOSED, Block, Segment, SessionInfo, SnapshotInfo, SourceRecord
+from titans_cli.records import CLOSED, INHERITED, Block, Segment, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep
@@ -162,7 +162,8 @@ def repair_session(
 ) -> Repaired:
     """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
 
-    `compact`: documents whose cells an earlier release left open are read anew from their text, and take a tenth.
+    `compact`: documents whose cells an earlier release left open are read anew from their text, and take a tenth. Those
+    that came from an entry stay as they are there: the gate holds an heir to that.
 
     Raises DamagedError when the database cannot be read or has other tables, or when nothing says what session.json
     said; LockedError, IncompatibleError, StorageError.
@@ -187,9 +188,10 @@ def repair_session(
             episodes.check()
         text_ids = {f.source_id for f in found if f.kind == "text"}
         cell_ids = {f.source_id for f in found if f.kind == "cell"}
+        left_open = set[int]()
         if compact and store.info.memory.get("attached") is None:  # an attached memory has no closed form
-            cell_ids |= {s.id for s in episodes.sources() if _left_open(store, episodes, s)}
-        unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids]
+            left_open = {s.id for s in episodes.sources() if _left_open(store, episodes, s)} - cell_ids
+        unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids | left_open]
         if not unsound:
             return Repaired(name, session_file, indexes, (), (), not dry_run)
         if engine is None:
@@ -197,10 +199,11 @@ def repair_session(
 
             engine = engine_of(store.info)
         lost = [s for s in unsound if s.id in text_ids and not _restore(engine, s, episodes, dry_run)]
-        relearned = [s for s in unsound if s not in lost and s.id in cell_ids]
+        relearned = [s for s in unsound if s not in lost and s.id in cell_ids | left_open]
         if not dry_run:
             for source in relearned:
-                made = _learn(engine, source, episodes)
+                closing = source.id in left_open
+                made = (_learn if closing else _as_they_were)(engine, source, episodes)
                 if made is None:
                     lost.append(source)
                     continue
@@ -216,8 +219,22 @@ def repair_session(
         return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
 
 
+def _as_they_were(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
+    """As `_learn`, and a cell that an earlier release left open is open again: where that gives its row's bytes."""
+    rows, made = episodes.cells_of(source.id), _learn(engine, source, episodes)
+    other = _other_bytes(rows, made or [], engine.fingerprint)
+    if made is None or not other:
+        return made
+    opened = {cell.index: cell for cell in _learn(engine, source, episodes, close=False) or []}
+    strange = _other_bytes(other, opened.values(), engine.fingerprint)
+    right = {row.cell for row in other} - {row.cell for row in strange}
+    return [opened[cell.index] if cell.index in right else cell for cell in made]
+
+
 def _left_open(store: SessionStore, episodes: Episodes, source: SourceRecord) -> bool:
-    """Whether a cell that learns no more has not been closed, and is sound."""
+    """Whether a cell that learns no more has not been closed, and is sound. Not what came from an entry."""
+    if source.origin.startswith(INHERITED):
+        return False
     rows = episodes.cells_of(source.id)
     for row in rows if source.complete else rows[:-1]:
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
-from titans_cli.records import EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
+from titans_cli.records import INHERITED, EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
 from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
 from titans_cli.store.episodes import Episodes
@@ -235,7 +235,7 @@ class LongTermMemory:
             with Episodes.open(folder / DATABASE, readonly=False, check=True) as episodes:
                 episodes.check_schema()
                 episodes.check()  # rows that refer to nothing would fail only later, as if they were our own mistake
-                episodes.begin([started, *events], origin=f"ltm:{entry.name}", numbered=True)
+                episodes.begin([started, *events], origin=f"{INHERITED}{entry.name}", numbered=True)
                 for snapshot, parts in _cells(kept, episodes):
                     atomic_write(snapshot_path(folder / SNAPSHOTS, snapshot.number), parts)
             with storage_errors(folder):
