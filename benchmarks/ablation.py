@@ -21,12 +21,12 @@ from benchmarks.common import Report, parser, threads
 from benchmarks.recall import hits, papers, read_all, share
 from benchmarks.variants import VARIANTS, network_of
 from titans_cli.model.engine import Engine
-from titans_cli.train.loop import Plan, Trainer
+from titans_cli.train.loop import Trainer, TrainingPlan
 from titans_cli.train.streams import Recipe
 
 PAPERS, TOKENS, FACTS = 40, 2000, 5
 STREAMS, SEGMENTS = 8, 16  # of the cells that are asked
-BATCH = 4  # as `Plan`
+BATCH = 4  # as `TrainingPlan`
 
 
 def measure(trainer: Trainer, engine: Engine, data: Path | None) -> dict[str, float]:
@@ -61,7 +61,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         done = folder / "figures.json"
         if not done.exists():
-            plan = Plan(steps=steps, batch=BATCH, lr=options.lr, warmup=20, save_every=50)
+            plan = TrainingPlan(steps=steps, batch=BATCH, lr=options.lr, warmup=20, save_every=50)
             network = network_of(name, engine)
             trainer = Trainer(options.work, network.spec, plan, network=network, run=folder)
             trainer.resume()

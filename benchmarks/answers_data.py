@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.model.encoder import SentenceEncoder
 from titans_cli.model.interface import PassageReader, SessionModel
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import engine_of
-from titans_cli.sessions.ingest import What, create_session, ingest
+from titans_cli.sessions.ingest import IngestRequest, create_session, ingest
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
 
@@ -55,7 +55,7 @@ class Session:
     def ask(
         self,
         question: str,
-        how: Asking | None = None,
+        how: AskOptions | None = None,
         sources: Sequence[str] = (),
         encoder: SentenceEncoder | None = None,
     ) -> Answer:
@@ -66,7 +66,7 @@ class Session:
             log=False,
             engine=self.engine,
             shelf=self.shelf,
-            how=how or Asking(memory=self.memory),
+            how=how or AskOptions(memory=self.memory),
             sources=sources,
             landmark_model=encoder,
             reader=self.reader,
@@ -125,7 +125,7 @@ def session(
     if not folder.exists():
         home.ensure()
         create_session(home, NAME, model=str(model) if model else None)
-        for _ in ingest(home, NAME, What([str(documents)])):
+        for _ in ingest(home, NAME, IngestRequest([str(documents)])):
             pass
     store = SessionStore.open(home, NAME)
     with store.episodes() as episodes:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.answers_data import Asked, Session
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.model.encoder import load_encoder
 
 DEPTH = 10
@@ -75,7 +75,7 @@ def rankers(session: Session) -> dict[str, Ranker]:
     episodes = session.episodes
 
     def ours(question: str) -> list[int]:
-        return [e.block for e in session.ask(question, Asking(top_k=DEPTH, route="fast")).evidence]
+        return [e.block for e in session.ask(question, AskOptions(top_k=DEPTH, route="fast")).evidence]
 
     def bm25(question: str) -> list[int]:
         return [i for i, _ in episodes.search_blocks(question, 100)]
@@ -96,7 +96,7 @@ def rankers(session: Session) -> dict[str, Ranker]:
         mine = load_encoder(encode.folder)
 
         def ours_minilm(question: str) -> list[int]:
-            how = Asking(top_k=DEPTH, route="fast")
+            how = AskOptions(top_k=DEPTH, route="fast")
             return [e.block for e in session.ask(question, how, encoder=mine).evidence]
 
         made["ours_minilm"] = ours_minilm

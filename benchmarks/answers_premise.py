@@ -24,7 +24,7 @@ import torch
 from benchmarks.answers_data import Session, records, session, write
 from benchmarks.answers_training import SEED, Trained, load
 from benchmarks.common import parser
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.answers.facts import search
 from titans_cli.train.corpus import read_jsonl
 
@@ -39,7 +39,7 @@ BOUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 def tried(s: Session, question: str, only: set[int] | None, titles: dict[int, str]) -> list[float]:
     """The signals of a question's premise."""
     here = {i: t for i, t in titles.items() if only is None or i in only}
-    return list(search(question, s.episodes, s.engine, here, only, Asking()).premise.signals)
+    return list(search(question, s.episodes, s.engine, here, only, AskOptions()).premise.signals)
 
 
 def moved(a: Trained, title: str) -> str:

@@ -17,24 +17,24 @@ import torch
 from benchmarks.answers_data import Session, session, write
 from benchmarks.answers_evidence import normal
 from benchmarks.common import parser
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.answers.facts import search
 from titans_cli.answers.reading import passages_of, signals
 from titans_cli.model.interface import PassageReader
 from titans_cli.sessions.engines import reader_of
 from titans_cli.train.calibration import fitted
-from titans_cli.train.reading import TEXTS, Asked, is_kept_aside, people_asked, running_text
+from titans_cli.train.reading import TEXTS, ReadingQuestion, is_kept_aside, people_asked, running_text
 
 PASSAGES, TOP_K = 3, 16
 
 
 def tried(
-    s: Session, a: Asked, reader: PassageReader, only: set[int] | None
+    s: Session, a: ReadingQuestion, reader: PassageReader, only: set[int] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
     """The signals of refusing and of believing, and whether what the reader says is right."""
     titles = {x.id: x.title for x in s.episodes.sources() if x.title}
     here = {i: t for i, t in titles.items() if only is None or i in only}
-    looked = search(a.question, s.episodes, s.engine, here, only, Asking(top_k=TOP_K))
+    looked = search(a.question, s.episodes, s.engine, here, only, AskOptions(top_k=TOP_K))
     passages = passages_of(looked.found, s.episodes, PASSAGES)
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(a.question, [p.text for p in passages], named)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answers_data import Session, records
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.sentences import sentence_spans
 
 DATASETS = ("squality_dev", "qmsum_val")
@@ -67,7 +67,7 @@ def measure(s: Session, asked: Sequence[tuple[str, str, list[str]]], texts: dict
         source = next(x for x in s.episodes.sources() if x.display.endswith(file))
         blocks = {b.id: b for b in s.episodes.blocks_of(source.id)}
         found = [i for i, _ in s.episodes.search_blocks(question, 5000) if i in blocks][:6]
-        answer = s.ask(question, Asking(sentences=12, route="fast"), sources=[f"*{file}"])
+        answer = s.ask(question, AskOptions(sentences=12, route="fast"), sources=[f"*{file}"])
         given = {
             "ours": cut([c.quote for c in answer.citations]) if answer.citations else "",
             "lead": cut([texts[file][a:b] for a, b in sentence_spans(texts[file][:6000])]),

@@ -24,7 +24,7 @@ from benchmarks.answers_evidence import evidence_of, plain, told
 from benchmarks.answers_training import Trained, load
 from benchmarks.common import parser
 from titans_cli.answers import evidence, extract
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.premise import subjects
 from titans_cli.answers.question import Question
@@ -95,12 +95,12 @@ def blocks(asked: Sequence[Trained], s: Session, marks: Marks) -> Listed:
 
 def sentences(a: Trained, s: Session, marks: Marks, document: int) -> tuple[Sentences, Sentences]:
     """The sentences an answer is chosen from, and those it would be chosen from had `document` never been read."""
-    question, size = Question(a.question, s.episodes), Asking().top_k
+    question, size = Question(a.question, s.episodes), AskOptions().top_k
     named, naming = subjects(question, {x.id: x.title or "" for x in s.episodes.sources()})
     found = evidence.gather(question, s.episodes, s.engine, None, size + MORE, named or None, marks=marks)
     others = [f for f in found if f.block.source_id != document]
 
-    def of(blocks: Sequence[evidence.Found]) -> Sentences:
+    def of(blocks: Sequence[evidence.ScoredBlock]) -> Sentences:
         return [
             c
             for f in blocks[:size]

@@ -31,7 +31,7 @@ from titans_cli.model.attached import AttachedEngine
 from titans_cli.model.calibrate import calibrate, loss, rows
 from titans_cli.model.interface import BATCH
 from titans_cli.records import Page
-from titans_cli.train.adapt import AdapterTrainer, Plan
+from titans_cli.train.adapt import AdaptationPlan, AdapterTrainer
 from titans_cli.train.corpus import Corpus, load_rows
 
 LONG, SHORT = 30_000, 400  # characters
@@ -46,7 +46,7 @@ def adapted(folder: Path, work: Path, steps: int) -> tuple[Path, str]:
     attached = attach_new(*hub.load(found, device="cpu", dtype="fp32"))
     calibrate(attached)
     corpus, spans = Corpus.load(work / "sentences.npz"), load_rows(work / "spans.npz")
-    trainer = AdapterTrainer(attached, backbone, corpus, out, Plan(steps), spans)
+    trainer = AdapterTrainer(attached, backbone, corpus, out, AdaptationPlan(steps), spans)
     trainer.resume()
     for p in trainer.train():
         if p.step % 20 == 0:

@@ -64,7 +64,7 @@ from benchmarks.chaos_world import (
 )
 from benchmarks.common import Report, parser
 from titans_cli.errors import LockedError
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.store import Home
 
 
@@ -180,7 +180,7 @@ def race(world: World, count: int) -> tuple[int, int]:
         end_out, end_in = os.pipe()
 
         def writer(path: Path = path, go: int = go_out, said: int = said_in, end: int = end_out) -> str:
-            events = ingest(Home(home), SESSION, What([str(path)]), How(), world.engine)
+            events = ingest(Home(home), SESSION, IngestRequest([str(path)]), IngestOptions(), world.engine)
             os.read(go, 1)
             try:
                 next(events)  # from here on it has the lock

@@ -30,9 +30,9 @@ from tests.stand_ins import Gate, Knowing
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.report.write import write_report
-from titans_cli.sessions.ask import Asking, Writing, ask
+from titans_cli.sessions.ask import AskOptions, Writing, ask
 from titans_cli.sessions.history import erase, forget, recall, rewind, session_log
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.sessions.items import add, filter_items, update
 from titans_cli.sessions.lifecycle import discard_session, export, fork, promote_session
 from titans_cli.sessions.selection import Filter
@@ -148,7 +148,7 @@ class History:
         facts = [self.fact() for _ in range(self.rng.randint(1, 3))]
         path = self.folder / "docs" / f"d{self.count()}.txt"
         path.write_text("\n\n".join(self.text(*fact) for fact in facts))
-        for _ in ingest(self.home, NAME, What([str(path)]), How(), self.engine):
+        for _ in ingest(self.home, NAME, IngestRequest([str(path)]), IngestOptions(), self.engine):
             pass
         self.held.append(Told(str(path), facts[0][0], [value for _, value in facts], True))
 
@@ -164,7 +164,7 @@ class History:
         entry = f"title = {{{title}}}, author = {{{author}}}, year = {{{year}}}, journal = {{Weirs}}"
         works.write_text(f"@article{{a{number}, {entry}}}\n")
         for path, values in self.rng.sample([(paper, [value]), (works, [author])], 2):
-            for _ in ingest(self.home, NAME, What([str(path)]), How(), self.engine):
+            for _ in ingest(self.home, NAME, IngestRequest([str(path)]), IngestOptions(), self.engine):
                 pass
             self.held.append(Told(str(path), subject, values, True, title))
         self.answer(self.question(self.held[-1]))
@@ -191,7 +191,7 @@ class History:
 
     def answer(self, question: str, *, endpoint: bool = False, closed: bool = False) -> None:
         writing = Writing(self.endpoint.url) if endpoint else None
-        how = Asking(closed_book=closed)
+        how = AskOptions(closed_book=closed)
         with suppress(NotFoundError, UsageError):  # it was discarded or promoted meanwhile
             ask(self.home, NAME, question, how=how, writing=writing, engine=self.engine)
 

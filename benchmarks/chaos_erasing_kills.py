@@ -16,9 +16,9 @@ from benchmarks.chaos_world import Outcome, World, copy_home, findings, import_c
 from tests.stand_ins import Gate, Knowing
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, TitansError
-from titans_cli.sessions.ask import Asking, ask
+from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.sessions.history import erase, forget, rewind
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.sessions.items import add, update
 from titans_cli.sessions.lifecycle import discard_session
 from titans_cli.store import Home
@@ -57,12 +57,12 @@ def erasings(world: World) -> list[Erasing]:
         add(home, NAME, told("patron of Tolvine archive", "Hosfenjunb"), key="kept", engine=engine)
         add(home, NAME, texts["item"], key="item", engine=engine)
         add(home, NAME, texts["old"], key="old", engine=engine)
-        for _ in ingest(home, NAME, What([str(path)]), How(), engine):
+        for _ in ingest(home, NAME, IngestRequest([str(path)]), IngestOptions(), engine):
             pass
         for n in range(3):
             question = f"What is the vault code of {PLACES[n]}?"
             for closed in (True, False):
-                ask(home, NAME, question, how=Asking(closed_book=closed), engine=engine)
+                ask(home, NAME, question, how=AskOptions(closed_book=closed), engine=engine)
             ask(home, NAME, f"Is it {values[n]}?", engine=engine)
         shutil.copytree(base, world.root / "erasing-fast")
         new = "The vault code of Castrel tower is 118822."

@@ -54,9 +54,9 @@ def bombs() -> dict[str, bytes]:
 
 
 def ingested(home: Any, path: Path, bound: int, engine: Any) -> Iterator[Any]:
-    from titans_cli.sessions.ingest import How, What, ingest
+    from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 
-    return ingest(home, "papers", What([str(path)]), How(max_room=bound), engine)
+    return ingest(home, "papers", IngestRequest([str(path)]), IngestOptions(max_room=bound), engine)
 
 
 def room(root: Path, engine: Any, honest: list[Path], report: Report) -> None:
@@ -103,19 +103,19 @@ Work = Callable[[Any, int, Any], object]  # in a home, under a bound, by an engi
 def foretold(home: Any, work: Work, engine: Any) -> float:
     """What `work` is said to take, by what it takes; in a session `papers` that is made first."""
     from titans_cli.sessions.ingest import create_session
-    from titans_cli.sessions.room import Room
+    from titans_cli.sessions.room import RoomBudget
 
     if not home.root.exists():
         home.ensure()
         create_session(home, "papers", engine=engine)
     told: list[int] = []
 
-    class Told(Room):
+    class Told(RoomBudget):
         def _admit(self, display: str, needed: int, *others: Any, **more: Any) -> None:
             told.append(needed)
             super()._admit(display, needed, *others, **more)
 
-    names = ("sessions.ingest.Room", "sessions.items.Room", "sessions.lifecycle.Room")
+    names = ("sessions.ingest.RoomBudget", "sessions.items.RoomBudget", "sessions.lifecycle.RoomBudget")
     with ExitStack() as stack:
         for name in names:
             stack.enter_context(patch(f"titans_cli.{name}", Told))

@@ -32,7 +32,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.history import forget
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.store import Home, LongTermMemory, SessionStore, export_session, import_session
 
 SESSION, ENTRY = "papers", "kept"
@@ -221,8 +221,8 @@ class World:
 
     def read(self, home: Path, paths: Sequence[Path], name: str = SESSION) -> None:
         """Read into a session, committing after every batch. A file that fails is a failure here."""
-        how = How(commit_seconds=0)
-        for event in ingest(Home(home), name, What([str(p) for p in paths]), how, self.engine):
+        how = IngestOptions(commit_seconds=0)
+        for event in ingest(Home(home), name, IngestRequest([str(p) for p in paths]), how, self.engine):
             if type(event).__name__ == "FileFailed":
                 raise RuntimeError(str(event))
 

@@ -147,7 +147,7 @@ def _be_child(folder: Path, told: Path, commands: Sequence[tuple[str, ...]], std
         os.environ["TITANS_HOME"] = str(folder / "home")
         resource.setrlimit(resource.RLIMIT_AS, (RUNAWAY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         leave_in_order()
-        ingest.How = partial(ingest.How, limits=LIMITS)  # type: ignore[assignment,misc]
+        ingest.IngestOptions = partial(ingest.IngestOptions, limits=LIMITS)  # type: ignore[assignment,misc]
         with told.open("a") as file:
             for argv in commands:
                 said = _command(argv, stdin)

@@ -153,7 +153,7 @@ def stream(source: str) -> None:
     """Read one file in this process, and print what it took."""
     from titans_cli.progress import IngestFinished
     from titans_cli.sessions.engines import new_engine
-    from titans_cli.sessions.ingest import What, create_session, ingest
+    from titans_cli.sessions.ingest import IngestRequest, create_session, ingest
     from titans_cli.store import Home
 
     with tempfile.TemporaryDirectory() as folder, timed_stages() as spent:
@@ -162,12 +162,14 @@ def stream(source: str) -> None:
         engine = new_engine(None)
         create_session(home, "warm", engine=engine)
         first = written(Path(folder) / "first.txt", 1000)  # pages of libraries are loaded when they are first used
-        for _ in ingest(home, "warm", What([str(first)]), engine=engine):
+        for _ in ingest(home, "warm", IngestRequest([str(first)]), engine=engine):
             pass
         create_session(home, "bench", engine=engine)
         spent.clear()
         started, begun = time.perf_counter(), seconds()
-        finished = [e for e in ingest(home, "bench", What([source]), engine=engine) if isinstance(e, IngestFinished)]
+        finished = [
+            e for e in ingest(home, "bench", IngestRequest([source]), engine=engine) if isinstance(e, IngestFinished)
+        ]
         taken = seconds() - begun
     # not getrusage, which carries over what the parent had before it became this process
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
@@ -230,7 +232,7 @@ def against_embedding(source: Path, turns: int) -> float:
     from benchmarks.answers_evidence import Encoder
     from titans_cli.records import Page
     from titans_cli.sessions.engines import new_engine
-    from titans_cli.sessions.ingest import What, create_session, ingest
+    from titans_cli.sessions.ingest import IngestRequest, create_session, ingest
     from titans_cli.store import Home
 
     engine, encoder = new_engine(None), Encoder()
@@ -241,7 +243,7 @@ def against_embedding(source: Path, turns: int) -> float:
 
         def read() -> None:
             name = create_session(home, None, engine=engine).info.name
-            for _ in ingest(home, name, What([str(source)]), engine=engine):
+            for _ in ingest(home, name, IngestRequest([str(source)]), engine=engine):
                 pass
 
         taken = medians(turns, read=read, embed=lambda: encoder(texts))

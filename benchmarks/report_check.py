@@ -27,7 +27,7 @@ from benchmarks.common import ROOT, Report
 from titans_cli.report.write import write_report
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import new_engine
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.store import Home
 
 QUESTIONS = (
@@ -68,7 +68,7 @@ def sample_report(folder: Path) -> Path:
     engine = new_engine(None)
     create_session(home, "tidal-lattices", engine=engine)
     os.chdir(ROOT)  # so that sources are displayed as in the README
-    for _ in ingest(home, "tidal-lattices", What(["sample_corpora/papers"]), How(), engine):
+    for _ in ingest(home, "tidal-lattices", IngestRequest(["sample_corpora/papers"]), IngestOptions(), engine):
         pass
     for question in QUESTIONS:
         ask(home, "tidal-lattices", question, engine=engine)

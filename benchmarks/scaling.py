@@ -1,6 +1,6 @@
 """Beyond one machine: what a document costs a worker and what it costs the one writer, and where that leads.
 
-Measured here, a document at a time: `prepare` (parse, segment, trunk, memory: any worker) and `Writer.take` (commit:
+Measured here, a document each: `prepare` (parse, segment, trunk, memory: any worker) and `ClusterWriter.take` (commit:
 one a session), and the same documents through Ray with one worker and with two, whose time per document beyond
 `prepare` is what Ray adds. The model, with W workers of one thread each:
 
@@ -23,9 +23,9 @@ from benchmarks.common import Report, parser
 from benchmarks.recall import papers
 from titans_cli.model.engine import Engine
 from titans_cli.readers import discover
-from titans_cli.sessions.cluster import Writer, ingest_on_ray, prepare
-from titans_cli.sessions.ingest import How, What, create_session
-from titans_cli.sessions.learning import Prepared
+from titans_cli.sessions.cluster import ClusterWriter, ingest_on_ray, prepare
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session
+from titans_cli.sessions.learning import PreparedDocument
 from titans_cli.store import Home
 
 MEASURED = (1, 2)
@@ -41,7 +41,7 @@ def write_papers(folder: Path, count: int, tokens: int, data: Path | None, seed:
 def stages(home: Home, folder: Path) -> tuple[list[float], list[float], int]:
     """Seconds of `prepare` and of `take` for each document, and the bytes one sends to the writer."""
     store = create_session(home, "stages")
-    writer, how = Writer(home, "stages", How()), How()
+    writer, how = ClusterWriter(home, "stages", IngestOptions()), IngestOptions()
     preparing, taking, size = list[float](), list[float](), 0
     for i, source in enumerate(discover([str(folder)]).sources):
         begun = time.perf_counter()
@@ -50,7 +50,7 @@ def stages(home: Home, folder: Path) -> tuple[list[float], list[float], int]:
         writer.take(i, 1, source, prepared)
         preparing.append(ready - begun)
         taking.append(time.perf_counter() - ready)
-        assert isinstance(prepared, Prepared)
+        assert isinstance(prepared, PreparedDocument)
         size = sum(t.nbytes for part in prepared.learned or () for t in part.cell.tensors.values())
     writer.close()
     return preparing[1:], taking[1:], size  # the first one loads the model
@@ -63,10 +63,10 @@ def through_ray(home: Home, warm: Path, folder: Path, count: int, workers: int) 
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     name = f"workers{workers}"
     create_session(home, name)
-    for _ in ingest_on_ray(home, name, What([str(warm)]), How()):
+    for _ in ingest_on_ray(home, name, IngestRequest([str(warm)]), IngestOptions()):
         pass
     begun = time.perf_counter()
-    for _ in ingest_on_ray(home, name, What([str(folder)]), How()):
+    for _ in ingest_on_ray(home, name, IngestRequest([str(folder)]), IngestOptions()):
         pass
     ray.shutdown()
     return (time.perf_counter() - begun) / count

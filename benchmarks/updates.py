@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.common import Report, parser, threads
 from titans_cli import Session
 from titans_cli.model.engine import Engine, Recollection
-from titans_cli.model.interface import Shelved
+from titans_cli.model.interface import ShelvedCell
 from titans_cli.sessions.lifecycle import fork
 from titans_cli.store import Home
 from titans_cli.train.tasks import Fact, Maker
@@ -40,7 +40,7 @@ class Listening(Engine):
 
     said = ""
 
-    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+    def recall(self, cells: Sequence[ShelvedCell], question: str) -> Recollection:
         recollection = super().recall(cells, question)
         self.said = recollection.text
         return recollection

@@ -30,10 +30,10 @@ from benchmarks.answers_data import NAME, Asked, Session, load, session, write
 from benchmarks.answers_evidence import f1, plain
 from benchmarks.answers_reader import exact
 from benchmarks.common import Report, parser
-from titans_cli.answers.compose import Asking
+from titans_cli.answers.compose import AskOptions
 from titans_cli.model.interface import SessionModel
 from titans_cli.sessions.engines import reader_of
-from titans_cli.sessions.shelf import Shelf, Shelved
+from titans_cli.sessions.shelf import CellOnShelf, Shelf
 from titans_cli.store import SessionStore
 
 SETS = {"qed_dev": (60, 300), "timeqa": (6, 30)}  # documents with --quick, and without
@@ -49,7 +49,7 @@ class Foreign(Shelf):
     store: SessionStore
     own: Shelf
 
-    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[Shelved]:
+    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[CellOnShelf]:
         return self.own.cells(self.store, engine)
 
 
@@ -64,7 +64,7 @@ def asked_of(asked: Sequence[Asked], s: Session, *, closed: bool) -> dict[str, l
     """Of every question, each measure."""
     marks: dict[str, list[float]] = defaultdict(list)
     for a in asked:
-        given = s.ask(a.question, Asking(closed_book=closed, memory=s.memory))
+        given = s.ask(a.question, AskOptions(closed_book=closed, memory=s.memory))
         refused = given.support == "none"
         said = "" if closed and refused else given.short or given.text
         marks["em"].append(exact(said, a.answers))

@@ -26,7 +26,7 @@ from benchmarks.recording import Scene
 from benchmarks.researcher import QUESTIONS
 from tests.pdfmaker import make_pdf
 from tests.tiny import make_sentences
-from titans_cli.model.interface import Reading
+from titans_cli.model.interface import ReaderAnswer
 from titans_cli.train.streams import Recipe
 
 ROOT = Path(__file__).parent.parent
@@ -50,9 +50,9 @@ class Smallest:
 class Spoken:
     """A reader that says the first word of the first passage."""
 
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
         word = passages[0].split()[0] if passages else ""
-        return Reading(word, 0, 0, len(word), 0.5, 0.5) if word else Reading(None, None, 0, 0, 0.0, 1.0)
+        return ReaderAnswer(word, 0, 0, len(word), 0.5, 0.5) if word else ReaderAnswer(None, None, 0, 0, 0.0, 1.0)
 
 
 class Forgetful:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -48,6 +49,33 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
     "train": {"memory", "model", "paper", "readers", "store", "answers"} | LEAVES,
 }
+
+# What each of them owns, as docs/design.md says it; `python -m tests.test_house` writes its table anew.
+OWNS = {
+    "version": "the version, by itself",
+    "sentences": "sentence boundaries",
+    "cards": "catalogue cards: what a document says it is",
+    "steps": "what to do next as a value, and what that is called in a shell, among the tools and in Python",
+    "errors": "the error tree, with hints of `steps`",
+    "records": "frozen values that travel",
+    "progress": "what an ingest tells as it goes",
+    "settings": "what can be set once: name, type, default, help, variable; the settings file",
+    "readers": "bytes to clean pages; hostile input is parsed in a process with limits",
+    "places": "where a quote stands, in words, by the readers' table of formats",
+    "memory": "the numerical core of sessions: pure torch, no files, no logging",
+    "store": "directories, locks, snapshots, the SQLite episodes; tensors are opaque to it",
+    "model": "tokenizer, segments, the native network, memories on other models, the engine",
+    "paper": "the paper's rule at any depth, MAG, MAL, LMM, a face for transformers; [no session comes here](paper.md)",
+    "answers": "question to evidence to answer",
+    "train": "the outer loop that makes the embedded model, and adapts memories to others",
+    "sessions": "the use-cases: they take values, yield records and print nothing",
+    "report": "a session as one HTML page: `gather` reads, `charts` and `page` draw, `write` keeps",
+    "api": "the use-cases for programs: `from titans_cli import Session`",
+    "server": "sessions for agents over the Model Context Protocol: tools over `api`, and who takes turns",
+    "cli": "argv to one use-case to text; exit codes in `main.py` alone",
+}
+DESIGN = PACKAGE.parent / "docs" / "design.md"
+LAYERS = re.compile(r"<!-- layers: made by python -m tests.test_house -->\n.*?<!-- end of layers -->", re.S)
 
 # The numerical core computes: it opens nothing, says nothing, and knows nothing of where models come from.
 NOT_IN_MEMORY = {"io", "json", "logging", "os", "pathlib", "safetensors", "shutil", "sqlite3", "sys", "tempfile"}
@@ -128,6 +156,25 @@ def test_no_import_breaks_the_table() -> None:
 def test_every_part_of_the_package_is_in_the_table() -> None:
     parts = {p.stem if p.suffix else p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or any(p.glob("*.py"))}
     assert parts - {"__init__"} <= set(MAY_IMPORT)
+
+
+def layers() -> str:
+    """The table of docs/design.md: every part after those that it needs."""
+    rows = ["| package | what it owns | may import (of the project) |", "|---|---|---|"]
+    for part, owned in OWNS.items():
+        light = MAY_IMPORT[part] >= LEAVES
+        others = sorted(MAY_IMPORT[part] - LEAVES if light else MAY_IMPORT[part])
+        rows.append(f"| `{part}` | {owned} | {', '.join([*others, *(['leaves'] * light)]) or 'nothing'} |")
+    rows += ["", f"Leaves: {', '.join(sorted(LEAVES))}."]
+    return "\n".join(["<!-- layers: made by python -m tests.test_house -->", *rows, "<!-- end of layers -->"])
+
+
+def test_the_table_of_the_design_is_the_one_that_is_enforced() -> None:
+    """`python -m tests.test_house` writes it anew."""
+    assert set(OWNS) == set(MAY_IMPORT) - {"__init__", "__main__"}
+    shown = LAYERS.search(DESIGN.read_text(encoding="utf-8"))
+    assert shown is not None
+    assert shown[0] == layers()
 
 
 def test_the_table_has_no_cycle() -> None:
@@ -278,6 +325,36 @@ def test_nothing_that_a_command_or_a_session_loads_comes_to_the_paper() -> None:
     assert not [name for name in reached if name.startswith("titans_cli.paper")]
 
 
+# ---------------------------------------------------------------- names
+
+
+# Not what a thing is: pronouns, verbs, adverbs. The glossary of CONTRIBUTING.md has the nouns.
+NO_NOUNS = set(
+    "What How Who Which Where Whole Told Said Room Begun Found Heard Seen Asked Asking Judged Learned Prepared "
+    "Retained Recalled Retrieved Resolved Catalogued Cleaned Parsed Printed Checked Repaired Discarded Erased "
+    "Forgotten Filtered Streamed Written Encoded Uncommitted Shelved Ready Fetchable".split()
+)
+
+
+def classes() -> Iterator[tuple[str, Path]]:
+    for path in sources():
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ClassDef):
+                yield node.name, path
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """But for what is a file's own (`_Line`)."""
+    places: dict[str, list[str]] = {}
+    for name, path in classes():
+        places.setdefault(name, []).append(str(path.relative_to(PACKAGE)))
+    assert not {name: paths for name, paths in places.items() if len(paths) > 1 and not name.startswith("_")}
+
+
+def test_a_class_is_named_by_a_noun_of_the_field() -> None:
+    assert not {name for name, _ in classes() if name in NO_NOUNS}
+
+
 # ---------------------------------------------------------------- what files may do
 
 
@@ -338,3 +415,7 @@ for name in {LIGHT!r}:
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=PACKAGE.parent, check=False
     )
     assert run.returncode == 0, run.stderr
+
+
+if __name__ == "__main__":
+    DESIGN.write_text(LAYERS.sub(lambda _: layers(), DESIGN.read_text(encoding="utf-8")), encoding="utf-8")

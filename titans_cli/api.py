@@ -21,11 +21,11 @@ from titans_cli.store import Home, SessionStore
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import PassageReader, SessionModel
-    from titans_cli.sessions.citing import Catalogued
+    from titans_cli.sessions.citing import CatalogueEntry
     from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.pages import PageView, SourceTable
-    from titans_cli.sessions.retrieve import Retrieved
-    from titans_cli.sessions.search import Found
+    from titans_cli.sessions.retrieve import RetrieveResult
+    from titans_cli.sessions.search import SearchResult
     from titans_cli.sessions.shelf import Shelf
 
 __all__ = ["Filter", "Session"]
@@ -133,11 +133,11 @@ class Session:
 
         `within`: nothing outside these folders is looked at. `stop` is asked after every few segments: True commits
         and raises Interrupted."""
-        from titans_cli.sessions.ingest import How, What, ingest
+        from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 
         finished: IngestFinished | None = None
-        how = How(append=append, retry_lock=self.retry_lock, stop=stop)
-        what = What([str(p) for p in paths], include, exclude, within=within)
+        how = IngestOptions(append=append, retry_lock=self.retry_lock, stop=stop)
+        what = IngestRequest([str(p) for p in paths], include, exclude, within=within)
         for event in ingest(self.home, self.id, what, how, lambda: self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
@@ -155,11 +155,11 @@ class Session:
     ) -> None:
         """Read folders, then whatever comes into them or changes, until `stop` says so, which is asked several times a
         second. Raises what `ingest` raises."""
-        from titans_cli.sessions.ingest import How, What
+        from titans_cli.sessions.ingest import IngestOptions, IngestRequest
         from titans_cli.sessions.watch import watch
 
-        how = How(retry_lock=self.retry_lock, stop=stop)
-        what = What([str(p) for p in paths], include, exclude)
+        how = IngestOptions(retry_lock=self.retry_lock, stop=stop)
+        what = IngestRequest([str(p) for p in paths], include, exclude)
         try:
             for event in watch(self.home, self.id, what, how, engine=self.engine):
                 on_event(event)
@@ -168,7 +168,7 @@ class Session:
 
     def add(
         self, text: str, *, key: str | None = None, source: str | None = None, tags: Sequence[str] = ()
-    ) -> items.Told:
+    ) -> items.ItemResult:
         """Memorise a text. Told again under the same key it is "unchanged"; another text there raises UsageError."""
         return items.add(
             self.home,
@@ -189,7 +189,7 @@ class Session:
         source: str | None = None,
         tags: Sequence[str] | None = None,
         fast: bool = False,
-    ) -> items.Told:
+    ) -> items.ItemResult:
         """Put a text in the place of an item's (by key or id), forgetting the old one exactly; `fast`: withhold it."""
         return items.update(
             self.home,
@@ -203,7 +203,7 @@ class Session:
             engine=self.engine,
         )
 
-    def delete(self, item: str, *, dry_run: bool = False) -> history.Forgotten:
+    def delete(self, item: str, *, dry_run: bool = False) -> history.ForgetResult:
         """Unlearn an item or a document exactly. Raises NotFoundError, also when it is gone already."""
         return history.forget(self.home, self.id, item, dry_run=dry_run, retry_lock=self.retry_lock)
 
@@ -214,7 +214,7 @@ class Session:
         exclude: bool = False,
         include: bool = False,
         excluded: bool = False,
-    ) -> items.Filtered:
+    ) -> items.FilterResult:
         """What a filter lets through; `exclude` it from later answers, or `include` it again."""
         return items.filter_items(
             self.home,
@@ -243,9 +243,9 @@ class Session:
         """An answer with citations. `closed_book`: from the memory alone; `budget`: seconds for a deliberate one.
 
         `after`: the answer that the question follows, which says what "it" is."""
-        from titans_cli.sessions.ask import Asking, ask
+        from titans_cli.sessions.ask import AskOptions, ask
 
-        how = Asking(sentences, closed_book=closed_book, route=route, budget=budget)
+        how = AskOptions(sentences, closed_book=closed_book, route=route, budget=budget)
         return ask(
             self.home,
             self.id,
@@ -259,7 +259,7 @@ class Session:
             after=after,
         )
 
-    def catalogue(self, sources: Sequence[str] = ()) -> list[Catalogued]:
+    def catalogue(self, sources: Sequence[str] = ()) -> list[CatalogueEntry]:
         """The catalogue cards of the documents, or of those whose path matches any of the globs."""
         from titans_cli.sessions.citing import catalogue
 
@@ -273,7 +273,7 @@ class Session:
         sources: Sequence[str] = (),
         within: Filter | None = None,
         limit: int = 20,
-    ) -> Found:
+    ) -> SearchResult:
         """The passages of what was read that have every word of `query`, and every "phrase" in it; `exact`: all of it
         is one phrase. Needs no model."""
         from titans_cli.sessions.search import search
@@ -298,7 +298,7 @@ class Session:
 
         return cited(self.home, self.id, number)
 
-    def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> Retrieved:
+    def retrieve(self, query: str, *, top_k: int = 8, within: Filter | None = None) -> RetrieveResult:
         """What the memory alone recalls, and the passages that bear on it. Changes nothing."""
         from titans_cli.sessions.retrieve import retrieve
 
@@ -334,7 +334,7 @@ class Session:
 
     def recall(
         self, words: str, *, since: str | None = None, kind: str | None = None, limit: int = 20
-    ) -> history.Recalled:
+    ) -> history.RecallResult:
         """What the session experienced that shares a word, best first."""
         return history.recall(self.home, self.id, words, since=since, kind=kind, limit=limit)
 
@@ -351,7 +351,7 @@ class Session:
             self.home, self.id, entry, note=note, force=force, retry_lock=self.retry_lock, engine=engine
         )
 
-    def discard(self) -> lifecycle.Discarded:
+    def discard(self) -> lifecycle.DiscardResult:
         """Remove it and all it learned."""
         return lifecycle.discard_session(self.home, self.id, retry_lock=self.retry_lock)
 

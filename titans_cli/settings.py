@@ -144,7 +144,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class SettingValue:
     setting: Setting
     value: Value
     origin: str  # "default", "file" or "environment"
@@ -248,7 +248,7 @@ def _line(text: str, key: str) -> str:
     return f", line {text.count(chr(10), 0, found.start()) + 1}" if found else ""
 
 
-def load(environ: Mapping[str, str] = os.environ) -> dict[str, Resolved]:
+def load(environ: Mapping[str, str] = os.environ) -> dict[str, SettingValue]:
     """Every setting's value and where it comes from. Raises UsageError for the first that makes no sense."""
     told, path = read_file(environ), str(config_file(environ))
     found = {}
@@ -256,9 +256,9 @@ def load(environ: Mapping[str, str] = os.environ) -> dict[str, Resolved]:
         if environ.get(setting.variable):
             found[setting.name] = _from_environment(setting, environ)
         elif setting.name in told:
-            found[setting.name] = Resolved(setting, told[setting.name], "file", path)
+            found[setting.name] = SettingValue(setting, told[setting.name], "file", path)
         else:
-            found[setting.name] = Resolved(setting, setting.default, "default")
+            found[setting.name] = SettingValue(setting, setting.default, "default")
     return found
 
 
@@ -270,10 +270,10 @@ def value(name: str, environ: Mapping[str, str] = os.environ) -> Value:
     return read_file(environ).get(name, setting.default)
 
 
-def _from_environment(setting: Setting, environ: Mapping[str, str]) -> Resolved:
+def _from_environment(setting: Setting, environ: Mapping[str, str]) -> SettingValue:
     variable = setting.variable
     try:
-        return Resolved(setting, setting.parse(environ[variable]), "environment", variable)
+        return SettingValue(setting, setting.parse(environ[variable]), "environment", variable)
     except ValueError as error:
         what = f"is {environ[variable]!r}, and has to be {setting.wanted}"
         raise UsageError(what, subject=variable, hint=f"Correct it, or unset {variable}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from titans_cli.answers.claims import Claim, Said, fault
+from titans_cli.answers.claims import Claim, ParsedText, fault
 
 TEXT = (
     "Kelmore Castle was begun on 12 May 1204 by Roger Ashby, its first warden. "
@@ -90,6 +90,6 @@ def test_no_figure_is_too_odd_to_compare(text: str) -> None:
 
 def test_numbers_have_one_value_however_they_are_written() -> None:
     for text in ("two hundred and six", "206", "206.0", "two hundred six"):
-        assert list(Said(text).numbers) == ["206"]
-    assert list(Said("in 1931 two").numbers) == ["1931", "2"]
-    assert list(Said("three thousand two hundred").numbers) == ["3200"]
+        assert list(ParsedText(text).numbers) == ["206"]
+    assert list(ParsedText("in 1931 two").numbers) == ["1931", "2"]
+    assert list(ParsedText("three thousand two hundred").numbers) == ["3200"]

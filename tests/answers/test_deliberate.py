@@ -11,7 +11,7 @@ from titans_cli.answers.deliberate import deliberate, supported
 from titans_cli.answers.intent import parts_of
 from titans_cli.answers.reason import Budget
 from titans_cli.records import Answer, Citation
-from titans_cli.sessions.ask import Asking, ask
+from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.store import Home
 
 BLANK = Answer("?", "none", "nothing", (), None, "s", 0, 0.0)
@@ -61,7 +61,7 @@ def test_a_part_without_evidence_is_said_to_have_none(home: Home) -> None:
 
 def test_the_fast_route_takes_no_steps(home: Home) -> None:
     question = "How much does the quibbleworth anchor weigh, and what burned a great deal of peat?"
-    answer = ask(home, "planted", question, log=False, how=Asking(route="fast"))
+    answer = ask(home, "planted", question, log=False, how=AskOptions(route="fast"))
     assert (answer.route, answer.steps) == ("fast", ())
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.answers.test_answers import assert_verbatim
 from titans_cli.answers import reading
-from titans_cli.answers.compose import Asking
-from titans_cli.answers.evidence import Found
+from titans_cli.answers.compose import AskOptions
+from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.errors import ModelError, UsageError
-from titans_cli.model.interface import PassageReader, Reading
+from titans_cli.model.interface import PassageReader, ReaderAnswer
 from titans_cli.records import Answer, Block
 from titans_cli.sessions import ask as asking
 from titans_cli.sessions.ask import ask
@@ -28,13 +28,13 @@ class Fake:
         self.text, self.probability = text, probability
         self.asked: list[tuple[str, list[str]]] = []
 
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
         self.asked.append((question, list(passages)))
         if self.text is None:
-            return Reading(passages[0][:1], 0, 0, 1, 0.0, self.probability)
+            return ReaderAnswer(passages[0][:1], 0, 0, 1, 0.0, self.probability)
         for n, passage in enumerate(passages):
             if (at := passage.find(self.text)) >= 0:
-                return Reading(self.text, n, at, at + len(self.text), self.probability, 0.0)
+                return ReaderAnswer(self.text, n, at, at + len(self.text), self.probability, 0.0)
         raise AssertionError(f"{self.text!r} stands in none of {passages}")
 
 
@@ -53,7 +53,7 @@ def test_what_retrieval_doubts_counts_beside_what_the_reader_doubts(
     assert asked(home, Fake("Notes", 0.9), "Who was the president of Zarvex?").support == "none"
 
 
-def asked(home: Home, reader: PassageReader, question: str = QUESTION, how: Asking | None = None) -> Answer:
+def asked(home: Home, reader: PassageReader, question: str = QUESTION, how: AskOptions | None = None) -> Answer:
     return ask(home, "planted", question, log=False, reader=reader, how=how)
 
 
@@ -114,8 +114,8 @@ def test_words_over_the_end_of_a_sentence_are_cited_with_both(home: Home) -> Non
 
 
 class Liar:
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
-        return Reading("413 kilograms", 0, 3, 16, 0.99, 0.0)
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
+        return ReaderAnswer("413 kilograms", 0, 3, 16, 0.99, 0.0)
 
 
 def test_words_that_do_not_stand_where_they_should_are_never_told(home: Home) -> None:
@@ -125,7 +125,7 @@ def test_words_that_do_not_stand_where_they_should_are_never_told(home: Home) ->
 
 def test_nothing_is_read_for_the_memory_alone_nor_for_the_whole(home: Home) -> None:
     reader = Fake(None, 1.0)
-    asked(home, reader, how=Asking(closed_book=True))
+    asked(home, reader, how=AskOptions(closed_book=True))
     assert asked(home, reader, "summarize trends").support == "evidence"
     assert not reader.asked
 
@@ -179,8 +179,8 @@ def blocks(episodes: Episodes, monkeypatch: pytest.MonkeyPatch) -> Callable[[lis
     return made
 
 
-def found(blocks: Sequence[Block], best: Sequence[int]) -> list[Found]:
-    return [Found(blocks[i], 1.0 - n / 10, frozenset(), False) for n, i in enumerate(best)]
+def found(blocks: Sequence[Block], best: Sequence[int]) -> list[ScoredBlock]:
+    return [ScoredBlock(blocks[i], 1.0 - n / 10, frozenset(), False) for n, i in enumerate(best)]
 
 
 def test_a_passage_is_a_block_with_its_neighbours_until_there_is_enough_of_it(

@@ -18,12 +18,12 @@ from titans_cli.answers.reason import Budget, checked, parts_proposed
 from titans_cli.cli.options import budget
 from titans_cli.errors import ModelError, UsageError
 from titans_cli.records import Block
-from titans_cli.sessions.ask import Asking, ask
+from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.store import Home
 
 QUESTION = "Why do glimmer pumps and the quibbleworth anchor matter?"
 PLAN = "1. What do glimmer pumps do?\n2. How much does the quibbleworth anchor weigh?\nThat is all."
-DELIBERATE = Asking(route="deliberate")
+DELIBERATE = AskOptions(route="deliberate")
 
 
 class Server:
@@ -143,7 +143,7 @@ def test_a_simple_question_is_not_put_to_it(home: Home, serve: Any) -> None:
 
 def test_tokens_bound_what_is_written(home: Home, serve: Any) -> None:
     server = serve(PLAN * 40)
-    how = Asking(route="deliberate", tokens=12)
+    how = AskOptions(route="deliberate", tokens=12)
     question = "How much does the quibbleworth anchor weigh?"
     answer = ask(home, "planted", question, log=False, how=how, reasoner=server.url)
     assert len(server.asked) == 1
@@ -156,7 +156,7 @@ def test_a_local_model_is_asked_too(home: Home, tmp_path: Path) -> None:
     """A random one: nothing it writes holds, and nothing of it is told."""
     folder = str(write_causal(tmp_path / "causal"))
     question = "How much does the quibbleworth anchor weigh?"
-    how = Asking(route="deliberate", tokens=60, top_k=4)
+    how = AskOptions(route="deliberate", tokens=60, top_k=4)
     answer = ask(home, "planted", question, log=False, how=how, reasoner=folder)
     assert answer.steps[0].note.endswith(folder)
     assert "412 kilograms" in answer.text

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from titans_cli.memory.memory import LOG_THETA_LIMIT
-from titans_cli.memory.rules import Written, implicit_step
+from titans_cli.memory.rules import WriteResult, implicit_step
 
 BATCH, TOKENS, FEATURES, WIDTH = 2, 12, 20, 7
 
@@ -47,7 +47,7 @@ def close(a: Tensor, b: Tensor, tolerance: float = 1e-10) -> bool:
     return torch.allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def all_finite(written: Written) -> bool:
+def all_finite(written: WriteResult) -> bool:
     return all(bool(t.isfinite().all()) for t in written)
 
 
@@ -227,7 +227,7 @@ def test_the_outer_gradient_is_right_for_every_input() -> None:
     """gradcheck, with some tokens masked to theta 0 as padding is."""
     mask = torch.tensor([[1, 1, 0, 1, 0]], dtype=torch.float64)
 
-    def step(w: Tensor, s: Tensor, a: Tensor, v: Tensor, theta: Tensor, eta: Tensor, alpha: Tensor) -> Written:
+    def step(w: Tensor, s: Tensor, a: Tensor, v: Tensor, theta: Tensor, eta: Tensor, alpha: Tensor) -> WriteResult:
         return implicit_step(w, s, a, v, theta.exp() * mask, eta.sigmoid(), alpha.sigmoid())
 
     inputs = tuple(t.requires_grad_() for t in random_case(20, batch=1, tokens=5, features=4, width=3).values())

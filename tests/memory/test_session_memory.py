@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from titans_cli.memory import session
-from titans_cli.memory.session import Seen, SessionGate, SessionState
+from titans_cli.memory.session import ModelOutputs, SessionGate, SessionState
 
 VOCABULARY, CELLS = 50, 1 << 12
 
 
-def document(seed: int, length: int = 300, repeats: int = 3) -> Seen:
+def document(seed: int, length: int = 300, repeats: int = 3) -> ModelOutputs:
     """Random tokens, said again and again, before a model that has one fixed random distribution for each token."""
     generator = torch.Generator().manual_seed(seed)
     tokens = torch.randint(VOCABULARY, (length // repeats,), generator=generator).repeat(repeats)
@@ -26,10 +26,12 @@ def document(seed: int, length: int = 300, repeats: int = 3) -> Seen:
         return rows[at, ids]
 
     nats = -rows.gather(1, tokens[1:, None])[:, 0]
-    return Seen(tokens, best.indices, best.values[:, 0], nats, VOCABULARY, log_p)
+    return ModelOutputs(tokens, best.indices, best.values[:, 0], nats, VOCABULARY, log_p)
 
 
-def read(seen: Seen, state: SessionState | None = None, gate: SessionGate | None = None) -> tuple[SessionState, Tensor]:
+def read(
+    seen: ModelOutputs, state: SessionState | None = None, gate: SessionGate | None = None
+) -> tuple[SessionState, Tensor]:
     state = session.initial_state(CELLS) if state is None else SessionState(*(part.clone() for part in state))
     gate = gate or talkative()
     with torch.no_grad():
@@ -119,7 +121,7 @@ def test_no_token_helps_to_predict_itself_or_one_before_it(changed: int) -> None
     table = torch.randn(VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
     rows = table[tokens[:-1]]
     best = rows.topk(2)
-    other = Seen(
+    other = ModelOutputs(
         tokens,
         best.indices,
         best.values[:, 0],
@@ -147,7 +149,7 @@ def test_probabilities_still_sum_to_one() -> None:
     assert torch.allclose(total, torch.ones_like(total), atol=1e-5)
 
 
-def named(state: SessionState, seen: Seen) -> Tensor:
+def named(state: SessionState, seen: ModelOutputs) -> Tensor:
     """The ids that the memory names, in the order of its evidence."""
     asked = list[Tensor]()
 

@@ -36,7 +36,7 @@ def quantised(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: TitansTo
     return ggufs.write(path, backbone("llama"), tiny_tokenizer, kind="Q8_0")
 
 
-def logits(found: hub.Found, ids: list[int]) -> torch.Tensor:
+def logits(found: hub.ModelFolder, ids: list[int]) -> torch.Tensor:
     network, _ = hub.load(found, device="cpu", dtype="fp32")
     with torch.no_grad():
         return torch.Tensor(network(torch.tensor([ids])).logits)
@@ -198,9 +198,9 @@ def test_where_the_registry_fails_the_hub_is_asked_and_its_weights_compared(
     other = named.find(str(quantised), tmp_path / "other")
     asked = list[tuple[str, str | None]]()
 
-    def pull(model: str, revision: str | None = None) -> hub.Found:
+    def pull(model: str, revision: str | None = None) -> hub.ModelFolder:
         asked.append((model, revision))
-        return hub.Found(other.folder, model, revision)
+        return hub.ModelFolder(other.folder, model, revision)
 
     monkeypatch.setattr(hub, "pull", pull)
     said = list[str]()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from titans_cli.paper.fast import L2, Huber, Objective, Room, backward, forward, matrices, shapes
+from titans_cli.paper.fast import L2, Huber, Objective, Scratch, backward, forward, matrices, shapes
 from titans_cli.paper.reference import network, surprise
 
 BATCH, TOKENS, WIDTH = 2, 5, 6
@@ -29,8 +29,8 @@ def rows(seed: int) -> Tensor:
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_a_token_s_gradient_is_the_product_of_its_factors(depth: int, expansion: float, objective: Objective) -> None:
     weights, k, v = matrices(random_network(depth, expansion)), rows(1), rows(2)
-    seen = forward(weights, k, Room())
-    deltas = backward(weights, seen.raw, objective.gradient(seen.output - v), Room())
+    seen = forward(weights, k, Scratch())
+    deltas = backward(weights, seen.raw, objective.gradient(seen.output - v), Scratch())
     for b in range(BATCH):
         for t in range(TOKENS):
             exact = surprise([w[b] for w in weights], k[b, t], v[b, t], objective)
@@ -42,7 +42,9 @@ def test_a_token_s_gradient_is_the_product_of_its_factors(depth: int, expansion:
 def test_a_pass_is_the_network_of_the_reference(depth: int) -> None:
     weights, k = matrices(random_network(depth, 3)), rows(1)
     for b in range(BATCH):
-        assert torch.allclose(forward(weights, k, Room()).output[b], network([w[b] for w in weights], k[b]), atol=1e-12)
+        assert torch.allclose(
+            forward(weights, k, Scratch()).output[b], network([w[b] for w in weights], k[b]), atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

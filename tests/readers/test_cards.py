@@ -118,9 +118,9 @@ def test_a_printed_date_of_publication_comes_first(pdf: Callable[..., Card]) -> 
 
 
 def tex_dated(head: str, made: str) -> Card:
-    from titans_cli.readers.cards.layout import Layout, Line
+    from titans_cli.readers.cards.layout import Layout, TypedLine
 
-    lines = (Line(740, 17, 72, ["Some Title of a Paper"]), Line(30, 8, 72, [head]))
+    lines = (TypedLine(740, 17, 72, ["Some Title of a Paper"]), TypedLine(30, 8, 72, [head]))
     return card_of_pdf({"CreationDate": made, "Producer": "pdfTeX-1.40.18"}, [], [Layout(842, lines)])
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from titans_cli.errors import CorruptError, LimitError, NoTextError, ReadError, UnsupportedFormatError
 from titans_cli.readers import Limits, read
 from titans_cli.readers.encoding import declared_charset, decode
-from titans_cli.readers.isolate import Reading
+from titans_cli.readers.isolate import IsolatedParse
 from titans_cli.readers.markdown import parse_markdown
 from titans_cli.readers.parsed import totals
 from titans_cli.readers.text import parse_text
@@ -288,7 +288,7 @@ def test_a_codec_that_no_page_is_in_is_not_believed(charset: str) -> None:
 
 
 def test_what_a_worker_left_out_is_told_by_kind_and_together(tmp_path: Path) -> None:
-    reading = Reading("html", b"", "a.html", Limits())
+    reading = IsolatedParse("html", b"", "a.html", Limits())
     reading.take({"page": 1, "text": "x", "omissions": [["script", 1], ["form field", 2]]})
     reading.take({"end": True, "odd": 0, "images": False, "omissions": [["script", 2], ["picture", 0]]})
     assert totals(reading.omissions) == (("form field", 2), ("script", 3))

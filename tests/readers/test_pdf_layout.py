@@ -13,7 +13,7 @@ from tests.pdfmaker import PageSpec, build_pdf, make_pdf, placed_page, scanned_p
 from titans_cli.errors import NoTextError
 from titans_cli.readers import Limits
 from titans_cli.readers.isolate import parse_pdf
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import ParsedDocument
 from titans_cli.readers.undecoded import TOO_MUCH, undecoded
 
 PROSE = "The harbour keeps its pumps in a shed behind the boathouse, and every spring they are cleaned."
@@ -39,7 +39,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-def parsed(*pages: PageSpec) -> Parsed:
+def parsed(*pages: PageSpec) -> ParsedDocument:
     return parse_pdf(build_pdf(pages), "a.pdf", Limits())
 
 

@@ -14,11 +14,11 @@ from tests.readers.test_documents import read_as
 from titans_cli.readers.clean import mend_characters
 from titans_cli.readers.encoding import decode
 from titans_cli.readers.formats import FORMATS, reader_of, tables
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import ParsedDocument
 from titans_cli.readers.scripts import subscript, superscript
 
 
-def parsed(kind: str, data: str | bytes) -> Parsed:
+def parsed(kind: str, data: str | bytes) -> ParsedDocument:
     """By the reader of this kind, in this process."""
     return reader_of(kind)(data.encode() if isinstance(data, str) else data)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.sessions.samples import open_session, read_into, start, write_documents
 from tests.tiny import make_sentences
 from titans_cli.model.engine import Engine
-from titans_cli.report.facts import Facts
+from titans_cli.report.facts import ReportFacts
 from titans_cli.report.gather import gather
 from titans_cli.report.page import page
 from titans_cli.sessions.ask import ask
@@ -25,7 +25,7 @@ QUESTION = "How many lanterns does the <b>kiln</b> of Ostrel hold?"
 @dataclass(frozen=True)
 class Told:
     home: Home
-    facts: Facts
+    facts: ReportFacts
     html: str
 
 

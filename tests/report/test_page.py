@@ -13,7 +13,7 @@ import pytest
 
 from tests.report.conftest import JUNK, QUESTION, SENTENCE, TITLE, Told
 from titans_cli.records import ThemeTold
-from titans_cli.report.facts import Facts, Quote, Whole
+from titans_cli.report.facts import PileSummary, Quote, ReportFacts
 from titans_cli.report.page import answered, page
 
 VOID = {"meta", "line", "circle", "rect", "path"}
@@ -139,7 +139,7 @@ def test_a_marker_of_no_citation_stays_text() -> None:
 def test_it_opens_with_what_the_documents_say_and_what_was_asked(told: Told, read: Reader) -> None:
     sections = [a["id"] for tag, a in read.elements if tag == "section"]
     assert sections == ["themes", "questions", "sources", "stream", "memory", "episodes"]
-    whole = Whole("Across 5 documents, kilns rise.", (), (), (), ())
+    whole = PileSummary("Across 5 documents, kilns rise.", (), (), (), ())
     asked = replace(told.facts.questions[0], headline="4711")
     html = page(replace(told.facts, whole=whole, questions=(asked,)))
     assert html.index("Across 5 documents, kilns rise.") < html.index('id="themes"')
@@ -169,7 +169,7 @@ def test_the_years_of_the_documents_are_told_once(told: Told) -> None:
 
 def test_themes_and_disputes_are_told_with_their_years(told: Told) -> None:
     theme = ThemeTold("<b>kilns</b>", "rising", 3, (("2020", 0, 2), ("2021", 0, 0), ("2022", 3, 3)), (), (1,))
-    whole = Whole("Across 5:", (theme,), (), (), (Quote(1, 1, "a.txt", 1, "before ", "Kilns rise.", ""),))
+    whole = PileSummary("Across 5:", (theme,), (), (), (Quote(1, 1, "a.txt", 1, "before ", "Kilns rise.", ""),))
     read = Reader(page(replace(told.facts, whole=whole)))
     (chart,) = (a["aria-label"] for tag, a in read.elements if tag == "svg" and "years" in a.get("class", ""))
     assert chart == "<b>kilns</b>, rising: 2020 0 of 2, 2021 0 of 0, 2022 3 of 3"
@@ -186,7 +186,7 @@ def test_a_thousand_documents_make_a_page_of_a_sane_size(told: Told) -> None:
     assert "The newest 3 of 100,000" in text
 
 
-def _many(facts: Facts, count: int) -> Facts:
+def _many(facts: ReportFacts, count: int) -> ReportFacts:
     one = facts.documents[0]
     size = max(1, one.end - one.start)
     own = facts.documents

@@ -17,11 +17,11 @@ from tests.sessions.samples import LONG, write_document
 from tests.tiny import make_sentences
 from titans_cli import Session
 from titans_cli.model.engine import Engine
-from titans_cli.model.interface import Reading
+from titans_cli.model.interface import ReaderAnswer
 from titans_cli.server import progress as reports
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.tools import TitansServer
-from titans_cli.sessions.items import Told
+from titans_cli.sessions.items import ItemResult
 from titans_cli.store import Home, SessionStore
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +73,7 @@ async def test_calls_on_one_session_take_turns_and_none_is_lost(
     at_work, most = 0, 0
     add = Session.add
 
-    def counted(self: Session, text: str, **how: object) -> Told:
+    def counted(self: Session, text: str, **how: object) -> ItemResult:
         nonlocal at_work, most
         at_work += 1
         most = max(most, at_work)
@@ -192,9 +192,9 @@ async def test_a_reader_is_loaded_once_for_all_sessions_of_a_server(
     loaded = list[str]()
 
     class Sure:
-        def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+        def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
             at = passages[0].index("in 1911")
-            return Reading("in 1911", 0, at, at + 7, 0.99, 0.01)
+            return ReaderAnswer("in 1911", 0, at, at + 7, 0.99, 0.01)
 
     def load(name: str) -> Sure:
         loaded.append(name)

@@ -14,7 +14,7 @@ import pytest
 from tests.tiny import make_sentences
 from titans_cli.errors import Interrupted
 from titans_cli.progress import BlocksRead, IngestEvent
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.store import Home, SessionStore
 
 Prepared = Callable[[str, Callable[[Home, Path], None]], None]  # the fixture `prepared`
@@ -39,7 +39,7 @@ def start(home: Home, name: str, model: Path) -> SessionStore:
 
 
 def read_into(home: Home, name: str | None, paths: Sequence[Path], **how: Any) -> list[IngestEvent]:
-    return list(ingest(home, name, What([str(p) for p in paths]), How(**how)))
+    return list(ingest(home, name, IngestRequest([str(p) for p in paths]), IngestOptions(**how)))
 
 
 def stop_after(times: int) -> Callable[[], bool]:
@@ -57,9 +57,9 @@ def stop_after(times: int) -> Callable[[], bool]:
 def read_one_batch(home: Home, name: str, path: Path) -> None:
     """Be stopped when the first batch of a document was read: what that came to is committed."""
     seen = list[IngestEvent]()
-    how = How(stop=lambda: any(isinstance(event, BlocksRead) for event in seen), ahead=0)
+    how = IngestOptions(stop=lambda: any(isinstance(event, BlocksRead) for event in seen), ahead=0)
     with pytest.raises(Interrupted):
-        seen.extend(ingest(home, name, What([str(path)]), how))
+        seen.extend(ingest(home, name, IngestRequest([str(path)]), how))
 
 
 def open_session(home: Home, name: str | None = None) -> SessionStore:

@@ -36,9 +36,9 @@ from titans_cli.records import (
     Source,
 )
 from titans_cli.sessions.ask import ask
-from titans_cli.sessions.cluster import NAMESPACE, Writer, ingest_on_ray, prepare
+from titans_cli.sessions.cluster import NAMESPACE, ClusterWriter, ingest_on_ray, prepare
 from titans_cli.sessions.history import forget
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.sessions.several import ingest_each
 from titans_cli.store import Home
 
@@ -67,7 +67,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(home: Home, name: str | None, paths: list[Path], **how: Any) -> Iterator[IngestEvent]:
-    return ingest_on_ray(home, name, What([str(p) for p in paths]), How(**how))
+    return ingest_on_ray(home, name, IngestRequest([str(p) for p in paths]), IngestOptions(**how))
 
 
 def last(events: list[IngestEvent]) -> IngestFinished:
@@ -171,12 +171,12 @@ def test_the_writer_takes_the_same_document_twice_and_learns_it_once(
     (path,) = write_documents(tmp_path / "docs", 1)
     store = start(home, "s", tiny_folder)
     (source,) = sources(path)
-    prepared = prepare(store.info, source, How())
-    one = Writer(home, "s", How())
+    prepared = prepare(store.info, source, IngestOptions())
+    one = ClusterWriter(home, "s", IngestOptions())
     told = one.take(0, 1, source, prepared)
     one.close()
     digest = memory_of(open_session(home, "s"))
-    restarted = Writer(home, "s", How())
+    restarted = ClusterWriter(home, "s", IngestOptions())
     again = restarted.take(0, 1, source, prepared)
     restarted.close()
     assert [type(e) for e in again] == [FileFinished]
@@ -192,8 +192,8 @@ def test_the_writer_refuses_documents_out_of_order(home: Home, tmp_path: Path, t
     (path,) = write_documents(tmp_path / "docs", 1)
     store = start(home, "s", tiny_folder)
     (source,) = sources(path)
-    prepared = prepare(store.info, source, How())
-    writer = Writer(home, "s", How())
+    prepared = prepare(store.info, source, IngestOptions())
+    writer = ClusterWriter(home, "s", IngestOptions())
     writer.take(3, 1, source, prepared)
     with pytest.raises(ValueError, match="document 2 after document 3"):
         writer.take(2, 1, source, prepared)
@@ -219,8 +219,8 @@ def test_every_folder_becomes_a_session(home: Home, tmp_path: Path, tiny_folder:
     home.ensure()
     for i, name in enumerate(("apples", "pears")):
         write_documents(tmp_path / "shelf" / name, 1 + i, first=10 * i)
-    what = What([str(tmp_path / "shelf")])
-    events = list(ingest_each(home, what, How(), engine, together=2, model=str(tiny_folder)))
+    what = IngestRequest([str(tmp_path / "shelf")])
+    events = list(ingest_each(home, what, IngestOptions(), engine, together=2, model=str(tiny_folder)))
     told = [(e.session, e.files_read) for e in events if isinstance(e, IngestFinished)]
     assert told == [("apples", 1), ("pears", 2)]
     alone = start(home, "alone", tiny_folder)
@@ -232,7 +232,7 @@ def test_every_folder_becomes_a_session(home: Home, tmp_path: Path, tiny_folder:
 def test_a_shelf_without_folders_is_a_clear_error(home: Home, tmp_path: Path) -> None:
     write_documents(tmp_path / "docs", 1)
     with pytest.raises(UsageError, match="no folders"):
-        list(ingest_each(home, What([str(tmp_path / "docs")]), How(), ingest))
+        list(ingest_each(home, IngestRequest([str(tmp_path / "docs")]), IngestOptions(), ingest))
 
 
 def test_a_document_that_would_take_too_much_is_refused_as_here_and_before_it_is_learned(
@@ -250,7 +250,9 @@ def test_a_document_that_would_take_too_much_is_refused_as_here_and_before_it_is
     assert retained(open_session(home, "here")) == retained(open_session(home, "there"))
     info = open_session(home, "there").info
     (source,) = discover([str(large)]).sources
-    came = prepare(info, source, How(max_room=bound), 10**12)  # in a worker, which never sees the session's disk
+    came = prepare(
+        info, source, IngestOptions(max_room=bound), 10**12
+    )  # in a worker, which never sees the session's disk
     assert isinstance(came, LimitError)
 
 

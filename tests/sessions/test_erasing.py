@@ -17,11 +17,11 @@ from titans_cli.errors import LockedError, NotFoundError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer
 from titans_cli.report.write import write_report
-from titans_cli.sessions.ask import Asking, ask
+from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.sessions.citing import catalogue
 from titans_cli.sessions.conversation import Conversation
 from titans_cli.sessions.history import erase, forget, recall, session_log
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.sessions.items import add, filter_items, update
 from titans_cli.sessions.lifecycle import (
     DamagedEntry,
@@ -75,7 +75,7 @@ def said(home: Home, name: str = "papers") -> str:
 
 
 def closed(home: Home, engine: Any, question: str = CODE) -> Answer:
-    return ask(home, "papers", question, how=Asking(closed_book=True), engine=engine)
+    return ask(home, "papers", question, how=AskOptions(closed_book=True), engine=engine)
 
 
 # ---------------------------------------------------------------- what was made from it
@@ -94,9 +94,9 @@ def test_an_answer_from_memory_alone_goes_with_what_it_was_recalled_from(
 def test_without_its_memory_a_session_recalls_nothing_and_answers_from_the_text(
     home: Home, store: SessionStore, engine: Any
 ) -> None:
-    off = Asking(closed_book=True, memory=False)
+    off = AskOptions(closed_book=True, memory=False)
     assert ask(home, "papers", CODE, how=off, engine=engine).support == "none"
-    told = ask(home, "papers", CODE, how=Asking(memory=False), engine=engine)
+    told = ask(home, "papers", CODE, how=AskOptions(memory=False), engine=engine)
     assert (told.support, told.recalled, VALUE in told.text) == ("evidence", None, True)
 
 
@@ -168,7 +168,7 @@ def test_a_question_with_a_name_or_figure_that_only_the_forgotten_had_goes_whoev
     ask(home, "papers", f"Is the code {VALUE}?", engine=engine)
     add(home, "papers", TOLD, key="vault", engine=engine)
     ask(home, "papers", f"Do herons at Castrel know {VALUE}?", engine=engine)
-    ask(home, "papers", "Who is at Brixholm?", how=Asking(closed_book=True), engine=engine)
+    ask(home, "papers", "Who is at Brixholm?", how=AskOptions(closed_book=True), engine=engine)
     assert VALUE in said(home)
     forget(home, "papers", "vault")
     assert found(home) == found(home, "Brixholm") == []
@@ -402,7 +402,7 @@ def listed(home: Home, store: SessionStore, tmp_path: Path, engine: Any) -> tupl
     paper, works = tmp_path / "weirs.txt", tmp_path / "works.bib"
     paper.write_text(WEIRS)
     works.write_text(LISTED)
-    for _ in ingest(home, "papers", What([str(paper), str(works)]), How(), engine):
+    for _ in ingest(home, "papers", IngestRequest([str(paper), str(works)]), IngestOptions(), engine):
         pass
     return paper, works
 
@@ -453,7 +453,7 @@ def test_a_question_that_names_whom_only_a_card_names_goes_with_it(
 ) -> None:
     head = f'<meta name="author" content="{WROTE}"><title>Weirs</title>'
     (page := tmp_path / "page.html").write_text(f"<html><head>{head}</head><body><p>{WEIRS}</p></body></html>")
-    for _ in ingest(home, "papers", What([str(page)]), How(), engine):
+    for _ in ingest(home, "papers", IngestRequest([str(page)]), IngestOptions(), engine):
         pass
     assert [c.authors for c in catalogue(home, "papers")] == [(WROTE,)]
     ask(home, "papers", "Does anybody called Fenpyl keep herons?", engine=engine)

@@ -30,7 +30,7 @@ from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.gate import CONFUSION, DRIFT, MARGIN, PASSAGES, Gate, Probe, probe_session
 from titans_cli.sessions.health import repair_session
 from titans_cli.sessions.instructions import suspicions
-from titans_cli.store import Cell, Home, LongTermMemory, SessionStore
+from titans_cli.store import Home, LongTermMemory, SessionStore, StoredCell
 from titans_cli.store.snapshots import snapshot_path
 
 Change = Callable[[Tensor], Tensor]
@@ -60,7 +60,7 @@ def change_cells(store: SessionStore, change: Change, sources: int = 100) -> Non
             for row in rows:
                 tensors = engine.to_tensors(engine.from_tensors(store.load(row)))
                 changed = {n: change(t) if n == "memory.weights" else t for n, t in tensors.items()}
-                cells.append(Cell(row.cell, row.blocks_done, changed))
+                cells.append(StoredCell(row.cell, row.blocks_done, changed))
             episodes.drop_cells(source.id)
             store.commit(source, cells=cells)
 

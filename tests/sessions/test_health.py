@@ -30,7 +30,7 @@ from titans_cli.sessions import health, lifecycle
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import forget
 from titans_cli.steps import in_shell
-from titans_cli.store import Cell, Home, SessionStore, findings_of
+from titans_cli.store import Home, SessionStore, StoredCell, findings_of
 
 Damage = Callable[[Path], None]
 
@@ -231,7 +231,7 @@ def test_a_replay_finds_a_cell_that_is_whole_and_wrong(home: Home, store: Sessio
     with store.writer() as episodes:
         source = episodes.sources()[0]
         tensors = {n: t + 1 for n, t in tiny_engine.to_tensors(tiny_engine.initial_state()).items()}
-        store.commit(source, cells=[Cell(0, source.blocks_done, tensors)])
+        store.commit(source, cells=[StoredCell(0, source.blocks_done, tensors)])
     assert check_session(home, "papers", read_data=True).findings == ()
     (found,) = check_session(home, "papers", replay=True).findings
     assert (found.kind, found.source_id) == ("cell", 1)
@@ -348,7 +348,7 @@ def test_a_writer_that_goes_on_while_we_check_is_no_damage(
             rows = episodes.snapshots()  # what we see from here on
             with store.writer() as writing:
                 source = writing.sources()[0]
-                store.commit(source, cells=[Cell(0, source.blocks_done, store.load(rows[0]))])
+                store.commit(source, cells=[StoredCell(0, source.blocks_done, store.load(rows[0]))])
         seen.append(list(whole(name, snapshots, episodes, read_data=read_data)))
         return iter(seen[-1])
 

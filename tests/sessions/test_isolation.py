@@ -40,13 +40,13 @@ def test_interleaved_sessions_equal_the_same_sessions_alone(home: Home, tmp_path
 def test_batches_of_two_sessions_interleaved_in_one_process_do_not_meet(
     home: Home, tmp_path: Path, tiny_folder: Path
 ) -> None:
-    from titans_cli.sessions.ingest import How, What, ingest
+    from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 
     paths = [write_document(tmp_path / f"{i}.txt", sentences=LONG, seed=i) for i in (1, 2)]
     for name in ("one", "two"):
         start(home, name, tiny_folder)
     runs = [
-        ingest(home, name, What([str(path)]), How(commit_seconds=0))
+        ingest(home, name, IngestRequest([str(path)]), IngestOptions(commit_seconds=0))
         for name, path in zip(("one", "two"), paths, strict=True)
     ]
     while runs:

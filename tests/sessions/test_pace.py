@@ -20,7 +20,7 @@ from titans_cli.errors import Interrupted
 from titans_cli.progress import BlocksRead
 from titans_cli.records import Source
 from titans_cli.sessions import pace
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.sessions.pace import Forecast, Pace
 from titans_cli.sessions.preview import preview
 from titans_cli.sessions.room import JOURNAL
@@ -134,13 +134,13 @@ def test_a_preview_says_what_an_ingest_does_and_writes_nothing(home: Home, tmp_p
     (tmp_path / "docs" / "copy.txt").write_bytes(paths[1].read_bytes())
     (tmp_path / "docs" / "picture.xyz").write_bytes(b"x")
     before = file_hashes(home.root, "*.safetensors")
-    found = preview(home, "papers", What([str(tmp_path / "docs")]))
+    found = preview(home, "papers", IngestRequest([str(tmp_path / "docs")]))
     assert file_hashes(home.root, "*.safetensors") == before
     assert (found.read, found.changed, found.unchanged, len(found.failed), len(found.left_out)) == (3, 1, 1, 1, 1)
     with open_session(home, "papers").episodes() as episodes:
         held = episodes.position() - episodes.sources()[0].tokens
     size = size_of(home.root)
-    done = list(ingest(home, "papers", What([str(tmp_path / "docs")]), How()))[-1]
+    done = list(ingest(home, "papers", IngestRequest([str(tmp_path / "docs")]), IngestOptions()))[-1]
     with open_session(home, "papers").episodes() as episodes:
         assert episodes.position() - held == found.tokens
     assert (done.files_read, done.files_failed) == (found.read, len(found.failed))  # type: ignore[union-attr]
@@ -152,7 +152,7 @@ def test_room_taken_only_while_a_document_is_read_is_foretold_once(
     home: Home, tmp_path: Path, tiny_folder: Path
 ) -> None:
     paths = write_documents(tmp_path / "docs", 24)
-    found = preview(home, "papers", What([str(tmp_path / "docs")]))
+    found = preview(home, "papers", IngestRequest([str(tmp_path / "docs")]))
     before = size_of(home.root)
     read_into(home, "papers", paths)
     taken = size_of(home.root) - before
@@ -165,6 +165,6 @@ def size_of(folder: Path) -> int:
 
 def test_a_preview_makes_no_session_and_no_home(tmp_path: Path, tiny_folder: Path) -> None:
     path = write_document(tmp_path / "a.txt")
-    found = preview(Home(tmp_path / "none"), None, What([str(path)]), How(model=str(tiny_folder)))
+    found = preview(Home(tmp_path / "none"), None, IngestRequest([str(path)]), IngestOptions(model=str(tiny_folder)))
     assert (found.session, found.read, found.by) == (None, 1, "a trial now")
     assert not (tmp_path / "none").exists()

@@ -12,7 +12,7 @@ from tests.sessions.samples import memory_of, open_session, read_into, start, st
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.progress import FileChanged, FileFailed, FileFinished, Waiting
 from titans_cli.sessions.health import check_session
-from titans_cli.sessions.ingest import How, What
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest
 from titans_cli.sessions.watch import Rhythm, watch
 from titans_cli.store import Home
 
@@ -50,7 +50,7 @@ def follow(home: Home, folder: Path, *deeds: Deed, rest: float = 1.5) -> list[ob
     """The events of a follower that looks once more than there are deeds. A deed happens before the next look."""
     clock, found = Clock(*deeds), list[object]()
     rhythm = Rhythm(every=0.0, rest=rest, clock=clock)
-    events = watch(home, "inbox", What([str(folder)]), How(stop=lambda: clock.ended), rhythm)
+    events = watch(home, "inbox", IngestRequest([str(folder)]), IngestOptions(stop=lambda: clock.ended), rhythm)
     with pytest.raises(Interrupted, match="stopped"):
         found.extend(events)
     return found
@@ -129,7 +129,15 @@ def test_a_stop_in_the_middle_leaves_a_session_that_is_sound_and_goes_on(
     for n in range(2):
         write_document(folder / f"{n:02d}.txt", sentences=300, seed=n)
     with pytest.raises(Interrupted):
-        list(watch(home, "inbox", What([str(folder)]), How(stop=stop_after(3), ahead=0), Rhythm(every=0.0, rest=0.0)))
+        list(
+            watch(
+                home,
+                "inbox",
+                IngestRequest([str(folder)]),
+                IngestOptions(stop=stop_after(3), ahead=0),
+                Rhythm(every=0.0, rest=0.0),
+            )
+        )
     assert not check_session(home, "inbox", read_data=True).findings
     follow(home, folder, *[nothing] * 4)
     start(home, "plain", tiny_folder)
@@ -143,6 +151,6 @@ def test_an_empty_folder_is_followed_and_nothing_else_can_be(home: Home, tmp_pat
     assert isinstance(waiting, Waiting)
     for path in ("-", "https://example.org/a.pdf", str(tmp_path / "nowhere")):
         with pytest.raises(UsageError):
-            next(watch(home, "inbox", What([path])))
+            next(watch(home, "inbox", IngestRequest([path])))
     with pytest.raises(UsageError):
-        next(watch(home, "inbox", What([str(tmp_path / "in")], files_from="list.txt")))
+        next(watch(home, "inbox", IngestRequest([str(tmp_path / "in")], files_from="list.txt")))

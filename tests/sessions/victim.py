@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from titans_cli.progress import BlocksRead
 from titans_cli.records import SourceRecord
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.store import Episodes, Home
 
 
@@ -47,7 +47,7 @@ def victim(home: str, session: str, moment: str, count: int, *paths: str) -> Non
 
     if moment == "commit":
         Episodes.commit = counted  # type: ignore[method-assign]
-    for event in ingest(Home(Path(home)), session, What(list(paths)), How(commit_seconds=0)):
+    for event in ingest(Home(Path(home)), session, IngestRequest(list(paths)), IngestOptions(commit_seconds=0)):
         if moment == "batch" and isinstance(event, BlocksRead):
             left -= 1
             if left == 0:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
-from titans_cli.store import Cell, Home, SessionStore
+from titans_cli.store import Home, SessionStore, StoredCell
 
 AT = "2026-11-22T12:00:00Z"
 SENTENCE = "The zymurgist quietly fermented quinces"
@@ -77,7 +77,7 @@ def read_paper(store: SessionStore, number: int) -> SnapshotInfo:
     """Commit one small document: source, page, two blocks, two landmarks, a cell, an event. Needs `store.writer()`."""
     committed = store.commit(
         source(number),
-        cells=[Cell(0, 2, memory(number))],
+        cells=[StoredCell(0, 2, memory(number))],
         pages=[page(number)],
         blocks=blocks(number, position_of(store)),
         landmarks=[vector(number), vector(number + 1)],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.store.samples import blocks, event, memory, new_session, newest, read_paper, source
-from titans_cli.store import Cell, Home, LongTermMemory, SessionStore
+from titans_cli.store import Home, LongTermMemory, SessionStore, StoredCell
 
 CALLS = ("write", "fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
 
@@ -43,7 +43,7 @@ def carry_on(home: Path) -> None:
     with store.writer():
         store.commit(
             source(4, id_=4, done=4, total=4),
-            cells=[Cell(0, 3, memory(44)), Cell(1, 4, memory(45))],
+            cells=[StoredCell(0, 3, memory(44)), StoredCell(1, 4, memory(45))],
             blocks=[replace(b, index=b.index + 2) for b in blocks(4, 80)],
         )
 

@@ -15,7 +15,7 @@ from titans_cli.model.adapter import AdapterSpec, MemoryAdapter
 from titans_cli.model.attach import AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.tokenizer import TitansTokenizer
-from titans_cli.train.adapt import AdapterTrainer, Plan, corpus_of
+from titans_cli.train.adapt import AdaptationPlan, AdapterTrainer, corpus_of
 
 SPEC = AdapterSpec(width=32, depth=2, segment_length=64, d_key=8, d_topic=8, features=64, d_value=16)
 
@@ -24,7 +24,7 @@ def trainer(tokenizer: TitansTokenizer, out: Path, steps: int = 4, bound_to: str
     torch.manual_seed(3)
     hub = HubTokenizer(fast_tokenizer(tokenizer), VOCABULARY)
     attached = AttachedModel(backbone("llama"), hub, MemoryAdapter(SPEC))
-    plan = Plan(steps, batch=1.0, width=64, save_every=2)
+    plan = AdaptationPlan(steps, batch=1.0, width=64, save_every=2)
     return AdapterTrainer(attached, bound_to, corpus_of([" ".join(make_sentences(250))], hub), out, plan)
 
 

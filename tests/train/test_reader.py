@@ -12,7 +12,7 @@ import zstandard
 from transformers import PreTrainedTokenizerFast
 
 from tests.model.backbones import backbone, fast_tokenizer
-from titans_cli.model.reader import END, Finding, ReaderSpec, load_reader, probability
+from titans_cli.model.reader import END, ReaderFinding, ReaderSpec, load_reader, probability
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.train.calibration import Trial, calibrated, figures, normal
 from titans_cli.train.reader import ReaderTrainer, Schedule
@@ -83,7 +83,7 @@ def test_what_is_saved_is_loaded_into_the_model(data: Path, model: Path, tmp_pat
 
 def test_calibration_tells_the_right_from_the_wrong() -> None:
     done = [
-        Trial(Finding(0, 0, 1, (-n / 10, -5.0, 3.0, 1.0), (5.0 if held else -5.0, -1.0, -1.0, 1.0)), n < 10, held)
+        Trial(ReaderFinding(0, 0, 1, (-n / 10, -5.0, 3.0, 1.0), (5.0 if held else -5.0, -1.0, -1.0, 1.0)), n < 10, held)
         for n in range(20)
         for held in (True, False)
     ]

@@ -16,10 +16,10 @@ from titans_cli.model.reader import load_backbone
 from titans_cli.model.session import SessionReader, load_session_reader
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.train import session_memory
-from titans_cli.train.session_memory import Kind, change, fit, load, prepare, session_of, told
+from titans_cli.train.session_memory import CorpusSlice, change, fit, load, prepare, session_of, told
 
 # Sentences that come again in every document of their kind, and are never heard of in the other's.
-KINDS = {"mills": Kind("mills", 0, 4, 0, 200), "ships": Kind("ships", 1, 4, 0, 200)}
+KINDS = {"mills": CorpusSlice("mills", 0, 4, 0, 200), "ships": CorpusSlice("ships", 1, 4, 0, 200)}
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from titans_cli.answers.intent import (
     parts_of_matter,
     pile_question,
 )
-from titans_cli.answers.pile import AT_HEAD, Judged, judge, shares_words
+from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, shares_words
 from titans_cli.cards import Card, folded, is_document, label, listed, listings, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
@@ -36,7 +36,7 @@ LONGEST_SPAN = 1_500  # characters of a first page that may be quoted for a list
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class CataloguedDocument:
     source: SourceRecord
     card: Card
 
@@ -68,7 +68,7 @@ class Catalogue:
         held = episodes.sources()
         self.works = {s.id: (s.name, self.cards[s.id]) for s in held}
         sources = [s for s in held if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
-        self.documents = [Document(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
+        self.documents = [CataloguedDocument(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
 
     def answer(self, blank: Answer, about: int | None = None) -> Answer | None:
         """None for what is no question of the catalogue. `about`: the document that "it" means."""
@@ -85,7 +85,7 @@ class Catalogue:
             self.told |= self.known_from(self.documents)
         return made
 
-    def known_from(self, documents: Sequence[Document]) -> set[int]:
+    def known_from(self, documents: Sequence[CataloguedDocument]) -> set[int]:
         """The sources that what is told of documents comes from: these, and the bibliographies that list them."""
         return {i for d in documents for i in (d.source.id, *listings(d.card, self.works))}
 
@@ -106,10 +106,10 @@ class Catalogue:
 
     # ------------------------------------------------------------ one document
 
-    def _by_id(self, source_id: int | None) -> Document | None:
+    def _by_id(self, source_id: int | None) -> CataloguedDocument | None:
         return next((d for d in self.documents if d.source.id == source_id), None)
 
-    def called(self, name: str, wants: str = "") -> Document | None:
+    def called(self, name: str, wants: str = "") -> CataloguedDocument | None:
         """The document of this title, short title, file name or DOI, of one that is nearly so, or the only one whose
         title has all of its words."""
         asked = [n for n in map(folded, names_of(name)) if n]
@@ -137,7 +137,7 @@ class Catalogue:
                 return found[0]
         return None
 
-    def _of_card(self, blank: Answer, asked: CardQuestion, d: Document) -> Answer | None:
+    def _of_card(self, blank: Answer, asked: CardQuestion, d: CataloguedDocument) -> Answer | None:
         card = d.card
         match asked.wants:
             case "author":
@@ -175,7 +175,7 @@ class Catalogue:
         support = "evidence" if cited else FROM_CARD
         return replace(blank, kind="card", support=support, short=short, text=text, citations=cited, about=d.source.id)
 
-    def _cited(self, d: Document, values: Sequence[str]) -> tuple[Citation, ...]:
+    def _cited(self, d: CataloguedDocument, values: Sequence[str]) -> tuple[Citation, ...]:
         """The stretch of the document's first page from the first to the last of these, if all are printed there."""
         pages = self.episodes.pages(d.source.id)[:1]
         if not pages or not values:
@@ -200,7 +200,7 @@ class Catalogue:
         chosen = [d for d in self.documents if self._fits(d, asked)]
         if asked.author and not chosen:
             return None  # nobody of that name wrote any: what the texts say of them may still answer
-        judged: dict[int, Judged] = {}
+        judged: dict[int, JudgedSource] = {}
         if matter := asked.about or asked.uses:
             found = self._judged(matter, chosen)
             if asked.about:
@@ -218,7 +218,7 @@ class Catalogue:
             return None
         return self._told(blank, asked, chosen, judged)
 
-    def _judged(self, matter: str, chosen: Sequence[Document]) -> list[Judged]:
+    def _judged(self, matter: str, chosen: Sequence[CataloguedDocument]) -> list[JudgedSource]:
         """Of a matter that is said in two ("both Python and R") the documents that speak of each."""
         sources = [d.source for d in chosen]
         found = judge(matter_of(matter), self.episodes, self.cards, sources)
@@ -228,7 +228,7 @@ class Catalogue:
         both = set.intersection(*({j.source.id for j in some} for some in each))
         return [j for j in each[0] if j.source.id in both]
 
-    def _fits(self, d: Document, asked: PileQuestion) -> bool:
+    def _fits(self, d: CataloguedDocument, asked: PileQuestion) -> bool:
         card = d.card
         if asked.years and not (card.year and asked.years[0] <= card.year <= asked.years[1]):
             return False
@@ -239,8 +239,8 @@ class Catalogue:
         venue = folded(asked.venue)
         return not asked.venue or (bool(card.venue) and _holds(folded(card.venue or ""), venue))
 
-    def _most(self, documents: Sequence[Document], most: str) -> list[Document]:
-        def measure(d: Document) -> tuple[int, str]:
+    def _most(self, documents: Sequence[CataloguedDocument], most: str) -> list[CataloguedDocument]:
+        def measure(d: CataloguedDocument) -> tuple[int, str]:
             match most:
                 case "authors":
                     return len(d.card.authors), ""
@@ -255,7 +255,11 @@ class Catalogue:
         return [d for d in known if measure(d) == best]
 
     def _told(
-        self, blank: Answer, asked: PileQuestion, chosen: Sequence[Document], judged: Mapping[int, Judged]
+        self,
+        blank: Answer,
+        asked: PileQuestion,
+        chosen: Sequence[CataloguedDocument],
+        judged: Mapping[int, JudgedSource],
     ) -> Answer:
         lines: list[str] = []
         citations: list[Citation] = []
@@ -281,14 +285,14 @@ class Catalogue:
             blank, kind="pile", support=support, short=short, text=text, citations=tuple(citations), about=about
         )
 
-    def _cite(self, number: int, d: Document, c: Candidate) -> Citation:
+    def _cite(self, number: int, d: CataloguedDocument, c: Candidate) -> Citation:
         page = self.episodes.page(d.source.id, c.block.page)
         where = place(d.source.kind, c.block.page, page, c.start)
         span = (d.source.display, d.source.uri, c.block.page, c.start, c.end)
         return Citation(number, *span, page[c.start : c.end], c.block.surprise, 1.0, where)
 
 
-def _entry(d: Document) -> str:
+def _entry(d: CataloguedDocument) -> str:
     """A line of a list: title, who and when, and the file."""
     names = [surname(a) for a in d.card.authors]
     who = listed(names) if len(names) < 3 else f"{names[0]} et al." if names else ""

@@ -7,7 +7,7 @@ from datetime import date
 
 from titans_cli.answers.corpus import year_of
 from titans_cli.answers.dates import written_on
-from titans_cli.answers.evidence import Found
+from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.extract import Candidate
 from titans_cli.cards import Card
 from titans_cli.errors import DamagedError
@@ -39,7 +39,7 @@ class Citer:
             return date.fromisoformat(source.read_at[:10])
         return written_on(self.episodes.page(source.id, 1))
 
-    def evidence(self, found: Found) -> Evidence:
+    def evidence(self, found: ScoredBlock) -> Evidence:
         b = found.block
         source = self.sources[b.source_id]
         where = place(source.kind, b.page, self.episodes.page(b.source_id, b.page), b.start)

@@ -89,7 +89,7 @@ class _Token(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Said:
+class ParsedText:
     """What a text says, taken apart when it is asked for."""
 
     text: str
@@ -132,8 +132,8 @@ class Said:
         return frozenset(stems(self.text))
 
     @cached_property
-    def sentences(self) -> tuple[Said, ...]:
-        return tuple(Said(self.text[a:b]) for a, b in sentence_spans(self.text))
+    def sentences(self) -> tuple[ParsedText, ...]:
+        return tuple(ParsedText(self.text[a:b]) for a, b in sentence_spans(self.text))
 
     @cached_property
     def denied(self) -> frozenset[str] | None:
@@ -145,16 +145,16 @@ class Said:
 class Claim:
     """A sentence to be checked. `small`: words that texts at hand, cited or not, write in lower case."""
 
-    said: Said
+    said: ParsedText
     small: frozenset[str] = field(default=frozenset())
 
     @classmethod
     def of(cls, sentence: str, texts: Sequence[str] = ()) -> Claim:
-        return cls(Said(sentence), frozenset[str]().union(*(Said(t).small for t in texts)))
+        return cls(ParsedText(sentence), frozenset[str]().union(*(ParsedText(t).small for t in texts)))
 
     def fault(self, texts: Sequence[str]) -> str:
         """What is wrong with the claim if it cites these texts; empty if nothing is."""
-        theirs = Said("\n\n".join(texts))
+        theirs = ParsedText("\n\n".join(texts))
         missing = [*self._names_not_in(theirs), *self._dates_not_in(theirs), *self._numbers_not_in(theirs)]
         if missing:
             return f"what it cites does not say {', '.join(dict.fromkeys(missing))}"
@@ -172,19 +172,19 @@ class Claim:
             runs = [(spans[i][0], spans[i + size - 1][1]) for i in range(len(spans) - size + 1)]
             good = [(a, b) for a, b in runs if not self.fault([text[a:b]])]
             if good:
-                return max(good, key=lambda s: (len(self.said.stems & Said(text[slice(*s)]).stems), -s[0]))
+                return max(good, key=lambda s: (len(self.said.stems & ParsedText(text[slice(*s)]).stems), -s[0]))
         return spans[0][0], spans[-1][1]
 
     # ------------------------------------------------------------ what has to stand
 
-    def _names_not_in(self, theirs: Said) -> Iterator[str]:
+    def _names_not_in(self, theirs: ParsedText) -> Iterator[str]:
         for run in _runs(self.said.tokens):
             names = run[1:] if run[0].opens and self._is_common(run[0], theirs) else run
             folded = tuple(t.text.casefold() for t in names)
             if names and not _stands(folded, [t.text for t in names], theirs):
                 yield self.said.text[names[0].start : names[-1].end]
 
-    def _is_common(self, token: _Token, theirs: Said) -> bool:
+    def _is_common(self, token: _Token, theirs: ParsedText) -> bool:
         """Whether a word that opens a sentence would be written in lower case within one."""
         low = token.text.lower()
         return (
@@ -194,18 +194,18 @@ class Claim:
             or stem(low) in {stem(w) for w in theirs.small | self.small}
         )
 
-    def _numbers_not_in(self, theirs: Said) -> Iterator[str]:
+    def _numbers_not_in(self, theirs: ParsedText) -> Iterator[str]:
         dated = {str(part) for date, _ in self.said.dates for part in date}  # checked as dates
         for value, written in self.said.numbers.items():
             if value not in theirs.numbers and value not in dated:
                 yield written
 
-    def _dates_not_in(self, theirs: Said) -> Iterator[str]:
+    def _dates_not_in(self, theirs: ParsedText) -> Iterator[str]:
         for date, written in self.said.dates:
             if not any(_agree(date, other, theirs.numbers) for other, _ in theirs.dates):
                 yield written
 
-    def _denies_otherwise(self, theirs: Said) -> bool:
+    def _denies_otherwise(self, theirs: ParsedText) -> bool:
         """Whether a word is denied in one and not in the other, by the sentences that speak most of the claim."""
         shared = [(len(self.said.stems & s.stems), s) for s in theirs.sentences]
         most = max((n for n, _ in shared), default=0)
@@ -255,7 +255,7 @@ def _runs(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
         yield run
 
 
-def _stands(name: tuple[str, ...], written: Sequence[str], theirs: Said) -> bool:
+def _stands(name: tuple[str, ...], written: Sequence[str], theirs: ParsedText) -> bool:
     """Whether a text has this name: its words side by side, or one after the other among words with capitals."""
     if len(name) > 1 and f" {' '.join(name)} " in theirs.folded:
         return True
@@ -353,7 +353,7 @@ def _agree(date: Date, other: Date, numbers: dict[str, str]) -> bool:
 # ---------------------------------------------------------------- denials
 
 
-def _denied(said: Said) -> frozenset[str] | None:
+def _denied(said: ParsedText) -> frozenset[str] | None:
     """The stems within reach of a negator: what follows it up to a break; before it, if nothing follows."""
     tokens, reach, found = said.tokens, set[str](), False
     breaks = [

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.facts import Facts, one_line
+from titans_cli.answers.facts import FactAnswerer, one_line
 from titans_cli.answers.intent import without_article
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
@@ -30,7 +30,7 @@ LEAST_SHARED = 8.0
 WHAT_THEY_ARE = "what they are"
 
 
-class Side(NamedTuple):
+class ComparedSide(NamedTuple):
     """One of the two: its name as it was asked, the stems that name it, and the sentences about it, best first."""
 
     name: str
@@ -44,7 +44,7 @@ class Point(NamedTuple):
     said: tuple[Candidate, Candidate]
 
 
-def compare(blank: Answer, names: tuple[str, str], facts: Facts, only: set[int] | None) -> Answer | None:
+def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: set[int] | None) -> Answer | None:
     """None when too little is said of one of the two."""
     one, other = (_side(name, facts, only) for name in names)
     if not one.sentences or not other.sentences:
@@ -75,25 +75,25 @@ def compare(blank: Answer, names: tuple[str, str], facts: Facts, only: set[int] 
     return replace(blank, support="evidence", route="deliberate", text=text, citations=tuple(cited), steps=steps)
 
 
-def _side(name: str, facts: Facts, only: set[int] | None) -> Side:
+def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide:
     found = facts.search(name, only, None)
     naming = frozenset(t for t in stems(name))
     sentences = [c for c in found.ranked if _speaks(c, naming) or c.block.source_id in found.named][:LOOKED_AT]
     bare = " ".join(name.split()).strip()
     terms = Question(bare, facts.means.episodes)
     defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, found.named or only)
-    return Side(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
+    return ComparedSide(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
 
 
 def _speaks(c: Candidate, naming: frozenset[str]) -> bool:
     return not naming or len(naming & set(stems(c.text))) * 2 >= len(naming)
 
 
-def _names(c: Candidate, side: Side) -> bool:
+def _names(c: Candidate, side: ComparedSide) -> bool:
     return bool(side.naming) and side.naming <= set(stems(c.text))
 
 
-def _points(one: Side, other: Side) -> list[Point]:
+def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
     """The pairs that share most, each word and each sentence in one of them alone."""
     points: list[Point] = []
     if one.defined is not None and other.defined is not None and one.defined.text != other.defined.text:

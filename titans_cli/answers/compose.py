@@ -16,7 +16,7 @@ from titans_cli.answers.compare import compare
 from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.deliberate import deliberate
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.facts import NOTHING, Facts, told_by, with_memory, worth_telling
+from titans_cli.answers.facts import NOTHING, FactAnswerer, told_by, with_memory, worth_telling
 from titans_cli.answers.intent import (
     asks_for_change,
     asks_for_reasons,
@@ -30,7 +30,7 @@ from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
-from titans_cli.answers.request import Asking, Means, Recall
+from titans_cli.answers.request import AskOptions, Means, Recall
 from titans_cli.answers.spelling import mended
 from titans_cli.answers.summary import summarise
 from titans_cli.answers.synthesis import synthesis
@@ -40,7 +40,7 @@ from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Step
 from titans_cli.store import Episodes
 
-__all__ = ["NOTHING", "Answerer", "Asking", "answer", "route", "worth_telling"]
+__all__ = ["NOTHING", "Answerer", "AskOptions", "answer", "route", "worth_telling"]
 UNREAD = "This session has read nothing yet."
 NO_DISPUTE = "No disagreement stands out."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
@@ -52,14 +52,14 @@ LONG = 8  # sentences: whoever wants so many of a few documents wants a summary
 class Answerer:
     """Answers from one session's memory and retained text. Changes neither."""
 
-    def __init__(self, means: Means, session: str, snapshot: int, how: Asking | None = None) -> None:
-        self.means, self.session, self.snapshot, self.how = means, session, snapshot, how or Asking()
+    def __init__(self, means: Means, session: str, snapshot: int, how: AskOptions | None = None) -> None:
+        self.means, self.session, self.snapshot, self.how = means, session, snapshot, how or AskOptions()
         self.episodes = means.episodes
         self.only = None if self.how.only is None else set(self.how.only)
         self.catalogue = Catalogue(means.episodes, self.only)
         self.citer = Citer(means.episodes, self.catalogue.cards)
         self.sources = self.citer.sources
-        self.facts = Facts(means, self.how, self.catalogue, self.citer)
+        self.facts = FactAnswerer(means, self.how, self.catalogue, self.citer)
 
     def answer(self, question: str) -> Answer:
         begun = time.monotonic()
@@ -205,7 +205,7 @@ def answer(
     recall: Recall,
     session: str,
     snapshot: int,
-    how: Asking | None = None,
+    how: AskOptions | None = None,
     marks: Marks | None = None,
     writer: Writer | None = None,
     tell: Callable[[Step], None] | None = None,

@@ -28,7 +28,7 @@ WEIGHTS_ENCODER = weights("evidence.encoder")
 
 
 class Signals(NamedTuple):
-    """A candidate block, as of `Found`, and what speaks for it."""
+    """A candidate block, as of `ScoredBlock`, and what speaks for it."""
 
     block: Block
     topic: frozenset[str]
@@ -41,7 +41,7 @@ class Signals(NamedTuple):
     # it holds what the question asks for: a year, a number, a name; "time": nearness to the years of the question
 
 
-class Found(NamedTuple):
+class ScoredBlock(NamedTuple):
     block: Block
     score: float
     topic: frozenset[str]  # stems of its document's title and opening words
@@ -142,7 +142,7 @@ def gather(
     limit: int,
     only: set[int] | None = None,
     marks: Marks | None = None,
-) -> list[Found]:
+) -> list[ScoredBlock]:
     """The `limit` blocks most likely to carry the answer, best first.
 
     `recalled`: what memory said, if confidently. `marks`: the landmarks to go by, if not those of the session itself.
@@ -150,7 +150,7 @@ def gather(
     marks = marks or own_marks(episodes, engine)
     by = WEIGHTS if marks.own else WEIGHTS_ENCODER
     found = [
-        Found(s.block, sum(by[name] * value for name, value in s.values.items()), s.topic, s.told)
+        ScoredBlock(s.block, sum(by[name] * value for name, value in s.values.items()), s.topic, s.told)
         for s in signals(question, episodes, marks, recalled, only)
     ]
     return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]

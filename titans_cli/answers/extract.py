@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from titans_cli.answers.evidence import Found
+from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.fitted import weights
 from titans_cli.answers.intent import notices
 from titans_cli.answers.question import Question
@@ -105,7 +105,7 @@ def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:
 
 
 def signals(
-    question: Question, found: Found, recalled: str | None, naming: Collection[str] = ()
+    question: Question, found: ScoredBlock, recalled: str | None, naming: Collection[str] = ()
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """Every showable sentence of a block, with its signals and no score yet. `naming`: stems that name its document."""
     block, known = found.block, found.topic.union(naming)
@@ -145,7 +145,7 @@ def signals(
 
 def candidates(
     question: Question,
-    evidence: Sequence[Found],
+    evidence: Sequence[ScoredBlock],
     recalled: str | None,
     about: Collection[int] = (),
     naming: Collection[str] = (),

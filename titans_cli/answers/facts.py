@@ -17,14 +17,14 @@ from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import definitions
-from titans_cli.answers.evidence import Found, gather
+from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
 from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.premise import REFUSES, Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
-from titans_cli.answers.reading import HEADLINE, Told, passages_of, read
-from titans_cli.answers.request import Asking, Means
+from titans_cli.answers.reading import HEADLINE, ReadingResult, passages_of, read
+from titans_cli.answers.request import AskOptions, Means
 from titans_cli.answers.span import short_answer, sure_answer
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.verdict import verdict
@@ -53,7 +53,7 @@ class Search(NamedTuple):
     """What was found for a question. `named`: the documents that it names; `premise`: of these, or of the best."""
 
     terms: Question
-    found: list[Found]
+    found: list[ScoredBlock]
     ranked: list[Candidate]
     named: set[int]
     premise: Premise
@@ -65,7 +65,7 @@ def search(
     engine: SessionModel,
     titles: Mapping[int, str],
     only: set[int] | None,
-    how: Asking,
+    how: AskOptions,
     recalled: str | None = None,
     marks: Marks | None = None,
 ) -> Search:
@@ -81,10 +81,10 @@ def search(
     return Search(terms, found, ranked, named, said)
 
 
-class Facts:
+class FactAnswerer:
     """Answers from one session's retained text and memory. Changes neither."""
 
-    def __init__(self, means: Means, how: Asking, catalogue: Catalogue, citer: Citer) -> None:
+    def __init__(self, means: Means, how: AskOptions, catalogue: Catalogue, citer: Citer) -> None:
         self.means, self.how, self.catalogue, self.citer = means, how, catalogue, citer
         self.titles = {d.source.id: d.title for d in catalogue.documents}
 
@@ -171,7 +171,7 @@ class Facts:
             return []
         return definitions(s.terms.asked.about, s.terms, self.means.episodes, self.titles, only)
 
-    def _reading(self, s: Search) -> Told | None:
+    def _reading(self, s: Search) -> ReadingResult | None:
         """What the reader makes of the best passages; None without a reader, or without anything to read."""
         m = self.means
         if m.reader is None or not s.found:
@@ -186,7 +186,7 @@ class Facts:
     # ------------------------------------------------------------ telling
 
     def _proper(
-        self, s: Search, chosen: list[Candidate], sides: Sequence[Candidate], reading: Told | None
+        self, s: Search, chosen: list[Candidate], sides: Sequence[Candidate], reading: ReadingResult | None
     ) -> tuple[list[Candidate], str | None]:
         """The answer proper, if it can be told, and the chosen sentences with the one that it stands in first."""
         if sides:
@@ -202,7 +202,7 @@ class Facts:
             return chosen, reading.short
         return chosen, sure_answer(s.terms, chosen[0].text, chosen[0].covers)
 
-    def _when(self, lead: Candidate, reading: Told | None) -> str | None:
+    def _when(self, lead: Candidate, reading: ReadingResult | None) -> str | None:
         """The date of what a sentence tells by the day of writing, or that it was told then, if the document says
         what day that was."""
         said = lead.text if reading is None or reading.short is None else reading.short

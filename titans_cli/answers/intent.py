@@ -54,7 +54,7 @@ class PileQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TextQuestion:
     """What a question of the text asks.
 
     `kind`: "when", "number", "who", "where", "name", "yes-no", "definition", "why", or "what". `about`: what is to be
@@ -90,7 +90,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FactForms:
     """How one language asks for what a text says, and tells it."""
 
     kinds: tuple[Kind, ...]
@@ -134,7 +134,7 @@ class Language:
     of_the_world: re.Pattern[str] | None
     meant: re.Pattern[str] | None
     patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
-    facts: Facts | None = None
+    facts: FactForms | None = None
 
 
 @cache
@@ -205,14 +205,14 @@ def _language(name: str, said: Mapping[str, Any]) -> Language:
     )
 
 
-def _facts(said: Mapping[str, Any]) -> Facts:
+def _facts(said: Mapping[str, Any]) -> FactForms:
     q, parts = said["question"], said.get("parts", {})
     before, asks = q["before"], q["asks"]
 
     def form(name: str) -> str:
         return str(q.get(name, _NEVER))
 
-    return Facts(
+    return FactForms(
         tuple(
             Kind(k["kind"], re.compile(rf"{before}{k['match']}", re.I), True)
             if "match" in k
@@ -249,18 +249,18 @@ def notices() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(form, re.I | re.S) for s in said for form in s.get("notice", {}).get("forms", ()))
 
 
-def facts(language: str = ENGLISH) -> Facts:
+def facts(language: str = ENGLISH) -> FactForms:
     """How a language asks for what a text says; English for one without such forms."""
     found = next((k.facts for k in languages() if k.name == language), None) or languages()[0].facts
     assert found is not None, "english.toml has a [question]"
     return found
 
 
-def asked(question: str) -> Asked:
+def asked(question: str) -> TextQuestion:
     """What is asked of the text."""
     language = language_of(question)
     if language is None or language.facts is None:
-        return Asked(_bare(question, languages()[0]), "what", language=language.name if language else "")
+        return TextQuestion(_bare(question, languages()[0]), "what", language=language.name if language else "")
     text, forms = _bare(question, language), language.facts
     searched = text
     if lead := forms.lead.match(text):  # "What do they do when ...?" does not ask when
@@ -277,8 +277,8 @@ def asked(question: str) -> Asked:
         if kind.name == "number":
             about, measure = _measured(text, str(named.get("measure") or "").lower(), forms)
         several = several and kind.name in ("name", "what", "definition")
-        return Asked(text, kind.name, about, measure, several, language.name, _kind_of(text, language))
-    return Asked(text, "what", several=several, language=language.name, of_kind=_kind_of(text, language))
+        return TextQuestion(text, kind.name, about, measure, several, language.name, _kind_of(text, language))
+    return TextQuestion(text, "what", several=several, language=language.name, of_kind=_kind_of(text, language))
 
 
 def _kind_of(text: str, language: Language) -> str:
@@ -294,7 +294,7 @@ def _name_of(about: str, language: Language) -> str:
     return language.after.sub("", bare) if bare != about and " " in bare else about
 
 
-def _measured(text: str, word: str, forms: Facts) -> tuple[str, str]:
+def _measured(text: str, word: str, forms: FactForms) -> tuple[str, str]:
     """The things that are counted, and what is measured."""
     counted = forms.counted.search(text) or forms.mass.search(text)
     if forms.share.search(text):

@@ -21,7 +21,7 @@ IN_TITLE, AT_HEAD, SOMEWHERE = 3, 2, 1  # how a document speaks of a matter
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedSource:
     source: SourceRecord
     level: int
     mentions: int
@@ -69,7 +69,7 @@ def _stands_alone(text: str, at: int) -> bool:
     return not initial and not any(len(w) == 1 and w not in "aI&" for w in beside)
 
 
-def judge(matter: str, episodes: Episodes, cards: dict[int, Card], sources: list[SourceRecord]) -> list[Judged]:
+def judge(matter: str, episodes: Episodes, cards: dict[int, Card], sources: list[SourceRecord]) -> list[JudgedSource]:
     """The documents that speak of a matter outside their lists of references: those about it first."""
     form = form_of(matter)
     if form is None:
@@ -91,7 +91,7 @@ def _searched(matter: str) -> str:
     return f"{matter} {''.join(matter.replace('-', ' ').split())}"
 
 
-def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks: list[Block]) -> Judged:
+def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks: list[Block]) -> JudgedSource:
     mentions, at_head, passed, letters = 0, False, 0, False
     total = sum(len(b.text) for b in blocks)
     sentence: Candidate | None = None
@@ -115,7 +115,7 @@ def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks:
         mentions = 0
     about = at_head or mentions >= OFTEN
     level = IN_TITLE if in_title else AT_HEAD if about and mentions else SOMEWHERE if mentions else 0
-    return Judged(source, level, mentions, sentence)
+    return JudgedSource(source, level, mentions, sentence)
 
 
 def shares_words(called: str, title: str) -> bool:

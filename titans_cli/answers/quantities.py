@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from titans_cli.answers.intent import Asked, facts
+from titans_cli.answers.intent import TextQuestion, facts
 from titans_cli.answers.words import stem
 
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
@@ -50,7 +50,7 @@ class Quantity(NamedTuple):
     def is_rate(self) -> bool:
         return _RATE.search(self.after) is not None
 
-    def counted(self, asked: Asked) -> int:
+    def counted(self, asked: TextQuestion) -> int:
         """How many characters after the figure the things end that are counted; 0 when it does not count them."""
         if (head := asked.counts) is None:
             return 0
@@ -61,7 +61,7 @@ class Quantity(NamedTuple):
                 return word.end()
         return 0
 
-    def measures(self, asked: Asked) -> bool:
+    def measures(self, asked: TextQuestion) -> bool:
         """Whether it measures what is asked for: counts the things, or has a unit of the kind."""
         after = self.after
         match asked.measure:

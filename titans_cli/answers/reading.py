@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from titans_cli.answers.evidence import Found
+from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds, probability, weights
 from titans_cli.answers.premise import Premise
 from titans_cli.errors import ModelError
-from titans_cli.model.interface import PassageReader, Reading
+from titans_cli.model.interface import PassageReader, ReaderAnswer
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, Option
@@ -36,7 +36,7 @@ LEADS = 0.2  # set by hand: below it the reader's sentence is no likelier than r
 REFUSES = 0.7  # the same program: 87% of what nothing answers, 6% of what is answered
 
 
-class Passage(NamedTuple):
+class ReadPassage(NamedTuple):
     """A run of neighbouring blocks of one page, as it stands there."""
 
     blocks: tuple[Block, ...]
@@ -46,7 +46,7 @@ class Passage(NamedTuple):
     score: float  # of the best of its blocks
 
 
-class Told(NamedTuple):
+class ReadingResult(NamedTuple):
     """What came of a reading. `lead`: the sentence to cite first; None when there is none, or all is refused."""
 
     lead: Candidate | None
@@ -55,9 +55,9 @@ class Told(NamedTuple):
     refused: bool
 
 
-def passages_of(found: Sequence[Found], episodes: Episodes, count: int) -> list[Passage]:
+def passages_of(found: Sequence[ScoredBlock], episodes: Episodes, count: int) -> list[ReadPassage]:
     """At most `count` passages around the best blocks, best first; no block is in two of them."""
-    taken, made = set[int](), list[Passage]()
+    taken, made = set[int](), list[ReadPassage]()
     pages: dict[tuple[int, int], list[Block]] = {}
     scores = {f.block.id: f.score for f in found}
     for f in found:
@@ -71,7 +71,7 @@ def passages_of(found: Sequence[Found], episodes: Episodes, count: int) -> list[
         run = _grown(f.block, pages[place], taken, scores)
         taken |= {b.id for b in run}
         start, end = run[0].start, run[-1].end
-        made.append(Passage(run, start, end, episodes.page(*place)[start:end], f.score))
+        made.append(ReadPassage(run, start, end, episodes.page(*place)[start:end], f.score))
     return made
 
 
@@ -91,7 +91,7 @@ def _grown(block: Block, page: Sequence[Block], taken: set[int], scores: dict[in
     return tuple(page[first : last + 1])
 
 
-def signals(said: Premise, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def signals(said: Premise, reading: ReaderAnswer) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Of refusing: log odds of the premise's and of the reader's that nothing answers, 1. Of believing: log odds of the
     reader's being right and of its absence, 1."""
     absent = log_odds(reading.absent)
@@ -100,12 +100,12 @@ def signals(said: Premise, reading: Reading) -> tuple[tuple[float, ...], tuple[f
 
 def read(
     question: str,
-    passages: Sequence[Passage],
+    passages: Sequence[ReadPassage],
     titles: Mapping[int, str],
     said: Premise,
     reader: PassageReader,
     episodes: Episodes,
-) -> Told:
+) -> ReadingResult:
     """What the reader makes of the passages; `titles`: of sources, by id; `said`: of what is asked.
 
     Raises ModelError when its words do not stand where it says.
@@ -115,14 +115,14 @@ def read(
     refusing, believing = signals(said, reading)
     nothing = probability(REFUSAL, refusing)
     if reading.text is None or nothing >= REFUSES:
-        return Told(None, None, nothing, True)
+        return ReadingResult(None, None, nothing, True)
     lead, sure = _sentence(reading, passages, episodes), probability(BELIEF, believing)
     if sure < LEADS:
-        return Told(None, None, sure, False)
-    return Told(lead, reading.text if sure >= HEADLINE else None, sure, False)
+        return ReadingResult(None, None, sure, False)
+    return ReadingResult(lead, reading.text if sure >= HEADLINE else None, sure, False)
 
 
-def _sentence(reading: Reading, passages: Sequence[Passage], episodes: Episodes) -> Candidate:
+def _sentence(reading: ReaderAnswer, passages: Sequence[ReadPassage], episodes: Episodes) -> Candidate:
     """The sentence that holds the reader's words, or the run of sentences when they reach over an end of one."""
     inside = reading.passage is not None and 0 <= reading.passage < len(passages)
     passage = passages[reading.passage or 0]

@@ -80,7 +80,7 @@ class Budget:
         return without_thoughts(text)
 
 
-class Claim(NamedTuple):
+class CitedClaim(NamedTuple):
     text: str  # without its marks
     cited: tuple[int, ...]  # numbers of evidence
     fault: str  # why it is not believed; empty if it is
@@ -148,14 +148,14 @@ def parts_proposed(text: str, question: str) -> list[str]:
     return list(dict.fromkeys(good))[:MOST_PARTS] or [question]
 
 
-def checked(text: str, evidence: Sequence[Candidate], question: str = "") -> list[Claim]:
+def checked(text: str, evidence: Sequence[Candidate], question: str = "") -> list[CitedClaim]:
     """Every sentence of a draft, with what it cites and what is wrong with it."""
     claims, shown = [], [question, *(e.text for e in evidence)]
     for said in _sentences(text):
         cited = tuple(dict.fromkeys(int(n) for marks in _MARK.findall(said) for n in marks.split(",")))
         bare = re.sub(r"\s+([.!?])", r"\1", " ".join(_MARK.sub("", said).split()))
         if words(bare):
-            claims.append(Claim(bare, cited, _fault(bare, cited, shown)))
+            claims.append(CitedClaim(bare, cited, _fault(bare, cited, shown)))
     return claims
 
 
@@ -175,7 +175,7 @@ def _fault(claim: str, cited: Sequence[int], shown: Sequence[str]) -> str:
     return fault(claim, [shown[n] for n in cited], shown)
 
 
-def _faults_of(claims: Sequence[Claim]) -> str:
+def _faults_of(claims: Sequence[CitedClaim]) -> str:
     wrong = [c for c in claims if c.fault]
     said = f"{len(claims) - len(wrong)} of {len(claims)} claims supported"
     return said + "".join(f"; {c.fault}" for c in wrong)
@@ -185,7 +185,7 @@ def _broken(budget: Budget) -> str:
     return f"; the reply ended early: {budget.broken}" if budget.broken else ""
 
 
-def _told(blank: Answer, kept: Sequence[Claim], evidence: Sequence[Candidate], cite: Cite) -> Answer:
+def _told(blank: Answer, kept: Sequence[CitedClaim], evidence: Sequence[Candidate], cite: Cite) -> Answer:
     numbers: dict[int, int] = {}
     for claim in kept:
         for n in claim.cited:

@@ -15,7 +15,7 @@ Recall = Callable[[str], Recollection]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AskOptions:
     """How a question is to be answered. `only`: the sources that may be cited; None for all of them.
 
     `memory`: what the cells recall takes part; False is for measuring what it is worth.

@@ -44,7 +44,7 @@ class Synthesis(NamedTuple):
 Cite = Callable[[int, Candidate], Citation]
 
 
-class Found(NamedTuple):
+class PileFindings(NamedTuple):
     """What a pile says as a whole."""
 
     texts: Sequence[Text]
@@ -52,24 +52,24 @@ class Found(NamedTuple):
     trends: list[Trend]
 
 
-def survey(texts: Sequence[Text]) -> Found:
+def survey(texts: Sequence[Text]) -> PileFindings:
     """Topics and trends of the documents; nothing of fewer than `LEAST`."""
     if len(texts) < LEAST:
-        return Found(texts, [], [])
+        return PileFindings(texts, [], [])
     found = phrases(texts, 3 if len(texts) < 100 else 4)
     rows = vectors(texts)
     smooth = rows if rows is not None and len(texts) >= SMOOTHED else None
-    return Found(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
+    return PileFindings(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
 
 
 def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False) -> Synthesis:
     """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations. `long`: all, not a page."""
     texts = texts_of(episodes, only)
-    found = survey(texts) if kind != "disagreements" else Found(texts, [], [])
+    found = survey(texts) if kind != "disagreements" else PileFindings(texts, [], [])
     return tell(found, disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements"), kind, cite, long)
 
 
-def tell(found: Found, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False) -> Synthesis:
+def tell(found: PileFindings, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False) -> Synthesis:
     """What was found, in words and in numbers."""
     texts = found.texts
     citations: list[Citation] = []
@@ -265,7 +265,7 @@ def _alone(texts: Sequence[Text], found: Sequence[Topic]) -> tuple[str, ...]:
 
 
 def _lead(
-    found: Found,
+    found: PileFindings,
     told_topics: Sequence[ThemeTold],
     told_trends: Sequence[TrendTold],
     differ: Sequence[DisagreementTold],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from titans_cli.answers.claims import Said
+from titans_cli.answers.claims import ParsedText
 from titans_cli.answers.intent import facts
 from titans_cli.answers.question import Question, near
 from titans_cli.answers.words import stem, stems, words
@@ -25,8 +25,8 @@ def verdict(question: Question, sentence: str) -> str | None:
     here = set(stems(sentence)) | negated
     if question.covered(here) < LEAST_SPOKEN:
         return None
-    denied = negated | {t for t in question.weight if _among(t, Said(sentence).denied or frozenset())}
-    asked_so = Said(question.text).denied is not None
+    denied = negated | {t for t in question.weight if _among(t, ParsedText(sentence).denied or frozenset())}
+    asked_so = ParsedText(question.text).denied is not None
     return facts().denial["no" if bool(denied) != asked_so else "yes"]
 
 

@@ -140,16 +140,18 @@ def ingest(
     """
     from titans_cli.cli.engines import ingesting
     from titans_cli.records import Loading
-    from titans_cli.sessions.ingest import How, What
+    from titans_cli.sessions.ingest import IngestOptions, IngestRequest
 
     output, wait = Output(json, quiet), seconds(retry_lock)
     use_case = ingesting(engine, address, session_per, session, watch=watch)
     with stop_flag() as stop, render.IngestView(output) as view:
-        what = What(paths, include, exclude, files_from, stdin_name=name)
+        what = IngestRequest(paths, include, exclude, files_from, stdin_name=name)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
         room = options.room(max_room)
-        how = How(model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop)
+        how = IngestOptions(
+            model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop
+        )
         if dry_run:
             from titans_cli.sessions.preview import preview as look_ahead
 
@@ -204,10 +206,10 @@ def ask(
     asked = asking.questions(question, output)
     options.ready(session, sources=sources)
     from titans_cli.sessions import hints, markdown
-    from titans_cli.sessions.ask import Asking
+    from titans_cli.sessions.ask import AskOptions
 
     markdown.check_files(files, replace_file=yes)
-    how = Asking(sentences, top_k, closed_book, memory_ == "on", route=route, budget=time, tokens=tokens)
+    how = AskOptions(sentences, top_k, closed_book, memory_ == "on", route=route, budget=time, tokens=tokens)
     told = telling.steps(output)
     talk = asking.conversation(
         session,
@@ -303,17 +305,19 @@ def run(
 ) -> None:
     """Ingest and ask in a throw-away session, for one-shot scripts. Nothing is kept."""
     from titans_cli.records import Answer, Loading
-    from titans_cli.sessions.ingest import How, What
+    from titans_cli.sessions.ingest import IngestOptions, IngestRequest
     from titans_cli.sessions.once import run_once
 
     if not questions:
         raise UsageError("no question", hint="Give one: titans run PATH --ask 'QUESTION'.")
     output, answered = Output(json, quiet), 0
     with stop_flag() as stop, render.IngestView(output) as view:
-        what = What(paths, include, exclude, files_from)
+        what = IngestRequest(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
-        how = How(model, loading, network=network, private=private, max_room=options.room(max_room), stop=stop)
+        how = IngestOptions(
+            model, loading, network=network, private=private, max_room=options.room(max_room), stop=stop
+        )
         for event in run_once(_home(), what, questions, how, sentences=sentences, reader=reader):
             if isinstance(event, Answer):
                 answered += 1

@@ -15,7 +15,7 @@ from titans_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from titans_cli.records import Step
-    from titans_cli.sessions.ask import Asking
+    from titans_cli.sessions.ask import AskOptions
     from titans_cli.sessions.conversation import Conversation
 
 EXAMPLES = (
@@ -62,7 +62,7 @@ def questions(arguments: Sequence[str], output: Output) -> list[str]:
 
 def conversation(
     session: str | None,
-    how: Asking,
+    how: AskOptions,
     output: Output,
     tell: Callable[[Step], None] | None,
     *,

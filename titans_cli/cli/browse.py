@@ -16,7 +16,7 @@ from titans_cli.store import Home
 
 if TYPE_CHECKING:
     from titans_cli.sessions.pages import PageView, SourceTable
-    from titans_cli.sessions.search import Found
+    from titans_cli.sessions.search import SearchResult
 
 SEARCH = "Example: titans search lattice '\"silicate use\"' --json | jq -r '.hits[].place'"
 SOURCES = "Example: titans sources '*2023*' --json | jq '.sources[] | {title, year, pages}'"
@@ -50,7 +50,7 @@ def search(
     found(result, Output(json, quiet))
 
 
-def found(result: Found, output: Output) -> None:
+def found(result: SearchResult, output: Output) -> None:
     if output.json:
         document("search", result)
         return

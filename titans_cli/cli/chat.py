@@ -58,10 +58,10 @@ def chat(
     """
     settings.require_choice("route", route)
     options.ready(session, sources=sources)
-    from titans_cli.sessions.ask import Asking
+    from titans_cli.sessions.ask import AskOptions
 
     output = Output(json, quiet)
-    how = Asking(sentences, top_k, closed_book, route=route)
+    how = AskOptions(sentences, top_k, closed_book, route=route)
     talk = asking.conversation(
         session,
         how,

@@ -13,7 +13,7 @@ from titans_cli.cli.options import Output
 from titans_cli.steps import in_shell
 
 if TYPE_CHECKING:
-    from titans_cli.sessions.doctor import Finding
+    from titans_cli.sessions.doctor import Diagnosis
 
 EXAMPLES = "Example: titans doctor --json | jq '.findings[] | select(.level != \"ok\")'"
 _MARKS = {"ok": "ok", "advice": "note", "problem": "FAIL"}
@@ -46,7 +46,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Diagnosis) -> None:
     render.line(f"{_MARKS[finding.level]:<6}{finding.name:<13}{finding.said}")
     if finding.todo:
         render.line(f"{'':<19}{render.bold(in_shell(finding.todo))}")

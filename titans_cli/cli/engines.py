@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from titans_cli.errors import UsageError
 from titans_cli.progress import IngestEvent, Waiting
-from titans_cli.sessions.ingest import How, What, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.store import Home
 
 TOGETHER = 8  # sessions at a time, on a cluster
-Ingesting = Callable[[Home, str | None, What, How], Iterator[IngestEvent | Waiting]]
+Ingesting = Callable[[Home, str | None, IngestRequest, IngestOptions], Iterator[IngestEvent | Waiting]]
 
 
 def ingesting(
@@ -28,11 +28,11 @@ def ingesting(
         from titans_cli.sessions.watch import watch as follow
 
         return follow
-    one: Callable[[Home, str | None, What, How], Iterator[IngestEvent]] = ingest
+    one: Callable[[Home, str | None, IngestRequest, IngestOptions], Iterator[IngestEvent]] = ingest
     if engine == "ray":
         from titans_cli.sessions.cluster import Cluster, ingest_on_ray
 
-        def one(home: Home, session: str | None, what: What, how: How) -> Iterator[IngestEvent]:
+        def one(home: Home, session: str | None, what: IngestRequest, how: IngestOptions) -> Iterator[IngestEvent]:
             return ingest_on_ray(home, session, what, how, Cluster(address))
 
     if session_per is None:
@@ -42,7 +42,7 @@ def ingesting(
     if session is not None:
         raise UsageError("--session-per folder names the sessions itself", hint="Leave --session out")
 
-    def each(home: Home, _: str | None, what: What, how: How) -> Iterator[IngestEvent | Waiting]:
+    def each(home: Home, _: str | None, what: IngestRequest, how: IngestOptions) -> Iterator[IngestEvent | Waiting]:
         from titans_cli.sessions.several import ingest_each
 
         return ingest_each(home, what, how, one, together=TOGETHER if engine == "ray" else 1, model=how.model)

@@ -9,12 +9,12 @@ from titans_cli.cli.render import bold, dim, document, line, minute, note, out, 
 
 if TYPE_CHECKING:
     from titans_cli.records import Item
-    from titans_cli.sessions.history import Erased, Recalled
-    from titans_cli.sessions.items import Filtered, Told
-    from titans_cli.sessions.retrieve import Retrieved
+    from titans_cli.sessions.history import EraseResult, RecallResult
+    from titans_cli.sessions.items import FilterResult, ItemResult
+    from titans_cli.sessions.retrieve import RetrieveResult
 
 
-def told(t: Told, output: Output) -> None:
+def told(t: ItemResult, output: Output) -> None:
     if output.json:
         document("memory-item", t)
         return
@@ -35,7 +35,7 @@ def told(t: Told, output: Output) -> None:
         note("titans: another command is still reading; the last bytes go with the next command that opens the session")
 
 
-def _said(t: Told) -> str:
+def _said(t: ItemResult) -> str:
     if t.status == "unchanged":
         return "nothing to learn, known already"
     if t.status == "retagged":
@@ -50,7 +50,7 @@ def _named(item: Item) -> str:
     return f"{item.label} (key {item.key})" if item.key and item.key != item.label else item.label
 
 
-def filtered(f: Filtered, output: Output, *, did: str = "") -> None:
+def filtered(f: FilterResult, output: Output, *, did: str = "") -> None:
     """`did`: "excluded" or "included", or nothing for a mere list."""
     if output.json:
         document("memory-filter", f)
@@ -68,7 +68,7 @@ def filtered(f: Filtered, output: Output, *, did: str = "") -> None:
         note(f"{did} {f.changed} of the {len(f.items)} that match" if did else "nothing matches")
 
 
-def retrieved(r: Retrieved, output: Output) -> None:
+def retrieved(r: RetrieveResult, output: Output) -> None:
     if output.json:
         document("memory-retrieved", r)
         return
@@ -88,7 +88,7 @@ def retrieved(r: Retrieved, output: Output) -> None:
         line(f"    {' '.join(p.text.split())}")
 
 
-def recalled(r: Recalled, output: Output) -> None:
+def recalled(r: RecallResult, output: Output) -> None:
     if output.json:
         document("recalled", r)
     elif r.events:
@@ -97,7 +97,7 @@ def recalled(r: Recalled, output: Output) -> None:
         note("nothing that was experienced speaks of that")
 
 
-def erased(e: Erased, output: Output) -> None:
+def erased(e: EraseResult, output: Output) -> None:
     if output.json:
         document("memory-gc", e)
     elif not output.quiet:

@@ -350,7 +350,7 @@ def everywhere(
     """
 
 
-def apply(found: Mapping[str, settings.Resolved]) -> None:
+def apply(found: Mapping[str, settings.SettingValue]) -> None:
     """What the settings say of these options, where the command line has said nothing."""
     chosen = look.current()
     chosen.color = chosen.color or str(found["color"].value)

@@ -14,7 +14,7 @@ from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
 if TYPE_CHECKING:
-    from titans_cli.report.write import Written
+    from titans_cli.report.write import ReportFile
 
 EXAMPLE = "Example: titans report -o survey.html"
 
@@ -52,7 +52,7 @@ def report(
     tell(written, Output(json, quiet))
 
 
-def tell(w: Written, output: Output) -> None:
+def tell(w: ReportFile, output: Output) -> None:
     if output.json:
         document("report", w)
     elif output.quiet:

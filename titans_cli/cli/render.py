@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from titans_cli.progress import BlocksRead, FileStarted, IngestEvent, IngestStarted, Waiting
     from titans_cli.records import EntryInfo, SessionInfo
-    from titans_cli.sessions.lifecycle import DamagedEntry, Discarded, SessionDetails
+    from titans_cli.sessions.lifecycle import DamagedEntry, DiscardResult, SessionDetails
 
 EVERY = 10.0  # seconds without a line of an ingest, off a terminal
 _MOST_KINDS = 8  # of files left out
@@ -398,7 +398,7 @@ def named(schema: str, info: SessionInfo | EntryInfo | DamagedEntry, sentence: s
         line(sentence)
 
 
-def discarded(d: Discarded, output: Output) -> None:
+def discarded(d: DiscardResult, output: Output) -> None:
     if output.json:
         document("discarded", d)
     elif not output.quiet:

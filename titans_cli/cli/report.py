@@ -13,9 +13,9 @@ from titans_cli.steps import in_shell
 
 if TYPE_CHECKING:
     from titans_cli.records import SessionInfo
-    from titans_cli.sessions.health import Repaired, Report
-    from titans_cli.sessions.history import Forgotten, Log
-    from titans_cli.sessions.lifecycle import Discarded
+    from titans_cli.sessions.health import RepairResult, Report
+    from titans_cli.sessions.history import ForgetResult, Log
+    from titans_cli.sessions.lifecycle import DiscardResult
     from titans_cli.store import Export
 
 
@@ -27,7 +27,7 @@ def would(deed: str, info: SessionInfo, output: Output) -> None:
         line(f"would {deed}")
 
 
-def forgotten(f: Forgotten, output: Output) -> None:
+def forgotten(f: ForgetResult, output: Output) -> None:
     if output.json:
         document("forgotten", f)
     elif not output.quiet:
@@ -64,7 +64,7 @@ def exported(e: Export, dry_run: bool, output: Output, what: str = "session") ->
         line(f"{'would export' if dry_run else 'exported'} {what} {e.session} to {e.file}: {human_bytes(e.size)}")
 
 
-def collected(found: Sequence[Discarded], problems: Sequence[TitansError], output: Output) -> None:
+def collected(found: Sequence[DiscardResult], problems: Sequence[TitansError], output: Output) -> None:
     if output.json:
         document("session-gc", {"sessions": [asdict(d) for d in found], "kept": [said(p) for p in problems]})
         return
@@ -76,7 +76,7 @@ def collected(found: Sequence[Discarded], problems: Sequence[TitansError], outpu
         note(f"titans: {said(problem)}")
 
 
-def repaired(r: Repaired, output: Output) -> None:
+def repaired(r: RepairResult, output: Output) -> None:
     if output.json:
         document("repaired", r)
         return

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from titans_cli.memory.config import MemoryConfig
 from titans_cli.memory.features import FourierFeatures
-from titans_cli.memory.rules import Prepared, prepared
+from titans_cli.memory.rules import PreparedSteps, prepared
 
 LOG_THETA_LIMIT = 4.0  # a lone token is written to at most 98%; beyond that only the solve's conditioning changes
 
@@ -167,12 +167,12 @@ class NeuralMemory(nn.Module):
             alpha=(alpha.sigmoid() * weight).sum(-1),
         )
 
-    def prepare(self, inputs: SegmentInputs, dtype: torch.dtype = torch.float32) -> Prepared:
+    def prepare(self, inputs: SegmentInputs, dtype: torch.dtype = torch.float32) -> PreparedSteps:
         """All of a write that does not depend on the memory, for every segment of `inputs`."""
         with torch.autocast(inputs.keys.device.type, enabled=False):
             return prepared(self.features(inputs.keys.to(dtype)), *(t.to(dtype) for t in inputs[1:]))
 
-    def write(self, state: MemoryState, segment: SegmentInputs | Prepared) -> tuple[MemoryState, Tensor]:
+    def write(self, state: MemoryState, segment: SegmentInputs | PreparedSteps) -> tuple[MemoryState, Tensor]:
         """Learn one segment, in the state's own precision.
 
         Returns the new state and every token's surprise [B, C] (1.0 for a memory of zeros).

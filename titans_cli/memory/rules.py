@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     weights_BFV: Tensor
     momentum_BFV: Tensor
     surprise_BC: Tensor  # |e_i|^2 of every token, before it was written
@@ -37,7 +37,7 @@ def roots(theta_BC: Tensor) -> Tensor:
     return (torch.where(writes, theta_BC, 1).sqrt() * writes).unsqueeze(-1)
 
 
-class Prepared(NamedTuple):
+class PreparedSteps(NamedTuple):
     """Steps of B segments, with all done that does not depend on the memory: for who takes one more than once."""
 
     features_BCF: Tensor
@@ -47,10 +47,10 @@ class Prepared(NamedTuple):
     eta_B: Tensor
     alpha_B: Tensor
 
-    def slice(self, start: int, stop: int) -> Prepared:
-        return Prepared(*(t[start:stop] for t in self))
+    def slice(self, start: int, stop: int) -> PreparedSteps:
+        return PreparedSteps(*(t[start:stop] for t in self))
 
-    def step(self, weights_BFV: Tensor, momentum_BFV: Tensor) -> Written:
+    def step(self, weights_BFV: Tensor, momentum_BFV: Tensor) -> WriteResult:
         """`implicit_step`. Cost per token: 2 F V + C V multiply-adds. Nothing per token is materialised."""
         decayed_BFV = weights_BFV * (1 - self.alpha_B)[:, None, None]
         still = momentum_BFV.shape != weights_BFV.shape  # a memory without momentum carries a zero in its place
@@ -59,10 +59,12 @@ class Prepared(NamedTuple):
         solved_BCV = self.root_BC1 * torch.cholesky_solve(error_BCV * self.root_BC1, self.factor_BCC)
         spare = None if torch.is_grad_enabled() else base_BFV  # a fresh tensor, which nothing else has
         after_BFV = torch.baddbmm(base_BFV, self.features_BCF.mT, solved_BCV, out=spare)
-        return Written(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))
+        return WriteResult(after_BFV, momentum_BFV if still else after_BFV - decayed_BFV, error_BCV.square().sum(-1))
 
 
-def prepared(features_BCF: Tensor, values_BCV: Tensor, theta_BC: Tensor, eta_B: Tensor, alpha_B: Tensor) -> Prepared:
+def prepared(
+    features_BCF: Tensor, values_BCV: Tensor, theta_BC: Tensor, eta_B: Tensor, alpha_B: Tensor
+) -> PreparedSteps:
     """Arguments as of `implicit_step`. Cost per token: C F multiply-adds, and C^2 / 6 for the factorisation."""
     # (A A^T + diag(1/theta))^{-1} = R (R A A^T R + I)^{-1} R with R = diag(sqrt theta): symmetric, and theta 0 is fine
     root_BC1 = roots(theta_BC)
@@ -71,7 +73,7 @@ def prepared(features_BCF: Tensor, values_BCV: Tensor, theta_BC: Tensor, eta_B: 
     # positive definite whatever was read, unless it was not finite; then the result says so, instead of an exception
     factor_BCC, failed_B = torch.linalg.cholesky_ex(gram_BCC)
     factor_BCC = torch.where(failed_B[:, None, None] == 0, factor_BCC, torch.nan)
-    return Prepared(features_BCF, values_BCV, root_BC1, factor_BCC, eta_B, alpha_B)
+    return PreparedSteps(features_BCF, values_BCV, root_BC1, factor_BCC, eta_B, alpha_B)
 
 
 def implicit_step(
@@ -82,7 +84,7 @@ def implicit_step(
     theta_BC: Tensor,
     eta_B: Tensor,
     alpha_B: Tensor,
-) -> Written:
+) -> WriteResult:
     """One segment's proximal step.
 
     Args:

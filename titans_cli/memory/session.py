@@ -62,7 +62,7 @@ class Share(NamedTuple):
     amounts: Tensor
 
 
-class Evidence(NamedTuple):
+class KeyEvidence(NamedTuple):
     """What the memory says, a row for each token that one of its answers names."""
 
     at: Tensor  # [m] which predicted token
@@ -208,7 +208,7 @@ def _read(state: SessionState, keys_nO: Tensor, vocabulary: int) -> _Answers:
     return _Answers(ids.flatten(1), torch.where(sound, amounts, 0).flatten(1))
 
 
-class Seen(NamedTuple):
+class ModelOutputs(NamedTuple):
     """What the frozen model alone makes of a document of n + 1 tokens."""
 
     tokens: Tensor  # [n + 1] int64
@@ -237,7 +237,7 @@ class _Tally:
         self.right += right.any(2).sum(0)
 
 
-def read_on(state: SessionState, seen: Seen, *, write: bool = True) -> Iterator[Evidence]:
+def read_on(state: SessionState, seen: ModelOutputs, *, write: bool = True) -> Iterator[KeyEvidence]:
     """The memory's evidence on a document, `SEGMENT` predicted tokens at a time, each read before it is written.
 
     `state` is changed in place, if `write`. What is told of a token depends on earlier segments alone, and on the
@@ -254,7 +254,7 @@ def read_on(state: SessionState, seen: Seen, *, write: bool = True) -> Iterator[
             _write(state, keys[part], came[part], amounts[part])
 
 
-def _evidence(answers: _Answers, tally: _Tally, seen: Seen, start: int) -> Evidence:
+def _evidence(answers: _Answers, tally: _Tally, seen: ModelOutputs, start: int) -> KeyEvidence:
     token, answer = (answers.ids >= 0).nonzero(as_tuple=True)
     named = answers.ids[token, answer]
     pairs, which = torch.unique((token << _ID_BITS) + named, return_inverse=True)
@@ -276,7 +276,7 @@ def _evidence(answers: _Answers, tally: _Tally, seen: Seen, start: int) -> Evide
         log_p.clamp(min=-20)[:, None] / 5,
         seen.sure[at][:, None],
     ]
-    return Evidence(at, torch.cat(features, dim=1), log_p, came)
+    return KeyEvidence(at, torch.cat(features, dim=1), log_p, came)
 
 
 class SessionGate(nn.Module):
@@ -293,7 +293,7 @@ class SessionGate(nn.Module):
         moved: Tensor = self.outer(F.gelu(self.inner(features_mF)))[:, 0]
         return moved.clamp(-_LOUDEST, _LOUDEST)
 
-    def change(self, evidence: Evidence, n: int) -> Tensor:
+    def change(self, evidence: KeyEvidence, n: int) -> Tensor:
         """By how many nats the loss of each of `n` predicted tokens changes; zero where the memory is silent.
 
         log q(x) = log p(x) + b(x) - log(1 + sum over named v of p(v) (exp(b(v)) - 1))

@@ -75,7 +75,7 @@ class AdapterSpec:
         return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
 
 
-class Said(NamedTuple):
+class MemoryOutput(NamedTuple):
     hidden: Tensor  # [N, C, D], added to the input of layer `depth`
     output: Tensor  # [N, C, D], added to the input of the output head
 
@@ -115,7 +115,7 @@ class MemoryAdapter(nn.Module):
     def inputs(self, x: Tensor, words: Tensor, target: Tensor, bound: Tensor, same: Tensor) -> SegmentInputs:
         return self.memory.inputs(x, words, target, bound.to(x.dtype), same)
 
-    def say(self, x_NCD: Tensor, recalled_NCV: Tensor, size: Tensor) -> Said:
+    def say(self, x_NCD: Tensor, recalled_NCV: Tensor, size: Tensor) -> MemoryOutput:
         """`x_NCD` as `seen`. `size`: length of a row of the output embedding, after which logits are scaled."""
         heard = self.memory.heard(recalled_NCV)
         said = self.memory.w_out(heard)
@@ -125,7 +125,7 @@ class MemoryAdapter(nn.Module):
         thought = thought * heard.norm(dim=-1, keepdim=True)
         hidden = self.x_rms * (within * self.gate * said + self.to_hidden(thought))
         output = (above * self.strength * said / said.shape[-1] ** 0.5 + self.to_output(thought)) / size
-        return Said(hidden, output)
+        return MemoryOutput(hidden, output)
 
 
 # ---- files

@@ -47,7 +47,7 @@ def attach_new(model: Any, tokenizer: HubTokenizer, name: str | None = None, dep
     return AttachedModel(model, tokenizer, adapter)
 
 
-def backbone_of(model: str, loading: Loading, places: Places) -> tuple[hub.Found, str, Loading]:
+def backbone_of(model: str, loading: Loading, places: Places) -> tuple[hub.ModelFolder, str, Loading]:
     """The checkpoint, its fingerprint, and `loading` with device, dtype and revision settled."""
     found = named.find(model, places.root, revision=loading.revision)
     device = hub.device_of(loading.device)

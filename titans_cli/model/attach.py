@@ -24,7 +24,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from titans_cli.errors import ModelError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
-from titans_cli.model.adapter import MemoryAdapter, Said
+from titans_cli.model.adapter import MemoryAdapter, MemoryOutput
 from titans_cli.model.generation import cache_in, check_cache
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.network import has_successor
@@ -34,14 +34,14 @@ PAD = -1  # in rows of tokens; the model sees token 0 in its place, behind all r
 CHECKED = "A few words."  # what the cache is tried with
 
 
-class Streamed(NamedTuple):
+class StreamPosition(NamedTuple):
     """Where a stream of tokens stands: the memory before the unfinished segment, and that segment's tokens [B, n]."""
 
     memory: MemoryState
     pending: Tensor
 
 
-class StreamOutput(NamedTuple):
+class AttachedOutput(NamedTuple):
     logits: Tensor  # [B, T, C, vocabulary], or of the kept tokens only [n, vocabulary]
     state: MemoryState
     gain: Tensor  # [B, T, C]: how much of its error a lone token gets written
@@ -84,7 +84,7 @@ class AttachedModel:
         self._seen: _Seen | None = None
         self._x: Tensor | None = None  # hidden states at `depth`, of the text
         self._recall: Recaller | None = None
-        self._said: Said | None = None
+        self._said: MemoryOutput | None = None
         self._keep: Tensor | None = None
         self._below = self._remembering = False
         with torch.no_grad():
@@ -248,7 +248,7 @@ class AttachedModel:
         *,
         keep_BTC: Tensor | None = None,
         asking: int = 0,
-    ) -> StreamOutput:
+    ) -> AttachedOutput:
         """B streams of T segments: segment t reads the memory as segments < t left it, then is written.
 
         The last `asking` segments are questions: not written, and they read the cells of all B streams at once.
@@ -273,14 +273,14 @@ class AttachedModel:
         logits = self.logits(tokens_BTC.flatten(0, 1), recall, keep)
         if keep is None:
             logits = torch.unflatten(logits, 0, (b, t))
-        return StreamOutput(logits, learned, gains[0])
+        return AttachedOutput(logits, learned, gains[0])
 
-    def initial_state(self, batch: int = 1) -> Streamed:
+    def initial_state(self, batch: int = 1) -> StreamPosition:
         """The state before the first token."""
         none = torch.empty(batch, 0, dtype=torch.long, device=self.device)
-        return Streamed(self.adapter.memory.initial_state(batch), none)
+        return StreamPosition(self.adapter.memory.initial_state(batch), none)
 
-    def stream(self, tokens_BN: Tensor, state: Streamed) -> tuple[Tensor, Streamed]:
+    def stream(self, tokens_BN: Tensor, state: StreamPosition) -> tuple[Tensor, StreamPosition]:
         """Read on by N >= 1 tokens: their logits [B, N, vocabulary] and the state to go on with.
 
         Segments lie on a fixed grid and the unfinished one is run again, so that outputs do not depend on how a
@@ -296,7 +296,7 @@ class AttachedModel:
         rest = tokens[:, whole * length :]
         if rest.shape[1]:
             parts.append(self.logits(rest, lambda x, ids: self._only_read(learned, x, ids)))
-        return torch.cat(parts, dim=1)[:, known:], Streamed(learned, rest)
+        return torch.cat(parts, dim=1)[:, known:], StreamPosition(learned, rest)
 
     def _only_read(self, state: MemoryState, x: Tensor, ids: Tensor) -> Tensor:
         recalled: Tensor = self.adapter.memory.features(self.queries(x, ids)) @ state.weights

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from titans_cli.errors import IncompatibleError
 from titans_cli.memory import MemoryState, SegmentInputs, gain
-from titans_cli.memory.session import Seen, rows_of, shares_of
+from titans_cli.memory.session import ModelOutputs, rows_of, shares_of
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.generation import GREEDY
 from titans_cli.model.hubtokens import HubTokenizer
@@ -29,7 +29,7 @@ from titans_cli.model.interface import (
     Cell,
     ReadResult,
     Recollection,
-    Shelved,
+    ShelvedCell,
     named_tensors,
     nearness,
 )
@@ -143,7 +143,7 @@ class AttachedEngine:
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         adapter, device = self.adapter, self.attached.device
         memory = self._here(state)
-        topics, looked = [state.topics], list[Seen]()
+        topics, looked = [state.topics], list[ModelOutputs]()
         shares = [] if state.share is None else [state.share]
         for start in range(0, len(segments), BATCH):
             tokens = self._rows([s.tokens for s in segments[start : start + BATCH]])
@@ -207,7 +207,7 @@ class AttachedEngine:
         return self._landmarks(self.adapter.seen(self.attached.below(tokens)), tokens)[0]
 
     @torch.inference_mode()
-    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+    def recall(self, cells: Sequence[ShelvedCell], question: str) -> Recollection:
         cells = cells or [self.initial_state()]
         asked = self.tokenizer.encode(question)[: self.spec.segment_length // 2]
         prompt = torch.tensor([self.tokenizer.question(asked)], device=self.attached.device)

@@ -33,7 +33,7 @@ from titans_cli.model.interface import (
     Cell,
     ReadResult,
     Recollection,
-    Shelved,
+    ShelvedCell,
     named_tensors,
     nearness,
 )
@@ -346,7 +346,7 @@ class Engine:
             return self.network.landmarks(self.network.trunk(tokens), tokens, mask)[0].float()
 
     @torch.inference_mode()
-    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+    def recall(self, cells: Sequence[ShelvedCell], question: str) -> Recollection:
         """What the memory alone answers, greedily decoded, with no retained text in sight.
 
         The question's topic is compared with those of every cell (landmarks of the memory's own making); the `NEAREST`

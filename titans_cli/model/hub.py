@@ -31,7 +31,7 @@ _REVISION = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ModelFolder:
     """`name`: a path, or an id of the hub; `revision`: the commit of the latter."""
 
     folder: Path
@@ -43,14 +43,14 @@ def offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
-def find(model: str, *, revision: str | None = None, local_only: bool = False) -> Found:
+def find(model: str, *, revision: str | None = None, local_only: bool = False) -> ModelFolder:
     """A folder with a checkpoint, or a model of the hub: from the local cache, or else fetched.
 
     Raises NoSuchModelError, GatedModelError, ModelError (no network).
     """
     folder = Path(model).expanduser()
     if (folder / "config.json").is_file():
-        return Found(folder.resolve(), str(folder.resolve()), None)
+        return ModelFolder(folder.resolve(), str(folder.resolve()), None)
     if folder.is_dir() or model.startswith((".", "/", "~")) or not _ID.fullmatch(model):
         hint = "Give a folder written by save_pretrained, or an id of the hub such as Qwen/Qwen3-0.6B"
         what = "no model there" if folder.exists() else "no such model"
@@ -67,7 +67,7 @@ def _pull(model: str) -> Hint:
     return Hint("Fetch it while online: ", NextStep("model pull", model=model))
 
 
-def pull(model: str, revision: str | None = None) -> Found:
+def pull(model: str, revision: str | None = None) -> ModelFolder:
     """The newest version of a model, or the one named, from the hub."""
     if offline():
         raise ModelError(
@@ -78,7 +78,7 @@ def pull(model: str, revision: str | None = None) -> Found:
     return _fetched(model, revision, local_only=False)
 
 
-def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
+def _fetched(model: str, revision: str | None, *, local_only: bool) -> ModelFolder:
     import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -107,13 +107,13 @@ def _fetched(model: str, revision: str | None, *, local_only: bool) -> Found:
     folder = Path(path)
     if not (folder / "config.json").is_file():
         raise NoSuchModelError("holds no config.json, so no model of transformers", subject=model)
-    return Found(folder, model, folder.name if _REVISION.fullmatch(folder.name) else revision)
+    return ModelFolder(folder, model, folder.name if _REVISION.fullmatch(folder.name) else revision)
 
 
 # ---- what it holds
 
 
-def weights_of(found: Found) -> list[Path]:
+def weights_of(found: ModelFolder) -> list[Path]:
     """Raises ModelError when there are no safetensors."""
     files = sorted(found.folder.glob("*.safetensors"))
     named = found.folder / "model.safetensors.index.json"
@@ -130,7 +130,7 @@ def weights_of(found: Found) -> list[Path]:
     return files
 
 
-def parameters(found: Found) -> tuple[int, int]:
+def parameters(found: ModelFolder) -> tuple[int, int]:
     """How many numbers the checkpoint holds and how many bytes they take there, by the files' headers alone.
 
     Raises DamagedError, ModelError.
@@ -143,7 +143,7 @@ def parameters(found: Found) -> tuple[int, int]:
     return numbers, size
 
 
-def fingerprint(found: Found, kept: Path | None = None) -> str:
+def fingerprint(found: ModelFolder, kept: Path | None = None) -> str:
     """sha256 over configuration, weights and tokenizer. `kept`: a file to keep digests of files in."""
     digest = hashlib.sha256()
     for path in [found.folder / "config.json", *weights_of(found)]:
@@ -228,7 +228,7 @@ def room(device: str) -> int | None:
         return None
 
 
-def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
+def load(found: ModelFolder, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
     """The frozen model and its tokenizer. Raises ModelError and its kinds; estimates the memory before it takes any."""
     import torch
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -270,7 +270,7 @@ def load(found: Found, *, device: str, dtype: str, trust_remote_code: bool = Fal
     return network.to(device).eval().requires_grad_(False), tokenizer
 
 
-def _foreign(found: Found, error: Exception) -> ModelError:
+def _foreign(found: ModelFolder, error: Exception) -> ModelError:
     told = " ".join(str(error).split())[:300]
     if "trust_remote_code" in str(error):
         hint = Hint("If you trust its author with your machine, repeat with ", Option("trust_remote_code"))

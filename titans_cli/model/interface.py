@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # whoever skips what was read asks for no arithmetic, and mus
     from torch import Tensor
 
     from titans_cli.memory import MemoryState
-    from titans_cli.memory.session import Seen, SessionState
+    from titans_cli.memory.session import ModelOutputs, SessionState
 
 EMBEDDED = "titans-mini"
 EMBEDDED_PATH = Path(__file__).resolve().parent.parent / "weights" / EMBEDDED
@@ -55,7 +55,7 @@ class Cell(NamedTuple):
         return self
 
 
-class Shelved(Protocol):
+class ShelvedCell(Protocol):
     """A cell that can be found by its topics, and whose weights may have to be fetched."""
 
     @property
@@ -70,7 +70,9 @@ class ReadResult(NamedTuple):
     surprise: list[float]  # per segment: mean over its tokens of |v - M(k)|^2 before it was written; 1.0 knows nothing
     landmarks: Tensor  # [N, L], unit rows
     refused: dict[int, str]  # segments that were not learned because they would have poisoned the memory, and why
-    seen: tuple[Seen, ...] = ()  # what the language model made of each batch, where there is a memory of the session
+    seen: tuple[
+        ModelOutputs, ...
+    ] = ()  # what the language model made of each batch, where there is a memory of the session
 
 
 class Recollection(NamedTuple):
@@ -79,7 +81,7 @@ class Recollection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReaderAnswer:
     """What a reader answered. `text` stands, character for character, at `start` to `end` of passage `passage`; None:
     there was nothing to read."""
 
@@ -94,7 +96,7 @@ class Reading:
 class PassageReader(Protocol):
     """A language model that answers from passages put before it."""
 
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
         """`passages`: of 100 to 250 words each, likeliest first; `titles`: of their documents, as many or none."""
 
 
@@ -116,7 +118,7 @@ class SessionLearner(Protocol):
 
     def initial_state(self) -> SessionState: ...
 
-    def read_seen(self, state: SessionState, seen: Seen) -> Tensor:
+    def read_seen(self, state: SessionState, seen: ModelOutputs) -> Tensor:
         """Nats [n] of a text with the memory, each token predicted before it is written into `state`, in place."""
 
 
@@ -156,7 +158,7 @@ class SessionModel(Protocol):
         """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
 
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
-        """The topics of `from_tensors` as `Shelved` has them, without what its weights cost.
+        """The topics of `from_tensors` as `ShelvedCell` has them, without what its weights cost.
 
         Raises IncompatibleError as that."""
 
@@ -189,7 +191,7 @@ class SessionModel(Protocol):
     def landmark(self, text: str) -> Tensor:
         """The landmark [L] of a question."""
 
-    def recall(self, cells: Sequence[Shelved], question: str) -> Recollection:
+    def recall(self, cells: Sequence[ShelvedCell], question: str) -> Recollection:
         """What the memory alone answers, with no retained text in sight."""
 
 
@@ -198,7 +200,7 @@ def named_tensors(state: Cell) -> dict[str, Tensor]:
     return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
 
 
-def nearness(topic_T: Tensor, cells: Sequence[Shelved]) -> Tensor:
+def nearness(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Tensor:
     """Of each cell, the cosine of its nearest topic to the one asked for [S]; 0 for a cell without any."""
     import torch
 

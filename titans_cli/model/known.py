@@ -59,7 +59,7 @@ def native(model: str | None, root: Path) -> Identity | None:
     None where there is none: loading it says why."""
     folder = EMBEDDED_PATH if model in (None, "", EMBEDDED) else Path(model or "").expanduser()
     try:
-        files = hub.fingerprint(hub.Found(folder, str(folder), None), root / "digests.json")
+        files = hub.fingerprint(hub.ModelFolder(folder, str(folder), None), root / "digests.json")
     except TitansError:
         return None
     package = Path(__file__).resolve().parent.parent

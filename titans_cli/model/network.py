@@ -119,7 +119,7 @@ class Mlp(nn.Sequential):
         )
 
 
-class Block(nn.Module):
+class TrunkBlock(nn.Module):
     """A pre-norm transformer block."""
 
     def __init__(self, d_model: int, n_heads: int) -> None:
@@ -178,12 +178,12 @@ class TitansNetwork(nn.Module):
         self.spec = spec
         d = spec.d_model
         self.embedding = nn.Embedding(spec.vocab_size, d)
-        self.lower = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.lower_layers))
+        self.lower = nn.ModuleList(TrunkBlock(d, spec.n_heads) for _ in range(spec.lower_layers))
         self.norm_memory = RMSNorm(d)
         self.norm_target = RMSNorm(d)
         self.memory = NeuralMemory(d, spec.memory)
         self.mac = MacBlock(d, spec.n_heads, spec.persistent_tokens)
-        self.upper = nn.ModuleList(Block(d, spec.n_heads) for _ in range(spec.upper_layers))
+        self.upper = nn.ModuleList(TrunkBlock(d, spec.n_heads) for _ in range(spec.upper_layers))
         self.norm_out = RMSNorm(d)
         self.landmark_weight = nn.Linear(d, 1)
         self.register_buffer("begins", torch.zeros(spec.vocab_size, dtype=torch.bool))

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.model.generation import CACHE
-from titans_cli.model.interface import Reading
+from titans_cli.model.interface import ReaderAnswer
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, NextStep
 
@@ -40,7 +40,7 @@ FILE = "reader.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class ReaderSpec:
-    """What a reader's file says of it. `right` and `absent`: logistic weights of the signals of `Finding`."""
+    """What a reader's file says of it. `right` and `absent`: logistic weights of the signals of `ReaderFinding`."""
 
     rank: int = 24
     scale: float = 2.0
@@ -137,7 +137,7 @@ def merge(model: Any, tensors: dict[str, Tensor], spec: ReaderSpec) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TokenSpan:
     """What a passage gives to a question: its likeliest run of tokens, and that it says nothing of it.
 
     `start` and `end` are offsets into the passage; the probabilities are natural logarithms.
@@ -163,7 +163,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReaderFinding:
     """The likeliest answer in all that was read, and what speaks for it and against there being one.
 
     `right`: log probability of the answer and of "unanswerable" in its piece, log odds that it is ahead of the best
@@ -207,19 +207,19 @@ class Reader:
         self.end: int = tokenizer.convert_tokens_to_ids(END)
         self.nothing: int = self._ids(" " + NOTHING)[0]
 
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
         """The likeliest answer, a part of one passage, how likely it is right, and how likely nothing answers.
 
         `titles`: of the passages' documents, as many or none. Long passages are read in pieces.
         """
         found = self.find(question, passages, titles)
         if found is None:
-            return Reading(None, None, 0, 0, 0.0, 1.0)
+            return ReaderAnswer(None, None, 0, 0, 0.0, 1.0)
         text = passages[found.passage][found.start : found.end]
         right, absent = probability(self.spec.right, found.right), probability(self.spec.absent, found.absent)
-        return Reading(text, found.passage, found.start, found.end, right, absent)
+        return ReaderAnswer(text, found.passage, found.start, found.end, right, absent)
 
-    def find(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Finding | None:
+    def find(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderFinding | None:
         """None when there is nothing to read."""
         cut = [(n, a, b) for n, text in enumerate(passages) for a, b in pieces(text)]
         if not cut:
@@ -233,13 +233,13 @@ class Reader:
         span = read[best]
         right = (span.answer, span.nothing, min(20.0, ahead), 1.0)
         absent = (odds[best], max(s.answer for s in read), min(s.nothing for s in read), 1.0)
-        return Finding(n, a + span.start, a + span.end, right, absent)
+        return ReaderFinding(n, a + span.start, a + span.end, right, absent)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     @torch.inference_mode()
-    def spans(self, question: str, passages: Sequence[tuple[str, str]]) -> list[Span]:
+    def spans(self, question: str, passages: Sequence[tuple[str, str]]) -> list[TokenSpan]:
         """The likeliest span of each (title, passage), read in one batch of shape [P, N]."""
         rows, inner, offsets = [], [], []
         for title, passage in passages:
@@ -272,7 +272,7 @@ class Reader:
             start, end = where[best.begin][0], where[best.end][1]
             text = passages[row][1][start:end]
             start += len(text) - len(text.lstrip())
-            spans.append(Span(start, start + len(text.strip()), best.best, float(first[row, self.nothing])))
+            spans.append(TokenSpan(start, start + len(text.strip()), best.best, float(first[row, self.nothing])))
         return spans
 
     def _decode(self, hypotheses: list[Hypothesis], inner: list[list[int]], cache: Any, mask_PN: Tensor) -> None:

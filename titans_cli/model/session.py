@@ -22,7 +22,7 @@ from torch import Tensor
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory.session import (
     CELLS,
-    Seen,
+    ModelOutputs,
     SessionGate,
     SessionState,
     initial_state,
@@ -37,7 +37,7 @@ from titans_cli.steps import Hint, NextStep
 
 __all__ = [
     "SESSION_WEIGHTS",
-    "Seen",
+    "ModelOutputs",
     "SessionReader",
     "SessionState",
     "load_gate",
@@ -119,7 +119,7 @@ class SessionReader:
         logits: Tensor = (hidden @ self.head.T).float()
         return logits
 
-    def seen(self, looked: dict[str, Tensor]) -> Seen:
+    def seen(self, looked: dict[str, Tensor]) -> ModelOutputs:
         """What `look` gave, as the memory takes it."""
         hidden, log_z = looked["hidden"], looked["log_z"]
 
@@ -128,7 +128,7 @@ class SessionReader:
             logits: Tensor = (hidden[at].float() * self._kept[ids].float()).sum(-1).to(hidden.dtype).float()
             return logits - log_z[at]
 
-        return Seen(looked["tokens"], looked["guesses"], looked["sure"], looked["nats"], len(self._kept), log_p)
+        return ModelOutputs(looked["tokens"], looked["guesses"], looked["sure"], looked["nats"], len(self._kept), log_p)
 
     @torch.inference_mode()
     def read_on(
@@ -140,7 +140,7 @@ class SessionReader:
         return here, self.read_seen(here, self.seen(seen), write=write)
 
     @torch.inference_mode()
-    def read_seen(self, state: SessionState, seen: Seen, *, write: bool = True) -> Tensor:
+    def read_seen(self, state: SessionState, seen: ModelOutputs, *, write: bool = True) -> Tensor:
         """The same of what was looked at; `state` is changed in place."""
         nats = seen.nats.clone()
         for evidence in read_on(state, seen, write=write):

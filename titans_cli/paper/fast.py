@@ -95,7 +95,7 @@ def matrices(stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (stored[0].mT, *stored[1:])
 
 
-class Room:
+class Scratch:
     """Memory that the chunks of one call work in, one after the other: to be given fresh pages for every product takes
     longer than the arithmetic on them. Where gradients are recorded nothing may be overwritten, and there is none."""
 
@@ -117,7 +117,7 @@ class Room:
         return x.to(dtype) if held is None else held.copy_(x)
 
 
-def product(a: Tensor, b: Tensor, room: Room | None = None, name: str = "") -> Tensor:
+def product(a: Tensor, b: Tensor, room: Scratch | None = None, name: str = "") -> Tensor:
     """a @ b per stream; a lone stream is spared the batched kernel, which runs bf16 at half the speed."""
     out = room.take(name, (*a.shape[:2], b.shape[2]), a) if room else None
     if len(a) == 1:
@@ -125,7 +125,7 @@ def product(a: Tensor, b: Tensor, room: Room | None = None, name: str = "") -> T
     return torch.bmm(a, b, out=out)
 
 
-def forward(weights: tuple[Tensor, ...], x_BCD: Tensor, room: Room) -> Pass:
+def forward(weights: tuple[Tensor, ...], x_BCD: Tensor, room: Scratch) -> Pass:
     """M(x), and what it went through. 2 C P operations, with P weights in all."""
     inputs, raw = [x_BCD], []
     for i, weight in enumerate(weights[:-1]):
@@ -134,7 +134,7 @@ def forward(weights: tuple[Tensor, ...], x_BCD: Tensor, room: Room) -> Pass:
     return Pass(tuple(inputs), tuple(raw), product(inputs[-1], weights[-1]))
 
 
-def silu(z_BCH: Tensor, room: Room, name: str) -> Tensor:
+def silu(z_BCH: Tensor, room: Scratch, name: str) -> Tensor:
     out = room.take(name, z_BCH.shape, z_BCH)
     return F.silu(z_BCH) if out is None else torch.ops.aten.silu.out(z_BCH, out=out)
 
@@ -147,7 +147,7 @@ def silu_backward(d_BCH: Tensor, z_BCH: Tensor) -> Tensor:
     return d_BCH * (s * (1 + z_BCH * (1 - s)))
 
 
-def backward(weights: tuple[Tensor, ...], raw: tuple[Tensor, ...], d_BCD: Tensor, room: Room) -> tuple[Tensor, ...]:
+def backward(weights: tuple[Tensor, ...], raw: tuple[Tensor, ...], d_BCD: Tensor, room: Scratch) -> tuple[Tensor, ...]:
     """D_l of every layer, from the loss's gradient by the output. Less than 2 C P operations."""
     deltas = [d_BCD]
     for i, (weight, z) in enumerate(zip(weights[:0:-1], raw[::-1], strict=True)):

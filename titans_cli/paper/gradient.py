@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from titans_cli.paper.coefficients import Causal, Coefficients, causal, per_chunk, per_token
-from titans_cli.paper.fast import L2, Objective, Pass, Room, backward, forward, matrices, product, shapes, silu
+from titans_cli.paper.fast import L2, Objective, Pass, Scratch, backward, forward, matrices, product, shapes, silu
 from titans_cli.paper.rule import Read, RuleState, Tokens, WriteRule
 
 THETA_LIMIT = 1.0  # writes the whole error of a lone token into a linear memory; 2 is where a step begins to diverge
@@ -33,10 +33,10 @@ GRADIENT_LIMIT = 1.0  # of one token, over all layers, in a bounded rule
 PLANNED = 1 << 20  # scalars of a plan: how many chunks are planned at once
 
 
-class Plan(NamedTuple):
+class ChunkPlan(NamedTuple):
     coefficients: Coefficients
     causal: Causal | None
-    room: Room
+    room: Scratch
 
 
 class GradientRule(WriteRule):
@@ -101,10 +101,10 @@ class GradientRule(WriteRule):
             state = RuleState(weights, momentum, state.pending)
         return super()._walk(q_BND, tokens, state)
 
-    def plans(self, tokens: Tokens) -> Iterator[Plan]:
+    def plans(self, tokens: Tokens) -> Iterator[ChunkPlan]:
         """The scans over the gates, for many chunks at a time."""
         together = max(PLANNED // (self.chunk * (self.chunk if self.read == "causal" else 1)), 1) * self.chunk
-        room = Room()
+        room = Scratch()
         for start in range(0, tokens.length, together):
             gates = (t[:, start : start + together] for t in (tokens.theta, tokens.eta, tokens.alpha))
             padded = (F.pad(t, (0, -t.shape[1] % self.chunk)) for t in gates)
@@ -113,9 +113,9 @@ class GradientRule(WriteRule):
             within = causal(theta, eta, alpha) if self.read == "causal" else None
             for i in range(theta.shape[1]):
                 inside = Causal(*(t[:, i] for t in within)) if within else None
-                yield Plan(Coefficients(*(t[:, i] for t in whole)), inside, room)
+                yield ChunkPlan(Coefficients(*(t[:, i] for t in whole)), inside, room)
 
-    def peek(self, q_BCD: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
+    def peek(self, q_BCD: Tensor, chunk: Tokens, plan: ChunkPlan, state: RuleState) -> Tensor:
         low = self.gemm_dtype or state.weights[0].dtype
         weights = matrices(tuple(plan.room.cast(f"w{i}", w, low) for i, w in enumerate(state.weights)))
         if plan.causal is None:
@@ -123,7 +123,7 @@ class GradientRule(WriteRule):
         seen = forward(weights, chunk.keys.to(low), plan.room)
         return self._read_inside(q_BCD, seen, self._deltas(weights, seen, chunk, plan.room), weights, plan, state)
 
-    def step(self, q_BCD: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> tuple[Tensor, RuleState]:
+    def step(self, q_BCD: Tensor, chunk: Tokens, plan: ChunkPlan, state: RuleState) -> tuple[Tensor, RuleState]:
         low = self.gemm_dtype or state.weights[0].dtype
         weights = matrices(tuple(plan.room.cast(f"w{i}", w, low) for i, w in enumerate(state.weights)))
         if plan.causal is None:  # keys and queries go through the same weights: together, and always 2 C rows
@@ -137,7 +137,7 @@ class GradientRule(WriteRule):
             read = self._read_inside(q_BCD, seen, deltas, weights, plan, state)
         return read, self._written(seen, deltas, plan, state)
 
-    def _deltas(self, weights: tuple[Tensor, ...], seen: Pass, chunk: Tokens, room: Room) -> tuple[Tensor, ...]:
+    def _deltas(self, weights: tuple[Tensor, ...], seen: Pass, chunk: Tokens, room: Scratch) -> tuple[Tensor, ...]:
         """D_l of the chunk's loss, at the weights it began with."""
         wrong = self.objective.gradient(seen.output.to(chunk.values.dtype) - chunk.values)
         return backward(weights, seen.raw, wrong.to(seen.output.dtype), room)
@@ -149,7 +149,7 @@ class GradientRule(WriteRule):
         assert isinstance(squared, Tensor)
         return GRADIENT_LIMIT * squared.clamp(min=GRADIENT_LIMIT**2).rsqrt()
 
-    def _written(self, seen: Pass, deltas: tuple[Tensor, ...], plan: Plan, state: RuleState) -> RuleState:
+    def _written(self, seen: Pass, deltas: tuple[Tensor, ...], plan: ChunkPlan, state: RuleState) -> RuleState:
         """One weighted product per layer for M, and one for S."""
         dtype, gates = state.weights[0].dtype, plan.coefficients
         weight_BC, momentum_BC = gates.weight_C, gates.momentum_C
@@ -176,7 +176,7 @@ class GradientRule(WriteRule):
         seen: Pass,
         deltas: tuple[Tensor, ...],
         weights: tuple[Tensor, ...],
-        plan: Plan,
+        plan: ChunkPlan,
         state: RuleState,
     ) -> Tensor:
         """The dual form, for the last rows of what there is of a chunk."""
@@ -213,7 +213,7 @@ def plus_scaled(y: Tensor, factor_B: Tensor, x: Tensor, *, into: Tensor) -> Tens
     return torch.addcmul(y, x, factor_B[:, None, None], out=None if torch.is_grad_enabled() else into)
 
 
-def accumulated(factor_B: Tensor, x: Tensor, left_BCI: Tensor, right_BCO: Tensor, room: Room) -> Tensor:
+def accumulated(factor_B: Tensor, x: Tensor, left_BCI: Tensor, right_BCO: Tensor, room: Scratch) -> Tensor:
     """factor x + left^T right, in place of x; a product of another precision is rounded before it is added."""
     if left_BCI.dtype != x.dtype:
         change = room.cast("wide", product(left_BCI.mT, right_BCO, room, "change"), x.dtype)

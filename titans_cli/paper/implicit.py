@@ -26,7 +26,7 @@ from titans_cli.paper.rule import Read, RuleState, Tokens, WriteRule
 ETA_LIMIT = 0.9
 
 
-class Plan(NamedTuple):
+class StepGates(NamedTuple):
     """Momentum and forgetting of the one step that a chunk is, had it ended at token t: means of the tokens so far."""
 
     eta_BC: Tensor
@@ -65,18 +65,18 @@ class ImplicitRule(WriteRule):
         weights = self.features.log_scale.new_zeros(batch, self.features.width, self.width)
         return (weights,), (torch.zeros_like(weights),)
 
-    def plans(self, tokens: Tokens) -> Iterator[Plan]:
+    def plans(self, tokens: Tokens) -> Iterator[StepGates]:
         for eta, alpha in zip(*(torch.split(t, self.chunk, 1) for t in (tokens.eta, tokens.alpha)), strict=True):
             count = torch.arange(1, eta.shape[1] + 1, device=eta.device)
-            yield Plan(eta.cumsum(1) / count, alpha.cumsum(1) / count)
+            yield StepGates(eta.cumsum(1) / count, alpha.cumsum(1) / count)
 
-    def peek(self, q_BCD: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
+    def peek(self, q_BCD: Tensor, chunk: Tokens, plan: StepGates, state: RuleState) -> Tensor:
         q_BTF: Tensor = self.features(q_BCD)
         if self.read == "start":
             return q_BTF @ state.weights[0]
         return read_inside(q_BTF, self.features(chunk.keys), chunk, plan, state)
 
-    def step(self, q_BCD: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> tuple[Tensor, RuleState]:
+    def step(self, q_BCD: Tensor, chunk: Tokens, plan: StepGates, state: RuleState) -> tuple[Tensor, RuleState]:
         written = implicit_step(
             state.weights[0],
             state.momentum[0],
@@ -90,7 +90,7 @@ class ImplicitRule(WriteRule):
         return self.peek(q_BCD, chunk, plan, state), after
 
 
-def read_inside(q_BTF: Tensor, keys_BCF: Tensor, chunk: Tokens, plan: Plan, state: RuleState) -> Tensor:
+def read_inside(q_BTF: Tensor, keys_BCF: Tensor, chunk: Tokens, plan: StepGates, state: RuleState) -> Tensor:
     """What the last T tokens of (the beginning of) a chunk read, each as if the chunk ended with it: [B, T, D]."""
     rows, count = q_BTF.shape[1], chunk.length
     root_BC1 = roots(chunk.theta)

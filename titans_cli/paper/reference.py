@@ -18,7 +18,7 @@ from titans_cli.paper.fast import Objective
 from titans_cli.paper.rule import Read
 
 
-class Learned(NamedTuple):
+class ReferenceResult(NamedTuple):
     outputs_ND: Tensor
     weights: list[Tensor]
     momentum: list[Tensor]
@@ -51,7 +51,7 @@ def learn(
     objective: Objective,
     chunk: int = 1,
     read: Read = "causal",
-) -> Learned:
+) -> ReferenceResult:
     """Read and write N tokens, from no momentum. `chunk` 1 is the rule itself, more its parallel form (section 3.2)."""
     memory = list(weights)
     momentum = [torch.zeros_like(weight) for weight in weights]
@@ -63,4 +63,4 @@ def learn(
         momentum = [eta_N[t] * s - theta_N[t] * g for s, g in zip(momentum, gradient, strict=True)]  # eq. 14
         memory = [(1 - alpha_N[t]) * m + s for m, s in zip(memory, momentum, strict=True)]  # eq. 13
         outputs.append(network(memory if read == "causal" else start, q_ND[t]))  # eq. 15
-    return Learned(torch.stack(outputs), memory, momentum)
+    return ReferenceResult(torch.stack(outputs), memory, momentum)

@@ -9,9 +9,9 @@ plain text, Markdown and source code is parsed in a process of its own under lim
 are imported only when a file needs them.
 """
 
-from titans_cli.readers.ahead import Ready, default_ahead, digest_of, read_ahead
+from titans_cli.readers.ahead import SourceReady, default_ahead, digest_of, read_ahead
 from titans_cli.readers.discover import Discovery, discover
 from titans_cli.readers.limits import Limits
 from titans_cli.readers.read import read
 
-__all__ = ["Discovery", "Limits", "Ready", "default_ahead", "digest_of", "discover", "read", "read_ahead"]
+__all__ = ["Discovery", "Limits", "SourceReady", "default_ahead", "digest_of", "discover", "read", "read_ahead"]

@@ -21,13 +21,13 @@ from titans_cli.readers.limits import Limits
 from titans_cli.readers.read import STDIN, read
 from titans_cli.records import Document, Source
 
-_Answer = queue.SimpleQueue["Ready | BaseException"]  # a Future's import takes longer than a short run
+_Answer = queue.SimpleQueue["SourceReady | BaseException"]  # a Future's import takes longer than a short run
 _HEARD = 0.2  # seconds between looks at whether somebody said stop
 _MOST = 4  # documents read ahead; parsing is seldom slower than learning, and each is held in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class SourceReady:
     """A source that was looked at. Neither `document` nor `error`: its content was known and nobody read it."""
 
     source: Source
@@ -47,7 +47,7 @@ def read_ahead(
     known: Collection[str],
     ahead: int,
     stop: Callable[[], bool] = lambda: False,
-) -> Generator[Ready, None, None]:
+) -> Generator[SourceReady, None, None]:
     """The sources in their order, up to `ahead` of them read before they are asked for; with 0, each when it is.
 
     What has one of the `known` sha256 is not read. Nothing is raised for a source that cannot be read. `stop` is asked
@@ -69,7 +69,7 @@ def read_ahead(
 
     for _ in range(min(ahead, len(sources))):
         threading.Thread(target=work, name="read-ahead", daemon=True).start()
-    waiting: deque[Callable[[], Ready | None]] = deque()
+    waiting: deque[Callable[[], SourceReady | None]] = deque()
     try:
         for source in sources:
             if source.uri == STDIN:  # by who asks: a thread that waits for input cannot be left at the end of a process
@@ -92,7 +92,7 @@ def read_ahead(
             tasks.put(None)
 
 
-def _awaited(answer: _Answer, stop: Callable[[], bool]) -> Ready | None:
+def _awaited(answer: _Answer, stop: Callable[[], bool]) -> SourceReady | None:
     """What comes of it, or None when somebody said stop before."""
     while True:
         with suppress(queue.Empty):
@@ -104,14 +104,14 @@ def _awaited(answer: _Answer, stop: Callable[[], bool]) -> Ready | None:
             return None
 
 
-def _look(source: Source, limits: Limits, known: Collection[str]) -> Ready:
+def _look(source: Source, limits: Limits, known: Collection[str]) -> SourceReady:
     digest = digest_of(source)
     if digest in known:
-        return Ready(source, digest)
+        return SourceReady(source, digest)
     try:
-        return Ready(source, digest, document=read(source, limits))
+        return SourceReady(source, digest, document=read(source, limits))
     except ReadError as error:
-        return Ready(source, digest, error=error)
+        return SourceReady(source, digest, error=error)
 
 
 def digest_of(source: Source) -> str:

@@ -194,12 +194,12 @@ def _split_word(line: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanText:
     pages: list[str]
     omissions: tuple[tuple[str, int], ...]  # what was left out, and how often
 
 
-def clean_pages(raw: Sequence[str], numbers: Sequence[int] | None = None) -> Cleaned:
+def clean_pages(raw: Sequence[str], numbers: Sequence[int] | None = None) -> CleanText:
     """Raw page texts of one document to clean ones, page by page in the same order. `numbers`: of the pages."""
     meaningless = sum(len(_MEANINGLESS.findall(text)) for text in raw)
     mended = [mend_characters(text) for text in mend_ligatures(raw)]
@@ -208,4 +208,4 @@ def clean_pages(raw: Sequence[str], numbers: Sequence[int] | None = None) -> Cle
     words = vocabulary(pages)
     texts = [_SPACE_BEFORE_STOP.sub(r"\1", unwrap_page(join_hyphenated(lines, words))) for lines in pages]
     counted = (("repeated header or footer line", running), ("character of no known meaning", meaningless))
-    return Cleaned(texts, tuple((kind, count) for kind, count in counted if count))
+    return CleanText(texts, tuple((kind, count) for kind, count in counted if count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from titans_cli.readers.clean import mend_characters
-from titans_cli.readers.parsed import Parsed, one_page
+from titans_cli.readers.parsed import ParsedDocument, one_page
 
 _WIDEST_INDENT = 200
 # What prose takes for the end of a line, and an editor that numbers lines does not.
@@ -19,7 +19,7 @@ def tidy_code(text: str) -> str:
     return "\n".join(out).rstrip()
 
 
-def extract_code(data: bytes) -> Parsed:
+def extract_code(data: bytes) -> ParsedDocument:
     """As many lines as the file has. No title: what the first lines say is a licence more often than a name."""
     return one_page(None, "\n".join(_lines(data.decode("utf-8"))).rstrip())
 

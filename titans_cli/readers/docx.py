@@ -20,8 +20,8 @@ from titans_cli.readers.dates import year_in
 from titans_cli.readers.formulas import linear
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.package import Package
-from titans_cli.readers.parsed import Parsed, one_page, short, totals
-from titans_cli.readers.xml import FirstTexts, Handler, parse_xml
+from titans_cli.readers.parsed import ParsedDocument, one_page, short, totals
+from titans_cli.readers.xml import FirstTexts, XmlHandler, parse_xml
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STRICT_W = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
@@ -44,12 +44,12 @@ _ASIDE = {
 }
 
 
-def extract_docx(data: bytes) -> Parsed:
+def extract_docx(data: bytes) -> ParsedDocument:
     package = Package(io.BytesIO(data))
     main = package.main_part("word/document.xml")
     for name in package.names:
         if name.endswith((".xml", ".rels")):  # looked at before mammoth trusts it: sizes, entities, encryption
-            parse_xml(package.needed(name), Handler())
+            parse_xml(package.needed(name), XmlHandler())
     about = FirstTexts("title", "created")
     properties = package.part("docProps/core.xml")
     if properties:

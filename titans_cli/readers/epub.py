@@ -13,8 +13,8 @@ from titans_cli.readers.dates import year_in
 from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.package import Package
-from titans_cli.readers.parsed import Parsed, short, totals
-from titans_cli.readers.xml import FirstTexts, Handler, parse_xml
+from titans_cli.readers.parsed import ParsedDocument, short, totals
+from titans_cli.readers.xml import FirstTexts, XmlHandler, parse_xml
 from titans_cli.records import Page
 
 # What a reader of books shows as text: XHTML, and what came before it (OEB 1, DAISY), and drawings with words.
@@ -25,7 +25,7 @@ _TEXTS = frozenset(
 _FONT_KEYS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # scrambled fonts, not text
 
 
-def extract_epub(data: bytes) -> Parsed:
+def extract_epub(data: bytes) -> ParsedDocument:
     package = Package(io.BytesIO(data))
     container = _Container()
     parse_xml(package.needed("META-INF/container.xml"), container)
@@ -64,10 +64,10 @@ def extract_epub(data: bytes) -> Parsed:
             pages.append(Page(number, page.text))
     stated = opf.found
     title, year = short(mend_characters(stated.get("title", ""))), year_in(stated.get("date"))
-    return Parsed(title, tuple(pages), tuple(notes[:20]), year, totals(left_out))
+    return ParsedDocument(title, tuple(pages), tuple(notes[:20]), year, totals(left_out))
 
 
-class _Container(Handler):
+class _Container(XmlHandler):
     root = ""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -91,7 +91,7 @@ class _Opf(FirstTexts):
             self.spine.append(attributes.get("idref", ""))
 
 
-class _Encryption(Handler):
+class _Encryption(XmlHandler):
     """The files that are encrypted for anything but an obfuscated font."""
 
     def __init__(self) -> None:

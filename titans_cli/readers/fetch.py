@@ -181,19 +181,19 @@ class _Exchange:
 
 
 def _http_handler(exchange: _Exchange) -> urllib.request.HTTPHandler:
-    class Handler(urllib.request.HTTPHandler):
+    class PlainHandler(urllib.request.HTTPHandler):
         def http_open(self, req: urllib.request.Request) -> Any:
             return self.do_open(exchange.connection(http.client.HTTPConnection, req), req)
 
-    return Handler()
+    return PlainHandler()
 
 
 def _https_handler(exchange: _Exchange) -> urllib.request.HTTPSHandler:
-    class Handler(urllib.request.HTTPSHandler):
+    class TlsHandler(urllib.request.HTTPSHandler):
         def https_open(self, req: urllib.request.Request) -> Any:
             return self.do_open(exchange.connection(http.client.HTTPSConnection, req), req)
 
-    return Handler()
+    return TlsHandler()
 
 
 def is_public(address: str) -> bool:

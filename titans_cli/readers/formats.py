@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from titans_cli.readers.parsed import Parsed
+    from titans_cli.readers.parsed import ParsedDocument
 
-Reader = Callable[[bytes], "Parsed"]
+Reader = Callable[[bytes], "ParsedDocument"]
 _DOWNLOAD = "Download it again"
 _AS_TEXT = "or rename it to .txt to read it as it is"
 WHOLE = "the whole"  # of a format without pages

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.parsed import Parsed, one_page, short, totals
+from titans_cli.readers.parsed import ParsedDocument, one_page, short, totals
 from titans_cli.readers.scripts import grouped, subscript, superscript
 from titans_cli.records import Omission
 
@@ -110,7 +110,7 @@ class _Around(NamedTuple):
 _Later = Callable[[], None]
 
 
-def extract_page(data: bytes) -> Parsed:
+def extract_page(data: bytes) -> ParsedDocument:
     """A file of HTML."""
     page = extract_html(data.decode("utf-8"))
     return one_page(page.title, page.text, year=page.year, omissions=page.omissions)

@@ -11,7 +11,7 @@ from titans_cli.errors import CorruptError, EncryptedError, LimitError, NoTextEr
 from titans_cli.readers.clean import clean_pages, mend_characters, tidy_card, tidy_prose
 from titans_cli.readers.formats import FORMATS
 from titans_cli.readers.limits import Limits
-from titans_cli.readers.parsed import Parsed, totals
+from titans_cli.readers.parsed import ParsedDocument, totals
 from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
 from titans_cli.readers.undecoded import TOO_MUCH
@@ -25,18 +25,20 @@ _SPLIT = "Split it into smaller files"
 _DECRYPT = {"pdf": "Decrypt it first, e.g. qpdf --decrypt in.pdf out.pdf", "": "Save a copy without protection first"}
 
 
-def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
+def parse_whole(kind: str, data: bytes, display: str, limits: Limits) -> ParsedDocument:
     """Every kind but PDF. Its reader has cleaned the text: what cleaning means differs from prose to code."""
-    reading = Reading(kind, data, display, limits)
+    reading = IsolatedParse(kind, data, display, limits)
     reading.run()
     pages = tuple(Page(number, text) for number, text in sorted(reading.texts.items()))
     if not any(page.text for page in pages):
         raise reading.no_text()
-    return Parsed(reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions), reading.card)
+    return ParsedDocument(
+        reading.title, pages, reading.warnings(), reading.year, totals(reading.omissions), reading.card
+    )
 
 
-def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
-    reading = Reading("pdf", data, display, limits)
+def parse_pdf(data: bytes, display: str, limits: Limits) -> ParsedDocument:
+    reading = IsolatedParse("pdf", data, display, limits)
     reading.run()
     numbers = sorted(reading.texts)
     raw = [reading.texts[number] for number in numbers]
@@ -52,7 +54,7 @@ def parse_pdf(data: bytes, display: str, limits: Limits) -> Parsed:
     title = " ".join(mend_characters(reading.title).split()) if reading.title else None
     title = title or title_of_page(raw[0])
     omissions = totals(reading.omissions, cleaned.omissions)
-    return Parsed(title, pages, reading.warnings(), reading.year, omissions, reading.card)
+    return ParsedDocument(title, pages, reading.warnings(), reading.year, omissions, reading.card)
 
 
 def card_of(rows: Any) -> tuple[Entry, ...]:
@@ -62,7 +64,7 @@ def card_of(rows: Any) -> tuple[Entry, ...]:
     return tidy_card(Entry(*map(str, row)) for row in rows if isinstance(row, list) and len(row) == 3)
 
 
-class Reading:
+class IsolatedParse:
     """One file going through as many workers as it takes. `texts` and `bad` grow page by page."""
 
     def __init__(self, kind: str, data: bytes, display: str, limits: Limits) -> None:

@@ -29,7 +29,7 @@ _OTHER_SIZE = 1.12  # of a heading, at least, or of a note
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextRun:
     """A word, or a run of words on one baseline. `lead` is what the library puts before it: "", " " or a line break."""
 
     text: str
@@ -51,7 +51,7 @@ class Line:
     size: float
 
 
-def lay_out(spans: Sequence[Span]) -> list[str]:
+def lay_out(spans: Sequence[TextRun]) -> list[str]:
     """The lines of a page in reading order; an empty one where the next stands apart."""
     cells = [cell for row in _rows(spans) for cell in row]
     return _set_apart(_by_columns(cells))
@@ -60,10 +60,10 @@ def lay_out(spans: Sequence[Span]) -> list[str]:
 # ---------------------------------------------------------------- lines and scripts
 
 
-def _rows(spans: Sequence[Span]) -> Iterator[list[Line]]:
+def _rows(spans: Sequence[TextRun]) -> Iterator[list[Line]]:
     """What the library has on one line, cut where there is room for a gutter."""
     row: list[Line] = []
-    last: Span | None = None
+    last: TextRun | None = None
     for span in spans:
         line = row[-1] if row else None
         if line is None or last is None:
@@ -83,16 +83,16 @@ def _rows(spans: Sequence[Span]) -> Iterator[list[Line]]:
         yield row
 
 
-def _line(span: Span) -> Line:
+def _line(span: TextRun) -> Line:
     return Line(span.text, span.x, span.end, span.y, span.size)
 
 
-def _joined(line: Line, span: Span, between: str) -> Line:
+def _joined(line: Line, span: TextRun, between: str) -> Line:
     main = line if line.size >= _SMALLER * span.size else _line(span)  # a line may begin with a script
     return Line(line.text + between + span.text, line.x, max(line.end, span.end), main.y, main.size)
 
 
-def _script(line: Line, last: Span, span: Span) -> str | None:
+def _script(line: Line, last: TextRun, span: TextRun) -> str | None:
     """What to write for a script; None for what is none."""
     shift = span.y - line.y
     low, high = (share * line.size for share in _SHIFTED)
@@ -109,7 +109,7 @@ def _script(line: Line, last: Span, span: Span) -> str | None:
     return superscript(line.text, span.text) if shift > 0 else subscript(line.text, span.text)
 
 
-def _goes_on(line: Line, last: Span, span: Span) -> bool:
+def _goes_on(line: Line, last: TextRun, span: TextRun) -> bool:
     if "\n" not in span.lead:
         return True
     beside = -_TOUCHING * span.size < span.x - line.end < _GUTTER * span.size
@@ -117,13 +117,13 @@ def _goes_on(line: Line, last: Span, span: Span) -> bool:
     return beside and (back or _is_mark(line, span))
 
 
-def _is_mark(line: Line, span: Span) -> bool:
+def _is_mark(line: Line, span: TextRun) -> bool:
     """Whether all of the line so far is the raised mark of a note that begins with this span."""
     raised = _SHIFTED[0] < (line.y - span.y) / max(span.size, 1e-9) < _SHIFTED[1]
     return raised and line.size < _SMALLER * span.size and len(line.text) <= _LONGEST_SCRIPT
 
 
-def _gap(line: Line, span: Span) -> bool:
+def _gap(line: Line, span: TextRun) -> bool:
     return " " in span.lead or ("\n" in span.lead and span.x - line.end > _SPACE * line.size)
 
 

@@ -20,7 +20,7 @@ from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.encoding import declared_charset, decode
 from titans_cli.readers.html import extract_html
-from titans_cli.readers.parsed import Parsed, short, totals
+from titans_cli.readers.parsed import ParsedDocument, short, totals
 from titans_cli.readers.unwrap import unwrap_plain
 from titans_cli.records import Omission, Page
 
@@ -52,12 +52,12 @@ class _Mail(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def extract_eml(data: bytes) -> Parsed:
+def extract_eml(data: bytes) -> ParsedDocument:
     mail = _message(data)
-    return Parsed(mail.title, (Page(1, mail.text),), mail.warnings, mail.year, mail.omissions)
+    return ParsedDocument(mail.title, (Page(1, mail.text),), mail.warnings, mail.year, mail.omissions)
 
 
-def extract_mbox(data: bytes) -> Parsed:
+def extract_mbox(data: bytes) -> ParsedDocument:
     """A message that cannot be made out is left out and named; the others stay."""
     data = data.replace(b"\r\n", b"\n").lstrip(b"\n")
     if not data.startswith(b"From "):
@@ -79,7 +79,7 @@ def extract_mbox(data: bytes) -> Parsed:
     unread = (("message", len(starts) - len(mails)),)
     years = {mail.year for mail in mails}
     omissions = totals(unread, *(mail.omissions for mail in mails))
-    return Parsed(None, tuple(pages), tuple(notes[:20]), years.pop() if len(years) == 1 else None, omissions)
+    return ParsedDocument(None, tuple(pages), tuple(notes[:20]), years.pop() if len(years) == 1 else None, omissions)
 
 
 def _message(data: bytes) -> _Mail:

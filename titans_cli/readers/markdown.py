@@ -22,7 +22,7 @@ from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.html import extract_html
-from titans_cli.readers.parsed import Parsed, one_page, short, totals
+from titans_cli.readers.parsed import ParsedDocument, one_page, short, totals
 from titans_cli.records import Omission
 
 _DEEPEST = 60  # levels of lists and quotations; markdown-it passes over what is deeper
@@ -30,11 +30,11 @@ _LONGEST_FRONT = 20_000  # characters
 _DATES = ("date", "year", "published", "created")
 
 
-def extract_md(data: bytes) -> Parsed:
+def extract_md(data: bytes) -> ParsedDocument:
     return parse_markdown(data.decode("utf-8"))
 
 
-def parse_markdown(text: str) -> Parsed:
+def parse_markdown(text: str) -> ParsedDocument:
     """The page: its title is the front matter's, else the first top heading; its text begins with the front matter."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     stated, data, body = _front_matter(text)

@@ -16,7 +16,7 @@ from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.markdown import parse_markdown
-from titans_cli.readers.parsed import Parsed, short, totals
+from titans_cli.readers.parsed import ParsedDocument, short, totals
 from titans_cli.readers.tables import told
 from titans_cli.records import Page
 
@@ -32,7 +32,7 @@ _IS_OBJECT = re.compile(r"<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>")  # how Pyth
 _OUTPUT_LINES, _OUTPUT_CHARACTERS = 20, 2000  # what is longer is data, not an account of it
 
 
-def extract_ipynb(data: bytes) -> Parsed:
+def extract_ipynb(data: bytes) -> ParsedDocument:
     notebook = json.loads(data)
     if not isinstance(notebook, dict):
         raise CorruptError("it is JSON but not a notebook")
@@ -55,7 +55,7 @@ def extract_ipynb(data: bytes) -> Parsed:
     metadata = notebook.get("metadata")
     stated = metadata if isinstance(metadata, dict) else {}
     title = short(_text(stated.get("title"))) or title
-    return Parsed(title, tuple(pages), (), year_in(_text(stated.get("date"))), totals(counts.items()))
+    return ParsedDocument(title, tuple(pages), (), year_in(_text(stated.get("date"))), totals(counts.items()))
 
 
 def _cells(notebook: dict[str, Any]) -> list[Any]:

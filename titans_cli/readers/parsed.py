@@ -10,7 +10,7 @@ from titans_cli.records import Omission, Page
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedDocument:
     """`omissions`: what the reader left out and how often, by kind: (("form field", 3), ("script", 1)).
 
     Everything that is dropped and holds letters or digits is counted under some kind; a kind is a noun in the singular.
@@ -26,9 +26,9 @@ class Parsed:
 
 def one_page(
     title: str | None, text: str, *warnings: str, year: int | None = None, omissions: tuple[Omission, ...] = ()
-) -> Parsed:
+) -> ParsedDocument:
     """For formats without pages."""
-    return Parsed(title, (Page(1, text),), warnings, year, omissions)
+    return ParsedDocument(title, (Page(1, text),), warnings, year, omissions)
 
 
 def totals(*counts: Iterable[Omission]) -> tuple[Omission, ...]:

@@ -13,7 +13,7 @@ _NO_TITLE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class PageText:
+class ExtractedPage:
     text: str
     unmapped: float = 0.0  # share of the words whose font does not say what its codes mean, as far as that was told
 

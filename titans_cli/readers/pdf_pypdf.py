@@ -15,8 +15,8 @@ from pypdf.generic import ArrayObject, FloatObject
 
 from titans_cli.errors import EncryptedError
 from titans_cli.readers.dates import year_of_pdf
-from titans_cli.readers.layout import Span, lay_out
-from titans_cli.readers.pdf_page import Complaints, PageText, told_title
+from titans_cli.readers.layout import TextRun, lay_out
+from titans_cli.readers.pdf_page import Complaints, ExtractedPage, told_title
 
 _WORD_GAP = -145.0  # thousandths of the font size: TeX squeezes word spaces to 150, kerning seldom passes 120
 _MEAN_WIDTH = 0.45  # of a letter or space, by the size: prose in Times 0.42, in Helvetica 0.48
@@ -59,10 +59,10 @@ class Pdf:
         metadata = self.reader.metadata
         return year_of_pdf(metadata.get("/CreationDate")) if metadata is not None else None
 
-    def page(self, index: int) -> PageText:
+    def page(self, index: int) -> ExtractedPage:
         shown = _Shown()
         self.reader.pages[index].extract_text(visitor_operand_before=shown.operator, visitor_text=shown.piece)
-        return PageText("\n".join(lay_out(shown.spans)))
+        return ExtractedPage("\n".join(lay_out(shown.spans)))
 
     def shows_image(self, index: int) -> bool:
         resources = self.reader.pages[index].get("/Resources", {}).get_object()
@@ -75,7 +75,7 @@ class _Shown:
     """Listens to pypdf while it extracts a page: what is shown, and where."""
 
     def __init__(self) -> None:
-        self.spans: list[Span] = []
+        self.spans: list[TextRun] = []
         self._lead = ""
         self._rise = 0.0
         self._shown_rise = 0.0
@@ -108,7 +108,7 @@ class _Shown:
             y = place[5] + self._shown_rise * scale
             if not lead and self.spans and x > self.spans[-1].x:
                 self.spans[-1] = replace(self.spans[-1], end=x)
-            self.spans.append(Span(word, x, x + _MEAN_WIDTH * scale * size * len(word), y, scale * size, lead))
+            self.spans.append(TextRun(word, x, x + _MEAN_WIDTH * scale * size * len(word), y, scale * size, lead))
             self._lead = " " if part[-1].isspace() else ""
 
 

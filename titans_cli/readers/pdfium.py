@@ -14,8 +14,8 @@ from pypdfium2 import raw
 
 from titans_cli.errors import EncryptedError
 from titans_cli.readers.dates import year_of_pdf
-from titans_cli.readers.layout import Span, lay_out
-from titans_cli.readers.pdf_page import Complaints, PageText, told_title
+from titans_cli.readers.layout import TextRun, lay_out
+from titans_cli.readers.pdf_page import Complaints, ExtractedPage, told_title
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
 # PDFium writes a word split at a line's end as one, with a mark where the hyphen and the line break were.
@@ -44,13 +44,13 @@ class Pdfium:
     def year(self) -> int | None:
         return year_of_pdf(self.document.get_metadata_value("CreationDate"))
 
-    def page(self, index: int) -> PageText:
+    def page(self, index: int) -> ExtractedPage:
         page = self.document[index]
         try:
             words = page.get_textpage()
             try:
                 characters = Characters(words)
-                return PageText("\n".join(lay_out(list(characters.spans()))), characters.unmapped)
+                return ExtractedPage("\n".join(lay_out(list(characters.spans()))), characters.unmapped)
             finally:
                 words.close()
         finally:
@@ -73,7 +73,7 @@ class Characters:
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._box, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
 
-    def spans(self) -> Iterator[Span]:
+    def spans(self) -> Iterator[TextRun]:
         found = unmapped = 0
         split = False
         for match in _WORD.finditer(self.text):
@@ -87,7 +87,7 @@ class Characters:
     def _lead(gap: str) -> str:
         return "\n" if "\n" in gap or "\r" in gap else " " if gap else ""
 
-    def _word(self, start: int, end: int, lead: str) -> Iterator[Span]:
+    def _word(self, start: int, end: int, lead: str) -> Iterator[TextRun]:
         """The word as one span, or as several where its baseline changes."""
         edges = [i for run in _RUN.finditer(self.text, start, end) for i in {run.start(), run.end() - 1}]
         lines = {i: self._origin(i)[1] for i in edges}
@@ -100,14 +100,16 @@ class Characters:
                 first, lead = i, ""
         yield self._span(first, end, lead)
 
-    def _span(self, start: int, end: int, lead: str) -> Span:
+    def _span(self, start: int, end: int, lead: str) -> TextRun:
         x, y = self._origin(start)
         right, size = self._extent(end - 1)
         text = self.text[start:end]
         if text[-1] in _HYPHEN:
             text = text[:-1] + "-"
             right, size = self._extent(end - 2) if end - start > 1 else (right, size)
-        return Span(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), x, right, y, size, lead)
+        return TextRun(
+            text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), x, right, y, size, lead
+        )
 
     def _origin(self, index: int) -> tuple[float, float]:
         raw.FPDFText_GetCharOrigin(self.words, index, self._x, self._y)

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
 from titans_cli.readers.package import Package
-from titans_cli.readers.parsed import Parsed, short, totals
+from titans_cli.readers.parsed import ParsedDocument, short, totals
 from titans_cli.readers.scripts import subscript, superscript
-from titans_cli.readers.xml import FirstTexts, Handler, parse_xml
+from titans_cli.readers.xml import FirstTexts, XmlHandler, parse_xml
 from titans_cli.records import Page
 
 _OTHERS = {"chart": "chart", "diagramData": "diagram", "oleObject": "embedded file", "package": "embedded file"}
@@ -24,7 +24,7 @@ _OTHERS |= {"image": "picture", "video": "recording", "audio": "recording", "med
 _PLACEHOLDERS = frozenset(("dt", "ftr", "sldNum"))  # date, footer and number of every slide
 
 
-def extract_pptx(data: bytes) -> Parsed:
+def extract_pptx(data: bytes) -> ParsedDocument:
     package = Package(io.BytesIO(data))
     main = package.main_part("ppt/presentation.xml")
     about = FirstTexts("title", "created")
@@ -56,7 +56,7 @@ def extract_pptx(data: bytes) -> Parsed:
         if text := tidy_prose("\n\n".join(blocks)):
             pages.append(Page(number, text))
     stated = short(mend_characters(about.found.get("title", "")))
-    return Parsed(
+    return ParsedDocument(
         stated or title, tuple(pages), tuple(notes[:20]), year_in(about.found.get("created")), totals(counts.items())
     )
 
@@ -71,7 +71,7 @@ def _relations(package: Package, name: str) -> dict[str, tuple[str, str]]:
     return found.targets
 
 
-class _Relations(Handler):
+class _Relations(XmlHandler):
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.targets: dict[str, tuple[str, str]] = {}
@@ -82,7 +82,7 @@ class _Relations(Handler):
             self.targets[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], target)
 
 
-class _Order(Handler):
+class _Order(XmlHandler):
     """The slides' keys in the order they are shown. `id` is both a number and, in another namespace, the key."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class _Order(Handler):
             self.slides.append(attributes.get("id", ""))
 
 
-class _Slide(Handler):
+class _Slide(XmlHandler):
     """Paragraphs of text boxes, rows of tables. The title's box is marked as such."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import FORMATS, reader_of
 from titans_cli.readers.limits import Limits
-from titans_cli.readers.parsed import Parsed
+from titans_cli.readers.parsed import ParsedDocument
 from titans_cli.readers.sniff import kind_of, nested
 from titans_cli.records import Document, Source
 from titans_cli.steps import Hint, NextStep
@@ -55,7 +55,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
     )
 
 
-def _plain(parsed: Parsed) -> list[Entry]:
+def _plain(parsed: ParsedDocument) -> list[Entry]:
     """The little that every reader finds."""
     year = [Entry("date", str(parsed.year), STATED)] if parsed.year else []
     return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
@@ -93,7 +93,7 @@ def _unwrapped(data: bytes, display: str, limits: Limits, member: bool) -> bytes
     return content
 
 
-def _parse(kind: str, data: bytes, display: str, limits: Limits) -> Parsed:
+def _parse(kind: str, data: bytes, display: str, limits: Limits) -> ParsedDocument:
     """Only the reader that is needed is imported."""
     wanted = FORMATS[kind]
     warnings: tuple[str, ...] = ()

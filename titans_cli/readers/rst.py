@@ -20,7 +20,7 @@ from docutils.parsers.rst.languages import en
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.code import tidy_code
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.parsed import Parsed, one_page, short, totals
+from titans_cli.readers.parsed import ParsedDocument, one_page, short, totals
 from titans_cli.readers.scripts import subscript, superscript
 
 _SETTINGS = {
@@ -53,7 +53,7 @@ _LINES = (nodes.literal_block, nodes.doctest_block)
 _UNOPENED = re.compile(r"\.\.\s+(?:include|raw|csv-table)::")  # directives that open other files
 
 
-def extract_rst(data: bytes) -> Parsed:
+def extract_rst(data: bytes) -> ParsedDocument:
     text = mend_characters(data.decode("utf-8"))
     _make_known(text)
     tree = publish_doctree(text, settings_overrides=_SETTINGS)

@@ -15,7 +15,7 @@ from typing import Any
 
 from titans_cli.errors import CorruptError
 from titans_cli.readers.clean import mend_characters
-from titans_cli.readers.parsed import Parsed, short, totals
+from titans_cli.readers.parsed import ParsedDocument, short, totals
 from titans_cli.records import Page
 
 _MOST_LINES = 200  # of a row with line breaks in its cells
@@ -24,7 +24,7 @@ _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 100
 
 
-def extract_csv(data: bytes) -> Parsed:
+def extract_csv(data: bytes) -> ParsedDocument:
     """Pages are numbered as a spreadsheet numbers rows: the header and blank rows count too."""
     text = data.decode("utf-8")
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -40,7 +40,7 @@ def extract_csv(data: bytes) -> Parsed:
     if header and not pages:
         pages.append(Page(first[0][0], mend_characters("; ".join(cell for cell in header if cell)).strip()))
     notes = (f"quotation marks in {rows.stray:,} rows open nothing and were taken as they stand",) if rows.stray else ()
-    return Parsed(None, tuple(pages), notes)
+    return ParsedDocument(None, tuple(pages), notes)
 
 
 class _Rows:
@@ -157,7 +157,7 @@ def _row(row: Sequence[str], header: Sequence[str] | None) -> str:
 # ---------------------------------------------------------------- JSON
 
 
-def extract_jsonl(data: bytes) -> Parsed:
+def extract_jsonl(data: bytes) -> ParsedDocument:
     """Pages are numbered by their lines in the file."""
     pages, bad, total = [], 0, 0
     for number, line in enumerate(data.decode("utf-8").split("\n"), 1):
@@ -174,10 +174,10 @@ def extract_jsonl(data: bytes) -> Parsed:
     if bad and bad >= 0.5 * total:
         raise CorruptError(f"{bad:,} of its {total:,} lines are not JSON")
     notes = (f"{bad:,} lines skipped: not JSON",) if bad else ()
-    return Parsed(None, tuple(pages), notes, omissions=totals((("line", bad),)))
+    return ParsedDocument(None, tuple(pages), notes, omissions=totals((("line", bad),)))
 
 
-def extract_json(data: bytes) -> Parsed:
+def extract_json(data: bytes) -> ParsedDocument:
     """A page for every entry of the outermost list or object, numbered from 1. Many files hold a JSON value a line."""
     text = data.decode("utf-8")
     try:
@@ -195,7 +195,7 @@ def extract_json(data: bytes) -> Parsed:
     for number, (name, inner) in enumerate(entries, 1):
         if words := mend_characters(_entry(name, inner)).strip():
             pages.append(Page(number, words))
-    return Parsed(title, tuple(pages))
+    return ParsedDocument(title, tuple(pages))
 
 
 def _loaded(text: str) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
 from titans_cli.readers.dates import year_in
-from titans_cli.readers.parsed import Parsed, one_page, totals
+from titans_cli.readers.parsed import ParsedDocument, one_page, totals
 from titans_cli.readers.scripts import grouped, subscript, superscript
 from titans_cli.readers.tex_names import (
     ACCENTS,
@@ -59,11 +59,11 @@ _MACRO = re.compile(
 )
 
 
-def extract_tex(data: bytes) -> Parsed:
+def extract_tex(data: bytes) -> ParsedDocument:
     return parse_tex(data.decode("utf-8"))
 
 
-def parse_tex(text: str) -> Parsed:
+def parse_tex(text: str) -> ParsedDocument:
     """Title, authors and date come first, wherever they stand. Warns of files that it takes in, which are not read."""
     counts: Counter[str] = Counter()
     text = _without_comments(mend_characters(text), counts)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from titans_cli.readers.clean import mend_characters, tidy_prose
-from titans_cli.readers.parsed import Parsed, one_page
+from titans_cli.readers.parsed import ParsedDocument, one_page
 from titans_cli.readers.unwrap import unwrap_plain
 
 TITLE_LENGTH = 120
 
 
-def extract_txt(data: bytes) -> Parsed:
+def extract_txt(data: bytes) -> ParsedDocument:
     return one_page(*parse_text(data.decode("utf-8")))
 
 

@@ -8,7 +8,7 @@ from xml.parsers import expat
 from titans_cli.errors import CorruptError
 
 
-class Handler:
+class XmlHandler:
     """Names come without their namespace. By itself it listens to nothing."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
@@ -16,7 +16,7 @@ class Handler:
     def text(self, words: str) -> None: ...
 
 
-class FirstTexts(Handler):
+class FirstTexts(XmlHandler):
     """The text of the first element of each of these names."""
 
     def __init__(self, *names: str) -> None:
@@ -37,7 +37,7 @@ class FirstTexts(Handler):
             self.found[self.inside] += words
 
 
-def parse_xml(data: bytes, handler: Handler) -> None:
+def parse_xml(data: bytes, handler: XmlHandler) -> None:
     """Raises CorruptError for XML that declares entities, and expat's own error for what is not well-formed."""
 
     def start(name: str, attributes: dict[str, str]) -> None:

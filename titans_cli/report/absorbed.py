@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from titans_cli.records import Block, SnapshotInfo, SourceRecord
-from titans_cli.report.facts import Passage
+from titans_cli.report.facts import AbsorbedPassage
 from titans_cli.sessions.gate import segments_at
 from titans_cli.store import Episodes, SessionStore
 
@@ -23,14 +23,14 @@ CELLS = 16  # read again, each of at most eight segments: three seconds of one b
 
 def measured(
     store: SessionStore, episodes: Episodes, engine: SessionModel, sources: Sequence[SourceRecord], most: int
-) -> list[Passage]:
+) -> list[AbsorbedPassage]:
     """Up to `most` passages of at most `CELLS` cells, spread evenly over the documents and over each of them, in the
     order of reading. To know what a cell knew before a passage all of it up to there is read again, so several passages
     of one cell cost little more than one; all of them are measured where they are few."""
     read = [s for s in sources if s.blocks_done]
     few = sum(s.blocks_done for s in read) <= most
     chosen = read if few else spread(read, CELLS)
-    found: list[Passage] = []
+    found: list[AbsorbedPassage] = []
     for source, count in shares(chosen, most):
         ends = episodes.cells_of(source.id)
         begins = [0, *(cell.blocks_done for cell in ends)]
@@ -61,7 +61,7 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 def _measured(
     store: SessionStore, episodes: Episodes, engine: SessionModel, row: SnapshotInfo, start: int, here: Sequence[Block]
-) -> Iterator[Passage]:
+) -> Iterator[AbsorbedPassage]:
     """`here`: blocks of the cell, which begins at the segment `start` of its document."""
     places = [(row.source_id, index) for index in range(start, here[-1].index + 1)]
     known = segments_at(episodes, engine, places)
@@ -70,4 +70,4 @@ def _measured(
     now = engine.surprise(engine.from_tensors(store.load(row)), learned)  # all: the trunk has read them just now
     for block in here:
         i = block.index - start
-        yield Passage(row.source_id, block.index, block.page, block.text, first[i], now[i])
+        yield AbsorbedPassage(row.source_id, block.index, block.page, block.text, first[i], now[i])

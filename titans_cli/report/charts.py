@@ -13,7 +13,7 @@ from statistics import median
 from markupsafe import Markup
 
 from titans_cli.records import ThemeTold, TrendTold
-from titans_cli.report.facts import DocumentTold, Passage, Stretch
+from titans_cli.report.facts import AbsorbedPassage, DocumentTold, Stretch
 
 BANDS = 40  # documents that have a band of their own; of more, neighbours share one
 LABELS = 20  # under the bands
@@ -74,7 +74,7 @@ def _bands(documents: Sequence[DocumentTold], whole: int, bottom: int) -> Iterab
             )
 
 
-def barcode(passages: Sequence[Passage]) -> Markup:
+def barcode(passages: Sequence[AbsorbedPassage]) -> Markup:
     """Every measured passage as a line on the scale from taken up to not at all: before it was learned, and now."""
     height, rows = 196, ((38, "when first read", [p.first for p in passages], "before"),
                          (114, "now", [p.now for p in passages], "now"))  # fmt: skip

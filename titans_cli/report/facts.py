@@ -49,7 +49,7 @@ class DocumentTold:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class AbsorbedPassage:
     """A segment put to its own cell, as the cell was just before learning it and as it is now."""
 
     source: int
@@ -74,7 +74,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LoggedQuestion:
     at: str
     text: str
     answer: str
@@ -83,7 +83,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class PileSummary:
     """The answer to "summarize trends", in parts."""
 
     lead: str
@@ -95,7 +95,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReportFacts:
     session: SessionInfo
     forgettings: int  # that the session had been through when it was looked at
     made: str
@@ -107,11 +107,11 @@ class Facts:
     segments: int
     stream: tuple[Stretch, ...]
     documents: tuple[DocumentTold, ...]
-    passages: tuple[Passage, ...]
+    passages: tuple[AbsorbedPassage, ...]
     probes: tuple[Probe, ...]
     suspicions: tuple[Suspicion, ...]
-    whole: Whole
-    questions: tuple[Question, ...]  # the newest
+    whole: PileSummary
+    questions: tuple[LoggedQuestion, ...]  # the newest
     asked: int  # all of them
     episodes: tuple[Episode, ...]  # the newest, oldest first
     kinds: Mapping[str, int]  # how many episodes of each kind there are

@@ -14,13 +14,22 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from titans_cli import __version__
-from titans_cli.answers.compose import Asking, answer
+from titans_cli.answers.compose import AskOptions, answer
 from titans_cli.cards import Card, label, listed
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.places import in_words
 from titans_cli.records import SessionInfo, SourceRecord
 from titans_cli.report.absorbed import measured
-from titans_cli.report.facts import DocumentTold, Facts, PageTold, Passage, Question, Quote, Stretch, Whole
+from titans_cli.report.facts import (
+    AbsorbedPassage,
+    DocumentTold,
+    LoggedQuestion,
+    PageTold,
+    PileSummary,
+    Quote,
+    ReportFacts,
+    Stretch,
+)
 from titans_cli.sessions.gate import Gate, probe_session
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.sessions.selection import allowed
@@ -42,7 +51,7 @@ ASKED, ANSWERED = "I was asked: ", "I answered: "  # as `sessions.ask` logs them
 Row = tuple[int, int, int, float]  # source, page, tokens, surprise of a segment
 
 
-def gather(home: Home, selector: str | None, *, engine: SessionModel | None = None) -> Facts:
+def gather(home: Home, selector: str | None, *, engine: SessionModel | None = None) -> ReportFacts:
     """Everything a report says. `engine`: the session's, if the caller has it.
 
     Raises UsageError (promoted, nothing read), LockedError (read on meanwhile), NotFoundError, IncompatibleError,
@@ -69,13 +78,13 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
         return _facts(store, episodes, engine, gate)
 
 
-def _facts(store: SessionStore, episodes: Episodes, engine: SessionModel, gate: Gate) -> Facts:
+def _facts(store: SessionStore, episodes: Episodes, engine: SessionModel, gate: Gate) -> ReportFacts:
     sources = episodes.sources()
     numbers = {source.id: n for n, source in enumerate(sources, start=1)}
     passages = measured(store, episodes, engine, sources, PASSAGES)
     rows = episodes.surprises()
     kinds = episodes.event_counts()
-    return Facts(
+    return ReportFacts(
         session=store.info,
         forgettings=episodes.forgettings(),
         made=utc_now(),
@@ -113,9 +122,9 @@ def _documents(
     sources: Sequence[SourceRecord],
     numbers: dict[int, int],
     rows: Sequence[Row],
-    passages: Sequence[Passage],
+    passages: Sequence[AbsorbedPassage],
 ) -> Iterator[DocumentTold]:
-    of, known = defaultdict[int, list[Row]](list), defaultdict[int, list[Passage]](list)
+    of, known = defaultdict[int, list[Row]](list), defaultdict[int, list[AbsorbedPassage]](list)
     for row in rows:
         of[row[0]].append(row)
     for passage in passages:
@@ -170,7 +179,7 @@ def _whole(
     engine: SessionModel,
     sources: Sequence[SourceRecord],
     numbers: dict[int, int],
-) -> Whole:
+) -> PileSummary:
     """What `titans ask "summarize trends"` answers; nothing for a few documents, which have no trends."""
     told = answer(
         "summarize trends",
@@ -179,19 +188,21 @@ def _whole(
         recall=lambda asked: engine.recall([], asked),
         session=info.name,
         snapshot=0,
-        how=Asking(only=allowed(episodes)),
+        how=AskOptions(only=allowed(episodes)),
     )
     if told.kind != "trends":
-        return Whole("", (), (), (), ())
+        return PileSummary("", (), (), (), ())
     quotes = []
     for c in told.citations:
         text = " ".join(c.quote.split())
         data = {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end}
         quotes.append(_quote(episodes, sources, numbers, c.number, data, text))
-    return Whole(told.lead, told.themes, told.disagreements, told.alone, tuple(quotes), told.trends)
+    return PileSummary(told.lead, told.themes, told.disagreements, told.alone, tuple(quotes), told.trends)
 
 
-def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dict[int, int]) -> Iterator[Question]:
+def _questions(
+    episodes: Episodes, sources: Sequence[SourceRecord], numbers: dict[int, int]
+) -> Iterator[LoggedQuestion]:
     """The newest, oldest first. A question of which a forgotten document took the answer along is left without."""
     asked = episodes.events(kind="asked", limit=QUESTIONS)
     if not asked:
@@ -200,7 +211,7 @@ def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dic
     for event in asked:
         answered = answers.get(event.id + 1)  # logged together
         if answered is None:
-            yield Question(event.at, event.text.removeprefix(ASKED), "", ())
+            yield LoggedQuestion(event.at, event.text.removeprefix(ASKED), "", ())
             continue
         text = answered.text.removeprefix(ANSWERED)
         cited = answered.data.get("citations")
@@ -212,7 +223,7 @@ def _questions(episodes: Episodes, sources: Sequence[SourceRecord], numbers: dic
         )
         short = answered.data.get("short")
         headline = short if isinstance(short, str) else ""
-        yield Question(event.at, event.text.removeprefix(ASKED), text, quotes, headline)
+        yield LoggedQuestion(event.at, event.text.removeprefix(ASKED), text, quotes, headline)
 
 
 def _quote(

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from titans_cli.cards import folded
 from titans_cli.report import charts, gather
-from titans_cli.report.facts import Facts, Quote
+from titans_cli.report.facts import Quote, ReportFacts
 
 SOURCES = 2000  # rows of the table of sources
 ROWS = 100  # of the table of recall, the worst first when there are more
@@ -29,7 +29,7 @@ SHOWN = 320  # characters of a passage or an episode
 _MARK = re.compile(r" ?\[(\d{1,4})\]")
 
 
-def page(facts: Facts) -> str:
+def page(facts: ReportFacts) -> str:
     """The whole page, as text."""
     css, js = _part("page.css"), _part("page.js")
     environment = Environment(

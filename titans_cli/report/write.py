@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import LockedError, UsageError
-from titans_cli.report.facts import Facts
+from titans_cli.report.facts import ReportFacts
 from titans_cli.report.gather import gather
 from titans_cli.report.page import page
 from titans_cli.steps import AGAIN, Hint, Option
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ReportFile:
     """Where the report is and what it found, for scripts."""
 
     session: str
@@ -42,7 +42,7 @@ def write_report(
     *,
     replace_file: bool = False,
     engine: SessionModel | None = None,
-) -> Written:
+) -> ReportFile:
     """Write the report to `file`, by default NAME-report.html here, whole or not at all; the session stays as it is.
 
     Raises UsageError when the file exists, StorageError when there is no folder for it, and what `gather` raises.
@@ -69,7 +69,7 @@ def write_report(
     return written
 
 
-def _while_unchanged(home: Home, facts: Facts, data: bytes) -> Iterator[bytes]:
+def _while_unchanged(home: Home, facts: ReportFacts, data: bytes) -> Iterator[bytes]:
     """The page, unless something on it was forgotten meanwhile: what was forgotten must not be written down after.
 
     Looked at once more when all of it is written, and before it gets its name. Raises LockedError, NotFoundError.
@@ -83,7 +83,7 @@ def _while_unchanged(home: Home, facts: Facts, data: bytes) -> Iterator[bytes]:
 
 def report_text(
     home: Home, selector: str | None, *, file: str = "-", engine: SessionModel | None = None
-) -> tuple[str, Written]:
+) -> tuple[str, ReportFile]:
     """The page and what it found. Raises as `gather`."""
     facts = gather(home, selector, engine=engine)
     text, written = _drawn(facts, file)
@@ -92,10 +92,10 @@ def report_text(
     return text, written
 
 
-def _drawn(facts: Facts, file: str) -> tuple[str, Written]:
+def _drawn(facts: ReportFacts, file: str) -> tuple[str, ReportFile]:
     text = page(facts)
     measured = facts.passages
-    return text, Written(
+    return text, ReportFile(
         facts.session.name,
         file,
         len(text.encode()),

@@ -41,7 +41,7 @@ async def beating(context: Context, doing: str) -> AsyncIterator[None]:
         raise failed
 
 
-class Reading:
+class IngestProgress:
     """Tells an ingest's progress in documents, from its worker thread; never backwards, as the protocol wants it."""
 
     def __init__(self, context: Context) -> None:

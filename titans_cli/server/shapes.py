@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from titans_cli.progress import FileFailed, IngestFinished
 from titans_cli.records import Episode, Item
-from titans_cli.sessions.items import LONGEST_NAME, LONGEST_TEXT, Told
+from titans_cli.sessions.items import LONGEST_NAME, LONGEST_TEXT, ItemResult
 from titans_cli.sessions.lifecycle import SessionDetails
 from titans_cli.sessions.pages import SourceLine
 from titans_cli.sessions.selection import Filter
@@ -92,7 +92,7 @@ class Failed:
 class Added:
     """What was memorised, all of it durable: a text (`told`), or documents (`read`, and `failed` with the reasons)."""
 
-    told: Told | None = None
+    told: ItemResult | None = None
     read: IngestFinished | None = None
     failed: tuple[Failed, ...] = ()
     left_out: int = 0  # failures beyond those

@@ -26,7 +26,7 @@ from titans_cli.progress import FileFailed, IngestEvent
 from titans_cli.records import Answer, EntryInfo
 from titans_cli.server import shapes
 from titans_cli.server.keeper import Keeper
-from titans_cli.server.progress import Reading, beating
+from titans_cli.server.progress import IngestProgress, beating
 from titans_cli.server.shapes import (
     Added,
     Handle,
@@ -41,10 +41,10 @@ from titans_cli.server.shapes import (
     Status,
 )
 from titans_cli.sessions import history
-from titans_cli.sessions.history import Forgotten, Recalled
-from titans_cli.sessions.items import Told
-from titans_cli.sessions.retrieve import Retrieved
-from titans_cli.sessions.search import Found
+from titans_cli.sessions.history import ForgetResult, RecallResult
+from titans_cli.sessions.items import ItemResult
+from titans_cli.sessions.retrieve import RetrieveResult
+from titans_cli.sessions.search import SearchResult
 from titans_cli.steps import Hint, Option, in_tools
 
 T = TypeVar("T")
@@ -204,7 +204,7 @@ class Tools:
         return RootModel(Added(told=await self._call(handle, context, "memorising", work)))
 
     async def _read(self, handle: str, context: Context, paths: list[str]) -> Added:
-        reading, failures = Reading(context), list[FileFailed]()
+        reading, failures = IngestProgress(context), list[FileFailed]()
 
         def tell(event: IngestEvent) -> None:
             if isinstance(event, FileFailed):
@@ -231,7 +231,7 @@ class Tools:
         fast: Annotated[
             bool, Field(description="Withhold the old text at once, and leave erasing it from disk for later.")
         ] = False,
-    ) -> RootModel[Told]:
+    ) -> RootModel[ItemResult]:
         """Put a text in the place of an item's. The old one is unlearned exactly: no byte of it is left.
 
         That rewrites the session's database, so its cost grows with the session; fast leaves that out: the old text is
@@ -245,7 +245,7 @@ class Tools:
         item: Annotated[shapes.Named, Field(description="An item by key or id, or a document by path, name or hash.")],
         context: Context,
         dry_run: Annotated[bool, Field(description="Only say what would go.")] = False,
-    ) -> RootModel[Forgotten]:
+    ) -> RootModel[ForgetResult]:
         """Unlearn an item or a document exactly: its memory, its text, every event that names or quotes it."""
         return RootModel(await self._call(handle, context, "unlearning", lambda s: s.delete(item, dry_run=dry_run)))
 
@@ -281,7 +281,7 @@ class Tools:
         context: Context,
         top_k: Annotated[int, Field(ge=1, le=200, description="So many passages.")] = 8,
         within: Scope = None,
-    ) -> RootModel[Retrieved]:
+    ) -> RootModel[RetrieveResult]:
         """Give what the memory alone recalls (never evidence), and the passages that bear on a query, with scores and
         places. Changes nothing."""
         work = lambda s: s.retrieve(query, top_k=top_k, within=_filter(within))  # noqa: E731
@@ -340,7 +340,7 @@ class Tools:
         exact: Annotated[bool, Field(description="The whole query is one phrase, as it is written.")] = False,
         within: Scope = None,
         limit: Annotated[int, Field(ge=1, le=200, description="At most so many passages.")] = 20,
-    ) -> RootModel[Found]:
+    ) -> RootModel[SearchResult]:
         """Find words and exact phrases in the text of what was read, with document and page. Where no passage has all
         the words, `matched` is "some". Changes nothing."""
         work = lambda s: s.search(query, exact=exact, within=_filter(within), limit=limit)  # noqa: E731
@@ -385,13 +385,13 @@ class Tools:
     # ---- what it experienced
 
     async def episodes(self, handle: str, words: str = "", since: str = "", kind: str = "", limit: int = 100) -> str:
-        def work(session: Session) -> Recalled:
+        def work(session: Session) -> RecallResult:
             most = max(1, min(limit, 1000))
             if words.strip():
                 return session.recall(words, since=since or None, kind=kind or None, limit=most)
             if since or kind:
                 raise UsageError("since and kind narrow a search", hint="Add words, or leave them out")
-            return Recalled(session.name, history.session_log(session.home, session.id, most).events, ())
+            return RecallResult(session.name, history.session_log(session.home, session.id, most).events, ())
 
         try:
             return RootModel(await self.keeper.look(handle, work)).model_dump_json()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from titans_cli import settings
-from titans_cli.answers.compose import Asking, answer
+from titans_cli.answers.compose import AskOptions, answer
 from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import TitansError
@@ -22,11 +22,11 @@ from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.ready import require_question
 from titans_cli.sessions.selection import Filter, allowed
-from titans_cli.sessions.shelf import Shelf, Shelved
+from titans_cli.sessions.shelf import CellOnShelf, Shelf
 from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
 from titans_cli.store.landmarks import landmarks
 
-__all__ = ["Asking", "Writing", "ask"]
+__all__ = ["AskOptions", "Writing", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def ask(
     engine: SessionModel | None = None,
     sources: Sequence[str] = (),
     within: Filter | None = None,
-    how: Asking | None = None,
+    how: AskOptions | None = None,
     shelf: Shelf | None = None,
     writing: Writing | None = None,
     landmark_model: str | SentenceEncoder | None = None,
@@ -81,7 +81,7 @@ def ask(
     """
     question = plain(question)
     require_question(question)
-    how = how or Asking(sentences=sentences)
+    how = how or AskOptions(sentences=sentences)
     settings.require_choice("route", how.route)
     store = SessionStore.open(home, session)
     store.require_open()
@@ -97,7 +97,7 @@ def ask(
 
     def recall(asked: str) -> Recollection:
         cells = shelf.cells(store, engine, only) if remembers else []
-        return engine.recall([Heard(c, heard) for c in cells], asked)
+        return engine.recall([NotedCell(c, heard) for c in cells], asked)
 
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
@@ -156,10 +156,10 @@ def _logged(
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NotedCell:
     """A cell that is noted down when its weights are fetched: what was recalled was made from it."""
 
-    cell: Shelved
+    cell: CellOnShelf
     heard: set[int]  # sources
 
     @property

@@ -24,7 +24,7 @@ _TEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogued:
+class CatalogueEntry:
     """A document with its card; `origins`: where each field was read."""
 
     number: int
@@ -44,7 +44,7 @@ class Catalogued:
     origins: Mapping[str, str]
 
     @classmethod
-    def of(cls, source: SourceRecord, card: Card) -> Catalogued:
+    def of(cls, source: SourceRecord, card: Card) -> CatalogueEntry:
         return cls(
             number=source.id,
             source=source.display,
@@ -72,7 +72,7 @@ class Catalogued:
         return f"https://doi.org/{self.doi}" if self.doi else self.url or ""
 
 
-def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> list[Catalogued]:
+def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> list[CatalogueEntry]:
     """The documents of a session, those that match any of the globs `sources`, in the order of reading.
 
     Items that it was told and what is left out of answers are none. Raises NotFoundError when there is none.
@@ -82,7 +82,7 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
         only = allowed(episodes, Filter(sources=tuple(sources)))
         withheld, cards = episodes.withheld(), episodes.cards()
         found = [
-            Catalogued.of(s, cards[s.id])
+            CatalogueEntry.of(s, cards[s.id])
             for s in episodes.sources()
             if is_document(s.kind, cards[s.id]) and s.id not in withheld and (only is None or s.id in only)
         ]
@@ -95,13 +95,13 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
     return found
 
 
-def catalogued(episodes: Episodes, uris: Sequence[str]) -> list[Catalogued]:
+def catalogued(episodes: Episodes, uris: Sequence[str]) -> list[CatalogueEntry]:
     """The documents of these addresses, in their order; what is none, or is not there any more, is left out."""
     cards, found = episodes.cards(), [episodes.source_by_uri(uri) for uri in uris]
-    return [Catalogued.of(s, cards[s.id]) for s in found if s is not None and is_document(s.kind, cards[s.id])]
+    return [CatalogueEntry.of(s, cards[s.id]) for s in found if s is not None and is_document(s.kind, cards[s.id])]
 
 
-def last_cited(home: Home, session: str | None) -> list[Catalogued]:
+def last_cited(home: Home, session: str | None) -> list[CatalogueEntry]:
     """The documents that the last answer cites which the session keeps. Raises NotFoundError when there are none."""
     store = SessionStore.open(home, session)
     with store.episodes() as episodes, episodes.frozen():
@@ -113,7 +113,7 @@ def last_cited(home: Home, session: str | None) -> list[Catalogued]:
     return found
 
 
-def plain(c: Catalogued) -> str:
+def plain(c: CatalogueEntry) -> str:
     """ "Weber, B. W. (2018). ThermoState: ... Journal of Open Source Education, 1(8). https://doi.org/..." """
     names = [", ".join(filter(None, (surname(a), initials(a)))) for a in c.authors]
     who = " & ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
@@ -127,7 +127,7 @@ def initials(name: str) -> str:
     return " ".join("-".join(f"{p[0]}." for p in word.split("-") if p) for word in given(name).split())
 
 
-def bibtex(documents: Sequence[Catalogued]) -> str:
+def bibtex(documents: Sequence[CatalogueEntry]) -> str:
     """One entry a document; keys are family name, year and first word of the title, told apart by a letter."""
     keys: dict[str, int] = {}
     entries = []
@@ -157,7 +157,7 @@ def bibtex(documents: Sequence[Catalogued]) -> str:
     return "\n\n".join(entries)
 
 
-def csl(documents: Sequence[Catalogued]) -> list[dict[str, Any]]:
+def csl(documents: Sequence[CatalogueEntry]) -> list[dict[str, Any]]:
     """CSL-JSON items."""
     items = []
     for c in documents:
@@ -173,7 +173,7 @@ def csl(documents: Sequence[Catalogued]) -> list[dict[str, Any]]:
     return items
 
 
-def _is_meeting(c: Catalogued) -> bool:
+def _is_meeting(c: CatalogueEntry) -> bool:
     return _MEETING.search(c.venue or "") is not None
 
 

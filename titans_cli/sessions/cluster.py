@@ -43,9 +43,18 @@ from titans_cli.records import (
     Source,
 )
 from titans_cli.sessions.engines import load_engine
-from titans_cli.sessions.ingest import STDIN, How, Ingestion, What, discovered, failed, session_to_read_into, size_of
-from titans_cli.sessions.learning import Prepared, learn
-from titans_cli.sessions.room import Room
+from titans_cli.sessions.ingest import (
+    STDIN,
+    Ingestion,
+    IngestOptions,
+    IngestRequest,
+    discovered,
+    failed,
+    session_to_read_into,
+    size_of,
+)
+from titans_cli.sessions.learning import PreparedDocument, learn
+from titans_cli.sessions.room import RoomBudget
 from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore
 
@@ -61,7 +70,9 @@ class Cluster:
     address: str | None = None
 
 
-def prepare(info: SessionInfo, source: Source, how: How, free: int | None = None) -> Prepared | ReadError:
+def prepare(
+    info: SessionInfo, source: Source, how: IngestOptions, free: int | None = None
+) -> PreparedDocument | ReadError:
     """Read and learn one document for a session, without the session. What is wrong with the document is a value.
 
     `free`: bytes where the session lies; a document that takes more of them than it may is not learned. None: only the
@@ -73,14 +84,14 @@ def prepare(info: SessionInfo, source: Source, how: How, free: int | None = None
     try:
         document = read(source, how.reading)
         if free is not None:
-            room = Room(Path(), engine, how.max_room, free=free)
+            room = RoomBudget(Path(), engine, how.max_room, free=free)
             room.admit_text(source.display, document.pages)
         segments = engine.segments(document.pages)
         if free is not None:
             room.admit(source.display, document.pages, segments)
     except ReadError as error:
         return error
-    return Prepared(document, segments, tuple(replace(part, seen=()) for part in learn(engine, segments)))
+    return PreparedDocument(document, segments, tuple(replace(part, seen=()) for part in learn(engine, segments)))
 
 
 @lru_cache(maxsize=2)
@@ -93,10 +104,10 @@ def _engine(model: str, threads: int, precision: str, fingerprint: str, loading:
     return engine
 
 
-class Writer:
+class ClusterWriter:
     """The single writer of a session. `take` may be called again with what was taken already."""
 
-    def __init__(self, home: Home, session: str, how: How) -> None:
+    def __init__(self, home: Home, session: str, how: IngestOptions) -> None:
         self._open = ExitStack()
         store = SessionStore.open(home, session)
         # a writer that was killed lets go of the lock when its process is gone, which may be a moment from now
@@ -104,7 +115,9 @@ class Writer:
         self._run = Ingestion(store, episodes, None, how)
         self._next = 0
 
-    def take(self, sequence: int, first: int, source: Source, prepared: Prepared | ReadError) -> list[IngestEvent]:
+    def take(
+        self, sequence: int, first: int, source: Source, prepared: PreparedDocument | ReadError
+    ) -> list[IngestEvent]:
         """Commit document number `sequence` of the run; `first`: the id from which on sources are of this run."""
         if sequence < self._next:
             raise ValueError(f"document {sequence} after document {self._next - 1}")
@@ -119,7 +132,7 @@ class Writer:
             events.append(failed(source.display, self._run.unreadable(source, error)))
         return events
 
-    def _again(self, prepared: Prepared, first: int) -> FileFinished | None:
+    def _again(self, prepared: PreparedDocument, first: int) -> FileFinished | None:
         """What the call that died after its commit would have said."""
         source, sha256 = prepared.document.source, prepared.document.sha256
         for record in self._run.episodes.sources():
@@ -142,8 +155,8 @@ class Writer:
 def ingest_on_ray(
     home: Home,
     session: str | None,
-    what: What,
-    how: How,
+    what: IngestRequest,
+    how: IngestOptions,
     cluster: Cluster = Cluster(),
 ) -> Iterator[IngestEvent]:
     """As `ingest`, with the same bytes, on a Ray cluster. Raises besides: UsageError without Ray, ClusterError."""
@@ -160,7 +173,7 @@ def ingest_on_ray(
 class _Driver:
     """One run: hands out documents, hands on what came of them in their order, counts."""
 
-    def __init__(self, ray: Any, store: SessionStore, how: How, sources: Sequence[Source]) -> None:
+    def __init__(self, ray: Any, store: SessionStore, how: IngestOptions, sources: Sequence[Source]) -> None:
         self.ray, self.store, self.how, self.sources = ray, store, how, sources
         self.began = time.monotonic()
         self.tally: Counter[type[IngestEvent]] = Counter()
@@ -195,7 +208,7 @@ class _Driver:
 
     def _distributed(self) -> Iterator[IngestEvent]:
         ray, info = self.ray, self.store.info
-        room = Room(self.store.folder, None, self.how.max_room)  # the setting is this machine's, and so is the disk
+        room = RoomBudget(self.store.folder, None, self.how.max_room)  # setting and disk are this machine's
         # stopping is the driver's, and a document is one commit: what is half committed a restarted writer could not go
         # on with, having no model
         how = replace(self.how, stop=_never, commit_seconds=float("inf"), max_room=room.said)
@@ -222,7 +235,7 @@ class _Driver:
                 ray.cancel(ref)
             ray.kill(writer)
 
-    def _writer(self, how: How) -> Any:
+    def _writer(self, how: IngestOptions) -> Any:
         """Beside the session's folder: on the driver's node."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -235,7 +248,7 @@ class _Driver:
             "max_task_retries": RETRIES,
             "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
         }
-        return self.ray.remote(Writer).options(**options).remote(self.store.home, self.store.info.name, how)
+        return self.ray.remote(ClusterWriter).options(**options).remote(self.store.home, self.store.info.name, how)
 
     def _awaited(self, ref: Any) -> Any:
         """What the writer returned. Raises what it raised, as it raised it; Interrupted when `how.stop` says so."""

@@ -12,7 +12,7 @@ from titans_cli import settings
 from titans_cli.model.encoder import load_encoder
 from titans_cli.model.writer import Message, Writer
 from titans_cli.records import Answer, Loading, Step
-from titans_cli.sessions.ask import Asking, Writing, ask
+from titans_cli.sessions.ask import AskOptions, Writing, ask
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, use_threads, writer_of
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.pages import PageView, SourceTable, cited, sources
@@ -56,7 +56,7 @@ class Conversation:
         home: Home,
         selector: str | None,
         *,
-        how: Asking | None = None,
+        how: AskOptions | None = None,
         globs: Sequence[str] = (),
         log: bool = True,
         writing: Writing | None = None,
@@ -66,12 +66,12 @@ class Conversation:
         loading: Loading | None = None,
         tell: Callable[[Step], None] | None = None,
     ) -> None:
-        settings.require_choice("route", (how or Asking()).route)
+        settings.require_choice("route", (how or AskOptions()).route)
         store = SessionStore.open(home, selector)
         store.require_open()
         self.home, self.id, self.name = home, store.info.id, store.info.name
         self._info = store.info
-        self._how, self._globs, self._log, self._tell = how or Asking(), globs, log, tell
+        self._how, self._globs, self._log, self._tell = how or AskOptions(), globs, log, tell
         self._loading = loading or Loading()
         self._engine, self._shelf = engine_of(store.info), Shelf()
         self._encoder = load_encoder(landmark_model) if landmark_model else None

@@ -40,7 +40,7 @@ PAGES, PAGE = 100, 960
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """`level`: "ok", "advice" (works, and could be better), "problem" (something will fail). `todo`: what to change."""
 
     name: str
@@ -49,7 +49,7 @@ class Finding:
     todo: Hint | str = ""
 
 
-def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
+def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Diagnosis]:
     """Every finding, as it is found; the slow ones (model, speed) come last."""
     yield from _versions()
     yield from _settings()
@@ -67,21 +67,21 @@ def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Finding]:
     yield from _model(home)
 
 
-def _problem(name: str, error: TitansError) -> Finding:
+def _problem(name: str, error: TitansError) -> Diagnosis:
     said = f"{error.subject}: {error.what}" if error.subject else error.what
-    return Finding(name, "problem", said, error.hint or "")
+    return Diagnosis(name, "problem", said, error.hint or "")
 
 
 # ---------------------------------------------------------------- versions, settings, terminal
 
 
-def _versions() -> Iterator[Finding]:
+def _versions() -> Iterator[Diagnosis]:
     system = f"{platform.system()} {platform.machine()}"
-    yield Finding("titans", "ok", f"{__version__}, Python {platform.python_version()}, {system}")
+    yield Diagnosis("titans", "ok", f"{__version__}, Python {platform.python_version()}, {system}")
     try:
         wanted = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("packages", "advice", "titans is not installed: it runs from its folder", "Run: pip install .")
+        yield Diagnosis("packages", "advice", "titans is not installed: it runs from its folder", "Run: pip install .")
         return
     from packaging.requirements import Requirement
 
@@ -99,16 +99,16 @@ def _versions() -> Iterator[Finding]:
         if not need.specifier.contains(version, prereleases=True):
             wrong.append(f"{need.name} {version} is not {need.specifier}")
     if wrong:
-        yield Finding("packages", "problem", "; ".join(wrong), f"Run: {sys.executable} -m pip install {DISTRIBUTION}")
+        yield Diagnosis("packages", "problem", "; ".join(wrong), f"Run: {sys.executable} -m pip install {DISTRIBUTION}")
     else:
         told = [v for v in had if v.split()[0] in ("torch", "transformers", "tokenizers", "safetensors", "typer")]
-        yield Finding("packages", "ok", f"all {len(had)} fit: {', '.join(told)}, ...")
+        yield Diagnosis("packages", "ok", f"all {len(had)} fit: {', '.join(told)}, ...")
         if newer := _untested(versions):
             todo = "Nothing has to be done; if something fails, install the version that was tested"
-            yield Finding("tested", "advice", f"newer than what was tested: {'; '.join(newer)}", todo)
+            yield Diagnosis("tested", "advice", f"newer than what was tested: {'; '.join(newer)}", todo)
     if sqlite3.connect(":memory:").execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone() != (1,):
         todo = "Use a Python whose sqlite3 module has FTS5 (python.org, conda and all current distributions have it)"
-        yield Finding("sqlite", "problem", f"SQLite {sqlite3.sqlite_version} is built without FTS5", todo)
+        yield Diagnosis("sqlite", "problem", f"SQLite {sqlite3.sqlite_version} is built without FTS5", todo)
 
 
 def _untested(versions: Mapping[str, str]) -> list[str]:
@@ -133,72 +133,72 @@ def _untested(versions: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _settings() -> Iterator[Finding]:
+def _settings() -> Iterator[Diagnosis]:
     try:
         found = settings.load()
     except TitansError as error:
         yield _problem("settings", error)
     else:
         chosen = [f"{name} = {f.value} ({f.where})" for name, f in found.items() if f.origin != "default"]
-        yield Finding("settings", "ok", "; ".join(chosen) or "all as they come")
+        yield Diagnosis("settings", "ok", "; ".join(chosen) or "all as they come")
     if strange := settings.strangers():
         todo = f"Correct or unset it; there are: {', '.join(s.variable for s in settings.SETTINGS.values())}"
-        yield Finding("settings", "advice", f"titans does not know {', '.join(strange)}", todo)
+        yield Diagnosis("settings", "advice", f"titans does not know {', '.join(strange)}", todo)
 
 
-def _terminal(encoding: str) -> Finding:
+def _terminal(encoding: str) -> Diagnosis:
     if "utf" in encoding.lower():
-        return Finding("terminal", "ok", f"writes {encoding}")
+        return Diagnosis("terminal", "ok", f"writes {encoding}")
     todo = "Set PYTHONUTF8=1, or a UTF-8 locale: export LANG=C.UTF-8"
-    return Finding("terminal", "advice", f"writes {encoding}: letters it lacks are shown as escapes", todo)
+    return Diagnosis("terminal", "advice", f"writes {encoding}: letters it lacks are shown as escapes", todo)
 
 
 # ---------------------------------------------------------------- processors
 
 
-def _processors(here: Cores) -> Iterator[Finding]:
+def _processors(here: Cores) -> Iterator[Diagnosis]:
     said = f"{here.machine} in the machine, {here.allowed} allowed"
     said += f", {here.quota:g} by the control group" if here.quota else ""
-    yield Finding("cores", "ok", said)
+    yield Diagnosis("cores", "ok", said)
     try:
         threads = default_threads()
     except TitansError:
         return  # told with the settings
     if threads > here.usable:
         todo = f"Set TITANS_THREADS={here.usable}, for sessions to be made"
-        yield Finding("threads", "advice", f"{threads}, more than the {here.usable} usable cores", todo)
+        yield Diagnosis("threads", "advice", f"{threads}, more than the {here.usable} usable cores", todo)
     else:
         openmp = os.environ.get("OMP_NUM_THREADS")
         aside = f"; OMP_NUM_THREADS={openmp} does not change that, TITANS_THREADS does" if openmp else ""
-        yield Finding("threads", "ok", f"{threads} in new sessions{aside}")
+        yield Diagnosis("threads", "ok", f"{threads} in new sessions{aside}")
     if os.environ.get("OMP_WAIT_POLICY", "passive").lower() != "passive":
         todo = "Unset OMP_WAIT_POLICY: waiting threads that spin cost a factor of ten on a busy machine"
-        yield Finding("threads", "advice", f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}", todo)
+        yield Diagnosis("threads", "advice", f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}", todo)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > here.machine + 0.5:
         todo = "Other programs compete for the processors; reading will be slower, with the same result"
-        yield Finding("load", "advice", f"{load:.1f} processes want the {here.machine} cores", todo)
+        yield Diagnosis("load", "advice", f"{load:.1f} processes want the {here.machine} cores", todo)
 
 
 # ---------------------------------------------------------------- the home
 
 
-def _home(home: Home, fix: bool) -> Iterator[Finding]:
+def _home(home: Home, fix: bool) -> Iterator[Diagnosis]:
     there = next(folder for folder in (home.root, *home.root.parents) if folder.is_dir())
     made = "" if there == home.root else " (made by the first ingest)"
     try:
         with tempfile.TemporaryDirectory(prefix=".titans-doctor-", dir=there) as scratch:
-            yield Finding("home", "ok", f"{home.root}, can be written{made}")
+            yield Diagnosis("home", "ok", f"{home.root}, can be written{made}")
             yield _locks(Path(scratch))
     except OSError as error:
         todo = Hint(f"Make {there} writable for you, or choose another folder: ", _MOVE)
-        yield Finding("home", "problem", f"{home.root} cannot be written ({error.strerror})", todo)
+        yield Diagnosis("home", "problem", f"{home.root} cannot be written ({error.strerror})", todo)
     yield _room(there)
     if there == home.root:
         yield _permissions(home.root, fix)
 
 
-def _locks(scratch: Path) -> Finding:
+def _locks(scratch: Path) -> Diagnosis:
     """Whether a lock that is held keeps another out, and a file can be put in place whole."""
     todo = Hint("Move the home to a local disk: ", _MOVE)
     try:
@@ -206,43 +206,43 @@ def _locks(scratch: Path) -> Finding:
         with exclusive(scratch / "lock", 0):
             try:
                 with exclusive(scratch / "lock", 0):
-                    return Finding("locks", "problem", "a lock does not keep a second writer out here", todo)
+                    return Diagnosis("locks", "problem", "a lock does not keep a second writer out here", todo)
             except TimeoutError:
-                return Finding("locks", "ok", "one writer at a time, files are replaced whole")
+                return Diagnosis("locks", "ok", "one writer at a time, files are replaced whole")
     except (TitansError, TimeoutError) as error:
-        return Finding("locks", "problem", f"locks do not work here ({error})", todo)
+        return Diagnosis("locks", "problem", f"locks do not work here ({error})", todo)
 
 
-def _room(folder: Path) -> Finding:
+def _room(folder: Path) -> Diagnosis:
     free = shutil.disk_usage(folder).free
     said = f"{free / 1e9:,.1f} GB free"
     todo = Hint("Free some space, or move the home: ", _MOVE)
     if free < NO_ROOM:
-        return Finding("disk", "problem", said, todo)
-    return Finding("disk", "advice", said, todo) if free < LITTLE_ROOM else Finding("disk", "ok", said)
+        return Diagnosis("disk", "problem", said, todo)
+    return Diagnosis("disk", "advice", said, todo) if free < LITTLE_ROOM else Diagnosis("disk", "ok", said)
 
 
-def _leftovers(home: Home, fix: bool) -> Iterator[Finding]:
+def _leftovers(home: Home, fix: bool) -> Iterator[Diagnosis]:
     """What killed commands left of sessions: gone from the home by now, and named where 0.1 left it outside."""
     found = home.tidy()
     said = f"{len(found)} things that killed commands had left are gone now, first {found[0]}" if found else "none"
-    yield Finding("leftovers", "ok", said)
+    yield Diagnosis("leftovers", "ok", said)
     if here := [path for path in home.temporaries() if path not in found]:
-        yield Finding("throw-away", "ok", f"{len(here)} in use by running commands")
+        yield Diagnosis("throw-away", "ok", f"{len(here)} in use by running commands")
     old = list(_runs_of_before())
     if not old:
         return
     if not fix:
         what = f"{len(old)} throw-away sessions of titans 0.1 that was killed, first {old[0]}"
-        yield Finding("leftovers", "advice", what, Hint("Remove them, with all their text: ", _FIX))
+        yield Diagnosis("leftovers", "advice", what, Hint("Remove them, with all their text: ", _FIX))
         return
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
     left = [folder for folder in old if folder.exists()]
     if left:
-        yield Finding("leftovers", "problem", f"{left[0]} cannot be removed", f"Run: rm -r {left[0]}")
+        yield Diagnosis("leftovers", "problem", f"{left[0]} cannot be removed", f"Run: rm -r {left[0]}")
     else:
-        yield Finding("leftovers", "ok", f"{len(old)} throw-away sessions of titans 0.1 are gone now")
+        yield Diagnosis("leftovers", "ok", f"{len(old)} throw-away sessions of titans 0.1 are gone now")
 
 
 def _runs_of_before() -> Iterator[Path]:
@@ -259,39 +259,39 @@ def _runs_of_before() -> Iterator[Path]:
             yield folder
 
 
-def _permissions(root: Path, fix: bool) -> Finding:
+def _permissions(root: Path, fix: bool) -> Diagnosis:
     """What was read is nobody else's business: folders 0700, files 0600."""
     if os.name == "nt":  # pragma: no cover
-        return Finding("permissions", "ok", "left to Windows")
+        return Diagnosis("permissions", "ok", "left to Windows")
     others = stat.S_IRWXG | stat.S_IRWXO
     open_to_others = [
         path for path in (root, *root.rglob("*")) if not path.is_symlink() and path.stat().st_mode & others
     ]
     if not open_to_others:
-        return Finding("permissions", "ok", "readable by you alone")
+        return Diagnosis("permissions", "ok", "readable by you alone")
     many = f"{len(open_to_others)} files and folders"
     if not fix:
         todo = Hint("Run: ", _FIX)
-        return Finding("permissions", "advice", f"{many} can be read by others, first {open_to_others[0]}", todo)
+        return Diagnosis("permissions", "advice", f"{many} can be read by others, first {open_to_others[0]}", todo)
     try:
         for path in open_to_others:
             path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
     except OSError as error:
-        return Finding("permissions", "problem", f"{path}: {error.strerror}", f"Run: sudo chown -R $USER {root}")
-    return Finding("permissions", "ok", f"{many} were readable by others, and are not any more")
+        return Diagnosis("permissions", "problem", f"{path}: {error.strerror}", f"Run: sudo chown -R $USER {root}")
+    return Diagnosis("permissions", "ok", f"{many} were readable by others, and are not any more")
 
 
 # ---------------------------------------------------------------- model and speed
 
 
-def _model(home: Home | None) -> Iterator[Finding]:
+def _model(home: Home | None) -> Iterator[Diagnosis]:
     try:
         import torch
 
         from titans_cli.sessions.engines import new_engine
     except ImportError as error:
         todo = f"Install it: {sys.executable} -m pip install torch (a CPU build is enough)"
-        yield Finding("torch", "problem", f"cannot be imported ({error})", todo)
+        yield Diagnosis("torch", "problem", f"cannot be imported ({error})", todo)
         return
     yield _device(torch.__version__, torch.version.cuda, torch.cuda.is_available())
     try:
@@ -300,7 +300,7 @@ def _model(home: Home | None) -> Iterator[Finding]:
     except TitansError as error:
         yield _problem("model", error)
         return
-    yield Finding("model", "ok", f"{engine.name} loads, fingerprint {engine.fingerprint[:12]}, {engine.precision}")
+    yield Diagnosis("model", "ok", f"{engine.name} loads, fingerprint {engine.fingerprint[:12]}, {engine.precision}")
     from titans_cli.sessions import pace
     from titans_cli.sessions.preview import BESIDE, trial
 
@@ -313,12 +313,12 @@ def _model(home: Home | None) -> Iterator[Finding]:
     said += f": {PAGES} pages of a paper in about {seconds:,.0f} s"
     faster = NextStep("config set", key="precision", value="auto")
     look = Hint("Look at cores, threads and load above; this may help too: ", faster)
-    yield Finding("speed", "advice", said, look) if rate < SLOW else Finding("speed", "ok", said)
+    yield Diagnosis("speed", "advice", said, look) if rate < SLOW else Diagnosis("speed", "ok", said)
 
 
-def _device(version: str, cuda: str | None, available: bool) -> Finding:
+def _device(version: str, cuda: str | None, available: bool) -> Diagnosis:
     if cuda is None or available:
         aside = "; the GPU is left alone, the model is small" if available else ""
-        return Finding("device", "ok", f"CPU, torch {version}{aside}")
+        return Diagnosis("device", "ok", f"CPU, torch {version}{aside}")
     todo = "A CPU build of torch saves gigabytes: pip install torch --index-url https://download.pytorch.org/whl/cpu"
-    return Finding("device", "advice", f"CPU; torch {version} carries CUDA {cuda}, and there is no GPU", todo)
+    return Diagnosis("device", "advice", f"CPU; torch {version} carries CUDA {cuda}, and there is no GPU", todo)

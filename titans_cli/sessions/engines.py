@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from titans_cli import settings
 from titans_cli.errors import IncompatibleError, UsageError
 from titans_cli.model import known
-from titans_cli.model.interface import EMBEDDED, PRECISIONS, UNTRAINED, PassageReader, Reading, SessionModel
+from titans_cli.model.interface import EMBEDDED, PRECISIONS, UNTRAINED, PassageReader, ReaderAnswer, SessionModel
 from titans_cli.model.named import NAMED
 from titans_cli.records import EntryInfo, Loading, SessionInfo
 from titans_cli.sessions.machine import default_threads
@@ -273,7 +273,7 @@ class _OneAtATime:
     def __init__(self, reader: PassageReader) -> None:
         self._reader, self._turn = reader, threading.Lock()
 
-    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> Reading:
+    def read(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderAnswer:
         with self._turn:
             return self._reader.read(question, passages, titles)
 

@@ -16,11 +16,11 @@ from titans_cli.sentences import VERSIONS
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import (
-    Cell,
     Episodes,
     Finding,
     Home,
     SessionStore,
+    StoredCell,
     copy_is_sound,
     findings_of,
     keep_copy,
@@ -46,7 +46,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairResult:
     session: str
     session_file: bool  # session.json was restored from its copy in the database, or the copy from it
     indexes: bool  # word indexes and positions were made anew; rows that referred to nothing, damaged events dropped
@@ -133,13 +133,15 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
             yield Finding("cell", source.display, what, hint, source.id)
 
 
-def _other_bytes(rows: Sequence[SnapshotInfo], made: Iterable[Cell], fingerprint: str) -> list[SnapshotInfo]:
+def _other_bytes(rows: Sequence[SnapshotInfo], made: Iterable[StoredCell], fingerprint: str) -> list[SnapshotInfo]:
     """The rows whose files are not those of the cells that were `made`."""
     sums = {cell.index: encoded_sha256(cell.tensors, fingerprint=fingerprint) for cell in made}
     return [row for row in rows if sums.get(row.cell) != row.sha256]
 
 
-def _learn(engine: SessionModel, source: SourceRecord, episodes: Episodes, *, close: bool = True) -> list[Cell] | None:
+def _learn(
+    engine: SessionModel, source: SourceRecord, episodes: Episodes, *, close: bool = True
+) -> list[StoredCell] | None:
     """The document's cells, learned from its retained pages; None if these are not the segments that were read."""
     from titans_cli.sessions.learning import learn, segments_as_read
 
@@ -159,7 +161,7 @@ def repair_session(
     compact: bool = False,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
-) -> Repaired:
+) -> RepairResult:
     """Put right what can be: session.json, word indexes, cells. A document whose text is damaged is forgotten.
 
     `compact`: documents whose cells an earlier release left open are read anew from their text, and take a tenth. Those
@@ -171,10 +173,10 @@ def repair_session(
     name = home.find_session(selector)
     session_file = restore_session_file(home, name, dry_run=dry_run, timeout=retry_lock)
     if session_file and dry_run:
-        return Repaired(name, True, False, (), (), False)
+        return RepairResult(name, True, False, (), (), False)
     store = SessionStore.open(home, name)
     if store.info.state == "promoted":
-        return Repaired(name, session_file, False, (), (), not dry_run)
+        return RepairResult(name, session_file, False, (), (), not dry_run)
     with store.writer(timeout=retry_lock, command="repair") as episodes:
         episodes.check_schema()  # tables that are not ours cannot be mended
         if not copy_is_sound(store.info, episodes):
@@ -193,7 +195,7 @@ def repair_session(
             left_open = {s.id for s in episodes.sources() if _left_open(store, episodes, s)} - cell_ids
         unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids | left_open]
         if not unsound:
-            return Repaired(name, session_file, indexes, (), (), not dry_run)
+            return RepairResult(name, session_file, indexes, (), (), not dry_run)
         if engine is None:
             from titans_cli.sessions.engines import engine_of
 
@@ -216,10 +218,10 @@ def repair_session(
                 keep_copy(store.info, episodes)
                 write_session(store.folder, store.info)
         kept = tuple(s for s in unsound if s not in lost)
-        return Repaired(name, session_file, indexes, kept, tuple(lost), not dry_run)
+        return RepairResult(name, session_file, indexes, kept, tuple(lost), not dry_run)
 
 
-def _as_they_were(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[Cell] | None:
+def _as_they_were(engine: SessionModel, source: SourceRecord, episodes: Episodes) -> list[StoredCell] | None:
     """As `_learn`, and a cell that an earlier release left open is open again: where that gives its row's bytes."""
     rows, made = episodes.cells_of(source.id), _learn(engine, source, episodes)
     other = _other_bytes(rows, made or [], engine.fingerprint)

@@ -26,14 +26,14 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class RecallResult:
     session: str
     events: tuple[Episode, ...]  # best first
     scores: tuple[float, ...]  # BM25 of each: more is better
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ForgetResult:
     session: str
     sources: tuple[SourceRecord, ...]
     events: int  # that named or quoted them
@@ -62,7 +62,7 @@ def recall(
     since: str | None = None,
     kind: str | None = None,
     limit: int = 20,
-) -> Recalled:
+) -> RecallResult:
     """The events that share a word with `words`, best first; `since` as of `moment`. Events that speak of what a fast
     update superseded are left out.
 
@@ -81,12 +81,12 @@ def recall(
         hidden = left_behind(episodes)
         found = episodes.search_events(words, kind=kind, since=moment(since) if since is not None else "")
     told = [(event, score) for event, score in found if event.id not in hidden][:limit]
-    return Recalled(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
+    return RecallResult(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
 
 
 def forget(
     home: Home, selector: str | None, document: str, *, dry_run: bool = False, retry_lock: float = 0
-) -> Forgotten:
+) -> ForgetResult:
     """Forget a document or an item, named by key, id, path, display name, hash prefix or number.
 
     Raises NotFoundError, UsageError (it means several), LockedError, StorageError.
@@ -100,7 +100,7 @@ def forget(
 
 def rewind(
     home: Home, selector: str | None, document: str, *, dry_run: bool = False, retry_lock: float = 0
-) -> Forgotten:
+) -> ForgetResult:
     """Forget all that was read after a document. Raises as `forget`."""
 
     def choose(episodes: Episodes) -> list[SourceRecord]:
@@ -110,7 +110,7 @@ def rewind(
     return _forget(home, selector, choose, dry_run, retry_lock)
 
 
-def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, retry_lock: float) -> Forgotten:
+def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, retry_lock: float) -> ForgetResult:
     store = SessionStore.open(home, selector)
     store.require_open()
     if dry_run:
@@ -134,7 +134,7 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
         return replace(preview, events=counted, memory_sha256=digest, done=True, clean=clean)
 
 
-def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotten:
+def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> ForgetResult:
     """What would be forgotten now, without its events.
 
     Nothing, if what is named is not there and a kill had interrupted a forgetting."""
@@ -144,7 +144,7 @@ def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> Forgotte
     except NotFoundError:
         if not store.finished:
             raise
-    return Forgotten(
+    return ForgetResult(
         store.info.name,
         tuple(gone),
         0,
@@ -171,21 +171,21 @@ def left_behind(episodes: Episodes) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class EraseResult:
     session: str
     versions: int  # that fast updates had left behind
     done: bool  # False for a dry run
     finished: bool = False  # as of `Forgotten`
 
 
-def erase(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Erased:
+def erase(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> EraseResult:
     """Forget for good what fast updates left behind. Raises LockedError, NotFoundError, StorageError."""
     store = SessionStore.open(home, selector)
     store.require_open()
     if dry_run:
         with store.episodes() as episodes:
-            return Erased(store.info.name, len(episodes.withheld(SUPERSEDED)), False, store.finished)
-    return Erased(store.info.name, erase_superseded(store, timeout=retry_lock), True, store.finished)
+            return EraseResult(store.info.name, len(episodes.withheld(SUPERSEDED)), False, store.finished)
+    return EraseResult(store.info.name, erase_superseded(store, timeout=retry_lock), True, store.finished)
 
 
 def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:

@@ -35,15 +35,23 @@ from titans_cli.progress import (
     IngestFinished,
     IngestStarted,
 )
-from titans_cli.readers import Discovery, Limits, Ready, default_ahead, digest_of, discover, read, read_ahead
+from titans_cli.readers import Discovery, Limits, SourceReady, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
 from titans_cli.sessions import pace
 from titans_cli.sessions.engines import caution_of, engine_of, insist, new_engine, require_unchanged
-from titans_cli.sessions.learning import Begun, Learned, Prepared, Uncommitted, block_of, learn, segments_as_read
+from titans_cli.sessions.learning import (
+    LearnedBatch,
+    PendingCommit,
+    PreparedDocument,
+    ResumePoint,
+    block_of,
+    learn,
+    segments_as_read,
+)
 from titans_cli.sessions.machine import default_threads
 from titans_cli.sessions.newness import Newness, SessionMemory
 from titans_cli.sessions.pace import Forecast, key
-from titans_cli.sessions.room import Room
+from titans_cli.sessions.room import RoomBudget
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import AGAIN, Hint
 from titans_cli.store import Episodes, Home, SessionStore, utc_now
@@ -57,7 +65,7 @@ _REPLACING = "forgetting the old version, reading the new one at the end"
 
 
 @dataclass(frozen=True, slots=True)
-class What:
+class IngestRequest:
     """What to ingest, as the command line says it. `within`: nothing outside these folders is looked at.
 
     `stdin_name`: what standard input is called in the session; its suffix says the format, and what is read under the
@@ -72,7 +80,7 @@ class What:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class IngestOptions:
     """`commit_seconds`: commit inside a long document after so long. `stop`: asked after every batch.
 
     `ahead`: so many documents are parsed before their turn, which changes no byte of the session; 0 for none.
@@ -125,7 +133,7 @@ def create_session(
 
 
 def ingest(
-    home: Home, session: str | None, what: What, how: How | None = None, engine: Loaded = None
+    home: Home, session: str | None, what: IngestRequest, how: IngestOptions | None = None, engine: Loaded = None
 ) -> Iterator[IngestEvent]:
     """Read `what` into the session (by name or id; None: the current one, or a new one that becomes current).
 
@@ -133,12 +141,12 @@ def ingest(
     Raises LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError, UsageError; Interrupted after a
     commit when `how.stop` says so.
     """
-    how = how or How()
+    how = how or IngestOptions()
     yield from ingest_discovered(home, session, discovered(what, how), how, engine)
 
 
 def ingest_discovered(
-    home: Home, session: str | None, discovery: Discovery, how: How, engine: Loaded = None
+    home: Home, session: str | None, discovery: Discovery, how: IngestOptions, engine: Loaded = None
 ) -> Iterator[IngestEvent]:
     """As `ingest`, of what was found already."""
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
@@ -152,7 +160,7 @@ def ingest_discovered(
         yield from Ingestion(store, episodes, load, how).run(discovery)
 
 
-def discovered(what: What, how: How) -> Discovery:
+def discovered(what: IngestRequest, how: IngestOptions) -> Discovery:
     """Raises UsageError."""
     filters = {"include": what.include, "exclude": what.exclude}
     found = discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
@@ -166,7 +174,7 @@ def discovered(what: What, how: How) -> Discovery:
 
 
 def session_to_read_into(
-    home: Home, session: str | None, how: How, engine: Loaded = None
+    home: Home, session: str | None, how: IngestOptions, engine: Loaded = None
 ) -> tuple[SessionStore, Callable[[], SessionModel]]:
     """The session named, the current one or a new one that becomes current; and what loads its engine when there is
     something to learn: what was read already needs none. Raises as `ingest`."""
@@ -201,10 +209,10 @@ class Ingestion:
     """
 
     def __init__(
-        self, store: SessionStore, episodes: Episodes, load: Callable[[], SessionModel] | None, how: How
+        self, store: SessionStore, episodes: Episodes, load: Callable[[], SessionModel] | None, how: IngestOptions
     ) -> None:
         self.store, self.episodes, self.load, self.how = store, episodes, load, how
-        self.room = Room(store.folder, None, how.max_room)
+        self.room = RoomBudget(store.folder, None, how.max_room)
         self.memory: SessionMemory | None = None  # of the session, once something is read with it
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
@@ -262,7 +270,7 @@ class Ingestion:
                 self.read_on.add(record.id)
                 yield from self._learn(record, self.episodes.pages(record.id), ())
 
-    def _source(self, ready: Ready) -> Iterator[IngestEvent]:
+    def _source(self, ready: SourceReady) -> Iterator[IngestEvent]:
         """Skip what is known, learn the rest; a changed file takes the place of what was read of it before."""
         source = ready.source
         if ready.sha256 and (known := self._known(source, ready.sha256)):
@@ -276,7 +284,7 @@ class Ingestion:
             raise self.unreadable(source, error) from error
         self._engine()
         self.room.admit_text(source.display, document.pages)
-        yield from self.take(Prepared(document, self._segments(document.pages)))
+        yield from self.take(PreparedDocument(document, self._segments(document.pages)))
 
     def already_read(self, source: Source) -> FileSkipped | None:
         """Whether a file needs no reading, by its bytes alone."""
@@ -290,7 +298,7 @@ class Ingestion:
         kept = f"{error.what}; the session keeps the version it read before"
         return type(error)(kept, subject=error.subject, hint=error.hint)
 
-    def take(self, prepared: Prepared) -> Iterator[IngestEvent]:
+    def take(self, prepared: PreparedDocument) -> Iterator[IngestEvent]:
         """Learn a document that was read, unless that was done elsewhere, and commit it."""
         document, segments = prepared.document, prepared.segments
         if document.source.uri == STDIN:
@@ -354,7 +362,7 @@ class Ingestion:
         warnings: tuple[str, ...],
         segments: Sequence[Segment] | None = None,
         replaces: SourceRecord | None = None,
-        learned: Iterable[Learned] | None = None,
+        learned: Iterable[LearnedBatch] | None = None,
         omissions: Sequence[Omission] = (),
         card: Card | None = None,
     ) -> Iterator[IngestEvent]:
@@ -370,7 +378,7 @@ class Ingestion:
         left = sum(len(s.tokens) for s in segments[record.blocks_done :])
         self.forecast.started(STDIN if record.uri.startswith(STDIN_URI) else record.uri, tokens, left)
         yield FileStarted(record.display, record.pages, len(segments), tokens, record.blocks_done)
-        batch, new = Uncommitted(replaces, omissions, card), Newness()
+        batch, new = PendingCommit(replaces, omissions, card), Newness()
         if (memory := self._memory()) and replaces:
             memory.forget(replaces.id)
         position = self.episodes.position() - (replaces.tokens if replaces else 0)
@@ -401,7 +409,7 @@ class Ingestion:
             if finished or stopping or due:
                 advanced = replace(record, blocks_done=done, tokens=read_tokens)
                 record = self._commit(advanced, pages, batch, surprises if finished else None, new.share)
-                batch, committed_at = Uncommitted(), time.monotonic()
+                batch, committed_at = PendingCommit(), time.monotonic()
                 if stopping:
                     raise self._stopped()
         self.read += 1
@@ -444,12 +452,14 @@ class Ingestion:
         hint = Hint(AGAIN, ": it continues from here")
         return Interrupted("stopped; everything read so far is committed", subject=self.store.info.name, hint=hint)
 
-    def _begun(self, record: SourceRecord) -> Begun | None:
+    def _begun(self, record: SourceRecord) -> ResumePoint | None:
         """Where a document that was begun is to be gone on with."""
         if not record.blocks_done:
             return None
         *before, last = self.episodes.cells_of(record.id)
-        return Begun(last.cell, before[-1].blocks_done if before else 0, record.blocks_done, self.store.load(last))
+        return ResumePoint(
+            last.cell, before[-1].blocks_done if before else 0, record.blocks_done, self.store.load(last)
+        )
 
     def _progress(self, display: str, done: int, total: int, surprise: float) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)
@@ -462,7 +472,7 @@ class Ingestion:
         self,
         record: SourceRecord,
         pages: Sequence[Page],
-        batch: Uncommitted,
+        batch: PendingCommit,
         surprises: Sequence[float] | None,
         new: float | None,
     ) -> SourceRecord:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import UsageError
 from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
 from titans_cli.sessions.history import left_behind
-from titans_cli.sessions.room import Room
+from titans_cli.sessions.room import RoomBudget
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep, Option
@@ -32,7 +32,7 @@ _MOST_NAMED = 5  # items that the event of an exclusion names
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ItemResult:
     """What telling did. `status`: "added", "updated", "retagged", or "unchanged" when nothing was to be learned."""
 
     session: str
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
+class FilterResult:
     session: str
     items: tuple[Item, ...]  # that the filter lets through, as they are now
     changed: int  # of them: excluded or included by this
@@ -65,24 +65,24 @@ def add(
     retry_lock: float = 0,
     engine: Loaded = None,
     max_room: int | None = None,
-) -> Told:
+) -> ItemResult:
     """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
 
     Nothing is learned twice: the same text under the same key, or without a key under the same label, is "unchanged".
     `engine`: the session's, if the caller has it. Raises UsageError (no text, too much of it, a key that another text
-    has), LimitError (it takes more than `max_room`, as of `Room`), LockedError, StorageError, DamagedError,
+    has), LimitError (it takes more than `max_room`, as of `RoomBudget`), LockedError, StorageError, DamagedError,
     IncompatibleError, NotFoundError.
     """
-    from titans_cli.sessions.ingest import How, session_to_read_into
+    from titans_cli.sessions.ingest import IngestOptions, session_to_read_into
 
-    wanted = _Wanted.of(text, key, label, tags)
-    store, load = session_to_read_into(home, session, How(model=model), engine)
+    wanted = _ItemDraft.of(text, key, label, tags)
+    store, load = session_to_read_into(home, session, IngestOptions(model=model), engine)
     with store.writer(timeout=retry_lock, command="memory add") as episodes:
         known = _known(episodes, wanted)
         if known is not None:
             return _told(store, episodes, known.id, "unchanged")
         engine = load()
-        room = Room(store.folder, engine, max_room)
+        room = RoomBudget(store.folder, engine, max_room)
         return _learn(store, episodes, room, wanted, unique_id(), ItemRow(key, wanted.tags))
 
 
@@ -98,7 +98,7 @@ def update(
     retry_lock: float = 0,
     engine: SessionModel | None = None,
     max_room: int | None = None,
-) -> Told:
+) -> ItemResult:
     """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
 
     The old text is forgotten exactly in the commit that brings the new one: a kill leaves one of them. `fast`: the old
@@ -116,7 +116,7 @@ def update(
             again = NextStep("ingest", paths=old.display, session=store.info.name)
             hint = Hint("Change the file and read it again: ", again)
             raise UsageError("this is a document read from a file, not an item", subject=old.display, hint=hint)
-        wanted = _Wanted.of(text, was.key, label or old.display, was.tags if tags is None else tags)
+        wanted = _ItemDraft.of(text, was.key, label or old.display, was.tags if tags is None else tags)
         row = ItemRow(was.key, wanted.tags, was.withheld)
         if (wanted.sha256, wanted.label) == (old.sha256, old.display):
             if wanted.tags == was.tags:
@@ -129,7 +129,7 @@ def update(
             from titans_cli.sessions.engines import engine_of
 
             engine = engine_of(store.info)
-        return _learn(store, episodes, Room(store.folder, engine, max_room), wanted, was.id, row, old, fast)
+        return _learn(store, episodes, RoomBudget(store.folder, engine, max_room), wanted, was.id, row, old, fast)
 
 
 def filter_items(
@@ -141,7 +141,7 @@ def filter_items(
     include: bool = False,
     excluded: bool = False,
     retry_lock: float = 0,
-) -> Filtered:
+) -> FilterResult:
     """The items and documents that a filter lets through; `excluded`: of those that are excluded now.
 
     `exclude` leaves them out of every later answer, summary and retrieval until `include` takes them back. That is kept
@@ -160,7 +160,7 @@ def filter_items(
     if not (exclude or include):
         with store.episodes() as episodes, episodes.frozen():
             found = [item for item in select(episodes, what) if item.withheld or not excluded]
-            return Filtered(store.info.name, tuple(found), 0)
+            return FilterResult(store.info.name, tuple(found), 0)
     with store.writer(timeout=retry_lock, command="memory filter") as episodes:
         found = [item for item in select(episodes, what) if item.withheld or not excluded]
         changing = [item for item in found if (item.withheld == EXCLUDED) is include]
@@ -171,14 +171,14 @@ def filter_items(
             episodes.include(ids, [_of_several("included", "I take back into my answers", changing)])
         chosen = {item.source_id for item in found}
         now = tuple(item for item in held(episodes) if item.source_id in chosen)
-        return Filtered(store.info.name, now, len(ids))
+        return FilterResult(store.info.name, now, len(ids))
 
 
 # ---------------------------------------------------------------- what is wanted
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _ItemDraft:
     """A text to be told, clean, and how it is to be known."""
 
     text: str
@@ -190,7 +190,7 @@ class _Wanted:
     tags: tuple[str, ...]
 
     @classmethod
-    def of(cls, text: str, key: str | None, label: str | None, tags: Collection[str]) -> _Wanted:
+    def of(cls, text: str, key: str | None, label: str | None, tags: Collection[str]) -> _ItemDraft:
         """Raises UsageError for what cannot be told or cannot be a name."""
         from titans_cli.readers.text import parse_text
 
@@ -220,7 +220,7 @@ def _label_of(item_id: str) -> str:
     return f"item {item_id[-8:]}"
 
 
-def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
+def _known(episodes: Episodes, wanted: _ItemDraft) -> Item | None:
     """The item that is told again. Raises UsageError for a key whose item is another."""
     for item in held(episodes):
         if wanted.key is not None and item.key == wanted.key:
@@ -251,13 +251,13 @@ def _known(episodes: Episodes, wanted: _Wanted) -> Item | None:
 def _learn(
     store: SessionStore,
     episodes: Episodes,
-    room: Room,
-    wanted: _Wanted,
+    room: RoomBudget,
+    wanted: _ItemDraft,
     item_id: str,
     row: ItemRow,
     old: SourceRecord | None = None,
     fast: bool = False,
-) -> Told:
+) -> ItemResult:
     """Learn an item, as `ingest` does a document, and commit it, in the place of `old`. `room`: with the engine."""
     from titans_cli.sessions.learning import block_of, learn
 
@@ -320,14 +320,14 @@ def _learn(
     return replace(done, refused=tuple(refused), forgotten_events=len(events), clean=episodes.is_clean())
 
 
-def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> Told:
+def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> ItemResult:
     (item,) = (item for item in held(episodes) if item.id == item_id)
     superseded = len(episodes.items()) - len(held(episodes))
     newest = episodes.newest_snapshot()
-    return Told(store.info.name, item, status, newest, superseded=superseded, finished=store.finished)
+    return ItemResult(store.info.name, item, status, newest, superseded=superseded, finished=store.finished)
 
 
-def _event(wanted: _Wanted, said: str, item_id: str, more: dict[str, object]) -> Episode:
+def _event(wanted: _ItemDraft, said: str, item_id: str, more: dict[str, object]) -> Episode:
     text = " ".join(wanted.text.split())
     excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} ..."
     data = {"sha256": wanted.sha256, "item": item_id, "key": wanted.key, "tags": list(wanted.tags), **more}

@@ -14,39 +14,39 @@ from titans_cli.cards import Card
 from titans_cli.model.interface import BATCH, SessionModel
 from titans_cli.records import Block, Document, Omission, Page, Segment, SourceRecord
 from titans_cli.sentences import VERSIONS
-from titans_cli.store import Cell
+from titans_cli.store import StoredCell
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from titans_cli.model.session import Seen
+    from titans_cli.model.session import ModelOutputs
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedBatch:
     """What reading the next (up to `BATCH`) segments of a document came to."""
 
-    cell: Cell  # as it then stands
+    cell: StoredCell  # as it then stands
     segments: tuple[Segment, ...]
     surprise: tuple[float, ...]  # of each of them, before it was written
     landmarks: tuple[bytes, ...]  # fp32
     refused: Mapping[int, str]  # which of them (from 0) were not learned, and why
     seen: tuple[
-        Seen, ...
+        ModelOutputs, ...
     ] = ()  # by the language model, where the session has a memory of its own; stays in the process
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDocument:
     """A document that was read, and, if that was done already, what learning it came to."""
 
     document: Document
     segments: Sequence[Segment]
-    learned: Sequence[Learned] | None = None
+    learned: Sequence[LearnedBatch] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class ResumePoint:
     """Where to go on: after `done` segments, in the cell `index` that began at segment `begun`."""
 
     index: int
@@ -79,13 +79,13 @@ def segments_as_read(
 
 
 @dataclass(slots=True)
-class Uncommitted:
+class PendingCommit:
     """What was learned since the last commit."""
 
     replaces: SourceRecord | None = None
     omissions: Sequence[Omission] = ()  # what the reader left out
     card: Card | None = None  # goes with the first commit
-    cells: dict[int, Cell] = field(default_factory=dict)
+    cells: dict[int, StoredCell] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     landmarks: list[bytes] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -94,11 +94,11 @@ class Uncommitted:
 def learn(
     engine: SessionModel,
     segments: Sequence[Segment],
-    begun: Begun | None = None,
+    begun: ResumePoint | None = None,
     *,
     ends: bool = True,
     close: bool = True,
-) -> Iterator[Learned]:
+) -> Iterator[LearnedBatch]:
     """Learn a document's segments, `BATCH` at a time, from its first one or from where it was left.
 
     A cell that is full, or at the document's end, learns no more and is closed, unless `close` is False. `ends`: the
@@ -117,8 +117,8 @@ def learn(
         done += len(some)
         full = done - start >= engine.cell_segments or (ends and done == len(segments))
         tensors = engine.closed(state, segments[start:done]) if full and close else engine.to_tensors(state)
-        yield Learned(
-            Cell(index, done, tensors),
+        yield LearnedBatch(
+            StoredCell(index, done, tensors),
             some,
             tuple(result.surprise),
             tuple(vector.contiguous().numpy().tobytes() for vector in result.landmarks),

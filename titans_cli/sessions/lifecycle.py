@@ -31,9 +31,9 @@ from titans_cli.records import (
     SourceRecord,
     Vetting,
 )
-from titans_cli.sessions.citing import Catalogued
+from titans_cli.sessions.citing import CatalogueEntry
 from titans_cli.sessions.history import erase_superseded
-from titans_cli.sessions.room import Room
+from titans_cli.sessions.room import RoomBudget
 from titans_cli.steps import Hint, Option
 from titans_cli.store import (
     EntryList,
@@ -74,11 +74,11 @@ class SessionDetails:
     excluded: int = 0  # sources that take no part in answers
     superseded: int = 0  # old versions that are still on disk
     omissions: Mapping[int, tuple[Omission, ...]] = field(default_factory=dict)  # by source: what its reader left out
-    cards: tuple[Catalogued, ...] = ()  # of the documents among the sources
+    cards: tuple[CatalogueEntry, ...] = ()  # of the documents among the sources
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class DiscardResult:
     name: str
     sources: int
     tokens: int
@@ -121,9 +121,9 @@ def new_session(
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    `engines`: the models that are loaded already. `max_room`: as of `Room`, for what an entry brings. Raises UsageError
-    (name taken, another model named), NotFoundError (no such entry), IncompatibleError (the entry's model has changed),
-    LimitError.
+    `engines`: the models that are loaded already. `max_room`: as of `RoomBudget`, for what an entry brings. Raises
+    UsageError (name taken, another model named), NotFoundError (no such entry), LimitError,
+    IncompatibleError (the entry's model has changed).
     """
     if name is not None:
         home.require_free(name)  # before seconds of loading
@@ -140,7 +140,7 @@ def new_session(
             insist(model, loading, kept)
         engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
-        admit = Room(home.root, None, max_room).copies(kept.name)
+        admit = RoomBudget(home.root, None, max_room).copies(kept.name)
         info = memory.start_session(entry, name, events=[started], admit=admit).info
     else:
         from titans_cli.sessions.ingest import create_session
@@ -191,7 +191,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             len(superseded),
             {i: told for i, told in episodes.omissions().items() if i not in superseded},
             tuple(
-                Catalogued.of(s, cards[s.id])
+                CatalogueEntry.of(s, cards[s.id])
                 for s in episodes.sources()
                 if s.id not in superseded and is_document(s.kind, cards[s.id])
             ),
@@ -221,7 +221,7 @@ def promote_session(
     writer's lock is held from the first probe on, so that what was measured is what is kept.
 
     Raises PromotionRefused, UsageError (nothing read yet, name taken), LockedError, DamagedError, IncompatibleError,
-    StorageError, LimitError (the entry takes more than `max_room`, as of `Room`).
+    StorageError, LimitError (the entry takes more than `max_room`, as of `RoomBudget`).
     """
     if note is not None:
         note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
@@ -240,21 +240,21 @@ def promote_session(
                 approve(gate)
             gate.admit(force)
             vetted = gate.vetting()
-        admit = Room(home.root, None, max_room).copies(store.info.name)
+        admit = RoomBudget(home.root, None, max_room).copies(store.info.name)
         entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted, admit=admit)
     if home.current() == store.info.name:
         home.clear_current(only=store.info.name)
     return entry
 
 
-def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> Discarded:
+def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, retry_lock: float = 0) -> DiscardResult:
     """Remove a session and all it learned. A session too damaged to open can be discarded by its name."""
     left = home.tidy()
     try:
         name = home.find_session(selector)
     except NotFoundError:
         if any(path.parent == home.sessions_dir for path in left):
-            return Discarded(selector or "", 0, 0, 0, not dry_run, finished=True)
+            return DiscardResult(selector or "", 0, 0, 0, not dry_run, finished=True)
         raise
     sources, tokens, size = 0, 0, 0
     found: str | None = None
@@ -267,19 +267,19 @@ def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, 
         pass  # it goes all the same; only the counts are unknown
     if not dry_run:
         discard(home, name, timeout=retry_lock, only=found)
-    return Discarded(name, sources, tokens, size, not dry_run)
+    return DiscardResult(name, sources, tokens, size, not dry_run)
 
 
 def discard_old(
     home: Home, older_than: float, *, now: datetime | None = None, dry_run: bool = False
-) -> tuple[list[Discarded], list[TitansError]]:
+) -> tuple[list[DiscardResult], list[TitansError]]:
     """Discard the sessions in which nothing happened for `older_than` seconds, and say which could not be.
 
     The current one stays, and so does one that is damaged or has a writer.
     """
     before = (now or datetime.now(UTC)) - timedelta(seconds=min(older_than, CENTURY))
     listed, current = list_sessions(home)
-    gone, problems = list[Discarded](), list(listed.unreadable)
+    gone, problems = list[DiscardResult](), list(listed.unreadable)
     for info in listed.sessions:
         try:
             if info.name != current and _last_used(home, info) < before:
@@ -312,13 +312,13 @@ def fork(
 ) -> SessionInfo:
     """A new session that holds all a session holds, and goes its own way from there; it becomes the current one.
 
-    Raises LimitError when it takes more than `max_room`, as of `Room`; else as `fork_session`.
+    Raises LimitError when it takes more than `max_room`, as of `RoomBudget`; else as `fork_session`.
     """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="fork"):
         erase_superseded(store)
-        info = fork_session(store, name, admit=Room(home.root, None, max_room).copies(store.info.name)).info
+        info = fork_session(store, name, admit=RoomBudget(home.root, None, max_room).copies(store.info.name)).info
     if use:
         home.set_current(info.name)
     return info
@@ -337,14 +337,14 @@ def export(
     """Write a session to one file.
 
     Raises UsageError when it exists, DamagedError when the session is not whole, LimitError when that takes more than
-    `max_room`, as of `Room`.
+    `max_room`, as of `RoomBudget`.
     """
     store = SessionStore.open(home, selector)
     store.require_open()
     with store.locked(timeout=retry_lock, command="export"):
         if not dry_run:
             erase_superseded(store)
-        admit = Room(file.absolute().parent, None, max_room).copies(store.info.name)
+        admit = RoomBudget(file.absolute().parent, None, max_room).copies(store.info.name)
         return export_session(store, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
 
 
@@ -352,9 +352,9 @@ def import_(home: Home, file: Path, name: str | None, *, use: bool = True, max_r
     """The session in an exported file; it becomes the current one.
 
     Raises DamagedError unless every byte of it is as it was exported, LimitError when it takes more than `max_room`, as
-    of `Room`.
+    of `RoomBudget`.
     """
-    info = import_session(home, file, name, admit=Room(home.root, None, max_room).copies(str(file))).info
+    info = import_session(home, file, name, admit=RoomBudget(home.root, None, max_room).copies(str(file))).info
     if use:
         home.set_current(info.name)
     return info
@@ -399,9 +399,9 @@ def export_entry(
     """Write an entry to one file.
 
     Raises UsageError when it exists, NotFoundError, DamagedError, LimitError when that takes more than `max_room`, as
-    of `Room`.
+    of `RoomBudget`.
     """
-    admit = Room(file.absolute().parent, None, max_room).copies(selector)
+    admit = RoomBudget(file.absolute().parent, None, max_room).copies(selector)
     return store_entry(home, selector, file, replace_file=replace_file, dry_run=dry_run, admit=admit)
 
 
@@ -409,9 +409,9 @@ def import_entry(home: Home, file: Path, name: str | None, *, max_room: int | No
     """The entry in an exported file.
 
     Raises DamagedError unless every byte of it is as it was promoted, LimitError when it takes more than `max_room`, as
-    of `Room`.
+    of `RoomBudget`.
     """
-    return entry_from(home, file, name, admit=Room(home.root, None, max_room).copies(str(file)))
+    return entry_from(home, file, name, admit=RoomBudget(home.root, None, max_room).copies(str(file)))
 
 
 def started_from(home: Home, entry: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from titans_cli.errors import UsageError
 from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold, TrendTold
-from titans_cli.sessions.citing import Catalogued, bibtex, catalogued, plain
+from titans_cli.sessions.citing import CatalogueEntry, bibtex, catalogued, plain
 from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes, Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
@@ -19,10 +19,10 @@ from titans_cli.store.files import storage_errors
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 _LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])(?=\s)", re.MULTILINE)
 _REFERENCE = re.compile(r" ?\\\[(\d{1,4})\\\]")
-Form = Callable[[Sequence[Answer], Sequence[Catalogued]], str]
+Form = Callable[[Sequence[Answer], Sequence[CatalogueEntry]], str]
 
 
-def markdown(answers: Sequence[Answer], documents: Sequence[Catalogued] = ()) -> str:
+def markdown(answers: Sequence[Answer], documents: Sequence[CatalogueEntry] = ()) -> str:
     """The answers, each under its question, with what they cite as footnotes and `documents` as references.
 
     Footnotes as GitHub, pandoc and Obsidian have them: `[^1]`; of several answers `[^2-1]` is the first of the second.
@@ -105,14 +105,14 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _bibtex(answers: Sequence[Answer], documents: Sequence[Catalogued]) -> str:
+def _bibtex(answers: Sequence[Answer], documents: Sequence[CatalogueEntry]) -> str:
     return bibtex(documents) + "\n"
 
 
 FORMS: dict[str, Form] = {".md": markdown, ".markdown": markdown, ".bib": _bibtex}
 
 
-def documents_cited(episodes: Episodes, answers: Sequence[Answer]) -> list[Catalogued]:
+def documents_cited(episodes: Episodes, answers: Sequence[Answer]) -> list[CatalogueEntry]:
     """The documents that the answers cite, in the order of their first citation."""
     uris = dict.fromkeys(c.uri for answer in answers for c in answer.citations)
     return catalogued(episodes, list(uris))

@@ -32,7 +32,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ModelCheck:
     name: str
     fingerprint: str
     files: tuple[tuple[str, str], ...]  # name, sha256
@@ -75,7 +75,7 @@ def _native(name: str, folder: Path, count: int, fingerprint: str) -> ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetchable:
+class KnownModel:
     """A model that has a name here: `titans model pull NAME` fetches it."""
 
     name: str
@@ -86,13 +86,13 @@ class Fetchable:
     here: bool
 
 
-def fetchable() -> list[Fetchable]:
+def fetchable() -> list[KnownModel]:
     """The named models, whether they are on this machine or not."""
     from titans_cli.model.named import NAMED, folder_of
 
     root = places().root
     return [
-        Fetchable(m.name, m.about, m.licence, m.parameters, m.wheel.size, folder_of(m.name, root).is_dir())
+        KnownModel(m.name, m.about, m.licence, m.parameters, m.wheel.size, folder_of(m.name, root).is_dir())
         for m in NAMED.values()
     ]
 
@@ -113,7 +113,7 @@ def list_models() -> list[ModelInfo]:
         return models
     for repo in repos:
         for revision in sorted(repo.revisions, key=lambda r: r.commit_hash) if repo.repo_type == "model" else ():
-            found = hub.Found(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
+            found = hub.ModelFolder(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
             try:
                 models.append(_described(found))
             except (ModelError, DamagedError, OSError, ValueError):  # no weights that could be read: none for this tool
@@ -130,7 +130,7 @@ def _embedded() -> ModelInfo:
     fingerprint = known.fingerprint(identity, places().root) if identity else None
     if fingerprint is None:
         return info(None, Loading())
-    numbers, _ = hub.parameters(hub.Found(EMBEDDED_PATH, EMBEDDED, None))
+    numbers, _ = hub.parameters(hub.ModelFolder(EMBEDDED_PATH, EMBEDDED, None))
     return _native(EMBEDDED, EMBEDDED_PATH, numbers, fingerprint)
 
 
@@ -174,13 +174,13 @@ def pull(
     return _described(hub.pull(model, loading.revision))
 
 
-def verify(model: str | None, loading: Loading) -> Checked:
+def verify(model: str | None, loading: Loading) -> ModelCheck:
     """Read every byte, load the model and look for its parts. Raises DamagedError, ModelError and its kinds."""
     if model is None or is_native(model):
         engine_info = info(model, loading)
         folder = Path(engine_info.folder)
         files = [(p.name, _sha256(p)) for p in sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors"))]
-        return Checked(engine_info.name, engine_info.fingerprint or "", tuple(files), ())
+        return ModelCheck(engine_info.name, engine_info.fingerprint or "", tuple(files), ())
     from titans_cli.model import adapter, hub
     from titans_cli.model.assemble import backbone_of
     from titans_cli.model.structure import anatomy
@@ -204,7 +204,7 @@ def verify(model: str | None, loading: Loading) -> Checked:
         adapter.load(path, backbone)
         if not path.stem.endswith(_sha256(path)[:16]):
             raise DamagedError("the adapter is not what was trained", subject=str(path), hint="Remove it")
-    return Checked(found.name, backbone, tuple(files), tuple(map(str, adapters)))
+    return ModelCheck(found.name, backbone, tuple(files), tuple(map(str, adapters)))
 
 
 def adapt(
@@ -230,7 +230,7 @@ def adapt(
     from titans_cli.model import hub
     from titans_cli.model.assemble import attach_new, backbone_of
     from titans_cli.model.calibrate import calibrate
-    from titans_cli.train.adapt import AdapterTrainer, Plan, corpus_of
+    from titans_cli.train.adapt import AdaptationPlan, AdapterTrainer, corpus_of
 
     torch.set_num_threads(default_threads())
     where = places()
@@ -241,7 +241,7 @@ def adapt(
     attached = attach_new(network, tokenizer, found.name, depth)
     calibrate(attached)
     working = Path(out).expanduser() if out else where.root / "adapters" / f"in-training-{backbone[:16]}"
-    trainer = AdapterTrainer(attached, backbone, corpus_of(_texts(paths), tokenizer), working, Plan(steps))
+    trainer = AdapterTrainer(attached, backbone, corpus_of(_texts(paths), tokenizer), working, AdaptationPlan(steps))
     trainer.resume()
     for p in trainer.train(stop=stop):
         yield Adapting(p.step, p.steps, p.answer, p.text, p.seconds)

@@ -19,7 +19,7 @@ from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, SessionStore
 
 if TYPE_CHECKING:
-    from titans_cli.model.session import Seen, SessionState
+    from titans_cli.model.session import ModelOutputs, SessionState
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class SessionMemory:
         """Before its cells are gone."""
         self.state = self._with(self.state, self.episodes.cells_of(source_id), taken_away=True)
 
-    def read(self, seen: Iterable[Seen], newness: Newness) -> None:
+    def read(self, seen: Iterable[ModelOutputs], newness: Newness) -> None:
         """Read on, and add what was new to `newness`."""
         for part in seen:
             newness.alone += float(part.nats.double().sum())

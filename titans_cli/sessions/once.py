@@ -10,7 +10,7 @@ from titans_cli.progress import IngestEvent, IngestFinished
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.engines import new_engine, own_reader, reader_of
-from titans_cli.sessions.ingest import How, What, create_session, ingest
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store import Home
 from titans_cli.store.temporary import temporary
@@ -18,9 +18,9 @@ from titans_cli.store.temporary import temporary
 
 def run_once(
     kept: Home,
-    what: What,
+    what: IngestRequest,
     questions: Sequence[str],
-    how: How,
+    how: IngestOptions,
     *,
     sentences: int = 3,
     reader: str | None = None,

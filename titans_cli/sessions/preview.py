@@ -21,9 +21,9 @@ from titans_cli.readers import read, read_ahead
 from titans_cli.records import ITEM, Page, Segment
 from titans_cli.sessions import pace
 from titans_cli.sessions.engines import engine_of, insist, new_engine
-from titans_cli.sessions.ingest import How, What, discovered, failed
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, discovered, failed
 from titans_cli.sessions.machine import default_threads
-from titans_cli.sessions.room import JOURNAL, Room
+from titans_cli.sessions.room import JOURNAL, RoomBudget
 from titans_cli.store import Home, SessionStore
 
 _TEXT = "The lattice was grown for {n} tides at a salinity of {n}.5 g/kg, and its cover was measured every tide. "
@@ -54,10 +54,14 @@ class Preview:
 
 
 def preview(
-    home: Home, session: str | None, what: What, how: How | None = None, tell: Callable[[str], None] = lambda _: None
+    home: Home,
+    session: str | None,
+    what: IngestRequest,
+    how: IngestOptions | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Preview:
     """`tell` gets the name of each file before it is looked at. Raises as `ingest`, and Interrupted."""
-    how = how or How()
+    how = how or IngestOptions()
     found = discovered(what, how)
     name = session if session is not None else home.current()
     store = None if name is None else SessionStore.open(home, name)
@@ -69,7 +73,7 @@ def preview(
         if how.model is not None:
             insist(how.model, how.loading, store.info)
     where = next(p for p in (home.root, *home.root.parents) if p.is_dir()) if store is None else store.folder
-    room = Room(where, engine, how.max_room)
+    room = RoomBudget(where, engine, how.max_room)
     known, uris = set[str](), set[str]()
     if store is not None:
         with store.episodes() as episodes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from titans_cli.answers.compose import Asking, worth_telling
+from titans_cli.answers.compose import AskOptions, worth_telling
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.question import Question
 from titans_cli.errors import DamagedError, UsageError
@@ -50,7 +50,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
+class RetrieveResult:
     session: str
     snapshot: int
     query: str
@@ -70,7 +70,7 @@ def retrieve(
     within: Filter | None = None,
     engine: SessionModel | None = None,
     shelf: Shelf | None = None,
-) -> Retrieved:
+) -> RetrieveResult:
     """What the memory alone recalls of `query`, and the `top_k` passages most likely to bear on it.
 
     `within`: only what the filter lets through; what is excluded or superseded never takes part. `engine`, `shelf`: the
@@ -102,7 +102,7 @@ def retrieve(
         snapshot = episodes.newest_snapshot()
     agrees = None if recalled is None else any(plain(recalled).lower() in plain(p.text).lower() for p in passages)
     seconds = time.monotonic() - begun
-    return Retrieved(
+    return RetrieveResult(
         store.info.name, snapshot, query, recalled, round(recollection.confidence, 4), agrees, passages, seconds
     )
 
@@ -139,6 +139,6 @@ def summary(
     """
     if kind not in KINDS:
         raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
-    how = Asking(sentences=sentences, long=long)
+    how = AskOptions(sentences=sentences, long=long)
     question, asked = about or KINDS[kind], bool(about)
     return ask(home, session, question, how=how, within=within, log=log, engine=engine, shelf=shelf, asked=asked)

@@ -21,12 +21,12 @@ from titans_cli import settings
 from titans_cli.errors import LimitError, StorageError
 from titans_cli.records import Page, Segment
 from titans_cli.steps import AGAIN, Hint, Option
-from titans_cli.store import Cell
+from titans_cli.store import StoredCell
 from titans_cli.store.files import storage_errors
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
-    from titans_cli.sessions.learning import Learned
+    from titans_cli.sessions.learning import LearnedBatch
 
 SHARE = 0.1  # of what is free, when nobody said how much
 SHARE_OF_COPIES = 0.5  # ... of a copy, which is as large as what it is made of, and no larger
@@ -45,7 +45,7 @@ USUAL_TOKEN = 4  # bytes
 LONG = 4 << 20  # bytes of text; a shorter one is cut into segments in seconds
 
 
-class Room:
+class RoomBudget:
     """`folder`: where it is taken. `most`: bytes that one thing may take; None asks the setting, and then takes a share
     of what is free. `free`: bytes there, if that is on another machine. Without an engine only copies, and what was
     learned elsewhere, can be looked at.
@@ -70,7 +70,7 @@ class Room:
         display: str,
         pages: Sequence[Page],
         segments: Sequence[Segment],
-        learned: Sequence[Learned] | None = None,
+        learned: Sequence[LearnedBatch] | None = None,
         *,
         kind: str = "a document",
     ) -> None:
@@ -78,7 +78,7 @@ class Room:
         self._admit(display, self.needed(pages, segments, learned), kind=kind)
 
     def needed(
-        self, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[Learned] | None = None
+        self, pages: Sequence[Page], segments: Sequence[Segment], learned: Sequence[LearnedBatch] | None = None
     ) -> int:
         """Bytes of disk that a document takes, at most."""
         tokens = sum(len(s.tokens) for s in segments)
@@ -111,7 +111,7 @@ class Room:
         say = partial(self._admit, display, share=SHARE_OF_COPIES)
         return partial(say, doing="copying it", kind="a copy", todo="Allow more")
 
-    def before_commit(self, cells: Iterable[Cell], pages: Sequence[Page]) -> None:
+    def before_commit(self, cells: Iterable[StoredCell], pages: Sequence[Page]) -> None:
         """Raises StorageError when what is free is less than a commit of these takes."""
         needed, free = size_of(cells) + 2 * _bytes(pages), self.free()
         if free < needed:
@@ -175,7 +175,7 @@ class Room:
         return self._weights
 
 
-def size_of(cells: Iterable[Cell]) -> int:
+def size_of(cells: Iterable[StoredCell]) -> int:
     return sum(t.numel() * t.element_size() for cell in cells for t in cell.tensors.values())
 
 

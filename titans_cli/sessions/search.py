@@ -63,7 +63,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """`matched`: "all" when every hit has all that was looked for; "some" when none has, and these have a part."""
 
     session: str
@@ -84,11 +84,11 @@ def search(
     sources: Sequence[str] = (),
     within: Filter | None = None,
     limit: int = 20,
-) -> Found:
+) -> SearchResult:
     """The passages that have every word of `query` and every phrase in it that stands in quotation marks, best first.
 
-    Where none has all the words, those that have some (or the phrases alone), which `Found.matched` says; a phrase is
-    never given up.
+    Where none has all the words, those with some (or the phrases alone), which `SearchResult.matched` says; a phrase
+    is never given up.
     `exact`: the whole query is one phrase. `sources`: globs; `within`: a whole filter instead. What is withheld is not
     found. Raises UsageError for a query without a word or globs that match nothing, NotFoundError, DamagedError,
     StorageError.
@@ -105,7 +105,7 @@ def search(
         found, matched = passages.matching(terms)
         ranked = passages.ranked(found, terms)[:limit]
         hits = tuple(passages.hits(ranked, terms))
-    return Found(store.info.name, query, terms.words, terms.phrases, matched, len(found), hits)
+    return SearchResult(store.info.name, query, terms.words, terms.phrases, matched, len(found), hits)
 
 
 class _Passages:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.progress import IngestEvent
-from titans_cli.sessions.ingest import How, What, create_session
+from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session
 from titans_cli.store import Home
 
-Ingest = Callable[[Home, str, What, How], Iterator[IngestEvent]]
+Ingest = Callable[[Home, str, IngestRequest, IngestOptions], Iterator[IngestEvent]]
 
 
 def folders_of(paths: Sequence[str]) -> dict[str, Path]:
@@ -31,7 +31,7 @@ def folders_of(paths: Sequence[str]) -> dict[str, Path]:
 
 
 def ingest_each(
-    home: Home, what: What, how: How, ingest: Ingest, *, together: int = 1, model: str | None = None
+    home: Home, what: IngestRequest, how: IngestOptions, ingest: Ingest, *, together: int = 1, model: str | None = None
 ) -> Iterator[IngestEvent]:
     """Read every folder in `what.paths` into the session of its name, made if there is none.
 

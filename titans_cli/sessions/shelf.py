@@ -14,7 +14,7 @@ from titans_cli.store.topics import BEHIND, Rows, keep, kept
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class CellOnShelf:
     """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each, opened."""
 
     store: SessionStore
@@ -33,9 +33,9 @@ class Shelf:
     Asked again, only what was learned since is fetched. For one session; keep it to ask often."""
 
     def __init__(self) -> None:
-        self._known: dict[SnapshotInfo, Shelved] = {}
+        self._known: dict[SnapshotInfo, CellOnShelf] = {}
 
-    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[Shelved]:
+    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[CellOnShelf]:
         """The committed cells of the sources `only`, or of all, in the order of reading. Raises as `store.cells`."""
         with store.episodes() as episodes:
             committed = episodes.snapshots()
@@ -57,10 +57,10 @@ class Shelf:
         known, new = kept(episodes, engine.fingerprint), dict[str, Rows]()
         for info in committed:
             if info not in self._known and (rows := known.get(info.sha256)) is not None:
-                self._known[info] = Shelved(store, engine, info, rows.tensor())
+                self._known[info] = CellOnShelf(store, engine, info, rows.tensor())
         for info in wanted:
             if info not in self._known and (found := store.as_it_stands(info)) is not None:
-                self._known[info] = Shelved(store, engine, found[0], engine.topics_of(found[1]))
+                self._known[info] = CellOnShelf(store, engine, found[0], engine.topics_of(found[1]))
                 new[found[0].sha256] = Rows.of(self._known[info].topics)
         if len(new) * BEHIND > len(known):
             keep(episodes, engine.fingerprint, known | new)

@@ -20,7 +20,15 @@ from titans_cli.progress import FileFailed, IngestEvent, Waiting
 from titans_cli.readers import Discovery
 from titans_cli.readers.address import is_address
 from titans_cli.records import Source
-from titans_cli.sessions.ingest import STDIN, How, What, discovered, failed, ingest_discovered, session_to_read_into
+from titans_cli.sessions.ingest import (
+    STDIN,
+    IngestOptions,
+    IngestRequest,
+    discovered,
+    failed,
+    ingest_discovered,
+    session_to_read_into,
+)
 from titans_cli.store import Home
 
 _HEARD = 0.1  # seconds between looks at whether somebody said stop
@@ -39,8 +47,8 @@ class Rhythm:
 def watch(
     home: Home,
     session: str | None,
-    what: What,
-    how: How | None = None,
+    what: IngestRequest,
+    how: IngestOptions | None = None,
     rhythm: Rhythm | None = None,
     engine: SessionModel | None = None,
 ) -> Iterator[IngestEvent | Waiting]:
@@ -51,7 +59,7 @@ def watch(
     session, the round is put off. `engine`: the session's, if the caller has it.
     Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
     """
-    how, rhythm = how or How(), rhythm or Rhythm()
+    how, rhythm = how or IngestOptions(), rhythm or Rhythm()
     for path in what.paths:
         if path == STDIN or is_address(path):
             raise UsageError("only files and folders can be followed", subject=path, hint="Read it once instead")
@@ -145,7 +153,7 @@ def _signature(source: Source) -> Signature | None:
             return None
 
 
-def _pause(rhythm: Rhythm, how: How, session: str) -> None:
+def _pause(rhythm: Rhythm, how: IngestOptions, session: str) -> None:
     begun = time.monotonic()
     while not how.stop():
         left = rhythm.every - (time.monotonic() - begun)

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from titans_cli.store.locks import WriterLock, utc_now
     from titans_cli.store.ltm import EntryList, LongTermMemory
     from titans_cli.store.manifest import FORMAT
-    from titans_cli.store.session import Cell, SessionList, SessionStore, discard
+    from titans_cli.store.session import SessionList, SessionStore, StoredCell, discard
     from titans_cli.store.temporary import write_outside
 
 __all__ = [
     "FORMAT",
-    "Cell",
     "EntryList",
     "Episodes",
     "Export",
@@ -35,6 +34,7 @@ __all__ = [
     "LongTermMemory",
     "SessionList",
     "SessionStore",
+    "StoredCell",
     "WriterLock",
     "copy_is_sound",
     "discard",
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> object:
     module: ModuleType
     if name in ("Home", "validate_name"):
         from titans_cli.store import home as module
-    elif name in ("Cell", "SessionList", "SessionStore", "discard"):
+    elif name in ("StoredCell", "SessionList", "SessionStore", "discard"):
         from titans_cli.store import session as module
     elif name == "Episodes":
         from titans_cli.store import episodes as module

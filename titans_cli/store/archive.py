@@ -22,12 +22,12 @@ from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha2
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import utc_now
 from titans_cli.store.manifest import SESSION_FILE, read_session, session_text
-from titans_cli.store.packed import MANIFEST, PER_MEMBER, Kind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
 from titans_cli.store.snapshots import snapshot_path
 from titans_cli.store.temporary import write_outside
 
-SESSION = Kind(
+SESSION = PackedKind(
     "titans.session-export",
     "exported session",
     re.compile(rf"{SESSION_FILE}|{DATABASE}|{SNAPSHOTS}/\d{{8,12}}\.safetensors"),

@@ -31,11 +31,11 @@ from titans_cli.store.files import (
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.ltm import MEMORY, READ_ONLY, LongTermMemory, check_folder
 from titans_cli.store.manifest import ENTRY_FILE, read_entry
-from titans_cli.store.packed import MANIFEST, PER_MEMBER, Kind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE
 from titans_cli.store.temporary import write_outside
 
-ENTRY = Kind(
+ENTRY = PackedKind(
     "titans.ltm-export",
     "exported LTM entry",
     re.compile(rf"{ENTRY_FILE}|{DATABASE}|{MEMORY}"),

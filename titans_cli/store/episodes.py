@@ -48,7 +48,7 @@ class _UndoneError(Exception):
     """Leaves a transaction so that nothing of it happened."""
 
 
-class Retained(TypedDict, total=False):
+class CommitExtras(TypedDict, total=False):
     """What a commit may hold beside a source and its cells; what each is, `Episodes.commit` says."""
 
     pages: Iterable[Page]

@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PackedKind:
     """What a file holds: the schema its manifest names, what it is called, its members, and what makes it."""
 
     schema: str
@@ -37,7 +37,7 @@ class Kind:
     export: NextStep  # what writes such a file
 
 
-def manifest_bytes(kind: Kind, name: str, sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
+def manifest_bytes(kind: PackedKind, name: str, sizes: Mapping[str, int], digests: Mapping[str, str]) -> bytes:
     """`name`: of the session or the entry."""
     members = [{"name": n, "size": sizes[n], "sha256": digests[n]} for n in sizes]
     manifest = {"schema": kind.schema, "format": FORMAT, "session": name, "members": members}
@@ -72,9 +72,9 @@ def packed(texts: Mapping[str, bytes], paths: Mapping[str, Path]) -> Iterator[by
 
 
 class Unpacking:
-    """An opened file of a `Kind`: its members one after the other, each checked as it is read."""
+    """An opened file of a `PackedKind`: its members one after the other, each checked as it is read."""
 
-    def __init__(self, file: Path, kind: Kind, archive: tarfile.TarFile, manifest: dict[str, Any]) -> None:
+    def __init__(self, file: Path, kind: PackedKind, archive: tarfile.TarFile, manifest: dict[str, Any]) -> None:
         self.file, self.kind, self.name = file, kind, str(manifest.get("session"))
         self._archive, self._seen = archive, set[str]()
         self._members = _members(file, kind, manifest)
@@ -124,7 +124,7 @@ class Unpacking:
 
 
 @contextmanager
-def unpacking(file: Path, kind: Kind) -> Iterator[Unpacking]:
+def unpacking(file: Path, kind: PackedKind) -> Iterator[Unpacking]:
     """The file behind its manifest. Everything that a tar can do wrong is DamagedError; besides IncompatibleError,
     NotFoundError, StorageError."""
     try:
@@ -148,7 +148,7 @@ def unpacking(file: Path, kind: Kind) -> Iterator[Unpacking]:
         raise StorageError(error.strerror or "it cannot be read", subject=str(file), hint="Check the file") from error
 
 
-def _members(file: Path, kind: Kind, manifest: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+def _members(file: Path, kind: PackedKind, manifest: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     """Size and sha256 of every member by its name, each of which must be one that the kind has."""
     members: dict[str, tuple[int, str]] = {}
     listed = manifest.get("members")

@@ -25,7 +25,7 @@ from titans_cli.errors import (
 )
 from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.steps import AGAIN, Hint, NextStep
-from titans_cli.store.episodes import Episodes, Events, Retained
+from titans_cli.store.episodes import CommitExtras, Episodes, Events
 from titans_cli.store.files import (
     UNFINISHED,
     delete_folder,
@@ -54,7 +54,7 @@ SESSION_META = "session"  # in the database: a copy of session.json, should that
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StoredCell:
     """The memory after the first `blocks_done` blocks of a document: those since the cell before it."""
 
     index: int  # within its document
@@ -308,8 +308,8 @@ class SessionStore:
         self,
         source: SourceRecord,
         *,
-        cells: Iterable[Cell] = (),
-        **retained: Unpack[Retained],
+        cells: Iterable[StoredCell] = (),
+        **retained: Unpack[CommitExtras],
     ) -> SourceRecord:
         """Commit cells of a source with all that they learned; return the source as committed. Only inside `writer`.
 

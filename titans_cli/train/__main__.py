@@ -11,7 +11,7 @@ import torch
 from titans_cli.model.spec import TitansSpec
 from titans_cli.train.corpus import prepare
 from titans_cli.train.export import export
-from titans_cli.train.loop import Plan, Trainer
+from titans_cli.train.loop import Trainer, TrainingPlan
 from titans_cli.train.streams import Recipe
 
 
@@ -36,7 +36,7 @@ def main() -> None:
             parser.error("prepare needs --data")
         prepare(args.data, args.work, spec.vocab_size)
         return
-    trainer = Trainer(args.work, spec, Plan(steps=args.steps, lr=args.lr, device=args.device))
+    trainer = Trainer(args.work, spec, TrainingPlan(steps=args.steps, lr=args.lr, device=args.device))
     resumed = trainer.resume()
     if args.action == "run":
         print("resumed at" if resumed else "starting at", trainer.step, flush=True)

@@ -43,7 +43,7 @@ Spans = list[tuple[list[int], list[int], list[int]]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class AdaptationPlan:
     """One run. `width` features are in use while training; all of them when it is done."""
 
     steps: int
@@ -128,7 +128,13 @@ class AdapterTrainer:
     """`out` is the adapter's file; its checkpoint lies beside it."""
 
     def __init__(
-        self, attached: AttachedModel, backbone: str, corpus: Corpus, out: Path, plan: Plan, spans: Spans | None = None
+        self,
+        attached: AttachedModel,
+        backbone: str,
+        corpus: Corpus,
+        out: Path,
+        plan: AdaptationPlan,
+        spans: Spans | None = None,
     ) -> None:
         self.attached, self.backbone, self.corpus, self.out, self.plan = attached, backbone, corpus, out, plan
         self.adapter = attached.adapter.train().requires_grad_(True)

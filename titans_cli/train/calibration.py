@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from titans_cli.model.reader import Finding, Reader, ReaderSpec, load_backbone, merge, probability, reader_tensors
-from titans_cli.train.reading import TEXTS, Asked, Pool, is_kept_aside, people_asked, running_text, windows
+from titans_cli.model.reader import Reader, ReaderFinding, ReaderSpec, load_backbone, merge, probability, reader_tensors
+from titans_cli.train.reading import TEXTS, Pool, ReadingQuestion, is_kept_aside, people_asked, running_text, windows
 
 PASSAGES = 5  # put before the reader
 WORDS = 90
@@ -32,7 +32,7 @@ RIDGE = 1e-2  # penalty on the square of a weight
 class Trial:
     """A question with what the reader made of its passages. `held`: whether one of them holds an accepted answer."""
 
-    finding: Finding
+    finding: ReaderFinding
     right: bool
     held: bool
 
@@ -43,7 +43,7 @@ def normal(text: str) -> list[str]:
     return re.sub(r"\b(a|an|the)\b", " ", bare).split()
 
 
-def trials(reader: Reader, asked: Sequence[Asked], pool: Pool) -> Iterator[Trial]:
+def trials(reader: Reader, asked: Sequence[ReadingQuestion], pool: Pool) -> Iterator[Trial]:
     for number, a in enumerate(asked):
         near = [pool.passages[n] for n in pool.best(a.question, (), 60)]
         for passages in (near[:PASSAGES], [p for p in near if p[0] != a.title][:PASSAGES]):

@@ -40,7 +40,7 @@ EVALUATED = Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """One training run. `width` features are in use while training; the shipped model may use more."""
 
     steps: int
@@ -78,7 +78,13 @@ class Trainer:
     """
 
     def __init__(
-        self, work: Path, spec: TitansSpec, plan: Plan, *, network: TitansNetwork | None = None, run: Path | None = None
+        self,
+        work: Path,
+        spec: TitansSpec,
+        plan: TrainingPlan,
+        *,
+        network: TitansNetwork | None = None,
+        run: Path | None = None,
     ) -> None:
         self.checkpoint, self.plan = (run or work) / "checkpoint.safetensors", plan
         self.tokenizer = TitansTokenizer.load(work / "tokenizer.json")

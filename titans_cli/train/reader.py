@@ -64,7 +64,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedExample:
     """Token ids before the answer and of it. `kind`: "answer" or "none"."""
 
     kind: str
@@ -72,7 +72,7 @@ class Encoded:
     target: list[int]
 
 
-class Encoder:
+class ExampleEncoder:
     """Examples as token ids, as the reader meets them."""
 
     def __init__(self, tokenizer: Any) -> None:
@@ -82,7 +82,7 @@ class Encoder:
     def ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
-    def answering(self, e: Example, titled: bool) -> Encoded:
+    def answering(self, e: Example, titled: bool) -> EncodedExample:
         """The answer is the passage's own run of tokens, which is what decoding allows."""
         head, tail = prompt(e.question, e.title if titled else "", e.passage)
         own = self.tokenizer(" " + e.passage, add_special_tokens=False, return_offsets_mapping=True)
@@ -91,10 +91,10 @@ class Encoder:
             begin, end = e.start + 1, e.start + 1 + len(e.answer)
             inside = [n for n, (a, b) in enumerate(own.offset_mapping) if b > begin and a < end]
             target, kind = own.input_ids[inside[0] : inside[-1] + 1], "answer"
-        return Encoded(kind, self.ids(head) + own.input_ids + self.ids(tail), [*target, self.end])
+        return EncodedExample(kind, self.ids(head) + own.input_ids + self.ids(tail), [*target, self.end])
 
 
-def losses(model: Any, batch: Sequence[Encoded], end: int) -> tuple[Tensor, Tensor]:
+def losses(model: Any, batch: Sequence[EncodedExample], end: int) -> tuple[Tensor, Tensor]:
     """Of every example the cross-entropy of its answer, summed, and its number of tokens; both [B]."""
     width = max(len(e.context) + len(e.target) for e in batch) - 1
     ids, labels = torch.full((len(batch), width), end), torch.full((len(batch), width), -100)
@@ -132,7 +132,7 @@ class ReaderTrainer:
         self.named = adapted(self.model, self.spec)
         for layer in self.model.model.layers if compiled else ():
             layer.compile(dynamic=True)  # twice as fast on a processor, after a minute
-        self.encoder = Encoder(tokenizer)
+        self.encoder = ExampleEncoder(tokenizer)
         self.optimizer = torch.optim.AdamW(self.named.values(), lr=schedule.lr, weight_decay=0.0, betas=(0.9, 0.98))
         self.step, self.drawn = 0, 0
         self.checkpoint = work / "checkpoint.safetensors"
@@ -159,7 +159,7 @@ class ReaderTrainer:
         self.step, self.drawn = run["step"], run["drawn"]
         return True
 
-    def batches(self) -> list[list[Encoded]]:
+    def batches(self) -> list[list[EncodedExample]]:
         """The next `POOLED` batches, of examples of like length each, in an order drawn anew."""
         rng = random.Random(f"{self.schedule.seed} {self.step}")
         pool = []

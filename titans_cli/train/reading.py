@@ -46,7 +46,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReadingQuestion:
     """A question with its document, whose words are separated by single spaces."""
 
     question: str
@@ -92,19 +92,19 @@ def load_records(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-def asked_of(question: str, answers: Iterable[str], title: str, text: str) -> Asked | None:
+def asked_of(question: str, answers: Iterable[str], title: str, text: str) -> ReadingQuestion | None:
     """None when no short answer stands in the text."""
     kept = tuple(a for a in (flat(a) for a in answers) if a and len(a.split()) <= LONGEST_ANSWER)
     text = flat(text)
     spans = occurrences(text, kept) if kept else []
     if not spans:
         return None
-    return Asked(flat(question), kept, flat(title), text, nearest(question, text, spans))
+    return ReadingQuestion(flat(question), kept, flat(title), text, nearest(question, text, spans))
 
 
-def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
+def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[ReadingQuestion]:
     """Natural Questions, TimeQA, factbook and glossaries of a data folder; `texts`: (title, text) by document."""
-    folder, found = data / "qa" / "train", list[Asked | None]()
+    folder, found = data / "qa" / "train", list[ReadingQuestion | None]()
     for r in load_records(folder / "nq_open_oracle.jsonl"):
         title, _, rest = r["context"].partition(". ")
         found.append(asked_of(r["question"], r["answers"], title, rest if len(title) < 90 else r["context"]))
@@ -128,7 +128,7 @@ def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[Asked]:
     return [a for a in found if a is not None]
 
 
-def reversed_definition(record: dict[str, Any]) -> Asked | None:
+def reversed_definition(record: dict[str, Any]) -> ReadingQuestion | None:
     """The term that a glossary's definition belongs to, asked of the chapter that it is taken from."""
     term = re.fullmatch(r"(?:What is|What are|Define) (.+?)[.?]", record["question"])
     definition = record["answers"][0].split(";")[0].strip().rstrip(".")
@@ -138,13 +138,13 @@ def reversed_definition(record: dict[str, Any]) -> Asked | None:
     return asked_of(wording.format(definition), [term[1]], "", record["context"] or "")
 
 
-def in_its_words(record: dict[str, Any], text: str | None) -> Asked | None:
+def in_its_words(record: dict[str, Any], text: str | None) -> ReadingQuestion | None:
     """A question whose answer is the run of the text's words that is nearest to the one given; None if none is near."""
     text = flat(text or "")
     span = nearest_run(record["answers"][0], text)
     if span is None or len(record["question"].split()) > 30:
         return None
-    return Asked(flat(record["question"]), (text[slice(*span)],), "", text, (span[0],))
+    return ReadingQuestion(flat(record["question"]), (text[slice(*span)],), "", text, (span[0],))
 
 
 def nearest_run(answer: str, text: str) -> tuple[int, int] | None:
@@ -228,7 +228,7 @@ def windows(text: str, size: int) -> list[str]:
 class Examples:
     """Examples without end, each drawn from a seed of its number."""
 
-    def __init__(self, asked: Sequence[Asked], seed: int = 0) -> None:
+    def __init__(self, asked: Sequence[ReadingQuestion], seed: int = 0) -> None:
         self.asked, self.seed = list(asked), seed
         passages = {}
         for a in self.asked:
@@ -254,7 +254,7 @@ class Examples:
             self._epoch = epoch
         return self._shuffled
 
-    def _with(self, a: Asked, rng: random.Random) -> Example:
+    def _with(self, a: ReadingQuestion, rng: random.Random) -> Example:
         place = a.places[0] if rng.random() < 0.8 else rng.choice(a.places)
         length = min(
             (len(x) for x in a.answers if a.text[place : place + len(x)].lower() == x.lower()),
@@ -263,7 +263,7 @@ class Examples:
         passage, start = cut(a.text, place, length, rng)
         return Example(a.question, a.title, passage, passage[start : start + length], start)
 
-    def _without(self, a: Asked, index: int, rng: random.Random) -> Example | None:
+    def _without(self, a: ReadingQuestion, index: int, rng: random.Random) -> Example | None:
         """A passage that does not answer: one of the pool that looks as if it did, or one of the same document."""
         low = [x.lower() for x in a.answers]
         if rng.random() < 0.45:

@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from titans_cli.memory.session import CELLS, Evidence, SessionGate, initial_state, read_on
+from titans_cli.memory.session import CELLS, KeyEvidence, SessionGate, initial_state, read_on
 from titans_cli.model.reader import load_backbone, sketch
 from titans_cli.model.session import SESSION_WEIGHTS, SessionReader, save_gate
 from titans_cli.train.corpus import read_jsonl
@@ -38,7 +38,7 @@ SHORT = 256  # tokens of an unrelated beginning
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CorpusSlice:
     """Documents of text/SOURCE.jsonl.zst: of those with `least` characters `count`, after `skip`, `tokens` of each."""
 
     source: str
@@ -50,32 +50,32 @@ class Kind:
 
 # Two books, and of all else what fills a window; neither PEPs nor the novel of benchmarks.session_ppl.
 KINDS = {
-    "scipy": Kind("scipy_proceedings", 10, 10, 6000, 2048),
-    "rust": Kind("rust_rfcs", 60, 40),
-    "treatise": Kind("standard_ebooks", 0, 10),
-    "plos": Kind("plos_articles", 5, 10, 0),
-    "abstracts": Kind("acl_abstracts", 9000, 10, 0),
-    "swift": Kind("swift_evolution", 40, 40, 3000),
-    "textbook": Kind("openstax", 700, 10, 3000),
-    "factbook": Kind("factbook", 30, 10),
-    "medicine": Kind("medquad_docs", 1000, 10, 0),
-    "novel": Kind("standard_ebooks", 1500, 9),
-    "ethereum": Kind("eips", 100, 9),
-    "biographies": Kind("wikipedia", 300, 9, 2000),
-    "articles": Kind("oa_stm_articles", 5, 9, 0),
-    "speeches": Kind("us_speeches", 5, 8),
-    "manuscripts": Kind("manubot_papers", 0, 3),
+    "scipy": CorpusSlice("scipy_proceedings", 10, 10, 6000, 2048),
+    "rust": CorpusSlice("rust_rfcs", 60, 40),
+    "treatise": CorpusSlice("standard_ebooks", 0, 10),
+    "plos": CorpusSlice("plos_articles", 5, 10, 0),
+    "abstracts": CorpusSlice("acl_abstracts", 9000, 10, 0),
+    "swift": CorpusSlice("swift_evolution", 40, 40, 3000),
+    "textbook": CorpusSlice("openstax", 700, 10, 3000),
+    "factbook": CorpusSlice("factbook", 30, 10),
+    "medicine": CorpusSlice("medquad_docs", 1000, 10, 0),
+    "novel": CorpusSlice("standard_ebooks", 1500, 9),
+    "ethereum": CorpusSlice("eips", 100, 9),
+    "biographies": CorpusSlice("wikipedia", 300, 9, 2000),
+    "articles": CorpusSlice("oa_stm_articles", 5, 9, 0),
+    "speeches": CorpusSlice("us_speeches", 5, 8),
+    "manuscripts": CorpusSlice("manubot_papers", 0, 3),
 }
 
 
-class Session(NamedTuple):
+class TrainingSession(NamedTuple):
     """What a memory said while a session read on, whatever the gate."""
 
     nats: Tensor  # [n] of the model alone
-    evidence: Evidence
+    evidence: KeyEvidence
 
 
-def texts(data: Path, kind: Kind) -> Iterator[str]:
+def texts(data: Path, kind: CorpusSlice) -> Iterator[str]:
     records = read_jsonl(data / "text" / f"{kind.source}.jsonl.zst")
     long = (record["text"] for record in records if len(record["text"]) >= kind.least)
     return islice(long, kind.skip, kind.skip + kind.count)
@@ -107,9 +107,9 @@ def load(work: Path) -> dict[str, list[dict[str, Tensor]]]:
 @torch.no_grad()
 def session_of(
     reader: SessionReader, read: Sequence[dict[str, Tensor]], unrelated: Sequence[dict[str, Tensor]] = ()
-) -> Session:
+) -> TrainingSession:
     """A session that reads documents in order. With `unrelated` ones only these count, and they are not written."""
-    state, nats, said, begun = initial_state(CELLS), list[Tensor](), list[Evidence](), 0
+    state, nats, said, begun = initial_state(CELLS), list[Tensor](), list[KeyEvidence](), 0
     for number, looked in enumerate([*read, *unrelated]):
         seen, write = reader.seen(looked), number < len(read)
         found = list(read_on(state, seen, write=write))
@@ -118,14 +118,16 @@ def session_of(
         said += [evidence._replace(at=evidence.at + begun) for evidence in found]
         nats.append(seen.nats)
         begun += len(seen.nats)
-    return Session(torch.cat(nats), Evidence(*(torch.cat(parts) for parts in zip(*said, strict=True))))
+    return TrainingSession(torch.cat(nats), KeyEvidence(*(torch.cat(parts) for parts in zip(*said, strict=True))))
 
 
 def beginning(looked: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: part[: SHORT if name != "tokens" else SHORT + 1] for name, part in looked.items()}
 
 
-def sessions_of(reader: SessionReader, kinds: dict[str, list[dict[str, Tensor]]], seed: int = 0) -> dict[str, Session]:
+def sessions_of(
+    reader: SessionReader, kinds: dict[str, list[dict[str, Tensor]]], seed: int = 0
+) -> dict[str, TrainingSession]:
     rng = random.Random(seed)
     made = {name: session_of(reader, documents) for name, documents in kinds.items()}
     everything = [document for documents in kinds.values() for document in documents]
@@ -139,11 +141,11 @@ def sessions_of(reader: SessionReader, kinds: dict[str, list[dict[str, Tensor]]]
     return made
 
 
-def change(gate: SessionGate, session: Session) -> Tensor:
+def change(gate: SessionGate, session: TrainingSession) -> Tensor:
     return gate.change(session.evidence, len(session.nats)).mean()
 
 
-def fit(sessions: Sequence[Session], steps: int, rate: float = 1e-2, seed: int = 0) -> SessionGate:
+def fit(sessions: Sequence[TrainingSession], steps: int, rate: float = 1e-2, seed: int = 0) -> SessionGate:
     torch.manual_seed(seed)
     gate = SessionGate()
     optimizer = torch.optim.AdamW(gate.parameters(), lr=rate, weight_decay=1e-3)
@@ -159,7 +161,7 @@ def fit(sessions: Sequence[Session], steps: int, rate: float = 1e-2, seed: int =
 
 
 @torch.no_grad()
-def told(gate: SessionGate, sessions: dict[str, Session]) -> dict[str, float]:
+def told(gate: SessionGate, sessions: dict[str, TrainingSession]) -> dict[str, float]:
     """The change of perplexity of each session, in percent."""
     return {name: round(100 * math.expm1(float(change(gate, s))), 2) for name, s in sessions.items()}
 

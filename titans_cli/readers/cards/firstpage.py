@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from titans_cli.cards import folded, surname
-from titans_cli.readers.cards.layout import Layout, Line
+from titans_cli.readers.cards.layout import Layout, TypedLine
 
 _UPPER = 0.35  # of a page's height: a title stands above
 _LARGER = 1.08  # than the type of the text: so large a title is at least
@@ -70,7 +70,7 @@ def authors_of(page: Layout) -> list[str]:
         return []
     if columns := _columns(page, last):
         return columns
-    found: list[Line] = []
+    found: list[TypedLine] = []
     right = max(line.end for line in page.lines)
     for line in page.lines[last : last + _MOST_LINES]:
         before = found[-1] if found else None
@@ -100,14 +100,14 @@ def _columns(page: Layout, last: int) -> list[str]:
 
     Names are the row below the title, and every row that follows one of addresses; none for another arrangement.
     """
-    region: list[Line] = []
+    region: list[TypedLine] = []
     for line in page.lines[last : last + _MOST_PIECES]:
         if _HEADING.match(line.text):
             break
         region.append(line)
     if sum("@" in line.text for line in region) < 2:
         return []
-    rows: list[list[Line]] = []
+    rows: list[list[TypedLine]] = []
     for line in sorted(region, key=lambda piece: (-piece.y, piece.x)):
         if rows and abs(rows[-1][0].y - line.y) < 0.5 * line.size:
             rows[-1].append(line)
@@ -122,7 +122,7 @@ def _columns(page: Layout, last: int) -> list[str]:
     return found
 
 
-def _joined(lines: Sequence[Line], right: float) -> list[str]:
+def _joined(lines: Sequence[TypedLine], right: float) -> list[str]:
     """The lines' parts; a part goes on in the next line if its line is full and neither mark nor comma closes it."""
     parts: list[str] = []
     goes_on = False
@@ -137,12 +137,12 @@ def _joined(lines: Sequence[Line], right: float) -> list[str]:
     return parts
 
 
-def _full(line: Line, right: float) -> bool:
+def _full(line: TypedLine, right: float) -> bool:
     """Whether a line may go on in the next one: it fills its column, and no mark ends it."""
     return not line.closed and line.end > _FULL * right
 
 
-def _ends_open(line: Line) -> bool:
+def _ends_open(line: TypedLine) -> bool:
     return re.search(r"(?:[,;&]|\band)\s*$", line.text) is not None
 
 

@@ -46,7 +46,7 @@ _MEETING = re.compile(
 )
 
 
-class Printed(NamedTuple):
+class Imprint(NamedTuple):
     """`dated`: whether a date was printed for this very document, and not for the volume or meeting it belongs to."""
 
     entries: tuple[Entry, ...]
@@ -71,7 +71,7 @@ def date_in(text: str) -> str | None:
     return iso(found) if found else None
 
 
-def printed(lines: Sequence[str], margins: Iterable[str] = ()) -> Printed:
+def printed(lines: Sequence[str], margins: Iterable[str] = ()) -> Imprint:
     """What the lines of a first page say of the publication; `margins`: heads and feet of this and the next pages.
 
     Dates, most telling first: of publication, of the archive's stamp, of the volume, of the copyright, of acceptance.
@@ -93,7 +93,7 @@ def printed(lines: Sequence[str], margins: Iterable[str] = ()) -> Printed:
         ]
     if doi := _doi(text, edges):
         entries.append(Entry("doi", doi, FIRST_PAGE))
-    return Printed(tuple(entries), own is not None)
+    return Imprint(tuple(entries), own is not None)
 
 
 def _joined(line: str) -> str:

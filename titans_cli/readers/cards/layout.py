@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclass(slots=True)
-class Line:
+class TypedLine:
     """`parts`: its text, cut where raised marks and wide gaps stand; `marked`: whether it begins with a raised mark."""
 
     y: float
@@ -58,12 +58,12 @@ class Layout:
     """A page. `height` in points; lines below a tenth and above nine tenths of it are its margins."""
 
     height: float
-    lines: tuple[Line, ...]
+    lines: tuple[TypedLine, ...]
 
     def margins(self) -> list[str]:
         """Head and foot of the page: lines of one size that follow each other are one text."""
         texts: list[str] = []
-        before: Line | None = None
+        before: TypedLine | None = None
         for line in self.lines:
             if not 0.12 * self.height < line.y < 0.9 * self.height:
                 near = (
@@ -77,8 +77,8 @@ class Layout:
         return "\n".join(line.text for line in self.lines)
 
 
-def lines_of(runs: Iterator[Run]) -> tuple[Line, ...]:
-    lines: list[Line] = []
+def lines_of(runs: Iterator[Run]) -> tuple[TypedLine, ...]:
+    lines: list[TypedLine] = []
     sizes: list[Counter[float]] = []
     pending: Run | None = None  # a mark before the line that it belongs to
     for run in runs:
@@ -88,19 +88,19 @@ def lines_of(runs: Iterator[Run]) -> tuple[Line, ...]:
         text = mend_accents(mend_characters(run.text))
         if pending is not None:
             marked = _is_raised(pending, run.size, run.y)
-            lines.append(Line(run.y, run.size, pending.x if marked else run.x, marked=marked))
+            lines.append(TypedLine(run.y, run.size, pending.x if marked else run.x, marked=marked))
             sizes.append(Counter())
             if marked:
                 lines[-1].marks.append(pending.text.strip())
             else:
-                lines[-1:-1] = [Line(pending.y, pending.size, pending.x, [pending.text], end=pending.end)]
+                lines[-1:-1] = [TypedLine(pending.y, pending.size, pending.x, [pending.text], end=pending.end)]
                 sizes[-1:-1] = [Counter()]
             line, pending = lines[-1], None
         elif line is None or not _belongs(run, line):
             if line is not None and not _is_raised(run, line.size, line.y) and _only_mark(run):
                 pending = run
                 continue
-            line = Line(run.y, run.size, run.x)
+            line = TypedLine(run.y, run.size, run.x)
             lines.append(line)
             sizes.append(Counter())
         if _is_raised(run, line.size, line.y) and line.parts:
@@ -116,7 +116,7 @@ def lines_of(runs: Iterator[Run]) -> tuple[Line, ...]:
             sizes[-1][run.size] += len(text)
             line.size = sizes[-1].most_common(1)[0][0]
     if pending is not None:
-        lines.append(Line(pending.y, pending.size, pending.x, [pending.text], end=pending.end))
+        lines.append(TypedLine(pending.y, pending.size, pending.x, [pending.text], end=pending.end))
     for line in lines:
         line.parts = [" ".join(p.split()) for p in line.parts if p.strip()]
     return tuple(line for line in lines if line.parts)
@@ -126,7 +126,7 @@ def _is_raised(run: Run, size: float, y: float) -> bool:
     return run.size < _RAISED * size and 0.1 * size < run.y - y < _HIGHEST * size
 
 
-def _belongs(run: Run, line: Line) -> bool:
+def _belongs(run: Run, line: TypedLine) -> bool:
     return abs(run.y - line.y) < _SAME * line.size or _is_raised(run, line.size, line.y)
 
 

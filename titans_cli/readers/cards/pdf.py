@@ -15,7 +15,7 @@ from titans_cli.readers.cards.layout import Layout, pdfium_layout, pypdf_layout
 from titans_cli.readers.cards.stated import entries as made_entries
 from titans_cli.readers.pdf import open_pdf
 from titans_cli.readers.pdf_page import told_title
-from titans_cli.readers.xml import Handler, parse_xml
+from titans_cli.readers.xml import XmlHandler, parse_xml
 
 METADATA = "PDF metadata"
 _SET_BY_TEX = re.compile(r"\btex\b|pdftex|xetex|luatex|luahbtex|dvipdfm|dvips", re.I)
@@ -114,7 +114,7 @@ _XMP = {
 }
 
 
-class _Xmp(Handler):
+class _Xmp(XmlHandler):
     """Texts of the elements that name a field, or of the items of lists in them."""
 
     def __init__(self) -> None:

@@ -108,9 +108,9 @@ def turned(name: str) -> str:
 
 def _epub(data: bytes) -> list[Entry]:
     from titans_cli.readers.package import Package
-    from titans_cli.readers.xml import Handler, parse_xml
+    from titans_cli.readers.xml import XmlHandler, parse_xml
 
-    class Root(Handler):
+    class Root(XmlHandler):
         path = ""
 
         def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -140,9 +140,9 @@ def _docx(data: bytes) -> list[Entry]:
 
 def _texts(xml: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
     """The texts of all elements of these names, in order."""
-    from titans_cli.readers.xml import Handler, parse_xml
+    from titans_cli.readers.xml import XmlHandler, parse_xml
 
-    class Texts(Handler):
+    class Texts(XmlHandler):
         def __init__(self) -> None:
             self.found: dict[str, list[str]] = {name: [] for name in names}
             self.inside: str | None = None
