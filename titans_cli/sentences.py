@@ -46,6 +46,11 @@ _LIST_NUMBER = re.compile(r"\s*\d{1,3}\s*")
 _NARROWEST, _WIDEST = 30, 120  # characters at which programs and people wrap prose
 
 
+def one_line(text: str) -> str:
+    """Its words, a single space between any two."""
+    return " ".join(text.split())
+
+
 def sentence_spans(text: str, version: int = VERSIONS[0]) -> list[tuple[int, int]]:
     """Character spans of the sentences of `text`, in order, without surrounding white space.
 

@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.facts import FactAnswerer, one_line
+from titans_cli.answers.facts import FactAnswerer
 from titans_cli.answers.intent import without_article
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stem, stems, words
 from titans_cli.records import Answer, Citation, Step
+from titans_cli.sentences import one_line
 
 MOST_POINTS, MOST_BOTH = 3, 2  # told; sentences that name both
 LOOKED_AT = 40  # sentences of each, best first

@@ -32,6 +32,7 @@ from titans_cli.answers.words import stems
 from titans_cli.cards import short_title
 from titans_cli.model.interface import Recollection, SessionModel
 from titans_cli.records import Answer, Citation, DisagreementTold
+from titans_cli.sentences import one_line
 from titans_cli.store import Episodes
 
 NOTHING = "Nothing in this session answers that."
@@ -283,10 +284,6 @@ def told_by(citations: Sequence[Citation], differ: Sequence[DisagreementTold]) -
         return " ".join(quotes.values())
     sides = [f"{year or 'undated'}: {quotes.pop(n)}" for year, n in differ[0].sides]
     return " ".join([f"The sources differ. {' '.join(sides)}", *quotes.values()])
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _flat(text: str) -> str:

@@ -14,6 +14,7 @@ from titans_cli.answers.whole.phrases import Phrase, key_of, phrases
 from titans_cli.answers.whole.topics import Topic, about, topics, vectors
 from titans_cli.answers.whole.trends import Trend, direction_of, trends, z_of
 from titans_cli.records import Citation, DisagreementTold, ThemeTold, TrendTold
+from titans_cli.sentences import one_line
 from titans_cli.store import Episodes
 
 LEAST = 4  # documents: below this there is no whole
@@ -215,12 +216,8 @@ def series(texts: Sequence[Text], holders: frozenset[int]) -> tuple[tuple[str, i
     return tuple(points)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _quoted(numbers: Iterable[int], citations: Sequence[Citation]) -> str:
-    return " ".join(f"{_one_line(citations[n - 1].quote)} [{n}]" for n in numbers)
+    return " ".join(f"{one_line(citations[n - 1].quote)} [{n}]" for n in numbers)
 
 
 def halves(told: TrendTold) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -16,7 +16,7 @@ from titans_cli.answers.claims import Claim
 from titans_cli.errors import IncompleteReplyError, ModelError, ReplyCutError
 from titans_cli.model.writer import Message, Writer, without_thoughts
 from titans_cli.records import Answer, Block, Citation, SourceRecord
-from titans_cli.sentences import sentence_spans
+from titans_cli.sentences import one_line, sentence_spans
 from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes
 
@@ -79,7 +79,7 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
 
 
 def messages(question: str, passages: Sequence[Citation]) -> list[Message]:
-    told = "\n\n".join(f"[{c.number}] {c.source}, page {c.page}:\n{_one_line(c.quote)}" for c in passages)
+    told = "\n\n".join(f"[{c.number}] {c.source}, page {c.page}:\n{one_line(c.quote)}" for c in passages)
     return [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": f"Passages:\n\n{told}\n\nQuestion: {question}"},
@@ -158,7 +158,3 @@ def _whole(number: int, block: Block, source: SourceRecord, score: float, episod
     quote = episodes.page(block.source_id, block.page)[block.start : block.end]
     place = (source.display, source.uri, block.page, block.start, block.end)
     return Citation(number, *place, quote, block.surprise, score)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from titans_cli.cli import terminal
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import bars, bold, dim, document, line, note, out
+from titans_cli.sentences import one_line
 
 if TYPE_CHECKING:
     from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
@@ -83,7 +84,7 @@ def _below(text: str, head: str) -> str | None:
 
 def _matter(result: Answer) -> None:
     if result.support == "memory":
-        out(bold(_one_line(result.text)))
+        out(bold(one_line(result.text)))
         line(dim("From memory alone: nothing was looked up, and no text bears it out."))
     elif result.short and result.support != "none":
         sure = dim(f"  ({result.probability:.0%} sure)") if result.probability is not None else ""
@@ -99,11 +100,11 @@ def _matter(result: Answer) -> None:
         line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
         out()
-        said = _one_line(_unmarked(result))
+        said = one_line(_unmarked(result))
         for c in result.citations:
             _cited(c)
-            if _one_line(c.quote) not in said:  # as an answer in other words than the document's
-                _indented(f'"{_one_line(c.quote)}"', dim)
+            if one_line(c.quote) not in said:  # as an answer in other words than the document's
+                _indented(f'"{one_line(c.quote)}"', dim)
     if result.written_by:
         doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
         out()
@@ -124,7 +125,7 @@ def _matter(result: Answer) -> None:
 
 def _whole(result: Answer) -> None:
     _prose(result.lead or result.text)
-    quotes = {c.number: _one_line(c.quote) for c in result.citations}
+    quotes = {c.number: one_line(c.quote) for c in result.citations}
     for trend in result.trends:
         also = f"; also {', '.join(trend.variants)}" if trend.variants else ""
         when = f", first in {trend.first}" if trend.first else f", most around {trend.peak}" if trend.peak else ""
@@ -202,7 +203,3 @@ def _unmarked(result: Answer) -> str:
     """The text without the numbers of its citations, which mean nothing where no list of them follows."""
     numbers = "|".join(str(c.number) for c in result.citations)
     return re.sub(rf" \[(?:{numbers})\](?!\w)", "", result.text) if numbers else result.text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

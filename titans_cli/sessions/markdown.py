@@ -11,6 +11,7 @@ from pathlib import Path
 
 from titans_cli.errors import UsageError
 from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold, TrendTold
+from titans_cli.sentences import one_line
 from titans_cli.sessions.citing import CatalogueEntry, bibtex, catalogued, plain
 from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes, Home, SessionStore, write_outside
@@ -47,9 +48,9 @@ def _one(answer: Answer, prefix: str) -> list[str]:
         return _REFERENCE.sub(footnote, escaped(text))
 
     def carried(numbers: Sequence[int]) -> str:
-        return " ".join(f"{escaped(_flat(quotes[i].quote))}[^{prefix}{i}]" for i in numbers if i in quotes)
+        return " ".join(f"{escaped(one_line(quotes[i].quote))}[^{prefix}{i}]" for i in numbers if i in quotes)
 
-    parts = [f"## {escaped(_flat(answer.question))}"]
+    parts = [f"## {escaped(one_line(answer.question))}"]
     if answer.trends or answer.themes or answer.kind == "disagreements":
         parts.append(linked(answer.lead or answer.text))
         parts += _list([f"**{escaped(t.phrase)}** ({_said(t)}): {carried(t.citations)}" for t in answer.trends])
@@ -59,15 +60,15 @@ def _one(answer: Answer, prefix: str) -> list[str]:
             parts.append(f"In no topic: {escaped(', '.join(answer.alone))}")
     else:
         if answer.short and answer.support != "none":
-            parts.append(f"**{escaped(_flat(answer.short))}**")
+            parts.append(f"**{escaped(one_line(answer.short))}**")
         parts += [_block(linked(block)) for block in answer.text.split("\n\n") if block.strip()]
     if answer.written_by or answer.reasoner:
         parts.append(f"*Written by {escaped(answer.written_by or answer.reasoner or '')}.*")
     if answer.unverified:
         parts.append("*Not supported by what it cites:*")
-        parts += _list([escaped(_flat(sentence)) for sentence in answer.unverified])
+        parts += _list([escaped(one_line(sentence)) for sentence in answer.unverified])
     if answer.recalled and answer.support != "memory":
-        parts.append(f"*From memory alone, never evidence:* {escaped(_flat(answer.recalled))}")
+        parts.append(f"*From memory alone, never evidence:* {escaped(one_line(answer.recalled))}")
     return [*parts, *(_footnote(c, prefix) for c in answer.citations)]
 
 
@@ -93,16 +94,12 @@ def _block(text: str) -> str:
 
 def _footnote(c: Citation, prefix: str) -> str:
     where = f"{escaped(c.label or c.source)}, {escaped(c.place or f'page {c.page}')}"
-    return f'[^{prefix}{c.number}]: {where} ({escaped(c.source)}): "{escaped(_flat(c.quote))}"'
+    return f'[^{prefix}{c.number}]: {where} ({escaped(c.source)}): "{escaped(one_line(c.quote))}"'
 
 
 def escaped(text: str) -> str:
     """Foreign text that Markdown shows as it stands."""
     return _LINE_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[2] in "-+=" else m[0], _MARKUP.sub(r"\\\1", text))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _bibtex(answers: Sequence[Answer], documents: Sequence[CatalogueEntry]) -> str:

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from titans_cli.sentences import one_line
+
 WORDS = (35, 105)  # of a passage, least and most
 LONGEST_ANSWER = 30  # words
 TEXTS = ("factbook", "openstax")  # that the questions of a data folder are about
@@ -54,10 +56,6 @@ class ReadingQuestion:
     title: str
     text: str
     places: tuple[int, ...]  # where an accepted answer begins, likeliest first
-
-
-def flat(text: str) -> str:
-    return " ".join(text.split())
 
 
 def content(text: str) -> list[str]:
@@ -94,12 +92,12 @@ def load_records(path: Path) -> list[dict[str, Any]]:
 
 def asked_of(question: str, answers: Iterable[str], title: str, text: str) -> ReadingQuestion | None:
     """None when no short answer stands in the text."""
-    kept = tuple(a for a in (flat(a) for a in answers) if a and len(a.split()) <= LONGEST_ANSWER)
-    text = flat(text)
+    kept = tuple(a for a in (one_line(a) for a in answers) if a and len(a.split()) <= LONGEST_ANSWER)
+    text = one_line(text)
     spans = occurrences(text, kept) if kept else []
     if not spans:
         return None
-    return ReadingQuestion(flat(question), kept, flat(title), text, nearest(question, text, spans))
+    return ReadingQuestion(one_line(question), kept, one_line(title), text, nearest(question, text, spans))
 
 
 def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[ReadingQuestion]:
@@ -140,11 +138,11 @@ def reversed_definition(record: dict[str, Any]) -> ReadingQuestion | None:
 
 def in_its_words(record: dict[str, Any], text: str | None) -> ReadingQuestion | None:
     """A question whose answer is the run of the text's words that is nearest to the one given; None if none is near."""
-    text = flat(text or "")
+    text = one_line(text or "")
     span = nearest_run(record["answers"][0], text)
     if span is None or len(record["question"].split()) > 30:
         return None
-    return ReadingQuestion(flat(record["question"]), (text[slice(*span)],), "", text, (span[0],))
+    return ReadingQuestion(one_line(record["question"]), (text[slice(*span)],), "", text, (span[0],))
 
 
 def nearest_run(answer: str, text: str) -> tuple[int, int] | None:
