@@ -136,7 +136,7 @@ _PEOPLE = (
 
 
 def corpora(count: int = 5, seed: int = 11) -> list[Corpus]:
-    return [_corpus(random.Random(seed * 100 + i), *_FIELDS[i]) for i in range(count)]
+    return [_corpus(random.Random(seed * 100 + i), _FIELDS[i]) for i in range(count)]
 
 
 def chance(direction: str, when: float) -> float:
@@ -150,10 +150,8 @@ def chance(direction: str, when: float) -> float:
     return 0.9
 
 
-def _corpus(
-    rng: random.Random, field: str, rising: str, falling: str, vanishing: str, steady: str, by_chance: str, things: str,
-    matters: str,
-) -> Corpus:  # fmt: skip
+def _corpus(rng: random.Random, made_of: tuple[str, ...]) -> Corpus:
+    field, rising, falling, vanishing, steady, by_chance, things, matters = made_of
     named = (("rising", rising), ("falling", falling), ("vanishing", vanishing), ("steady", steady))
     themes = tuple(Theme(name, direction) for direction, names in named for name in names.split("|"))
     disputes = []

@@ -106,10 +106,10 @@ def bytes_of(session: Session) -> bytes:
 
 
 def measure(
-    report: Report, name: str, session: Session, engine: Listening, told: Sequence[Subject], deleted: int, never: int,
-    fast: bool, held_out: bool,
+    report: Report, name: str, session: Session, engine: Listening, told: Sequence[Subject], deleted: int,
+    others: Sequence[Subject], fast: bool,
 ) -> None:  # fmt: skip
-    """Update, delete, ask for everything. The deleted ones: half of them updated, half not."""
+    """Update, delete, ask for everything, and for `others`, never told. Of the deleted ones half were updated."""
     changed = [s for s in told if len(s.versions) > 1]
     for subject in changed:
         for version in subject.versions[1:]:
@@ -140,7 +140,6 @@ def measure(
     raw = bytes_of(session)
     versions = [v for s in gone for v in s.versions] + [v for s in changed for v in s.versions[:-1]]
     report.add(f"{name}.deleted.bytes", sum(v.statement.encode() in raw for v in versions))
-    others = subjects(never, 0, seed=99, held_out=held_out)
     strange = [(ask(session, engine, s.latest.question), s.latest) for s in others]
     report.add(f"{name}.never.closed", share([h.closed == f.answer for h, f in strange]))
     report.add(f"{name}.never.answered", share([h.supported for h, _ in strange]))
@@ -172,9 +171,10 @@ def main() -> None:
         for subject in told:
             first.add(subject.versions[0].statement, key=subject.key)
         fork(home, "exact", "fast", use=False)
+        others = subjects(never, 0, seed=99, held_out=held_out)
         for name in ("exact", "fast"):
             session = Session(home, Session.open(name, home=home).status().info, engine=engine)
-            measure(report, name, session, engine, told, deleted, never, name == "fast", held_out)
+            measure(report, name, session, engine, told, deleted, others, name == "fast")
     report.print(as_json=options.json)
 
 

@@ -355,6 +355,42 @@ def test_a_class_is_named_by_a_noun_of_the_field() -> None:
     assert not {name for name, _ in classes() if name in NO_NOUNS}
 
 
+# ---------------------------------------------------------------- signatures
+
+
+MOST_PARAMETERS = 8  # beside self and cls
+# What has more is on its way to a request value. This list may only shrink, and so may its numbers.
+LONG_SIGNATURES = {
+    "titans_cli/paper/gradient.py:__init__": 9,
+    "titans_cli/sessions/ask.py:ask": 19,
+    "titans_cli/sessions/conversation.py:__init__": 11,
+    "titans_cli/sessions/items.py:add": 10,
+    "titans_cli/sessions/items.py:update": 10,
+    "titans_cli/sessions/lifecycle.py:new_session": 9,
+    "titans_cli/sessions/lifecycle.py:promote_session": 9,
+    "titans_cli/sessions/retrieve.py:summary": 10,
+    "titans_cli/store/episodes.py:commit": 12,
+}
+
+
+def signatures() -> dict[str, int]:
+    """Of every function, how much it takes; a command of Typer takes what the command line has."""
+    root, counts = PACKAGE.parent, dict[str, int]()
+    for path in [*sources(), *sorted((root / "benchmarks").rglob("*.py"))]:
+        if path.is_relative_to(PACKAGE / "cli"):
+            continue
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                args = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                name = f"{path.relative_to(root)}:{node.name}"
+                counts[name] = max(counts.get(name, 0), len(set(args) - {"self", "cls"}))
+    return counts
+
+
+def test_nothing_takes_more_than_eight_parameters() -> None:
+    assert {name: n for name, n in signatures().items() if n > MOST_PARAMETERS} == LONG_SIGNATURES
+
+
 # ---------------------------------------------------------------- what files may do
 
 

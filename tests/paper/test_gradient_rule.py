@@ -42,15 +42,13 @@ def against_the_loop(rule: GradientRule, q: Tensor, tokens: Tokens, outputs: Ten
     for b in range(len(q)):
         start = [w[b] for w in matrices(rule.blank(len(q))[0])]
         for length in {tokens.length, full} - {0}:
-            k, v, theta, eta, alpha = (t[b, :length] for t in tokens)
+            k, v, *gates = (t[b, :length] for t in tokens)
             looped = learn(
                 start,
                 q[b, :length],
                 k,
                 v,
-                theta,
-                eta,
-                alpha,
+                (gates[0], gates[1], gates[2]),
                 objective=rule.objective,
                 chunk=rule.chunk,
                 read=rule.read,

@@ -26,21 +26,17 @@ from titans_cli.answers.intent import (
     searched_only,
     wants_summary,
 )
-from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.overview import kind_of_whole
 from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
-from titans_cli.answers.request import AskOptions, Means, Recall
+from titans_cli.answers.request import AskOptions, Means
 from titans_cli.answers.spelling import mended
 from titans_cli.answers.summary import summarise
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.cards import short_title
-from titans_cli.model.interface import PassageReader, SessionModel
-from titans_cli.model.writer import Writer
-from titans_cli.records import Answer, Step
-from titans_cli.store import Episodes
+from titans_cli.records import Answer
 
-__all__ = ["NOTHING", "Answerer", "AskOptions", "answer", "route", "worth_telling"]
+__all__ = ["NOTHING", "Answerer", "AskOptions", "Means", "route", "worth_telling"]
 UNREAD = "This session has read nothing yet."
 NO_DISPUTE = "No disagreement stands out."
 NOT_RECALLED = "The memory alone recalls nothing of that with confidence."
@@ -195,29 +191,6 @@ class Answerer:
         if asks_for_change(blank.question) and (changes := self.facts.changes(blank, only)) is not None:
             return changes
         return self.facts.answer(blank, only)
-
-
-def answer(
-    question: str,
-    *,
-    episodes: Episodes,
-    engine: SessionModel,
-    recall: Recall,
-    session: str,
-    snapshot: int,
-    how: AskOptions | None = None,
-    marks: Marks | None = None,
-    writer: Writer | None = None,
-    tell: Callable[[Step], None] | None = None,
-    reader: PassageReader | None = None,
-) -> Answer:
-    """Answer from one session's memory, through `recall`, and its retained text, found by `marks`.
-
-    `writer` drafts deliberate answers; `tell` is called with each of their steps as it is done. `reader` finds short
-    answers, and says when nothing answers.
-    """
-    means = Means(episodes, engine, recall, marks or own_marks(episodes, engine), writer, tell, reader)
-    return Answerer(means, session, snapshot, how).answer(question)
 
 
 def route(question: str, parts: Sequence[str], asked: str, reasoner: bool) -> tuple[bool, str]:

@@ -44,15 +44,17 @@ def learn(
     q_ND: Tensor,
     k_ND: Tensor,
     v_ND: Tensor,
-    theta_N: Tensor,
-    eta_N: Tensor,
-    alpha_N: Tensor,
+    gates: tuple[Tensor, Tensor, Tensor],
     *,
     objective: Objective,
     chunk: int = 1,
     read: Read = "causal",
 ) -> ReferenceResult:
-    """Read and write N tokens, from no momentum. `chunk` 1 is the rule itself, more its parallel form (section 3.2)."""
+    """Read and write N tokens, from no momentum. `chunk` 1 is the rule itself, more its parallel form (section 3.2).
+
+    `gates`: theta, eta and alpha, [N] each.
+    """
+    theta_N, eta_N, alpha_N = gates
     memory = list(weights)
     momentum = [torch.zeros_like(weight) for weight in weights]
     outputs = []

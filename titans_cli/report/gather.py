@@ -14,7 +14,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from titans_cli import __version__
-from titans_cli.answers.compose import AskOptions, answer
+from titans_cli.answers.compose import Answerer, AskOptions, Means
+from titans_cli.answers.landmarks import own_marks
 from titans_cli.cards import Card, label, listed
 from titans_cli.errors import LockedError, NotFoundError, UsageError
 from titans_cli.places import in_words
@@ -181,15 +182,8 @@ def _whole(
     numbers: dict[int, int],
 ) -> PileSummary:
     """What `titans ask "summarize trends"` answers; nothing for a few documents, which have no trends."""
-    told = answer(
-        "summarize trends",
-        episodes=episodes,
-        engine=engine,
-        recall=lambda asked: engine.recall([], asked),
-        session=info.name,
-        snapshot=0,
-        how=AskOptions(only=allowed(episodes)),
-    )
+    means = Means(episodes, engine, lambda asked: engine.recall([], asked), own_marks(episodes, engine))
+    told = Answerer(means, info.name, 0, AskOptions(only=allowed(episodes))).answer("summarize trends")
     if told.kind != "trends":
         return PileSummary("", (), (), (), ())
     quotes = []

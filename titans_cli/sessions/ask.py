@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from titans_cli import settings
-from titans_cli.answers.compose import AskOptions, answer
+from titans_cli.answers.compose import Answerer, AskOptions, Means
 from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import TitansError
@@ -103,19 +103,16 @@ def ask(
         forgettings = episodes.forgettings()
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
         how = replace(how, about=_last(episodes) if follows and after is None else _meant(after, episodes))
-        result = answer(
-            question,
-            episodes=episodes,
-            engine=engine,
-            recall=recall,
-            session=store.info.name,
-            snapshot=episodes.newest_snapshot(),
-            how=how,
+        means = Means(
+            episodes,
+            engine,
+            recall,
             marks=marks_of(episodes, engine, encoder),
             writer=drafter if drafts and not isinstance(drafter, str) else None,
             reader=None if how.closed_book else reader,
             tell=tell,
         )
+        result = Answerer(means, store.info.name, episodes.newest_snapshot(), how).answer(question)
         shown = episodes.sources()
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
             writer = writing.model
