@@ -27,13 +27,13 @@ def _prepare_streams() -> None:
 
     What the encoding of a terminal lacks is escaped, not fatal.
     """
-    from titans_cli.cli.terminal import Closed
+    from titans_cli.cli.terminal import ClosedOutput
 
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # also for stdout: its number must not become another file's
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
             if name == "stdout":
-                sys.stdout = cast(TextIO, Closed())
+                sys.stdout = cast(TextIO, ClosedOutput())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

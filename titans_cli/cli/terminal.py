@@ -99,7 +99,7 @@ def _output() -> Iterator[None]:
         raise OutputError(f"the output cannot be written ({error.strerror or error})", hint=hint) from error
 
 
-class Closed(io.TextIOBase):
+class ClosedOutput(io.TextIOBase):
     """In the place of a standard output that was closed (`>&-`): what would be told there is not lost unnoticed."""
 
     def write(self, text: str, /) -> int:
