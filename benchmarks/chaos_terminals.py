@@ -171,6 +171,7 @@ def command_lines(root: Path, model: Path, url: str) -> list[list[str]]:
 def terminals(root: Path, model: Path, ways: Sequence[Sequence[str]]) -> Counter[str]:
     """The figures, with every command line run in all `ways`, which are added to it; says on stderr what is wrong."""
     from titans_cli.cli import tree
+    from titans_cli.cli.app import command_tree
 
     figures: Counter[str] = Counter()
     documents = root / "docs"
@@ -200,7 +201,7 @@ def terminals(root: Path, model: Path, ways: Sequence[Sequence[str]]) -> Counter
                 figures["crashed"] += isinstance(code, str)
                 if found or isinstance(code, str):
                     print(f"{argv}: {Counter(found)} {code}\n{text!r:.2000}", file=sys.stderr)
-    every = {d.path for d in tree.describe(tree.whole()).walk() if not d.commands}
+    every = {d.path for d in tree.describe(command_tree()).walk() if not d.commands}
     figures["missing"] = len(every - ran)
     return figures
 

@@ -306,9 +306,9 @@ class World:
 
 @cache
 def _command() -> Any:
-    from titans_cli.cli import tree
+    from titans_cli.cli.app import command_tree
 
-    return tree.whole()
+    return command_tree()
 
 
 def import_commands(home: Path) -> None:

@@ -18,6 +18,7 @@ import titans_cli
 from titans_cli import settings
 from titans_cli.api import Filter, Session
 from titans_cli.cli import tree
+from titans_cli.cli.app import command_tree
 from titans_cli.errors import NotFoundError
 from titans_cli.steps import (
     AGAIN,
@@ -37,7 +38,7 @@ from titans_cli.steps import (
 )
 
 PACKAGE = Path(titans_cli.__file__).parent
-ROOT = tree.describe(tree.whole())
+ROOT = tree.describe(command_tree())
 LEAVES = {command.path: command for command in ROOT.walk()}
 FLAGS = {flag for command in LEAVES.values() for option in command.options for flag in option.flags}
 # A command of ours, or an option of ours that no other program has been named for in the same sentence.

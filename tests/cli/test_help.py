@@ -16,11 +16,12 @@ from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from titans_cli import errors
 from titans_cli.cli import manual, tree
-from titans_cli.cli.manual import EXIT_CODES
+from titans_cli.cli.app import command_tree
+from titans_cli.cli.codes import EXIT_CODES
 from titans_cli.errors import TitansError
 from titans_cli.settings import SETTINGS
 
-ROOT = tree.describe(tree.whole())
+ROOT = tree.describe(command_tree())
 COMMANDS = {d.path: d for d in ROOT.walk() if not d.commands}
 FOLDER = Path(titans_cli.__file__).parent.parent
 
@@ -44,7 +45,7 @@ def test_every_command_has_an_example_that_it_would_take(path: str) -> None:
 def test_every_command_takes_the_options_of_every_command(path: str) -> None:
     own = {flag for p in COMMANDS[path].options for flag in p.flags}
     assert {"--json", "--quiet"} <= own
-    command: Any = tree.whole()
+    command: Any = command_tree()
     for name in path.split()[1:]:
         command = command.commands[name]
     taken = [flag for p in command.params for flag in p.opts]

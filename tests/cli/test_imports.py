@@ -14,7 +14,8 @@ import pytest
 
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
-from titans_cli.cli import lazily, tree
+from titans_cli.cli import lazily
+from titans_cli.cli.app import command_tree
 from titans_cli.errors import UsageError
 
 HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selectolax", "markdown_it", "numpy"]
@@ -135,7 +136,7 @@ def test_only_the_commands_on_the_way_are_made(monkeypatch: pytest.MonkeyPatch) 
     for name in ("_command", "_group"):
         monkeypatch.setattr(lazily, name, partial(counted, getattr(lazily, name)))
     with pytest.raises(UsageError):
-        tree.whole().main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
+        command_tree().main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
     assert len(made) == 2
 
 

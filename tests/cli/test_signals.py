@@ -126,7 +126,7 @@ def test_a_killed_run_leaves_nothing_once_anything_is_looked_at(titans: Titans, 
 def test_any_command_told_to_end_clears_up_and_says_so_by_its_code(number: int) -> None:
     script = (
         "import os, signal\n"
-        "from titans_cli.cli import main, tree\n"
+        "from titans_cli.cli import app, main\n"
         "class Slow:\n"
         "    def main(self, **_):\n"
         "        try:\n"
@@ -134,7 +134,7 @@ def test_any_command_told_to_end_clears_up_and_says_so_by_its_code(number: int) 
         "            signal.pause()\n"
         "        finally:\n"
         "            print('cleared', flush=True)\n"
-        "tree.whole = Slow\n"
+        "app.command_tree = Slow\n"
         "main.main(['ask'])\n"
     )
     command = [sys.executable, "-c", script]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from titans_cli import __version__, settings
 from titans_cli.cli import (
@@ -370,3 +371,8 @@ def _fail_on(view: render.IngestView) -> None:
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=mcp.EXAMPLES)(mcp.mcp)
 app.command(epilog=manual.EXAMPLES)(manual.help)
+
+
+def command_tree() -> TyperGroup:
+    """All commands, as `main` runs them."""
+    return tree.whole(app)

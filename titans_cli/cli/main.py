@@ -60,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     import typer
 
-    from titans_cli.cli import look, render, tree
+    from titans_cli.cli import app, look, render
     from titans_cli.cli.options import Output
     from titans_cli.errors import Interrupted, OutputError, TitansError, UsageError
 
@@ -68,7 +68,7 @@ def _run(argv: Sequence[str]) -> int:
     look.begin(argv)
     begun = time.monotonic()
     try:
-        code = tree.whole().main(args=list(argv), prog_name="titans", standalone_mode=False)
+        code = app.command_tree().main(args=list(argv), prog_name="titans", standalone_mode=False)
         sys.stdout.flush()
         if code == Interrupted.exit_code:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt

@@ -10,24 +10,11 @@ import typer
 
 from titans_cli import __version__
 from titans_cli.cli import options, render, tree
+from titans_cli.cli.codes import EXIT_CODES
 from titans_cli.cli.options import Output
 from titans_cli.errors import UsageError
 from titans_cli.settings import CONFIG, SETTINGS
 
-# What a script can rely on. README and docs/scripting.md show the same table, and a test compares them.
-EXIT_CODES = {
-    0: "done",
-    1: "failed",
-    2: "wrong usage, or a setting that makes no sense",
-    3: "some inputs failed, the rest is committed",
-    10: "no such session or LTM entry",
-    11: "locked by another writer (`--retry-lock 5m` waits)",
-    12: "made with another model or memory layout",
-    13: "damaged on disk",
-    20: "not promoted: below a bound of the gate (`--force` promotes all the same)",
-    130: "interrupted (SIGINT; 143 for SIGTERM, 129 SIGHUP, 131 SIGQUIT); what was committed stays",
-    141: "the reader of the output has gone, as in `titans ... | head`",
-}
 EXAMPLES = (
     "Example: titans help session promote\n\n"
     "Example: titans help --json | jq -r '.commands[].path'\n\n"
@@ -36,6 +23,7 @@ EXAMPLES = (
 
 
 def help(
+    called: typer.Context,
     command: Annotated[
         list[str], typer.Argument(metavar="COMMAND", help="E.g. ask, or session promote.", show_default=False)
     ] = [],  # noqa: B006  typer copies it
@@ -49,7 +37,7 @@ def help(
     --json tells every command with its arguments, options, types, defaults and examples, the settings, and the exit
     codes. With -q only the names of commands are shown.
     """
-    root: Any = tree.whole()
+    root: Any = called.find_root().command
     found, path, context = root, "titans", tree.context(root, "titans")
     for name in command:
         found = getattr(found, "commands", {}).get(name)

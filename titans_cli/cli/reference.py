@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from titans_cli.cli import tree
-from titans_cli.cli.manual import EXIT_CODES
+from titans_cli.cli.codes import EXIT_CODES
 from titans_cli.settings import CONFIG, SETTINGS
 
 _HEAD = """\

@@ -79,10 +79,8 @@ class Described:
             yield from child.walk()
 
 
-def whole() -> TyperGroup:
-    """The root command, with the options of `options.everywhere` on it and, unseen in their help, on all below it."""
-    from titans_cli.cli.app import app
-
+def whole(app: typer.Typer) -> TyperGroup:
+    """The root command of `app`, with the options of `options.everywhere`; below it they are there, and not shown."""
     unseen = common_options()
     for option in unseen:
         option.hidden = True
