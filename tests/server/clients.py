@@ -19,6 +19,8 @@ from mcp_types import CallToolResult, TextContent
 
 from tests.sessions.samples import child_environment
 
+PATIENCE = 600.0  # seconds: a server imports torch before it answers, and a busy machine must not decide a test
+
 
 @dataclass(frozen=True)
 class Place:
@@ -40,7 +42,7 @@ async def over_stdio(place: Place, *argv: str) -> AsyncIterator[Client]:
     """A server of one's own. Its standard error is appended to `place.errors`."""
     server = StdioServerParameters(command=sys.executable, args=[*place.command, *argv], env=place.environment)
     with place.errors.open("a", encoding="utf-8") as errors:
-        async with Client(stdio_client(server, errlog=errors), read_timeout_seconds=60) as client:
+        async with Client(stdio_client(server, errlog=errors), read_timeout_seconds=PATIENCE) as client:
             yield client
 
 
@@ -65,8 +67,8 @@ def http_server(place: Place, *argv: str) -> Iterator[tuple[str, subprocess.Pope
 async def over_http(url: str, token: str | None = None) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60) as http,
-        Client(streamable_http_client(url, http_client=http), read_timeout_seconds=60) as client,
+        httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
+        Client(streamable_http_client(url, http_client=http), read_timeout_seconds=PATIENCE) as client,
     ):
         yield client
 
