@@ -20,6 +20,7 @@ from tests.sessions.samples import (
     write_document,
     write_documents,
 )
+from titans_cli.answers.compose import Answerer
 from titans_cli.errors import UsageError
 from titans_cli.model import engine as engine_module
 from titans_cli.model.engine import Engine
@@ -97,7 +98,7 @@ def test_a_failing_ask_changes_nothing_at_all(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("in the middle of it")
 
-    monkeypatch.setattr(ask_module, "answer", fails)
+    monkeypatch.setattr(Answerer, "answer", fails)
     with pytest.raises(RuntimeError):
         ask(home, "papers", "What does the kernel hold?")
     assert (table(store.folder, "SELECT * FROM events"), file_hashes(store.folder / "snapshots")) == before
