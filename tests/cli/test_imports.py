@@ -21,6 +21,20 @@ from titans_cli.errors import UsageError
 HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selectolax", "markdown_it", "numpy"]
 
 
+def imported(argv: list[str], names: list[str]) -> list[str]:
+    """Those of the packages that a command imports, in a process of its own."""
+    code = (
+        "import json, sys\n"
+        "from titans_cli.cli.main import run\n"
+        f"run({argv!r})\n"
+        f"print(json.dumps(sorted(set({names!r}) & set(sys.modules))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
+    )
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
 @pytest.mark.parametrize(
     "argv",
     [
@@ -79,16 +93,7 @@ HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selecto
 def test_no_model_is_imported_for(argv: list[str], documents: list[Path]) -> None:
     """Nor for what is refused: a name, a session, a model that is not the session's; nor to skip what was read."""
     argv = [str(documents[0]) if word == "PAPER" else word for word in argv]
-    code = (
-        "import json, sys\n"
-        "from titans_cli.cli.main import run\n"
-        f"run({argv!r})\n"
-        f"print(json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
-    )
-    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert imported(argv, HEAVY) == []
 
 
 REST = ["transformers", "sklearn", "scipy", "pandas", "huggingface_hub", "pypdf", "pypdfium2", "rich.progress"]
@@ -96,16 +101,7 @@ REST = ["transformers", "sklearn", "scipy", "pandas", "huggingface_hub", "pypdf"
 
 @pytest.mark.usefixtures("papers")
 def test_an_answer_of_a_native_model_imports_no_more_than_it_needs() -> None:
-    code = (
-        "import json, sys\n"
-        "from titans_cli.cli.main import run\n"
-        "run(['ask', 'What is the true optimum?'])\n"
-        f"print(json.dumps(sorted(set({REST!r}) & set(sys.modules))))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
-    )
-    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert imported(["ask", "What is the true optimum?"], REST) == []
 
 
 @pytest.mark.usefixtures("papers")
@@ -114,16 +110,7 @@ def test_an_answer_of_a_native_model_imports_no_more_than_it_needs() -> None:
 )
 def test_values_that_need_no_conversion_import_no_converter(argv: list[str], documents: list[Path]) -> None:
     argv = [str(documents[0]) if word == "PAPER" else word for word in argv]
-    code = (
-        "import sys\n"
-        "from titans_cli.cli.main import run\n"
-        f"run({argv!r})\n"
-        "print([m for m in sys.modules if m.split('.')[0] == 'pydantic'])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert imported(argv, ["pydantic"]) == []
 
 
 def test_only_the_commands_on_the_way_are_made(monkeypatch: pytest.MonkeyPatch) -> None:

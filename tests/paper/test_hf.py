@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tests.paper.calls import generate, in_parts
 from tests.tiny import SPEC
 from titans_cli.model.engine import Engine
 from titans_cli.model.generation import CACHE
@@ -32,24 +33,6 @@ def model(tiny_folder: Path) -> TitansForCausalLM:
 def ids(batch: int = 2, length: int = LENGTH, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(4, SPEC.vocab_size, (batch, length), generator=generator)
-
-
-def generate(model: Any, tokens: Tensor, **options: Any) -> Tensor:
-    """`generate` is annotated for classes of transformers' own and for every kind of output; ours gives tokens."""
-    found = model.generate(tokens, **options)
-    assert isinstance(found, Tensor)
-    return found
-
-
-def in_parts(model: TitansForCausalLM, tokens: Tensor, cuts: list[int]) -> Tensor:
-    cache, parts = None, []
-    for part in torch.split_with_sizes(tokens, cuts, 1):
-        out = model(part, cache=cache)
-        cache = out[CACHE]
-        parts.append(out.logits)
-    assert isinstance(cache, TitansCache)
-    assert cache.get_seq_length() == tokens.shape[1]
-    return torch.cat(parts, 1)
 
 
 @pytest.mark.parametrize(

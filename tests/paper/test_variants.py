@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tests.paper.calls import generate, in_parts
 from tests.tiny import SPEC, write_folder
 from titans_cli.errors import ModelError
 from titans_cli.model.engine import Engine
@@ -19,7 +20,7 @@ from titans_cli.model.generation import CACHE
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import VARIANTS, TitansSpec
 from titans_cli.model.tokenizer import TitansTokenizer
-from titans_cli.paper.hf import TitansCache, TitansConfig, TitansForCausalLM
+from titans_cli.paper.hf import TitansConfig, TitansForCausalLM
 from titans_cli.paper.variants import StackNetwork, build
 
 LENGTH = 44  # two whole segments and a part, and more than a window
@@ -58,23 +59,6 @@ def ids(batch: int = 2, length: int = LENGTH, seed: int = 0) -> Tensor:
 
 def other_than(tokens: Tensor) -> Tensor:
     return 4 + (tokens - 3) % 92
-
-
-def in_parts(model: TitansForCausalLM, tokens: Tensor, cuts: list[int]) -> Tensor:
-    cache, parts = None, []
-    for part in torch.split_with_sizes(tokens, cuts, 1):
-        out = model(part, cache=cache)
-        cache = out[CACHE]
-        parts.append(out.logits)
-    assert isinstance(cache, TitansCache)
-    assert cache.get_seq_length() == tokens.shape[1]
-    return torch.cat(parts, 1)
-
-
-def generate(model: Any, tokens: Tensor, **options: Any) -> Tensor:
-    found = model.generate(tokens, **options)
-    assert isinstance(found, Tensor)
-    return found
 
 
 @pytest.fixture(scope="module", params=VARIANTS)

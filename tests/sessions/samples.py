@@ -42,6 +42,18 @@ def read_into(home: Home, name: str | None, paths: Sequence[Path], **how: Any) -
     return list(ingest(home, name, IngestRequest([str(p) for p in paths]), IngestOptions(**how)))
 
 
+def with_a_long_one(model: Path, place: int) -> Callable[[Home, Path], None]:
+    """For `prepared`: session `papers` has read two short documents, and one of several cells at that place."""
+
+    def prepare(home: Home, folder: Path) -> None:
+        start(home, "papers", model)
+        paths = write_documents(folder, 2)
+        paths.insert(place, write_document(folder / "long.txt", sentences=LONG, seed=5))
+        read_into(home, "papers", paths)
+
+    return prepare
+
+
 def stop_after(times: int) -> Callable[[], bool]:
     """Says stop once it was asked more than so many times."""
     asked = 0

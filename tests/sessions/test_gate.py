@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from tests.sessions.samples import (
-    LONG,
     Prepared,
     open_session,
     read_into,
     retained,
     start,
+    with_a_long_one,
     write_document,
     write_documents,
 )
@@ -39,14 +39,7 @@ Change = Callable[[Tensor], Tensor]
 @pytest.fixture
 def store(home: Home, prepared: Prepared, tiny_folder: Path) -> SessionStore:
     """Two short documents and one of several cells."""
-
-    def prepare(made: Home, folder: Path) -> None:
-        start(made, "papers", tiny_folder)
-        first, last = write_documents(folder, 2)
-        long = write_document(folder / "long.txt", sentences=LONG, seed=5)
-        read_into(made, "papers", [first, last, long])
-
-    prepared("long after", prepare)
+    prepared("long after", with_a_long_one(tiny_folder, 2))
     return open_session(home, "papers")
 
 

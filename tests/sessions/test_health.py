@@ -21,6 +21,7 @@ from tests.sessions.samples import (
     read_into,
     retained,
     start,
+    with_a_long_one,
     write_document,
     write_documents,
 )
@@ -38,14 +39,7 @@ Damage = Callable[[Path], None]
 @pytest.fixture
 def store(home: Home, prepared: Prepared, tiny_folder: Path) -> SessionStore:
     """Two short documents and a long one between them."""
-
-    def prepare(made: Home, folder: Path) -> None:
-        start(made, "papers", tiny_folder)
-        first, last = write_documents(folder, 2)
-        long = write_document(folder / "long.txt", sentences=LONG, seed=5)
-        read_into(made, "papers", [first, long, last])
-
-    prepared("long between", prepare)
+    prepared("long between", with_a_long_one(tiny_folder, 1))
     return open_session(home, "papers")
 
 
