@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.attach_backbone import prepared, train
-from benchmarks.common import Report, held_out_texts, parser, threads
+from benchmarks.common import Report, held_out_texts, parser, per_s, threads
 from benchmarks.recall import cells_of, hits, papers, share
 from titans_cli.model import adapter as files
 from titans_cli.model import hub
@@ -92,17 +92,17 @@ def overhead(engine: AttachedEngine, text: str, rounds: int) -> float:
     """Tokens/s of `read` over those of the model's plain forward pass, on the same batches; best of several rounds."""
     segments = engine.segments([Page(1, text)])[: 2 * BATCH]
     batches = [engine._rows([s.tokens for s in segments[i : i + BATCH]]) for i in range(0, len(segments), BATCH)]
-    best = [math.inf, math.inf]
-    for _ in range(rounds):
-        begun = time.process_time()
+
+    @torch.inference_mode()
+    def plain() -> None:
+        for tokens in batches:
+            engine.attached.logits(tokens)
+
+    def read() -> None:
         engine.read(engine.initial_state(), segments)
-        best[0] = min(best[0], time.process_time() - begun)
-        begun = time.process_time()
-        with torch.inference_mode():
-            for tokens in batches:
-                engine.attached.logits(tokens)
-        best[1] = min(best[1], time.process_time() - begun)
-    return best[1] / best[0]
+
+    turns = [(per_s(read, time.process_time), per_s(plain, time.process_time)) for _ in range(rounds)]
+    return max(memory for memory, _ in turns) / max(without for _, without in turns)
 
 
 def main() -> None:

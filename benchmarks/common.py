@@ -8,7 +8,7 @@ import os
 import platform
 import random
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -68,6 +68,19 @@ def machine() -> dict[str, Any]:
 def threads() -> int:
     """OMP_NUM_THREADS or 2. Two programs of two threads each on two cores crawl: give each one thread."""
     return int(os.environ.get("OMP_NUM_THREADS") or 2)
+
+
+def per_s(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    """How often the work is done in a second of the clock.
+
+    It is repeated until the clock has moved: clocks of processor time go in steps of up to 10 ms on some machines, and
+    a piece of work may be shorter.
+    """
+    begun, count = clock(), 0
+    while (passed := clock() - begun) <= 0 or not count:
+        work()
+        count += 1
+    return count / passed
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

@@ -40,6 +40,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from benchmarks.common import ROOT, Report, parser
+from benchmarks.common import ROOT, Report, parser, per_s
 from titans_cli.paper.gradient import GradientRule
 from titans_cli.paper.layer import MemoryLayer
 from titans_cli.paper.rule import RuleState, Tokens
@@ -151,13 +152,7 @@ def streamed(step: Callable[..., tuple[Tensor, Any]], x: Tensor, piece: int) -> 
 
 def tokens_per_s(step: Callable[..., tuple[Tensor, Any]], tokens: int, piece: int = PIECE) -> Turn:
     x = torch.randn(1, tokens, WIDTH)
-
-    def turn() -> float:
-        begun = seconds()
-        streamed(step, x, piece)
-        return tokens / (seconds() - begun)
-
-    return turn
+    return lambda: tokens * per_s(lambda: streamed(step, x, piece), seconds)
 
 
 def alone(rule: GradientRule, tokens: int) -> Turn:
@@ -166,14 +161,12 @@ def alone(rule: GradientRule, tokens: int) -> Turn:
     theta, eta, alpha = torch.rand(3, 1, tokens)
     given = Tokens(k, 0.05 * torch.randn(1, tokens, WIDTH), 0.01 * theta, 0.5 * eta, 0.01 * alpha)
 
-    def turn() -> float:
+    def read() -> None:
         state = rule.initial_state()
-        begun = seconds()
         for start in range(0, tokens, PIECE):
             _, state = rule(q[:, start : start + PIECE], given.cut(start, start + PIECE), state)
-        return tokens / (seconds() - begun)
 
-    return turn
+    return lambda: tokens * per_s(read, seconds)
 
 
 def gemm(dtype: torch.dtype) -> Turn:
@@ -185,9 +178,7 @@ def gemm(dtype: torch.dtype) -> Turn:
         for (m, k, n), (a, b) in zip(PRODUCTS, pairs, strict=True):
             until = seconds() + 0.15
             while seconds() < until:
-                begun = seconds()
-                a @ b
-                best = max(best, 2 * m * k * n / (seconds() - begun) / 1e9)
+                best = max(best, 2 * m * k * n * per_s(partial(torch.matmul, a, b), seconds) / 1e9)
         return best
 
     return turn

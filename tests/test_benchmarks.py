@@ -22,6 +22,7 @@ import torch
 from benchmarks import figures
 from benchmarks.answers_data import records
 from benchmarks.answers_premise import QUESTIONS as PREMISES
+from benchmarks.common import per_s
 from benchmarks.recording import Scene
 from benchmarks.researcher import QUESTIONS
 from tests.pdfmaker import make_pdf
@@ -300,6 +301,12 @@ def test_a_program_runs_to_its_end(
 
 
 # ---- the README's table
+
+
+def test_a_clock_in_coarse_steps_is_waited_for() -> None:
+    times, done = iter([1.0, 1.0, 1.0, 1.0, 1.5]), []
+    assert per_s(lambda: done.append(1), lambda: next(times)) == 3 / 0.5
+    assert len(done) == 3
 
 
 def test_every_figure_is_what_its_program_printed_last() -> None:
