@@ -36,6 +36,7 @@ SLOW = {
     "train/test_adapt.py",
 }
 HERE = Path(__file__).parent
+LONGEST_ID = 60  # characters of one value
 
 if TYPE_CHECKING:
     from titans_cli.model.engine import Engine
@@ -53,6 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(HERE).as_posix() in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A file's content is no name: it may hold the time it was made, and then two workers collect different tests."""
+    return argname if isinstance(val, bytes | str) and len(val) > LONGEST_ID else None
 
 
 @pytest.fixture(autouse=True)
