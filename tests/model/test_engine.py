@@ -360,3 +360,26 @@ def test_a_smaller_tokenizer_than_the_model_has_room_for_is_fine(
 ) -> None:
     roomy = replace(SPEC, vocab_size=SPEC.vocab_size + 64)
     assert Engine.load(write_folder(tmp_path / "roomy", tiny_tokenizer, roomy)).spec == roomy
+
+
+def test_what_the_trunk_made_of_a_text_is_kept_while_it_is_put_to_many_cells(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate puts one text to every cell in turn with a passage of the cell's own: each is looked at once."""
+    engine = Engine.load(tiny_folder)
+    segments = engine.segments([Page(1, " ".join(make_sentences(200)))])[:6]
+    cells = [engine.read(engine.initial_state(), [s]).state for s in segments[:4]]
+    apart = [(engine.surprise(c, [s]), engine.surprise(c, segments[4:])) for c, s in zip(cells, segments, strict=False)]
+    fresh, looked = Engine.load(tiny_folder), list[int]()
+    trunk = fresh.network.trunk
+
+    def counted(tokens: torch.Tensor) -> torch.Tensor:
+        looked.append(len(tokens))
+        return trunk(tokens)
+
+    monkeypatch.setattr(fresh.network, "trunk", counted)
+    again = [(fresh.surprise(c, [s]), fresh.surprise(c, segments[4:])) for c, s in zip(cells, segments, strict=False)]
+    assert again == apart
+    assert sorted(looked) == [1, 1, 1, 1, 2]
+    assert fresh.surprise(fresh.initial_state(), segments) == [1.0] * 6
+    assert len(looked) == 5  # nothing is known to a memory of nothing, whatever the segments say

@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from titans_cli.errors import IncompatibleError
-from titans_cli.memory import MemoryState, SegmentInputs, gain
+from titans_cli.memory import MemoryState
 from titans_cli.memory.session import ModelOutputs, rows_of, shares_of
 from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.generation import GREEDY
@@ -35,6 +34,7 @@ from titans_cli.model.interface import (
 )
 from titans_cli.model.network import absorb, has_successor
 from titans_cli.model.session import SessionReader
+from titans_cli.model.surprise import KeyedInputs, first_unknown, keyed, unknown
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
@@ -169,35 +169,22 @@ class AttachedEngine:
     def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
         found, memory = list[float](), self._here(state)
         for start in range(0, len(segments), BATCH):
-            found += self._unknown(memory, self._memory_inputs(segments[start : start + BATCH]))
+            found += unknown(memory, self._keyed(segments[start : start + BATCH]))
         return found
 
     @torch.inference_mode()
     def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
-        memory, found = self._here(self.initial_state()), list[float]()
-        for start in range(0, len(segments), BATCH):
-            inputs = self._memory_inputs(segments[start : start + BATCH])
-            during = memory  # rehearsal comes when the whole batch was read
-            for i in range(inputs.keys.shape[0]):
-                found += self._unknown(during, inputs.slice(i, i + 1))
-                during = absorb(self.adapter.memory, during, inputs.slice(i, i + 1)).state
-            memory = absorb(self.adapter.memory, memory, inputs, self.spec.rehearsals).state
-        return found
+        batches = (self._keyed(segments[start : start + BATCH]) for start in range(0, len(segments), BATCH))
+        return first_unknown(self.adapter.memory, self._here(self.initial_state()), batches, self.spec.rehearsals)
 
     def _here(self, state: Cell) -> MemoryState:
         """A cell's memory, on the model's device; cells are kept off it."""
         return MemoryState(*(t.to(self.attached.device) for t in state.memory))
 
-    def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
+    def _keyed(self, segments: Sequence[Segment]) -> KeyedInputs:
         tokens = self._rows([s.tokens for s in segments])
-        return self.attached.memory_inputs(self.adapter.seen(self.attached.below(tokens)), tokens)
-
-    def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
-        recalled = self.adapter.memory.recalled([memory.weights[0]], inputs.keys)[0]
-        written = gain(inputs.theta.float())
-        alike = F.cosine_similarity(recalled, inputs.values.float(), dim=-1).nan_to_num(0.0)
-        known = (alike * written).sum(1) / written.sum(1).clamp(min=1e-9)
-        return [1 - share for share in known.tolist()]
+        seen = self.adapter.seen(self.attached.below(tokens))
+        return keyed(self.adapter.memory, self.attached.memory_inputs(seen, tokens))
 
     # ---- asking
 

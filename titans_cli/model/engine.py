@@ -10,8 +10,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory import MemoryState, SegmentInputs, gain
+from titans_cli.memory import SegmentInputs, gain
 from titans_cli.memory.closed import ClosedMemory, closed, columns, fits, keys_of, opened
 from titans_cli.memory.memory import NOTED
 from titans_cli.model.interface import (
@@ -39,6 +40,7 @@ from titans_cli.model.interface import (
 )
 from titans_cli.model.network import TitansNetwork, has_successor
 from titans_cli.model.spec import TitansSpec
+from titans_cli.model.surprise import KeyedInputs, first_unknown, keyed, knows_nothing, unknown
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.model.weights import header, require_numbers, table
@@ -57,8 +59,23 @@ __all__ = [
     "Recollection",
     "nearness",
 ]
+KEPT = 2  # batches of segments of which the engine keeps what it made of them: a text, and another one in turn with it
+_Rows = tuple[tuple[int, ...], ...]  # token ids of segments
 _HINT = Hint("Give a folder written by save_pretrained of a native model, or leave ", Option("model"), " out")
 _HINT_VARIANT = "Use it through transformers (titans_cli.paper.hf), or give the folder of a model of the variant mac"
+
+
+class _Looked(NamedTuple):
+    """What the trunk made of up to `BATCH` segments, and what the memory is to learn of it."""
+
+    x: Tensor  # [N, C, D]
+    tokens: Tensor  # [N, C]
+    mask: Tensor  # [N, C]: True on real tokens
+    inputs: SegmentInputs
+
+
+def _ids(segments: Sequence[Segment]) -> _Rows:
+    return tuple(s.tokens for s in segments)
 
 
 class Engine:
@@ -80,9 +97,9 @@ class Engine:
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         self.name = name
-        # what the trunk made of the batch that was put to a cell last: the gate puts one text to many cells, the report
-        # one to a cell as it was and as it is
-        self._put: tuple[tuple[tuple[int, ...], ...], SegmentInputs] | None = None
+        # the gate puts one text to many cells, in turn with their own; the report one to a cell as it was and as it is
+        self._seen = lru_cache(maxsize=KEPT)(self._look)
+        self._keyed = lru_cache(maxsize=KEPT)(self._key)
 
     @classmethod
     def load(cls, path: Path | None = None, precision: str = "fp32") -> Engine:
@@ -214,7 +231,7 @@ class Engine:
         """The keys [N, K + T] whose topics the state holds; a segment that was refused has left none there."""
         keys, known = [torch.empty(0, sum(self._parts))], 0
         for start in range(0, len(segments), BATCH):
-            inputs = self._as_before(segments[start : start + BATCH])
+            inputs = self._seen(_ids(segments[start : start + BATCH])).inputs
             for i in range(inputs.keys.shape[0]):
                 own = inputs.keys[i][gain(inputs.theta[i]) > NOTED].float()
                 topics = self.network.memory.topic_of(own).half()
@@ -268,12 +285,8 @@ class Engine:
         """
         surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
         for start in range(0, len(segments), BATCH):
-            batch = segments[start : start + BATCH]
-            tokens, mask = self._pad([s.tokens for s in batch])
+            x, tokens, mask, inputs = self._seen(_ids(segments[start : start + BATCH]))  # and once more for `closed`
             with self.arithmetic():
-                x = self.network.trunk(tokens)
-                inputs = self.network.memory_inputs(x, tokens, mask)
-                self._put = tuple(s.tokens for s in batch), inputs  # for `closed`
                 marks = self.network.landmarks(x, tokens, mask)
             memory, surprise, no = self.network.absorb(state.memory, inputs, self.spec.rehearsals)
             sound = torch.tensor([i not in no for i in range(len(tokens))])
@@ -287,23 +300,13 @@ class Engine:
 
     @torch.inference_mode()
     def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
-        """How little the cell knows of what each segment would bind, without writing: 1.0 nothing, 0.0 all of it.
-
-        Per token one minus the cosine of its value and M(k), weighted by how much of the token would be written. By
-        direction and not by |v - M(k)|^2 as `read`: what is recalled is evened out before it is used, and a full cell
-        hums at every key, which says how full it is and not what it knows.
-        """
+        """How little the cell knows of what each segment would bind, without writing: 1.0 nothing, 0.0 all of it."""
         found = list[float]()
+        if knows_nothing(state.memory):
+            return [1.0] * len(segments)
         for start in range(0, len(segments), BATCH):
-            found += self._unknown(state.memory, self._as_before(segments[start : start + BATCH]))
+            found += unknown(state.memory, self._keyed(_ids(segments[start : start + BATCH])))
         return found
-
-    def _as_before(self, batch: Sequence[Segment]) -> SegmentInputs:
-        """`_memory_inputs`, kept for the next time if that is of the same batch."""
-        tokens, kept = tuple(s.tokens for s in batch), self._put
-        if kept is None or kept[0] != tokens:
-            self._put = kept = (tokens, self._memory_inputs(batch))
-        return kept[1]
 
     @torch.inference_mode()
     def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
@@ -311,29 +314,17 @@ class Engine:
 
         The segments are those of one cell, in order, from its beginning; what it knew in between is computed anew.
         """
-        memory, found = self.initial_state().memory, list[float]()
-        for start in range(0, len(segments), BATCH):
-            inputs = self._as_before(segments[start : start + BATCH])
-            during, count = memory, inputs.keys.shape[0]  # rehearsal comes when the whole batch was read
-            for i in range(count):
-                found += self._unknown(during, inputs.slice(i, i + 1))
-                if i + 1 < count:
-                    during = self.network.absorb(during, inputs.slice(i, i + 1)).state
-            if start + BATCH < len(segments):  # what nobody asks any more need not be learned
-                memory = self.network.absorb(memory, inputs, self.spec.rehearsals).state
-        return found
+        batches = (self._keyed(_ids(segments[start : start + BATCH])) for start in range(0, len(segments), BATCH))
+        return first_unknown(self.network.memory, self.initial_state().memory, batches, self.spec.rehearsals)
 
-    def _memory_inputs(self, segments: Sequence[Segment]) -> SegmentInputs:
-        tokens, mask = self._pad([s.tokens for s in segments])
+    def _look(self, rows: _Rows) -> _Looked:
+        tokens, mask = self._pad(rows)
         with self.arithmetic():
-            return self.network.memory_inputs(self.network.trunk(tokens), tokens, mask)
+            x = self.network.trunk(tokens)
+            return _Looked(x, tokens, mask, self.network.memory_inputs(x, tokens, mask))
 
-    def _unknown(self, memory: MemoryState, inputs: SegmentInputs) -> list[float]:
-        recalled = self.network.memory.recalled([memory.weights[0]], inputs.keys)[0]
-        written = gain(inputs.theta.float())
-        alike = torch.cosine_similarity(recalled, inputs.values.float(), dim=-1)
-        known = (alike.nan_to_num(0.0) * written).sum(1) / written.sum(1).clamp(min=1e-9)
-        return [1 - share for share in known.tolist()]
+    def _key(self, rows: _Rows) -> KeyedInputs:
+        return keyed(self.network.memory, self._seen(rows).inputs)
 
     # ---- asking
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from titans_cli.memory import MemoryState, NeuralMemory, SegmentInputs, gain, objection
+from titans_cli.memory.rules import PreparedSteps
 from titans_cli.model.attention import Heads, rotate
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import END, QUESTION, TitansTokenizer
@@ -54,7 +55,9 @@ def has_successor(mask_NC: Tensor) -> Tensor:
     return torch.cat([mask_NC[:, 1:], torch.zeros_like(mask_NC[:, :1])], dim=1)
 
 
-def absorb(memory: NeuralMemory, state: MemoryState, inputs: SegmentInputs, rehearsals: int = 0) -> Absorbed:
+def absorb(
+    memory: NeuralMemory, state: MemoryState, inputs: SegmentInputs | PreparedSteps, rehearsals: int = 0
+) -> Absorbed:
     """Learn N segments in order (batch 1). A segment whose update would poison the memory is left out.
 
     Then all are gone through again, `rehearsals` times: a later segment wears off some of what an earlier one
@@ -62,8 +65,8 @@ def absorb(memory: NeuralMemory, state: MemoryState, inputs: SegmentInputs, rehe
     Surprise is that of the first time.
     """
     surprise, refused = [], dict[int, str]()
-    segments = memory.prepare(inputs, state.weights.dtype)
-    for i in range(inputs.keys.shape[0]):
+    segments = inputs if isinstance(inputs, PreparedSteps) else memory.prepare(inputs, state.weights.dtype)
+    for i in range(len(segments.eta_B)):
         after, s = memory.write(state, segments.slice(i, i + 1))
         if reason := objection(state, after):
             refused[i] = reason
