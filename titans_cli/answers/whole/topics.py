@@ -35,6 +35,7 @@ GENERAL = 20.0  # a word in a twentieth of general English weighs half as much a
 MOST_TOPICS = 20
 SIZE = 4  # documents of a topic: half of the average, at least
 SMALLEST = 3  # documents of a topic
+ROUNDS = 50  # of moving centres
 WARD = 2000  # documents that are clustered by Ward's method; k-means moves the others to its centres
 NAMES = 4  # phrases that name a topic
 TERMS, APART = 10, 60  # words of a topic, and those that set it apart, of which they are taken
@@ -56,9 +57,8 @@ def vectors(texts: Sequence[Text]) -> Vector | None:
     """Unit rows [N, D] of the documents; None when they are too few or share no words."""
     if len(texts) < LEAST:
         return None
-    from scipy.sparse import csr_matrix
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.preprocessing import normalize
+    from scipy.sparse import csr_matrix, diags_array
+    from scipy.sparse.linalg import svds
 
     counts = [Counter(_words(text)) for text in texts]
     held = Counter(word for count in counts for word in count)
@@ -74,9 +74,12 @@ def vectors(texts: Sequence[Text]) -> Vector | None:
     ]
     rows, places, values = zip(*cells, strict=True)
     matrix: Any = csr_matrix((values, (rows, places)), shape=(len(texts), len(columns)))
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
+    matrix = diags_array(1 / np.where(lengths > 0, lengths, 1.0)) @ matrix
     size = min(DIRECTIONS, len(texts) - 1, len(columns) - 1)
-    reduced = TruncatedSVD(size, algorithm="arpack", random_state=0).fit_transform(normalize(matrix))
-    return _unit(np.asarray(reduced, dtype=np.float64))
+    begin = np.random.default_rng(0).uniform(-1.0, 1.0, min(matrix.shape))  # or the directions differ from run to run
+    left, values, _ = svds(matrix, size, v0=begin)
+    return _unit(np.asarray((left * values)[:, ::-1], dtype=np.float64))
 
 
 def _words(text: Text) -> Iterator[str]:
@@ -93,7 +96,6 @@ def _unit(rows: Vector) -> Vector:
 def clusters(rows: Vector, order: Sequence[int]) -> list[list[int]]:
     """Documents of every topic, most central first; the largest topic first. `order`: in which they are taken."""
     from scipy.cluster.hierarchy import fcluster, linkage
-    from sklearn.cluster import KMeans
 
     taken = rows[list(order)]
     some = taken[:WARD]
@@ -102,13 +104,12 @@ def clusters(rows: Vector, order: Sequence[int]) -> list[list[int]]:
     for count in _counts(len(rows)):
         ward = fcluster(tree, count, "maxclust")
         centres = _unit(np.stack([some[ward == k].mean(axis=0) for k in sorted(set(ward))]))
-        means = KMeans(n_clusters=len(centres), init=centres, n_init=1, max_iter=50, random_state=0).fit(taken)
-        labels = means.labels_
+        labels, means = _moved(taken, centres)
         if len(set(labels)) < 2:
             continue
         score = _modularity(near, labels[:WARD])
         if best is None or score > best[0] + 1e-9:
-            best = (score, labels, _unit(np.asarray(means.cluster_centers_)))
+            best = (score, labels, _unit(means))
     if best is None:
         return []
     _, labels, centres = best
@@ -122,6 +123,22 @@ def clusters(rows: Vector, order: Sequence[int]) -> list[list[int]]:
         if len(members) >= SMALLEST:
             found.append([int(order[int(i)]) for i in sorted(members, key=lambda i: (-round(float(own[i]), 9), i))])
     return sorted(found, key=lambda members: -len(members))
+
+
+def _moved(rows: Vector, centres: Vector) -> tuple[Vector, Vector]:
+    """Every document's centre and the centres, moved to the means of their documents until none changes its own (Lloyd
+    1982). A centre that loses all of them stays where it is."""
+    from scipy.cluster.vq import vq
+
+    labels, _ = vq(rows, centres)
+    for _ in range(ROUNDS):
+        centres = np.stack(
+            [rows[labels == k].mean(axis=0) if (labels == k).any() else c for k, c in enumerate(centres)]
+        )
+        before, (labels, _) = labels, vq(rows, centres)
+        if (before == labels).all():
+            break
+    return labels, centres
 
 
 def _counts(documents: int) -> list[int]:
