@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from titans_cli.answers.intent import asked
-from titans_cli.answers.quantities import quantities
+from titans_cli.answers.quantities import phrase_end, quantities
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,51 @@ def test_which_figures_measure_what_is_asked_for(question: str, sentence: str, f
 
 def test_a_year_is_told_apart() -> None:
     assert [q.year for q in quantities("In 1987 they had 1987 ropes and 12 masts.")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "said"),
+    [
+        (
+            "How much carbon did it take up?",
+            "It took up 35 kg of carbon dioxide from the sea.",
+            "35 kg of carbon dioxide",
+        ),
+        (
+            "How much carbon dioxide does it hold?",
+            "It holds 35 kg of carbon dioxide per day.",
+            "35 kg of carbon dioxide",
+        ),
+        ("How much carbon did it take up?", "It took up 35 kg of carbon, and of salt more.", "35 kg of carbon"),
+        ("How much water is lost?", "There 3 litres of salt water are lost.", "3 litres of salt water"),
+        ("How many data points were there?", "They had 120 data points in all.", "120 data points"),
+        ("How many students took part?", "In all 12 students enrolled in it.", "12 students"),
+    ],
+)
+def test_what_is_counted_is_the_whole_phrase_of_the_text(question: str, sentence: str, said: str) -> None:
+    """Cut short it would be another thing."""
+    of = asked(question)
+    (figure,) = (q for q in quantities(sentence) if q.measures(of))
+    assert sentence[figure.start : figure.end + figure.counted(of)] == said
+
+
+@pytest.mark.parametrize(
+    "question", ["How much carbon dioxide does it take up?", "How much carbon dioxide could 3 kg of it hold?"]
+)
+def test_another_thing_of_the_same_first_word_is_not_counted(question: str) -> None:
+    assert not any(q.measures(asked(question)) for q in quantities("It is made of 35 kg of carbon fibre."))
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("heavy crude oil in a day", "heavy crude oil"),
+        ("CO2 in a day", "CO2"),
+        ("carbon-14 dust.", "carbon-14 dust"),
+        ("students enrolled there", "students"),
+        ("sports clubs joined", "sports clubs"),
+        ("glass fibre, and more", "glass fibre"),
+    ],
+)
+def test_a_phrase_ends_at_a_closed_class_a_mark_or_a_plural(text: str, phrase: str) -> None:
+    assert text[: phrase_end(text, 0)] == phrase

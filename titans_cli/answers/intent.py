@@ -256,6 +256,9 @@ def facts(language: str = ENGLISH) -> FactForms:
     return found
 
 
+_NEXT = re.compile(r" ([\w-]+)")
+
+
 def asked(question: str) -> TextQuestion:
     """What is asked of the text."""
     language = language_of(question)
@@ -294,13 +297,28 @@ def _name_of(about: str, language: Language) -> str:
     return language.after.sub("", bare) if bare != about and " " in bare else about
 
 
+def _until_its_verb(text: str, counted: re.Match[str], forms: FactForms) -> str:
+    """What is counted, with the words up to the auxiliary that follows it: its head is the last one ("carbon dioxide"
+    of "how much carbon dioxide does"). Without an auxiliary next to them they may be its verb."""
+    asks = [kind.form for kind in forms.kinds if kind.name == "yes-no"]
+    end = counted.end("x")
+    for word in _NEXT.finditer(text, end):
+        if word.start() != end or word[1].lower() in STOP_WORDS:
+            break
+        end = word.end()
+        if any(form.match(text[end:].lstrip()) for form in asks):
+            return text[counted.start("x") : end]
+    return counted["x"]
+
+
 def _measured(text: str, word: str, forms: FactForms) -> tuple[str, str]:
     """The things that are counted, and what is measured."""
     counted = forms.counted.search(text) or forms.mass.search(text)
+    things = _until_its_verb(text, counted, forms) if counted else ""
     if forms.share.search(text):
-        return counted["x"] if counted else "", "share"
-    if counted and words(counted["x"])[-1] not in STOP_WORDS:  # "how much is it" counts nothing
-        return counted["x"], "count"
+        return things, "share"
+    if things and words(things)[-1] not in STOP_WORDS:  # "how much is it" counts nothing
+        return things, "count"
     if forms.rate.search(text):
         return "", "rate"
     said = (word, *re.findall(r"\w+", text.lower()))

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from titans_cli.answers.intent import TextQuestion, facts
-from titans_cli.answers.words import stem
+from titans_cli.answers.words import STOP_WORDS, stem
 
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -34,6 +34,7 @@ _LABEL = re.compile(
     re.I,
 )
 _RATE = re.compile(r"^\W*(?:times )?[^\s]*(?: ?/ ?| per | a |-per-)[^\W\d]|^\W*[^\W\d]+/[^\W\d]+|^\W*[kMG]?Hz\b", re.I)
+_SIDE_BY_SIDE = re.compile(r"[ -]?([\w'’]+)")
 _ORDINAL = re.compile(r"^(?:st|nd|rd|th)\b")
 
 
@@ -58,7 +59,8 @@ class Quantity(NamedTuple):
             if self.year and n > 1:
                 break
             if stem(word.group().lower()) == head:
-                return word.end()
+                uncounted = facts(asked.language).mass.search(asked.text)  # has no plural to end with
+                return phrase_end(self.after, word.start()) if uncounted else word.end()
         return 0
 
     def measures(self, asked: TextQuestion) -> bool:
@@ -80,6 +82,25 @@ class Quantity(NamedTuple):
         known = facts(asked.language).units
         units = [known[m] for m in asked.measure.split("|") if m in known]
         return any(u.search(after) or (self.sign and u.search(self.sign)) for u in units)
+
+
+def phrase_end(text: str, start: int) -> int:
+    """Where the noun phrase ends that begins at `start`, by the words that stand side by side up to one of a closed
+    class or a mark of punctuation.
+
+    The head of an English noun phrase is its last noun, and a text may name a thing by more words than a question: cut
+    short, "35 kg of carbon dioxide" would be another thing. Which open word is a verb is not known here, so that the
+    end may come too late and not too early, except that a plural is a head unless another follows it.
+    """
+    end = start
+    plural = False
+    for word in _SIDE_BY_SIDE.finditer(text, start):
+        said = word[1].lower()
+        ends = stem(said) != said and said.endswith("s") and not said.endswith("ss")
+        if word.start() != end or said in STOP_WORDS or (plural and not ends):
+            break
+        end, plural = word.end(), ends
+    return end
 
 
 def quantities(sentence: str) -> list[Quantity]:

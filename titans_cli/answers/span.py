@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from titans_cli.answers.quantities import DATE, MONTHS, quantities
+from titans_cli.answers.quantities import DATE, MONTHS, phrase_end, quantities
 from titans_cli.answers.question import Question, near
 from titans_cli.answers.statements import figures
 from titans_cli.answers.words import STOP_WORDS, stem
@@ -19,11 +19,11 @@ _LOOSE = (
     r"(?:and|or|in|at|on|of|to|from|for|by|with|when|while|as|than|per|about|up"
     r"|within|the|a|is|are|was|were|but|had|has)"
 )
-# What of the words after a number belongs to it: a unit or the thing counted, and what it is told by ("per hour").
+# What of the words after a number belongs to it: a unit or the thing counted, and what it is per ("per hour") or of.
 _UNIT = re.compile(
     r"(?: (?:percent|per cent)\b"
     rf"|(?: ?[%°][CF]?| [a-zµ]{{1,3}}/[a-z³²]+3?| (?!{_LOOSE}\b)(?:cubic |square )?[A-Za-zµ]+[²³]?)?)"
-    r"(?: (?:per|a|of) (?!the\b|its\b|their\b)[a-z]+(?: [a-z]+)?)?",
+    r"(?: (?:per|a) (?!the\b|its\b|their\b)[a-z]+(?: [a-z]+)?|(?P<of> of (?!the\b|its\b|their\b)(?=\w)))?",
     re.I,
 )
 _BEFORE = re.compile(r"\b(?:from|up to|within|about|around|over|nearly) $", re.I)
@@ -108,8 +108,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
     if question.kind == "number":
         for q in quantities(sentence):
             before = _BEFORE.search(sentence[: q.start])
-            unit = _UNIT.match(sentence, q.end)
-            said = _tidy(sentence[before.start() if before else q.start : unit.end() if unit else q.end])
+            said = _tidy(sentence[before.start() if before else q.start : _with_unit(sentence, q.end)])
             measures = q.measures(question.asked)
             if measures and (counted := q.counted(question.asked)):
                 said = _tidy(sentence[before.start() if before else q.start : q.end + counted])
@@ -142,6 +141,14 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
             worth *= LED
         found.append(Span(worth, said))
     return found
+
+
+def _with_unit(sentence: str, end: int) -> int:
+    """Where what belongs to a figure ends that ends itself at `end`."""
+    unit = _UNIT.match(sentence, end)
+    if unit is None:
+        return end
+    return phrase_end(sentence, unit.end()) if unit["of"] else unit.end()
 
 
 def _new_share(name: str, question: Question) -> float:
