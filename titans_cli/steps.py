@@ -152,7 +152,13 @@ METHODS: Mapping[str, Call] = {
 # Arguments that tools and methods have under a name of their own, and those that are settings for them.
 TOOL_ARGUMENTS: Mapping[str, str] = {
     name: name for name in ("key", "source", "sources", "tags", "since", "until", "sentences", "top_k", "route")
-} | {"session": "handle", "tag": "tags", "min_surprise": "least_surprise", "max_surprise": "most_surprise"}
+} | {
+    "session": "handle",
+    "tag": "tags",
+    "as": "entry",
+    "min_surprise": "least_surprise",
+    "max_surprise": "most_surprise",
+}
 KEYWORDS: Mapping[str, str] = {
     name: name
     for name in (
@@ -171,7 +177,7 @@ KEYWORDS: Mapping[str, str] = {
         ),
         *("sources", "since", "until", "sentences", "route", "budget", "home", "entry"),
     )
-} | {"tag": "tags", "min_surprise": "least_surprise", "max_surprise": "most_surprise"}
+} | {"tag": "tags", "as": "entry", "min_surprise": "least_surprise", "max_surprise": "most_surprise"}
 SETTINGS = frozenset(
     """
     session model device answer_model precision max_room retry_lock sentences top_k route landmark_model reasoner reader

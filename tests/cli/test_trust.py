@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -206,3 +207,113 @@ def test_a_disk_that_takes_nothing_is_a_clear_error_and_the_session_stays(
     assert memory() == before
     assert titans("check", "--replay").code == 0
     assert titans("ingest", new).code == 0
+
+
+@pytest.mark.usefixtures("papers")
+def test_an_imported_session_becomes_current_unless_told_otherwise(titans: Titans, home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "papers.titans"
+    assert titans("session", "export", file).code == 0
+    assert titans("session", "import", file, "--name", "aside", "--no-use").code == 0
+    assert home.current() == "papers"
+    assert titans("session", "import", file, "--name", "copy").code == 0
+    assert home.current() == "copy"
+
+
+@pytest.mark.usefixtures("papers")
+def test_whoever_imports_what_is_there_is_told_how_to_choose_another_name(
+    titans: Titans, home: Home, tmp_path: Path
+) -> None:
+    """With the option that the hint names it goes through, of a session and of an entry, promoted or brought."""
+    session, entry = tmp_path / "papers.titans", tmp_path / "kept.ltm"
+    assert titans("session", "export", session).code == 0
+    assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0
+    assert titans("ltm", "export", "kept", entry).code == 0
+    taken = titans("session", "import", session)
+    assert (taken.code, "--name papers-2" in taken.err) == (2, True)
+    assert titans("session", "import", session, "--name", "papers-2").code == 0
+    taken = titans("session", "promote", "--as", "kept", "--yes", "--force")
+    assert (taken.code, "--as NAME" in taken.err) == (2, True)
+    assert titans("ltm", "rm", "kept", "--yes").code == 0
+    assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0  # another one, under its name
+    taken = titans("ltm", "import", entry)
+    assert (taken.code, "--name kept-2" in taken.err) == (2, True)
+    assert titans("ltm", "import", entry, "--name", "kept-2").code == 0
+    assert home.entry_names() == ["kept", "kept-2"]
+
+
+@pytest.mark.usefixtures("papers")
+@pytest.mark.parametrize("command", [["session", "export"], ["ltm", "export", "kept"]], ids=" ".join)
+def test_an_export_names_its_file_by_output_too_and_replaces_none_unasked(
+    titans: Titans, tmp_path: Path, command: list[str]
+) -> None:
+    if command[0] == "ltm":
+        assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0
+    file = tmp_path / "all.out"
+    assert "--output FILE" in titans(*command).err
+    assert titans(*command, file, "-o", file).code == 2
+    assert not file.exists()
+    assert titans(*command, "-o", file).code == 0
+    before = file.read_bytes()
+    refused = titans(*command, "-o", file)
+    assert (refused.code, "--yes" in refused.err, file.read_bytes()) == (2, True, before)
+    file.write_bytes(b"mine")
+    assert titans(*command, "-o", file, "-y").code == 0
+    assert len(file.read_bytes()) == len(before)
+
+
+@pytest.mark.usefixtures("papers")
+def test_a_removed_entry_is_said_to_have_heirs_and_their_promotion_claims_no_comparison(
+    titans: Titans, tmp_path: Path
+) -> None:
+    assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0
+    for name in ("heir", "other heir"):
+        assert titans("session", "new", name, "--from", "kept").code == 0
+    dry = titans("ltm", "rm", "kept", "--dry-run").out
+    assert "2 sessions started from it (heir, other heir)" in dry
+    done = titans("ltm", "rm", "kept", "--yes").out
+    assert "they keep what came from it, and the gate can no longer compare it" in done
+    told = titans("session", "promote", "-s", "heir", "--as", "next", "--yes", "--force").err
+    (said,) = [line for line in told.splitlines() if line.startswith("inherited")]
+    assert ("unknown" in said, "passed" in said, "gone" in said) == (True, False, True)
+    shown = titans("ltm", "show", "next").out
+    (kept,) = [line for line in shown.splitlines() if line.startswith("inherited")]
+    assert ("unknown" in kept, "passed" in kept) == (True, False)
+    page = tmp_path / "r.html"
+    assert titans("report", "-s", "other heir", "-o", page).code == 0
+    assert '<dt>inherited</dt><dd><span class="">unknown</span>' in page.read_text()
+
+
+@pytest.mark.usefixtures("papers")
+def test_an_heir_that_keeps_nothing_of_its_entry_claims_no_comparison(
+    titans: Titans, documents: list[Path], tmp_path: Path
+) -> None:
+    assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0
+    assert titans("session", "new", "heir", "--from", "kept").code == 0
+    assert titans("ingest", write_document(tmp_path / "own.txt", seed=9)).code == 0
+    for document in documents:
+        assert titans("session", "forget", document, "--yes").code == 0
+    told = titans("session", "promote", "--yes", "--force").err
+    (said,) = [line for line in told.splitlines() if line.startswith("inherited")]
+    assert ("unknown" in said, "passed" in said) == (True, False)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_sessions_and_documents_are_found_however_their_accents_are_typed(
+    titans: Titans, home: Home, tmp_path: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    document = tmp_path / unicodedata.normalize(form, "Größe é.txt")
+    write_document(document)
+    typed = unicodedata.normalize(other, str(document))
+    assert titans("session", "new", unicodedata.normalize(form, "Größe und é")).code == 0
+    named = unicodedata.normalize(other, "GRÖSSE UND É".replace("SS", "ß"))
+    assert titans("ingest", typed, "-s", named).code == 0
+    assert titans("session", "use", named).code == 0
+    assert home.current() == "Größe und é"
+    base = unicodedata.normalize(other, document.name)
+    assert titans("show", base, "--page", "1").code == 0
+    word = max(document.read_text().split(), key=len).strip(".,")
+    assert titans("search", word, "--sources", base, "--json").document["hits"]
+    assert titans("session", "forget", base, "--dry-run").code == 0
+    assert titans("session", "forget", typed, "--yes").code == 0
+    assert titans("session", "discard", named.lower(), "-y").code == 0

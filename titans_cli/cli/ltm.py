@@ -64,7 +64,8 @@ def verify(name: Name, json: options.Json = False, quiet: options.Quiet = False)
 @app.command(epilog="Example: titans ltm export survey-2026 survey-2026.ltm && scp survey-2026.ltm elsewhere:")
 def export(
     name: Name,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    file: options.ExportFile = None,
+    written: options.AlsoFile = None,
     dry_run: options.DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
     max_room: options.MaxRoom = None,
@@ -74,8 +75,8 @@ def export(
     """Write an entry to one file, with a checksum for every part of it. Exit code 13 unless all of it is sound."""
     from titans_cli.sessions import lifecycle
 
-    room = options.room(max_room)
-    done = lifecycle.export_entry(Home.locate(), name, file, replace_file=yes, dry_run=dry_run, max_room=room)
+    room, target = options.room(max_room), options.one_file(file, written)
+    done = lifecycle.export_entry(Home.locate(), name, target, replace_file=yes, dry_run=dry_run, max_room=room)
     report.exported(done, dry_run, Output(json, quiet), what="LTM entry")
 
 

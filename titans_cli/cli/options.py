@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -17,6 +18,7 @@ import typer
 from titans_cli import settings
 from titans_cli.cli import complete, look
 from titans_cli.errors import UsageError
+from titans_cli.steps import Hint, Option
 
 Session = Annotated[
     str | None,
@@ -162,6 +164,10 @@ AllowNetwork = Annotated[bool, typer.Option("--allow-network", help="Fetch http 
 AllowPrivate = Annotated[
     bool,
     typer.Option("--allow-private", help="With --allow-network: also fetch from this machine and private networks."),
+]
+ExportFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The file to write.", show_default=False)]
+AlsoFile = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="The same as FILE.", show_default=False)
 ]
 MaxRoom = Annotated[
     str | None,
@@ -399,6 +405,15 @@ def ready(session: str | None, question: str | None = None, sources: Sequence[st
         require_question(question)
     Filter(sources=sources)
     require_session(Home.locate(), session)
+
+
+def one_file(file: Path | None, output: Path | None) -> Path:
+    """The file to write, named in its place or by -o. Raises UsageError for none, and for two."""
+    if file is not None and output is not None:
+        raise UsageError("two files are named", subject=f"{file}, {output}", hint="Name one: it is written once")
+    if (named := output if file is None else file) is None:
+        raise UsageError("no file to write is named", hint=Hint("Name it: ", Option("output", "FILE")))
+    return named
 
 
 def room(size: str | None) -> int | None:

@@ -285,7 +285,8 @@ def fork(
 
 @app.command(epilog="Example: titans session export survey.titans && scp survey.titans elsewhere:")
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    file: options.ExportFile = None,
+    written: options.AlsoFile = None,
     session: options.Session = None,
     max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
@@ -300,7 +301,7 @@ def export(
     done = lifecycle.export(
         Home.locate(),
         session,
-        file,
+        options.one_file(file, written),
         replace_file=yes,
         dry_run=dry_run,
         retry_lock=seconds(retry_lock),

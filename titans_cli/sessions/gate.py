@@ -244,6 +244,9 @@ class _Measured:
         if changed:
             said = f"{len(changed)} of {len(due)} cells from {entry.name} are other bytes: {changed[0][0].display}"
             return Probe("inherited", False, said, None, DRIFT)
+        if not due and not then:
+            said = f"nothing of what came from {entry.name} is left here to compare"
+            return Probe("inherited", True, said, measured=False)
         worse = [self.known.get(place, 1.0) - before for place, before in then.items()]
         said = f"{len(due)} cells from {entry.name} are the same bytes; {len(worse)} of its passages recalled worse by"
         return Probe("inherited", max(worse, default=0.0) <= DRIFT, said, max(worse, default=0.0), DRIFT)

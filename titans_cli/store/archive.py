@@ -136,12 +136,15 @@ def import_session(home: Home, file: Path, name: str | None = None, *, admit: Ad
         if info.state != "open":
             raise damaged(file, "its session is not open")
 
+        target = name or _name(file, opened.name)
+        home.require_free(target, Option("name", f"{target}-2"))  # and before hundreds of megabytes are unpacked
+
         def fill(folder: Path) -> None:
             for member, chunks in opened.rest():
                 atomic_write(folder / member, chunks)
             _check(file, folder)
 
-        return SessionStore.build(home, name or _name(file, opened.name), info, fill)
+        return SessionStore.build(home, target, info, fill)
 
 
 def _name(file: Path, name: str) -> str:

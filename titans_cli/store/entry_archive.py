@@ -111,7 +111,7 @@ def import_entry(home: Home, file: Path, name: str | None = None, *, admit: Admi
                 sync_folder(folder)
             home.refuse_prefix(target, entry=True)
             if not rename_new(folder, home.entry_folder(target)):
-                hint = "Choose another name"
+                hint = Hint("Choose another name: ", Option("name", f"{target}-2"))
                 raise UsageError("an LTM entry of this name exists", subject=target, hint=hint)
         except BaseException:
             with suppress(OSError):

@@ -205,21 +205,23 @@ class Home:
     def entry_names(self) -> list[str]:
         return _folder_names(self.ltm_dir)
 
-    def require_free(self, name: str) -> None:
+    def require_free(self, name: str, by: Option | None = None) -> None:
         """Raise UsageError for what cannot be the name of a session to be made. Whoever gives the name holds `lock`;
-        asking before it, and before seconds of work, is a kindness."""
+        asking before it, and before seconds of work, is a kindness. `by`: how another is chosen, where that is not the
+        place of this one."""
         name = validate_name(name)
-        self.refuse_taken(name)
+        self.refuse_taken(name, by)
         self.refuse_prefix(name)
 
-    def refuse_taken(self, name: str) -> None:
-        """Raise UsageError if a session has the name, in whatever case."""
+    def refuse_taken(self, name: str, by: Option | None = None) -> None:
+        """Raise UsageError if a session has the name, in whatever case. `by`: as of `require_free`."""
         path = self.session_folder(name)
         other = self.named(name)
         if path.exists() or path.is_symlink() or other is not None:
             name = other or name
             discard = NextStep("session discard", session=name)
-            hint = Hint("Use it (", Option("session", name), "), choose another name, or: ", discard)
+            other_name = (" (", by, ")") if by else ()
+            hint = Hint("Use it (", Option("session", name), "), choose another name", *other_name, ", or: ", discard)
             raise UsageError("a session of this name exists", subject=name, hint=hint)
 
     def refuse_prefix(self, name: str, *, entry: bool = False) -> None:

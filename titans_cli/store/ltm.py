@@ -14,7 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
 from titans_cli.records import INHERITED, EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
-from titans_cli.steps import AGAIN, Hint, NextStep
+from titans_cli.steps import AGAIN, Hint, NextStep, Option
 from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import (
@@ -39,6 +39,7 @@ from titans_cli.store.snapshots import join_snapshots, snapshot_path, split_snap
 
 MEMORY = "memory.safetensors"
 READ_ONLY = 0o400
+_AS = Option("as", "NAME")
 _OTHER_BYTES = "its bytes are not those that were promoted"
 
 
@@ -146,7 +147,7 @@ class LongTermMemory:
         raise UsageError(
             "an LTM entry of this name exists, and entries never change",
             subject=name,
-            hint=Hint("Choose another name, or remove that one: ", NextStep("ltm rm", entry=name)),
+            hint=Hint("Choose another name (", _AS, "), or remove that one: ", NextStep("ltm rm", entry=name)),
         )
 
     def _build(
@@ -194,7 +195,9 @@ class LongTermMemory:
             write_entry(folder, entry)
             self.home.refuse_prefix(name, entry=True)
             if not rename_new(folder, self.home.entry_folder(name)):
-                raise UsageError("an LTM entry of this name exists", subject=name, hint="Choose another name")
+                raise UsageError(
+                    "an LTM entry of this name exists", subject=name, hint=Hint("Choose another name: ", _AS)
+                )
         except BaseException:
             with suppress(OSError):
                 delete_folder(folder)
