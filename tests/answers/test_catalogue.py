@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from titans_cli.answers.cards import FROM_CARD, Catalogue
-from titans_cli.answers.intent import card_questions, pile_question
+from titans_cli.answers.intent import card_questions, parts_of, pile_question
 from titans_cli.cards import Entry, filled
 from titans_cli.records import Answer, Block, Page, SourceRecord
 from titans_cli.store import Episodes
@@ -150,6 +150,18 @@ def test_what_the_page_prints_is_cited_and_the_rest_says_where_it_is_from(ask: A
     assert printed.citations[0].quote.endswith("Jonas de Mol")
     assert stated.support == FROM_CARD
     assert stated.citations == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "wants"),
+    [
+        ("Who wrote TideGauge, and when?", ["author", "date"]),
+        ("Who published TideGauge, and where?", ["author", "venue"]),
+    ],
+)
+def test_a_bare_word_that_asks_asks_the_card_too(question: str, wants: list[str]) -> None:
+    read = [next(iter(card_questions(part))) for part in parts_of(question)]
+    assert [(r.wants, r.called.lower()) for r in read] == [(w, "tidegauge") for w in wants]
 
 
 def test_it_means_the_document_before(ask: Ask) -> None:
