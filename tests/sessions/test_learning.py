@@ -114,8 +114,8 @@ def test_asking_does_not_change_the_state_in_hand_either(
     states, looked = [], []
     kept, topics_of = Engine.from_tensors, Engine.topics_of
 
-    def watched(self: Engine, tensors: dict[str, object]) -> object:
-        states.append(kept(self, tensors))  # type: ignore[arg-type]
+    def watched(self: Engine, tensors: dict[str, torch.Tensor], topics: torch.Tensor | None = None) -> object:
+        states.append(kept(self, tensors, topics))
         return states[-1]
 
     def found(self: Engine, tensors: dict[str, torch.Tensor]) -> torch.Tensor:

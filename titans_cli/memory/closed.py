@@ -101,9 +101,12 @@ def _rounded(x_NK: Tensor, parts: Sequence[int] | None) -> tuple[Tensor, Tensor]
 
 
 def _unrounded(packed: Tensor, scales: Tensor, parts: Sequence[int] | None) -> Tensor:
-    nibbles = torch.stack([packed // 16, packed % 16], dim=-1).flatten(1)
-    cut = _cut(nibbles.float() - 8, parts)
-    return torch.cat([p * scales[:, i : i + 1].float() for i, p in enumerate(cut)], dim=1)
+    rows = torch.empty(packed.shape[0], 2 * packed.shape[1])
+    rows[:, ::2], rows[:, 1::2] = packed >> 4, packed & 15
+    rows.sub_(8)
+    for i, part in enumerate(_cut(rows, parts)):
+        part.mul_(scales[:, i : i + 1].float())
+    return rows
 
 
 def _cut(x_NK: Tensor, parts: Sequence[int] | None) -> list[Tensor]:

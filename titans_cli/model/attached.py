@@ -91,7 +91,7 @@ class AttachedEngine:
     def to_tensors(self, state: Cell) -> dict[str, Tensor]:
         return named_tensors(state)
 
-    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
+    def from_tensors(self, tensors: dict[str, Tensor], topics: Tensor | None = None) -> Cell:
         blank = self.initial_state()
         names = named_tensors(blank)  # of all but the share, which is not always there
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in names))

@@ -185,13 +185,16 @@ class Engine:
     def to_tensors(state: Cell) -> dict[str, Tensor]:
         return named_tensors(state)
 
-    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
-        """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
+    def from_tensors(self, tensors: dict[str, Tensor], topics: Tensor | None = None) -> Cell:
+        """Of an open cell or a closed one, whose topics need not be made again if they are at hand.
+
+        Raises IncompatibleError for a state of another shape.
+        """
         blank = self.initial_state()
         if (kept := self._closed_in(tensors)) is not None:
             with torch.inference_mode():
                 weights = opened(kept, self._parts, self.network.memory.features)
-            return Cell(weights.unsqueeze(0), blank.momentum, self._topics_in(kept))
+            return Cell(weights.unsqueeze(0), blank.momentum, self._topics_in(kept) if topics is None else topics)
         state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
         same = (
             all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True)) and "memory.share" not in tensors

@@ -154,8 +154,10 @@ class SessionModel(Protocol):
 
     def to_tensors(self, state: Cell) -> dict[str, Tensor]: ...
 
-    def from_tensors(self, tensors: dict[str, Tensor]) -> Cell:
-        """Of an open cell or a closed one. Raises IncompatibleError for a state of another shape."""
+    def from_tensors(self, tensors: dict[str, Tensor], topics: Tensor | None = None) -> Cell:
+        """Of an open cell or a closed one, whose topics need not be made again if they are at hand.
+
+        Raises IncompatibleError for a state of another shape."""
 
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
         """The topics of `from_tensors` as `ShelvedCell` has them, without what its weights cost.

@@ -24,7 +24,7 @@ class CellOnShelf:
 
     def opened(self) -> Cell:
         found = self.store.as_it_stands(self.info)
-        return self.engine.from_tensors(found[1]) if found else self.engine.initial_state()
+        return self.engine.from_tensors(found[1], self.topics) if found else self.engine.initial_state()
 
 
 class Shelf:
