@@ -28,6 +28,7 @@ from titans_cli.model import hub
 from titans_cli.model.assemble import attach_new
 from titans_cli.model.attach import AttachedModel
 from titans_cli.model.attached import AttachedEngine
+from titans_cli.model.backbone import batches
 from titans_cli.model.calibrate import calibrate, loss, rows
 from titans_cli.model.interface import BATCH
 from titans_cli.records import Page
@@ -91,11 +92,11 @@ def short(engine: AttachedEngine, texts: list[str], *, memory: bool) -> float:
 def overhead(engine: AttachedEngine, text: str, rounds: int) -> float:
     """Tokens/s of `read` over those of the model's plain forward pass, on the same batches; best of several rounds."""
     segments = engine.segments([Page(1, text)])[: 2 * BATCH]
-    batches = [engine._rows([s.tokens for s in segments[i : i + BATCH]]) for i in range(0, len(segments), BATCH)]
+    passes = [engine.states(rows).tokens for rows in batches(segments)]
 
     @torch.inference_mode()
     def plain() -> None:
-        for tokens in batches:
+        for tokens in passes:
             engine.attached.logits(tokens)
 
     def read() -> None:

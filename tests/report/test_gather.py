@@ -60,7 +60,7 @@ def test_surprise_when_first_read_is_that_of_the_cell_just_before(
         for i in range(begin, min(begin + BATCH, len(segments))):
             cell = Cell(*during, before.topics)
             assert first[i] == pytest.approx(engine.surprise(cell, [segments[i]])[0], abs=1e-4)
-            during = engine.network.absorb(during, engine._look((segments[i].tokens,)).inputs).state
+            during = engine.network.absorb(during, engine.states((segments[i].tokens,)).inputs).state
         before = engine.read(before, segments[begin : begin + BATCH]).state
 
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError
-from titans_cli.memory import MemoryState
-from titans_cli.memory.session import ModelOutputs, rows_of, shares_of
+from titans_cli.memory import NeuralMemory
+from titans_cli.memory.session import rows_of, shares_of
+from titans_cli.model import backbone
 from titans_cli.model.attach import PAD, AttachedModel
+from titans_cli.model.backbone import Rows, SegmentStates, batches
 from titans_cli.model.generation import GREEDY
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.interface import (
-    BATCH,
     FOCUS,
     LONGEST_ANSWER,
     NEAREST,
@@ -32,9 +33,8 @@ from titans_cli.model.interface import (
     named_tensors,
     nearness,
 )
-from titans_cli.model.network import absorb, has_successor
 from titans_cli.model.session import SessionReader
-from titans_cli.model.surprise import KeyedInputs, first_unknown, keyed, unknown
+from titans_cli.model.surprise import KeyedInputs, keyed
 from titans_cli.model.tokens import segment_pages
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
@@ -124,73 +124,65 @@ class AttachedEngine:
     ) -> list[Segment]:
         return segment_pages(pages, self.tokenizer, self.spec.segment_length, pause, version)
 
-    def _rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def _padded(self, rows: Sequence[Sequence[int]]) -> Tensor:
         tokens = torch.full((len(rows), self.spec.segment_length), PAD)
         for i, row in enumerate(rows):
             tokens[i, : len(row)] = torch.tensor(row)
         return tokens.to(self.attached.device)
+
+    @torch.inference_mode()
+    def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
+        result = backbone.read(self, state, segments)
+        if self.session is None:
+            return result
+        texts = ([token for row in rows for token in row] for rows in batches(segments))
+        seen = tuple(self.session.seen(self.session.look(text)) for text in texts)
+        shares = [] if state.share is None else [state.share]
+        share = torch.cat([*shares, *(rows_of(outputs.share) for outputs in seen)])
+        return result._replace(state=result.state._replace(share=share), seen=seen)
+
+    def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
+        return backbone.surprise(self, state, segments)
+
+    def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
+        return backbone.first_surprise(self, self.initial_state(), segments)
+
+    @property
+    def memory(self) -> NeuralMemory:
+        return self.adapter.memory
+
+    @property
+    def rehearsals(self) -> int:
+        return self.spec.rehearsals
+
+    @property
+    def device(self) -> torch.device:
+        return self.attached.device
+
+    def states(self, rows: Rows) -> SegmentStates:
+        tokens = self._padded(rows)
+        x = self.adapter.seen(self.attached.below(tokens))
+        return SegmentStates(x, tokens, tokens >= 0, self.attached.memory_inputs(x, tokens))
+
+    def keyed(self, rows: Rows) -> KeyedInputs:
+        return keyed(self.memory, self.states(rows).inputs)
+
+    def marks(self, states: SegmentStates) -> Tensor:
+        return self._landmarks(states.x, states.tokens)
 
     def _landmarks(self, x: Tensor, tokens: Tensor) -> Tensor:
         """A unit vector a row [N, T]: its topic, were it one sentence."""
         real = tokens >= 0
         whole = real[:, None, :].expand(-1, tokens.shape[1], -1)
         middle = real.sum(1) // 2  # of no weight: a topic reaches as far as a segment, evenly before training
-        topics = self.adapter.memory.topics(x, self.attached.words(tokens), whole)
+        topics = self.memory.topics(x, self.attached.words(tokens), whole)
         return topics[torch.arange(len(tokens), device=tokens.device), middle].float().cpu()
-
-    @torch.inference_mode()
-    def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
-        surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
-        adapter, device = self.adapter, self.attached.device
-        memory = self._here(state)
-        topics, looked = [state.topics], list[ModelOutputs]()
-        shares = [] if state.share is None else [state.share]
-        for start in range(0, len(segments), BATCH):
-            tokens = self._rows([s.tokens for s in segments[start : start + BATCH]])
-            x = adapter.seen(self.attached.below(tokens))
-            inputs = self.attached.memory_inputs(x, tokens)
-            bound = has_successor(tokens >= 0)
-            memory, surprise, no = absorb(adapter.memory, memory, inputs, self.spec.rehearsals)
-            sound = torch.tensor([i not in no for i in range(len(tokens))], device=device)
-            surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
-            refused |= {start + i: reason for i, reason in no.items()}
-            topics.append(adapter.memory.noted_topics(inputs, (tokens >= 0) & sound[:, None]).half().cpu())
-            landmarks.append(self._landmarks(x, tokens))
-            if self.session is not None:
-                text = [token for segment in segments[start : start + BATCH] for token in segment.tokens]
-                looked.append(self.session.seen(self.session.look(text)))
-                shares.append(rows_of(looked[-1].share))
-        cell = Cell(
-            memory.weights.cpu(), memory.momentum.cpu(), torch.cat(topics), torch.cat(shares) if shares else None
-        )
-        return ReadResult(cell, surprises, torch.cat(landmarks), refused, tuple(looked))
-
-    @torch.inference_mode()
-    def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
-        found, memory = list[float](), self._here(state)
-        for start in range(0, len(segments), BATCH):
-            found += unknown(memory, self._keyed(segments[start : start + BATCH]))
-        return found
-
-    @torch.inference_mode()
-    def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
-        batches = (self._keyed(segments[start : start + BATCH]) for start in range(0, len(segments), BATCH))
-        return first_unknown(self.adapter.memory, self._here(self.initial_state()), batches, self.spec.rehearsals)
-
-    def _here(self, state: Cell) -> MemoryState:
-        """A cell's memory, on the model's device; cells are kept off it."""
-        return MemoryState(*(t.to(self.attached.device) for t in state.memory))
-
-    def _keyed(self, segments: Sequence[Segment]) -> KeyedInputs:
-        tokens = self._rows([s.tokens for s in segments])
-        seen = self.adapter.seen(self.attached.below(tokens))
-        return keyed(self.adapter.memory, self.attached.memory_inputs(seen, tokens))
 
     # ---- asking
 
     @torch.inference_mode()
     def landmark(self, text: str) -> Tensor:
-        tokens = self._rows([self.tokenizer.encode(text)[: self.spec.segment_length] or [self.tokenizer.end]])
+        tokens = self._padded([self.tokenizer.encode(text)[: self.spec.segment_length] or [self.tokenizer.end]])
         return self._landmarks(self.adapter.seen(self.attached.below(tokens)), tokens)[0]
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,9 +20,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
-from titans_cli.memory import SegmentInputs, gain
+from titans_cli.memory import NeuralMemory, gain
 from titans_cli.memory.closed import ClosedMemory, closed, columns, fits, keys_of, opened
 from titans_cli.memory.memory import NOTED
+from titans_cli.model import backbone
+from titans_cli.model.backbone import Rows, SegmentStates, batches
 from titans_cli.model.interface import (
     BATCH,
     EMBEDDED,
@@ -38,9 +40,9 @@ from titans_cli.model.interface import (
     named_tensors,
     nearness,
 )
-from titans_cli.model.network import TitansNetwork, has_successor
+from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
-from titans_cli.model.surprise import KeyedInputs, first_unknown, keyed, knows_nothing, unknown
+from titans_cli.model.surprise import KeyedInputs, keyed
 from titans_cli.model.tokenizer import ANSWER, END, PAD, QUESTION, TitansTokenizer
 from titans_cli.model.tokens import segment_pages
 from titans_cli.model.weights import header, require_numbers, table
@@ -60,22 +62,8 @@ __all__ = [
     "nearness",
 ]
 KEPT = 2  # batches of segments of which the engine keeps what it made of them: a text, and another one in turn with it
-_Rows = tuple[tuple[int, ...], ...]  # token ids of segments
 _HINT = Hint("Give a folder written by save_pretrained of a native model, or leave ", Option("model"), " out")
 _HINT_VARIANT = "Use it through transformers (titans_cli.paper.hf), or give the folder of a model of the variant mac"
-
-
-class _Looked(NamedTuple):
-    """What the trunk made of up to `BATCH` segments, and what the memory is to learn of it."""
-
-    x: Tensor  # [N, C, D]
-    tokens: Tensor  # [N, C]
-    mask: Tensor  # [N, C]: True on real tokens
-    inputs: SegmentInputs
-
-
-def _ids(segments: Sequence[Segment]) -> _Rows:
-    return tuple(s.tokens for s in segments)
 
 
 class Engine:
@@ -98,8 +86,8 @@ class Engine:
         self.fingerprint = fingerprint
         self.name = name
         # the gate puts one text to many cells, in turn with their own; the report one to a cell as it was and as it is
-        self._seen = lru_cache(maxsize=KEPT)(self._look)
-        self._keyed = lru_cache(maxsize=KEPT)(self._key)
+        self.states = lru_cache(maxsize=KEPT)(self._look)
+        self.keyed = lru_cache(maxsize=KEPT)(self._key)
 
     @classmethod
     def load(cls, path: Path | None = None, precision: str = "fp32") -> Engine:
@@ -233,8 +221,8 @@ class Engine:
     def _noted_keys(self, state: Cell, segments: Sequence[Segment]) -> Tensor | None:
         """The keys [N, K + T] whose topics the state holds; a segment that was refused has left none there."""
         keys, known = [torch.empty(0, sum(self._parts))], 0
-        for start in range(0, len(segments), BATCH):
-            inputs = self._seen(_ids(segments[start : start + BATCH])).inputs
+        for rows in batches(segments):
+            inputs = self.states(rows).inputs  # as it was read
             for i in range(inputs.keys.shape[0]):
                 own = inputs.keys[i][gain(inputs.theta[i]) > NOTED].float()
                 topics = self.network.memory.topic_of(own).half()
@@ -280,54 +268,39 @@ class Engine:
         lengths = torch.tensor([len(row) for row in rows])
         return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
 
-    @torch.inference_mode()
     def read(self, state: Cell, segments: Sequence[Segment]) -> ReadResult:
-        """Learn one or more segments in order, `BATCH` of them in a trunk pass.
+        return backbone.read(self, state, segments)
 
-        Who reads a document in several calls and wants the bits of a single one cuts it at multiples of `BATCH`.
-        """
-        surprises, landmarks, refused = list[float](), list[Tensor](), dict[int, str]()
-        for start in range(0, len(segments), BATCH):
-            x, tokens, mask, inputs = self._seen(_ids(segments[start : start + BATCH]))  # and once more for `closed`
-            with self.arithmetic():
-                marks = self.network.landmarks(x, tokens, mask)
-            memory, surprise, no = self.network.absorb(state.memory, inputs, self.spec.rehearsals)
-            sound = torch.tensor([i not in no for i in range(len(tokens))])
-            topics = self.network.memory.noted_topics(inputs, mask & sound[:, None])
-            state = Cell(*memory, torch.cat([state.topics, topics.half()]))
-            bound = has_successor(mask)
-            surprises += ((surprise * bound).sum(1) / bound.sum(1).clamp(min=1)).tolist()
-            landmarks.append(marks.float())
-            refused |= {start + i: reason for i, reason in no.items()}
-        return ReadResult(state, surprises, torch.cat(landmarks), refused)
-
-    @torch.inference_mode()
     def surprise(self, state: Cell, segments: Sequence[Segment]) -> list[float]:
-        """How little the cell knows of what each segment would bind, without writing: 1.0 nothing, 0.0 all of it."""
-        found = list[float]()
-        if knows_nothing(state.memory):
-            return [1.0] * len(segments)
-        for start in range(0, len(segments), BATCH):
-            found += unknown(state.memory, self._keyed(_ids(segments[start : start + BATCH])))
-        return found
+        return backbone.surprise(self, state, segments)
 
-    @torch.inference_mode()
     def first_surprise(self, segments: Sequence[Segment]) -> list[float]:
-        """The `surprise` of each segment to its cell just before the cell learned it.
+        return backbone.first_surprise(self, self.initial_state(), segments)
 
-        The segments are those of one cell, in order, from its beginning; what it knew in between is computed anew.
-        """
-        batches = (self._keyed(_ids(segments[start : start + BATCH])) for start in range(0, len(segments), BATCH))
-        return first_unknown(self.network.memory, self.initial_state().memory, batches, self.spec.rehearsals)
+    @property
+    def memory(self) -> NeuralMemory:
+        return self.network.memory
 
-    def _look(self, rows: _Rows) -> _Looked:
+    @property
+    def rehearsals(self) -> int:
+        return self.spec.rehearsals
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def _look(self, rows: Rows) -> SegmentStates:
         tokens, mask = self._pad(rows)
         with self.arithmetic():
             x = self.network.trunk(tokens)
-            return _Looked(x, tokens, mask, self.network.memory_inputs(x, tokens, mask))
+            return SegmentStates(x, tokens, mask, self.network.memory_inputs(x, tokens, mask))
 
-    def _key(self, rows: _Rows) -> KeyedInputs:
-        return keyed(self.network.memory, self._seen(rows).inputs)
+    def _key(self, rows: Rows) -> KeyedInputs:
+        return keyed(self.memory, self.states(rows).inputs)
+
+    def marks(self, states: SegmentStates) -> Tensor:
+        with self.arithmetic():
+            return self.network.landmarks(states.x, states.tokens, states.mask).float()
 
     # ---- asking
 
