@@ -115,6 +115,7 @@ class SourceRecord:
 EVENTS = ("started", "read", "refused", "told", "asked", "answered", "excluded", "included")
 CLOSED = "closed."  # so begin the names of the tensors of a cell that learns no more
 INHERITED = "ltm:"  # so begins the origin of what a session has from an entry; the entry's name follows
+VERBATIM, OUTLINE, TEXT = "verbatim", "outline", "text"  # how much of a cell is kept
 ITEM = "item:"  # so begins the uri of what a session was told; the item's ULID follows
 EXCLUDED, SUPERSEDED = "excluded", "superseded"  # why something a session holds takes no part in its answers
 
@@ -179,6 +180,17 @@ class Loading:
     revision: str | None = None  # of the hub: a commit
     trust_remote_code: bool = False
     session_memory: bool = False  # beside the cells of documents one of the whole session, where one was trained
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a session's memory still holds of what was read, in tokens by form."""
+
+    bound: int | None  # bytes that it may take; None: as much as it wants
+    bytes: int  # that it takes, with the topics that a question looks for
+    verbatim: int
+    outline: int
+    text: int  # only found by its words
 
 
 @dataclass(frozen=True, slots=True)

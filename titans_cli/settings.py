@@ -124,6 +124,7 @@ SETTINGS = {
             "Disk that one document, item or copy may take. Default: a tenth of what is free, a half for a copy.",
             option=True,
         ),
+        Setting("memory", "size", "1GB", "What the memory of a session to be made may take before it gives way."),
         Setting("retry_lock", "time", "0s", "How long to wait for another writer.", option=True),
         Setting("sentences", "whole", 3, "At most so many sentences in an answer.", option=True, most=20),
         Setting("top_k", "whole", 16, "How many passages an answer is looked for in.", option=True, most=200),

@@ -120,6 +120,7 @@ def ingest(
     allow_network: options.AllowNetwork = False,
     allow_private: options.AllowPrivate = False,
     max_room: options.MaxRoom = None,
+    memory: options.MemorySize = None,
     engine: options.Engine = "local",
     address: options.Address = None,
     session_per: options.SessionPer = None,
@@ -139,6 +140,8 @@ def ingest(
     that one still being written is left for later; --dry-run says files, pages, tokens, time and room, and writes
     nothing. Exit code 3: some inputs failed, the rest is committed.
     """
+    from dataclasses import replace
+
     from titans_cli.cli.engines import ingesting
     from titans_cli.records import Loading
     from titans_cli.sessions.ingest import IngestOptions, IngestRequest
@@ -153,6 +156,7 @@ def ingest(
         how = IngestOptions(
             model, loading, append, network=network, private=private, max_room=room, retry_lock=wait, stop=stop
         )
+        how = replace(how, memory=options.bound(memory))
         if dry_run:
             from titans_cli.sessions.preview import preview as look_ahead
 

@@ -180,6 +180,16 @@ MaxRoom = Annotated[
         show_default=False,
     ),
 ]
+MemorySize = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="What the session's memory may take before it gives way, e.g. 64MB. Default: as it is; of a new session, "
+        "the setting's 1GB.",
+        show_default=False,
+    ),
+]
 Sentences = Annotated[
     int,
     typer.Option(
@@ -422,6 +432,14 @@ def room(size: str | None) -> int | None:
         return None if size is None else settings.size(size)
     except ValueError as error:
         raise UsageError(f"not a size: {size!r}", hint="Write it like 500MB or 4GB.") from error
+
+
+def bound(size: str | None) -> int | None:
+    """As `room`, and something. Raises UsageError."""
+    found = room(size)
+    if found is not None and found < 1:
+        raise UsageError("a memory of nothing", hint="Write it like 64MB or 1GB.")
+    return found
 
 
 def seconds(text: str) -> float:

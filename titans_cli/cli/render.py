@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from titans_cli.progress import BlocksRead, FileStarted, IngestEvent, IngestStarted, Waiting
-    from titans_cli.records import EntryInfo, SessionInfo
+    from titans_cli.records import EntryInfo, Remembered, SessionInfo
     from titans_cli.sessions.lifecycle import DamagedEntry, DiscardResult, SessionDetails
 
 EVERY = 10.0  # seconds without a line of an ingest, off a terminal
@@ -330,6 +330,16 @@ def sessions(
             note(f"titans: {said(problem)}")
 
 
+def _remembered(r: Remembered) -> list[list[str]]:
+    """How much is still held in which form; nothing of a session without a bound, since all is verbatim there."""
+    if r.bound is None:
+        return []
+    forms = [f"{plural(r.verbatim, 'token')} verbatim"]
+    forms += [f"{r.outline:,} in outline"] if r.outline or r.text else []
+    forms += [f"{r.text:,} only as text"] if r.outline or r.text else []
+    return [["remembered", f"{', '.join(forms)}; {human_bytes(r.bytes)} of at most {human_bytes(r.bound)}"]]
+
+
 def session_details(d: SessionDetails, output: Output) -> None:
     if output.json:
         document("session", d)
@@ -348,6 +358,8 @@ def session_details(d: SessionDetails, output: Output) -> None:
             ["memory", f"{d.memory_sha256} after {plural(d.position, 'token')}"],
             ["cells", f"{d.cells}, {human_bytes(d.bytes_on_disk)} on disk"],
         ]
+    if d.remembered is not None:
+        rows += _remembered(d.remembered)
     if line := surprise_line(d.surprise):
         rows.append(["surprise", line])
     if d.excluded:

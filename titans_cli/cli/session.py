@@ -50,6 +50,7 @@ def new(
     adapter: options.Adapter = None,
     trust_remote_code: options.Trust = False,
     max_room: options.MaxRoom = None,
+    memory: options.MemorySize = None,
     no_use: Annotated[bool, typer.Option("--no-use", help="Do not make it the current session.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -72,6 +73,7 @@ def new(
         loading=loading,
         use=not no_use,
         max_room=options.room(max_room),
+        bound=options.bound(memory),
     )
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))

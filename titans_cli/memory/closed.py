@@ -63,6 +63,19 @@ def opened(memory: ClosedMemory, parts: Sequence[int], features: Callable[[Tenso
     return features(keys_of(memory, parts)).mT @ rows_NV
 
 
+def outlined(
+    memory: ClosedMemory, most: int, parts: Sequence[int], features: Callable[[Tensor], Tensor]
+) -> ClosedMemory:
+    """The closed form on the `most` of its keys that say most, their coefficients fitted anew to the whole's weights.
+
+    What a row says is as long as its coefficients: in the dual form features have norm 1. Rows of one length stay in
+    their order.
+    """
+    lengths = _unrounded(memory.coefficients, memory.coefficient_scales, None).norm(dim=1)
+    rows = lengths.sort(descending=True, stable=True).indices[:most].sort().values
+    return closed(opened(memory, parts, features), keys_of(memory, parts)[rows], parts, features)
+
+
 def columns(memory: ClosedMemory, parts: Sequence[int], part: int) -> Tensor | None:
     """One part of the keys as it is packed [N, width / 2] uint8; None where it does not begin and end with a byte."""
     begin = sum(parts[:part])

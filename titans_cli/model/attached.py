@@ -110,6 +110,9 @@ class AttachedEngine:
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:
         return self.from_tensors(tensors).topics
 
+    def outlined(self, tensors: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        raise ValueError("a cell that is open has no outline")
+
     @property
     def closed_token(self) -> None:
         return None

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.memory import NeuralMemory, gain
-from titans_cli.memory.closed import ClosedMemory, closed, columns, fits, keys_of, opened
+from titans_cli.memory.closed import ClosedMemory, closed, columns, fits, keys_of, opened, outlined
 from titans_cli.memory.memory import NOTED
 from titans_cli.model import backbone
 from titans_cli.model.backbone import Rows, SegmentStates, batches
@@ -217,6 +217,15 @@ class Engine:
             return self.to_tensors(state)
         kept = closed(state.weights[0], noted, self._parts, self.network.memory.features)
         return {CLOSED + name: tensor for name, tensor in kept._asdict().items()}
+
+    @torch.inference_mode()
+    def outlined(self, tensors: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        kept = self._closed_in(tensors)
+        if kept is None:
+            raise ValueError("a cell that is open has no outline")
+        most = math.ceil(share * len(kept.keys))
+        small = outlined(kept, most, self._parts, self.network.memory.features)
+        return {CLOSED + name: tensor for name, tensor in small._asdict().items()}
 
     def _noted_keys(self, state: Cell, segments: Sequence[Segment]) -> Tensor | None:
         """The keys [N, K + T] whose topics the state holds; a segment that was refused has left none there."""

@@ -175,6 +175,11 @@ class SessionModel(Protocol):
         of it. A function of the state and the text alone.
         """
 
+    def outlined(self, tensors: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        """A closed cell on the given share of its tokens, those that say most; without any it is silent.
+
+        A function of the cell alone. Raises ValueError for an open one."""
+
     def segments(
         self, pages: Sequence[Page], pause: Callable[[], None] = lambda: None, version: int = VERSIONS[0]
     ) -> list[Segment]:

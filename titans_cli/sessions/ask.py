@@ -19,6 +19,7 @@ from titans_cli.model.encoder import SentenceEncoder, load_encoder
 from titans_cli.model.interface import Cell, PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
+from titans_cli.sessions.consolidate import remembered, told_loss
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.ready import require_question
 from titans_cli.sessions.selection import Filter, allowed
@@ -101,6 +102,7 @@ def ask(
 
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
+        loss = told_loss(remembered(store.info, episodes)) if how.closed_book else None
         how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
         how = replace(how, about=_last(episodes) if follows and after is None else _meant(after, episodes))
         means = Means(
@@ -121,7 +123,7 @@ def ask(
             result = written(result, episodes, writer, writing.max_tokens, writing.tell)
     if result.support == "memory":
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
-    result = replace(result, caution=engine.caution)
+    result = replace(result, caution=engine.caution or loss)
     return _logged(store, result, shown, forgettings, asked) if log else result
 
 

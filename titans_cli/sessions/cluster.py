@@ -42,6 +42,7 @@ from titans_cli.records import (
     SessionInfo,
     Source,
 )
+from titans_cli.sessions.consolidate import set_bound, settle
 from titans_cli.sessions.engines import load_engine
 from titans_cli.sessions.ingest import (
     STDIN,
@@ -186,7 +187,8 @@ class _Driver:
                 self.tally[type(event)] += 1
             self.tokens += event.tokens if isinstance(event, FileFinished) else 0
             yield event
-        with self.store.episodes() as episodes:
+        with self.store.writer(timeout=self.how.retry_lock, command="ingest") as episodes:
+            settle(self.store, episodes, lambda: engine)
             newest = episodes.newest_snapshot()
         read, skipped, lost = (self.tally[kind] for kind in (FileFinished, FileSkipped, FileFailed))
         seconds = time.monotonic() - self.began
@@ -196,6 +198,8 @@ class _Driver:
         """What needs no cluster: a document that was begun, and those that were read already."""
         todo = []
         with self.store.writer(timeout=self.how.retry_lock, command="ingest") as episodes:
+            if self.how.memory is not None:
+                set_bound(self.store, episodes, self.how.memory)
             run = Ingestion(self.store, episodes, lambda: engine, self.how)
             yield from run.finish_begun()
             for source in self.sources:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from titans_cli.errors import DamagedError
 from titans_cli.records import CLOSED, INHERITED, Block, Segment, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.sentences import VERSIONS
+from titans_cli.sessions.consolidate import in_form, settle
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import (
@@ -150,7 +151,9 @@ def _learn(
     if len(segments) != source.blocks_total or [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
         return None
     read = learn(engine, segments[: source.blocks_done], ends=source.complete, close=close)
-    return list({part.cell.index: part.cell for part in read}.values())
+    forms = {cell: form for (of, cell), (form, _) in episodes.consolidated().items() if of == source.id and close}
+    made = {part.cell.index: part.cell for part in read}
+    return [replace(c, tensors=in_form(engine, c.tensors, forms[i])) if i in forms else c for i, c in made.items()]
 
 
 def repair_session(
@@ -194,12 +197,20 @@ def repair_session(
         if compact and store.info.memory.get("attached") is None:  # an attached memory has no closed form
             left_open = {s.id for s in episodes.sources() if _left_open(store, episodes, s)} - cell_ids
         unsound = [s for s in episodes.sources() if s.id in text_ids | cell_ids | left_open]
-        if not unsound:
-            return RepairResult(name, session_file, indexes, (), (), not dry_run)
-        if engine is None:
-            from titans_cli.sessions.engines import engine_of
 
-            engine = engine_of(store.info)
+        def load() -> SessionModel:
+            nonlocal engine
+            if engine is None:
+                from titans_cli.sessions.engines import engine_of
+
+                engine = engine_of(store.info)
+            return engine
+
+        if not unsound:
+            if not dry_run:
+                settle(store, episodes, load)
+            return RepairResult(name, session_file, indexes, (), (), not dry_run)
+        engine = load()
         lost = [s for s in unsound if s.id in text_ids and not _restore(engine, s, episodes, dry_run)]
         relearned = [s for s in unsound if s not in lost and s.id in cell_ids | left_open]
         if not dry_run:
@@ -217,6 +228,7 @@ def repair_session(
                 store.info = replace(store.info, format=FORMAT)
                 keep_copy(store.info, episodes)
                 write_session(store.folder, store.info)
+            settle(store, episodes, load)
         kept = tuple(s for s in unsound if s not in lost)
         return RepairResult(name, session_file, indexes, kept, tuple(lost), not dry_run)
 

@@ -1,20 +1,26 @@
 """What a session went through, and how parts of it are undone: log, recall, forget, rewind.
 
 Every document has cells of its own, so forgetting one is exact: what stays is, bit for bit, what a session holds that
-never read it. Nothing here needs the model, and so torch.
+never read it. Nothing here needs the model, and so torch, unless the memory is at its bound and has room again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from titans_cli.errors import NotFoundError, UsageError
+from titans_cli.errors import IncompatibleError, ModelError, NotFoundError, StorageError, UsageError
 from titans_cli.records import EVENTS, SUPERSEDED, Episode, SourceRecord
+from titans_cli.sessions.consolidate import settle
 from titans_cli.sessions.selection import find, moment
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Episodes, Home, SessionStore
+
+if TYPE_CHECKING:
+    from titans_cli.model.interface import SessionModel
 
 Choose = Callable[[Episodes], Sequence[SourceRecord]]
 
@@ -129,9 +135,24 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
             return {*events, *left_behind(episodes)}
 
         store.forget({s.id for s in preview.sources}.union(superseded), spoken)
+        _make_use_of_the_room(store, episodes)
     with store.episodes() as episodes:
         digest, clean = episodes.memory_sha256(), episodes.is_clean()
         return replace(preview, events=counted, memory_sha256=digest, done=True, clean=clean)
+
+
+def _make_use_of_the_room(store: SessionStore, episodes: Episodes) -> None:
+    """Learn anew what had given way to what is forgotten, as if that had never been read.
+
+    What was to be forgotten is: if the model is not there now, the next writer does it."""
+
+    def load() -> SessionModel:
+        from titans_cli.sessions.engines import engine_of
+
+        return engine_of(store.info)
+
+    with suppress(ModelError, IncompatibleError, StorageError):
+        settle(store, episodes, load)
 
 
 def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> ForgetResult:
@@ -196,4 +217,5 @@ def erase_superseded(store: SessionStore, *, timeout: float = 0) -> int:
     with store.writer(timeout=timeout, command="erase") as episodes:
         superseded = list(episodes.withheld(SUPERSEDED))
         store.forget(superseded, lambda: left_behind(episodes))
+        _make_use_of_the_room(store, episodes)
         return len(superseded)

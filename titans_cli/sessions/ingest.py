@@ -38,6 +38,7 @@ from titans_cli.progress import (
 from titans_cli.readers import Discovery, Limits, SourceReady, default_ahead, digest_of, discover, read, read_ahead
 from titans_cli.records import ITEM, Episode, Loading, Omission, Page, Segment, Source, SourceRecord
 from titans_cli.sessions import pace
+from titans_cli.sessions.consolidate import BOUND, set_bound, settle, wanted_bound
 from titans_cli.sessions.engines import caution_of, engine_of, insist, new_engine, require_unchanged
 from titans_cli.sessions.learning import (
     LearnedBatch,
@@ -95,6 +96,7 @@ class IngestOptions:
     network: bool = False  # whether addresses may be fetched
     private: bool = False  # ... also from this machine and private networks
     max_room: int | None = None  # bytes of disk that one document may take; None: the setting, or a share
+    memory: int | None = None  # bytes that the session's memory may take from now on; None: as it is
     commit_seconds: float = 20.0
     retry_lock: float = 0.0
     stop: Callable[[], bool] = lambda: False
@@ -112,21 +114,24 @@ def create_session(
     precision: str | None = None,
     loading: Loading | None = None,
     engine: SessionModel | None = None,
+    bound: int | None = None,
 ) -> SessionStore:
     """A new session whose memory has read nothing. Raises UsageError when the name is taken.
 
-    `engine`: as `new_engine` makes it, if the caller has it already. Its precision is kept with the memory's
+    `bound`: bytes that the memory may take; None: the setting. `engine`: as `new_engine` makes it, if the caller has it
+    already. Its precision is kept with the memory's
     configuration: a session never changes its arithmetic.
     """
     if name is not None:
         home.require_free(name)  # before seconds of loading
     engine = engine or new_engine(model, precision, loading)
+    most = wanted_bound(engine, bound)
     return SessionStore.create(
         home,
         name,
         fingerprint=engine.fingerprint,
         model=engine.name,
-        memory=engine.configuration(),
+        memory=dict(engine.configuration()) | ({} if most is None else {BOUND: most}),
         threads=default_threads(),
         events=[Episode(0, utc_now(), "started", f"I started with {engine.name}, knowing nothing.")],
     )
@@ -157,6 +162,8 @@ def ingest_discovered(
         return
     store, load = session_to_read_into(home, session, how, engine)
     with store.writer(timeout=how.retry_lock, command="ingest") as episodes:
+        if how.memory is not None:
+            set_bound(store, episodes, how.memory)
         yield from Ingestion(store, episodes, load, how).run(discovery)
 
 
@@ -180,7 +187,7 @@ def session_to_read_into(
     something to learn: what was read already needs none. Raises as `ingest`."""
     if session is None and home.current() is None:
         made = new_engine(how.model, loading=how.loading)
-        store = create_session(home, None, engine=made)
+        store = create_session(home, None, engine=made, bound=how.memory)
         home.set_current(store.info.name)
         return store, lambda: made
     store = SessionStore.open(home, session, make=True)
@@ -252,6 +259,7 @@ class Ingestion:
                 self.forecast.done(ready.source.uri)
         if self.files_done < self.files:  # it was stopped while it waited for a source
             raise self._stopped()
+        self._settle()
         yield IngestFinished(
             self.store.info.name,
             self.read,
@@ -413,6 +421,7 @@ class Ingestion:
                 if stopping:
                     raise self._stopped()
         self.read += 1
+        self._settle()
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
@@ -420,6 +429,11 @@ class Ingestion:
         yield FileFinished(
             record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told, new.share
         )
+
+    def _settle(self) -> None:
+        """Keep the memory within its bound; what only commits has no model for that, and whoever reads next does it."""
+        if self.load is not None:
+            settle(self.store, self.episodes, self._engine)
 
     def _memory(self) -> SessionMemory | None:
         """Of the whole session, if its model keeps one."""

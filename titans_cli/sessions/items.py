@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from titans_cli.errors import UsageError
 from titans_cli.records import EXCLUDED, ITEM, SUPERSEDED, Block, Episode, Item, ItemRow, Page, SourceRecord
+from titans_cli.sessions.consolidate import settle
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.room import RoomBudget
 from titans_cli.sessions.selection import Filter, find, held, select
@@ -314,6 +315,7 @@ def _learn(
         item=row,
         supersede=[old.id] if old is not None and fast else (),
     )
+    settle(store, episodes, lambda: engine)
     status = "added" if old is None else "updated"
     done = _told(store, episodes, item_id, status)
     episodes.clean()

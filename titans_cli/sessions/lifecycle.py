@@ -27,11 +27,13 @@ from titans_cli.records import (
     Episode,
     Loading,
     Omission,
+    Remembered,
     SessionInfo,
     SourceRecord,
     Vetting,
 )
 from titans_cli.sessions.citing import CatalogueEntry
+from titans_cli.sessions.consolidate import remembered, set_bound
 from titans_cli.sessions.history import erase_superseded
 from titans_cli.sessions.room import RoomBudget
 from titans_cli.steps import Hint, Option
@@ -75,6 +77,7 @@ class SessionDetails:
     superseded: int = 0  # old versions that are still on disk
     omissions: Mapping[int, tuple[Omission, ...]] = field(default_factory=dict)  # by source: what its reader left out
     cards: tuple[CatalogueEntry, ...] = ()  # of the documents among the sources
+    remembered: Remembered | None = None  # None once promoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +121,14 @@ def new_session(
     use: bool = True,
     engines: Engines | None = None,
     max_room: int | None = None,
+    bound: int | None = None,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    `engines`: the models that are loaded already. `max_room`: as of `RoomBudget`, for what an entry brings. Raises
-    UsageError (name taken, another model named), NotFoundError (no such entry), LimitError,
-    IncompatibleError (the entry's model has changed).
+    `engines`: the models that are loaded already. `max_room`: as of `RoomBudget`, for what an entry brings.
+    `bound`: bytes that the memory may take; None: the setting, or the entry's. Raises UsageError (name taken, another
+    model named, a memory that cannot be bounded), NotFoundError (no such entry), LimitError, IncompatibleError (the
+    entry's model has changed).
     """
     if name is not None:
         home.require_free(name)  # before seconds of loading
@@ -141,12 +146,18 @@ def new_session(
         engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
         admit = RoomBudget(home.root, None, max_room).copies(kept.name)
-        info = memory.start_session(entry, name, events=[started], admit=admit).info
+        store = memory.start_session(entry, name, events=[started], admit=admit)
+        if bound is not None:
+            with store.writer(command="session new") as episodes:
+                set_bound(store, episodes, bound)
+        info = store.info
     else:
         from titans_cli.sessions.ingest import create_session
 
         loaded = engines.new(model, precision, loading) if engines else None
-        info = create_session(home, name, model=model, precision=precision, loading=loading, engine=loaded).info
+        info = create_session(
+            home, name, model=model, precision=precision, loading=loading, engine=loaded, bound=bound
+        ).info
     if use:
         home.set_current(info.name)
     return info
@@ -195,6 +206,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
                 for s in episodes.sources()
                 if s.id not in superseded and is_document(s.kind, cards[s.id])
             ),
+            remembered(store.info, episodes),
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,18 @@ from typing import TypedDict
 
 from titans_cli.cards import Card
 from titans_cli.errors import LockedError
-from titans_cli.records import EXCLUDED, SUPERSEDED, Block, Episode, ItemRow, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import (
+    EXCLUDED,
+    SUPERSEDED,
+    VERBATIM,
+    Block,
+    Episode,
+    ItemRow,
+    Omission,
+    Page,
+    SnapshotInfo,
+    SourceRecord,
+)
 from titans_cli.steps import AGAIN
 from titans_cli.store import database
 from titans_cli.store.database import database_errors
@@ -30,6 +41,7 @@ from titans_cli.store.queries import (
     EVENT_DIGEST,
     FORGETTINGS,
     ITEM_DIGEST,
+    KEPT,
     LOGGED,
     PENDING,
     SNAPSHOT,
@@ -61,6 +73,7 @@ class CommitExtras(TypedDict, total=False):
     supersede: Collection[int]
     omissions: Collection[Omission]
     card: Card | None
+    consolidated: Mapping[int, tuple[str, int]]
 
 
 class Episodes(Queries):
@@ -108,6 +121,7 @@ class Episodes(Queries):
         supersede: Collection[int] = (),
         omissions: Collection[Omission] = (),
         card: Card | None = None,
+        consolidated: Mapping[int, tuple[str, int]] = {},
     ) -> SourceRecord:
         """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
@@ -116,7 +130,8 @@ class Episodes(Queries):
         stay as they are. `events` are of the source, and go with it. `landmarks` has one vector (little-endian float32)
         for each block, or none at all. What is to be forgotten is so first, as `forget` does. `item`: the source is
         one. What it takes the place of, `supersede`, stays, withheld and an item no more. `omissions`: what its reader
-        left out. `card`: its catalogue card, in the place of the one it had. Raises ValueError for a mismatch of these.
+        left out. `card`: its catalogue card, in the place of the one it had. `consolidated`: the forms of these cells
+        from now on, and the bytes of their files when they are verbatim. Raises ValueError for a mismatch of these.
         """
         if landmarks and len(landmarks) != len(blocks):
             raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
@@ -139,6 +154,10 @@ class Episodes(Queries):
             if blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
                 self._move_up()  # something was read between two stretches of this one
             self._put_snapshots(source.id, snapshots)
+            for cell, (form, whole) in consolidated.items():
+                self._db.execute("DELETE FROM meta WHERE key = ?", (f"{KEPT}{source.id}:{cell}",))
+                if form != VERBATIM:
+                    self._set_meta(f"{KEPT}{source.id}:{cell}", f"{form}:{whole}")
             self._withhold(supersede, SUPERSEDED, source.read_at)
             if item is not None:
                 self._put_item(source.id, item, source.read_at)
@@ -290,6 +309,7 @@ class Episodes(Queries):
                 raise ValueError(f"there is no source {source_id}")
             for name in (DIGEST, ITEM_DIGEST, CARD_DIGEST, YEAR):
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{name}{source_id}",))
+            self._db.execute("DELETE FROM meta WHERE key GLOB ?", (f"{KEPT}{source_id}:*",))
         self._move_up()
         self._drop_events(events)
         self._count_forgetting()
@@ -402,8 +422,8 @@ class Episodes(Queries):
             db = database.connect(path, readonly=False)
             try:
                 with database.transaction(db):
-                    kept = (f"{DIGEST}*", f"{YEAR}*")
-                    db.execute("DELETE FROM meta WHERE key NOT GLOB ? AND key NOT GLOB ?", kept)
+                    kept = (f"{DIGEST}*", f"{YEAR}*", f"{KEPT}*")
+                    db.execute(f"DELETE FROM meta WHERE {' AND '.join(['key NOT GLOB ?'] * len(kept))}", kept)
             finally:
                 db.close()
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from titans_cli.cards import Card, Entry, filled, is_sound, joined
 from titans_cli.errors import DamagedError, NotFoundError
-from titans_cli.records import ITEM, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
+from titans_cli.records import ITEM, OUTLINE, TEXT, Block, Episode, Item, Omission, Page, SnapshotInfo, SourceRecord
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
 from titans_cli.store.database import database_errors
@@ -33,9 +33,11 @@ EVENT_DIGEST = "digest:event:"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
 CARD_DIGEST = "digest:card:"  # ... of what was read of it beside its text: `cards`, `omissions`, its year
+KEPT = "kept:"  # followed by a source's id, a colon and a cell: its form if it is not verbatim, and how large that was
 CARD = "source_id, field, ordinal, value, origin"
 EVENT = "id, at, kind, text, data"
 _STATED = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{YEAR}' || sources.id)"
+_KEPT = re.compile(rf"({OUTLINE}|{TEXT}):(\d{{1,15}})")
 _INDEX = re.compile(r"(?<=[^\W\d_])(?=\d+$)")  # where one may begin: H2, x1
 _BEGIN, _END = "\ue000", "\ue001"  # private characters (Unicode's Private Use Area), which no clean page has
 _MOST_WORDS = 128  # of a query; FTS5 refuses expressions that are too deep
@@ -309,6 +311,27 @@ class Queries:
     def surprises(self) -> list[tuple[int, int, int, float]]:
         """Source, page, tokens and surprise of every block, in the order of reading."""
         return self._rows("SELECT source_id, page, tokens, surprise FROM blocks ORDER BY source_id, ordinal")
+
+    def consolidated(self) -> dict[tuple[int, int], tuple[str, int]]:
+        """The form of each cell, by source and number, that is not verbatim, and the bytes of its file when it was."""
+        found = dict[tuple[int, int], tuple[str, int]]()
+        for key, value in self._rows(f"SELECT key, value FROM meta WHERE key GLOB '{KEPT}*'"):
+            place = re.fullmatch(rf"{KEPT}(\d+):(\d+)", str(key))
+            form = _KEPT.fullmatch(str(value))
+            if place and form:
+                found[int(place[1]), int(place[2])] = form[1], int(form[2])
+        return found
+
+    def uses(self) -> dict[int, int]:
+        """By source, how many of the answers that are kept were made from it."""
+        if self._version() < 3:
+            return {}
+        return dict(
+            self._rows(
+                "SELECT source_id, count(*) FROM derived JOIN events ON events.id = event_id"
+                " WHERE kind = 'answered' GROUP BY source_id"
+            )
+        )
 
     def position(self) -> int:
         """How many tokens the session has read."""
