@@ -163,7 +163,9 @@ def told_and_copied(root: Path, engine: Any) -> dict[str, Any]:
         "promote": lambda home, most, engine: lifecycle.promote_session(
             home, "papers", "entry", force=True, engine=engine, max_room=most
         ),
-        "start": lambda home, most, _: lifecycle.new_session(home, None, entry="kept", use=False, max_room=most),
+        "start": lambda home, most, _: lifecycle.new_session(
+            home, None, entry="kept", how=lifecycle.SessionOptions(max_room=most), use=False
+        ),
     }
     least, above, refused = float("inf"), 0, 0
     for bound in (*BOUNDS, None):

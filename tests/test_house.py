@@ -366,10 +366,8 @@ LONG_SIGNATURES = {
     "titans_cli/sessions/conversation.py:__init__": 11,
     "titans_cli/sessions/items.py:add": 10,
     "titans_cli/sessions/items.py:update": 10,
-    "titans_cli/sessions/lifecycle.py:new_session": 9,
     "titans_cli/sessions/lifecycle.py:promote_session": 9,
     "titans_cli/sessions/retrieve.py:summary": 10,
-    "titans_cli/store/episodes.py:commit": 12,
 }
 
 

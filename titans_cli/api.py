@@ -87,8 +87,8 @@ class Session:
 
         It does not become the command line's current session."""
         at = _home(home)
-        make = lifecycle.new_session
-        info = make(at, name, entry=entry, model=model, precision=precision, use=False, engines=engines)
+        how = lifecycle.SessionOptions(model, precision)
+        info = lifecycle.new_session(at, name, entry=entry, how=how, use=False, engines=engines)
         return cls(at, info, retry_lock=retry_lock, engines=engines, reader=reader)
 
     @classmethod

@@ -11,7 +11,7 @@ from titans_cli.answers.cards import FROM_CARD, Catalogue
 from titans_cli.answers.intent import card_questions, parts_of, pile_question
 from titans_cli.cards import Entry, filled
 from titans_cli.records import Answer, Block, Page, SourceRecord
-from titans_cli.store import Episodes
+from titans_cli.store import Addition, Episodes
 
 AT = "2026-11-27T08:00:00Z"
 # title, authors, date, venue, pages, text of the only page
@@ -56,7 +56,7 @@ def episodes(tmp_path: Path) -> Iterator[Episodes]:
             )
             record = SourceRecord(0, f"/p/{n}.pdf", f"{n}.pdf", f"sha{n}", 9, "pdf", title, pages, 1, 1, 40, AT, "read")
             block = Block(0, 0, 0, 1, 0, len(text), text, 40, 40 * (n - 1), 1.0)
-            opened.commit(record, pages=[Page(1, text)], blocks=[block], card=card)
+            opened.commit(record, Addition(pages=[Page(1, text)], blocks=[block], card=card))
         yield opened
 
 

@@ -143,7 +143,7 @@ def test_a_new_session_knows_nothing_of_what_was_promoted_unless_it_names_it(
     read_into(home, "papers", documents)
     learned = tensor_bytes(open_session(home, "papers"))
     lifecycle.promote_session(home, "papers", "kept")
-    lifecycle.new_session(home, "fresh", model=str(tiny_folder))
+    lifecycle.new_session(home, "fresh", how=lifecycle.SessionOptions(model=str(tiny_folder)))
     fresh = open_session(home, "fresh")
     assert memory_of(fresh) == blank
     assert tensor_bytes(fresh) == []
@@ -220,8 +220,11 @@ def test_an_entry_may_be_named_together_with_the_model_it_was_made_with(
     start(home, "papers", tiny_folder)
     read_into(home, "papers", documents)
     lifecycle.promote_session(home, "papers", "kept")
-    assert lifecycle.new_session(home, "heir", entry="kept", model=str(tiny_folder)).origin == "kept"
+    assert (
+        lifecycle.new_session(home, "heir", entry="kept", how=lifecycle.SessionOptions(model=str(tiny_folder))).origin
+        == "kept"
+    )
     other = Path(shutil.copytree(tiny_folder, tmp_path / "other"))
     (other / "tokenizer.json").write_text((other / "tokenizer.json").read_text() + "\n")
     with pytest.raises(UsageError):
-        lifecycle.new_session(home, "another", entry="kept", model=str(other))
+        lifecycle.new_session(home, "another", entry="kept", how=lifecycle.SessionOptions(model=str(other)))

@@ -151,7 +151,9 @@ COPIES: dict[str, Copy] = {
     "export": lambda home, folder, most: lifecycle.export(home, "papers", folder / "copy.tar", max_room=most),
     "import": lambda home, folder, most: lifecycle.import_(home, folder / "whole.tar", "copy", max_room=most),
     "promote": lambda home, _, most: lifecycle.promote_session(home, "papers", "copy", force=True, max_room=most),
-    "start": lambda home, _, most: lifecycle.new_session(home, "copy", entry="kept", max_room=most),
+    "start": lambda home, _, most: lifecycle.new_session(
+        home, "copy", entry="kept", how=lifecycle.SessionOptions(max_room=most)
+    ),
 }
 
 

@@ -38,12 +38,12 @@ def victim(home: str, session: str, moment: str, count: int, *paths: str) -> Non
     left = count
     commit = Episodes.commit
 
-    def counted(self: Episodes, source: SourceRecord, **what: Any) -> Any:
+    def counted(self: Episodes, source: SourceRecord, *added: Any, **cells: Any) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
             wait_for_the_kill()
-        return commit(self, source, **what)
+        return commit(self, source, *added, **cells)
 
     if moment == "commit":
         Episodes.commit = counted  # type: ignore[method-assign]

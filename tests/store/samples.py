@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from titans_cli.records import Block, Episode, Page, SnapshotInfo, SourceRecord
-from titans_cli.store import Home, SessionStore, StoredCell
+from titans_cli.store import Addition, Home, SessionStore, StoredCell
 
 AT = "2026-11-22T12:00:00Z"
 SENTENCE = "The zymurgist quietly fermented quinces"
@@ -77,11 +77,13 @@ def read_paper(store: SessionStore, number: int) -> SnapshotInfo:
     """Commit one small document: source, page, two blocks, two landmarks, a cell, an event. Needs `store.writer()`."""
     committed = store.commit(
         source(number),
+        Addition(
+            pages=[page(number)],
+            blocks=blocks(number, position_of(store)),
+            landmarks=[vector(number), vector(number + 1)],
+            events=[event(f"read paper {number}")],
+        ),
         cells=[StoredCell(0, 2, memory(number))],
-        pages=[page(number)],
-        blocks=blocks(number, position_of(store)),
-        landmarks=[vector(number), vector(number + 1)],
-        events=[event(f"read paper {number}")],
     )
     with store.episodes() as episodes:
         return episodes.cells_of(committed.id)[-1]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.store.samples import SENTENCE, blocks, event, page, row, source, vector
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError
-from titans_cli.store import Episodes
+from titans_cli.store import Addition, Episodes
 from titans_cli.store import database as database_module
 
 
@@ -33,11 +33,13 @@ def read(episodes: Episodes, number: int) -> None:
     position = 20 * (number - 1)
     episodes.commit(
         source(number),
+        Addition(
+            pages=[page(number)],
+            blocks=blocks(number, position),
+            landmarks=[vector(number), vector(-number)],
+            events=[event(f"read the paper{number}")],
+        ),
         snapshots=[row(number)],
-        pages=[page(number)],
-        blocks=blocks(number, position),
-        landmarks=[vector(number), vector(-number)],
-        events=[event(f"read the paper{number}")],
     )
 
 
@@ -69,17 +71,17 @@ def test_a_commit_is_read_back_whole(episodes: Episodes, path: Path) -> None:
 
 def test_a_source_is_carried_on_in_a_later_commit(episodes: Episodes) -> None:
     both = blocks(1, 0)
-    done = episodes.commit(source(1, done=1), snapshots=[row(1, done=1)], pages=[page(1)], blocks=both[:1])
+    done = episodes.commit(source(1, done=1), Addition(pages=[page(1)], blocks=both[:1]), snapshots=[row(1, done=1)])
     assert done == source(1, done=1, id_=1)
     assert not episodes.sources()[0].complete
-    episodes.commit(source(1, id_=1), snapshots=[row(2)], pages=[page(1)], blocks=both[1:])
+    episodes.commit(source(1, id_=1), Addition(pages=[page(1)], blocks=both[1:]), snapshots=[row(2)])
     assert episodes.sources() == [source(1, id_=1)]
     assert len(episodes.blocks_of(1)) == 2
     assert [(s.number, s.cell) for s in episodes.snapshots()] == [(2, 0)]  # the newer state took the older one's place
 
 
 def test_what_a_reader_left_out_is_kept_with_its_document(episodes: Episodes) -> None:
-    first = episodes.commit(source(1), omissions=[("script", 1), ("comment", 3)])
+    first = episodes.commit(source(1), Addition(omissions=[("script", 1), ("comment", 3)]))
     episodes.commit(source(2))
     assert episodes.omissions() == {first.id: (("comment", 3), ("script", 1))}
     episodes.forget([first.id])
@@ -105,15 +107,15 @@ def test_a_commit_that_fails_leaves_nothing(episodes: Episodes) -> None:
     read(episodes, 1)
     bad = blocks(2, 20)
     with pytest.raises(sqlite3.IntegrityError):
-        episodes.commit(source(2), snapshots=[row(1)], pages=[page(2)], blocks=bad, events=[event("x")])
+        episodes.commit(source(2), Addition(pages=[page(2)], blocks=bad, events=[event("x")]), snapshots=[row(1)])
     with pytest.raises(ValueError, match="no source 7"):
         episodes.commit(source(2, id_=7))
     with pytest.raises(ValueError, match="no source 7"):
-        episodes.commit(source(2), forget=[1, 7])
+        episodes.commit(source(2), Addition(forget=[1, 7]))
     with pytest.raises(ValueError, match="equally long"):
-        episodes.commit(source(2), blocks=bad, landmarks=[b"1234", b"5678"])
+        episodes.commit(source(2), Addition(blocks=bad, landmarks=[b"1234", b"5678"]))
     with pytest.raises(ValueError, match="1 landmarks for 2 blocks"):
-        episodes.commit(source(2), blocks=bad, landmarks=[b"1234"])
+        episodes.commit(source(2), Addition(blocks=bad, landmarks=[b"1234"]))
     assert len(episodes.sources()) == len(episodes.events()) == 1
     assert (episodes.newest_snapshot(), episodes.position()) == (1, 20)
 

@@ -39,7 +39,7 @@ from titans_cli.errors import (
     TitansError,
     UsageError,
 )
-from titans_cli.store import Episodes, Home, SessionStore, StoredCell, discard
+from titans_cli.store import Addition, Episodes, Home, SessionStore, StoredCell, discard
 
 
 def test_a_new_session_has_learned_nothing(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_newer_state_of_a_cell_takes_the_older_ones_place(tmp_path: Path) -> N
         first = read_paper(store, 2)
         more = [replace(b, index=b.index + 2) for b in blocks(2, 40)]
         cells = [StoredCell(0, 3, memory(22)), StoredCell(1, 4, memory(23))]
-        store.commit(source(2, id_=2, done=4, total=4), cells=cells, blocks=more)
+        store.commit(source(2, id_=2, done=4, total=4), Addition(blocks=more), cells=cells)
         read_paper(store, 3)
     assert [(i.number, i.source_id, i.cell) for i, _ in store.cells()] == [(1, 1, 0), (3, 2, 0), (4, 2, 1), (5, 3, 0)]
     assert [t["steps"].item() for _, t in store.cells()] == [1, 22, 23, 3]
@@ -177,7 +177,8 @@ def test_forgetting_and_beginning_anew_are_one_commit(tmp_path: Path) -> None:
     with store.writer() as episodes:
         for number in (1, 2):
             read_paper(store, number)
-        store.commit(source(3), cells=[StoredCell(0, 2, memory(3))], blocks=blocks(3, 20), pages=[page(3)], forget=[1])
+        addition = Addition(blocks=blocks(3, 20), pages=[page(3)], forget=[1])
+        store.commit(source(3), addition, cells=[StoredCell(0, 2, memory(3))])
         assert [s.id for s in episodes.sources()] == [2, 3]
         assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30]
     assert {int(p.stem) for p in (store.folder / "snapshots").iterdir()} == {2, 3}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.samples import event, page, source
 from titans_cli.records import Block
-from titans_cli.store import Episodes
+from titans_cli.store import Addition, Episodes
 from titans_cli.store.unspaced import bm25, pairs
 
 TEXTS = (
@@ -26,7 +26,7 @@ TEXTS = (
 def episodes(tmp_path: Path) -> Iterator[Episodes]:
     with Episodes.create(tmp_path / "episodes.sqlite") as made:
         blocks = [Block(0, 0, i, 1, 0, len(t), t, 9, 9 * i, 1.0) for i, t in enumerate(TEXTS)]
-        made.commit(source(1), pages=[page(1)], blocks=blocks, events=[event(text) for text in TEXTS])
+        made.commit(source(1), Addition(pages=[page(1)], blocks=blocks, events=[event(text) for text in TEXTS]))
         yield made
 
 
@@ -50,7 +50,7 @@ def test_two_characters_find_what_holds_them(episodes: Episodes, words: str, fou
 @pytest.mark.parametrize("text", ["The shed vents CO2 at night.", "The shed vents CO_2 at night."])
 def test_an_index_is_found_however_it_is_written(tmp_path: Path, text: str) -> None:
     with Episodes.create(tmp_path / "other.sqlite") as made:
-        made.commit(source(1), pages=[page(1)], blocks=[Block(0, 0, 0, 1, 0, len(text), text, 9, 0, 1.0)])
+        made.commit(source(1), Addition(pages=[page(1)], blocks=[Block(0, 0, 0, 1, 0, len(text), text, 9, 0, 1.0)]))
         assert [len(made.search_blocks(words, 9)) for words in ("CO2", "CO_2", "co2 level", "CO")] == [
             1,
             1,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.store.samples import blocks, event, memory, new_session, newest, read_paper, source
-from titans_cli.store import Home, LongTermMemory, SessionStore, StoredCell
+from titans_cli.store import Addition, Home, LongTermMemory, SessionStore, StoredCell
 
 CALLS = ("write", "fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
 
@@ -43,8 +43,8 @@ def carry_on(home: Path) -> None:
     with store.writer():
         store.commit(
             source(4, id_=4, done=4, total=4),
+            Addition(blocks=[replace(b, index=b.index + 2) for b in blocks(4, 80)]),
             cells=[StoredCell(0, 3, memory(44)), StoredCell(1, 4, memory(45))],
-            blocks=[replace(b, index=b.index + 2) for b in blocks(4, 80)],
         )
 
 

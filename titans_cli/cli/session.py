@@ -68,12 +68,8 @@ def new(
         Home.locate(),
         name,
         entry=entry,
-        model=model,
-        precision=precision,
-        loading=loading,
+        how=lifecycle.SessionOptions(model, precision, loading, options.room(max_room), options.bound(memory)),
         use=not no_use,
-        max_room=options.room(max_room),
-        bound=options.bound(memory),
     )
     start = f"from {entry}" if entry else "knowing nothing"
     render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))

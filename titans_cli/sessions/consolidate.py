@@ -30,7 +30,7 @@ from titans_cli.records import (
     SnapshotInfo,
 )
 from titans_cli.steps import Hint, NextStep
-from titans_cli.store import Episodes, SessionStore, StoredCell, keep_copy
+from titans_cli.store import Addition, Episodes, SessionStore, StoredCell, keep_copy
 from titans_cli.store.manifest import FORMAT, write_session
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def settle(store: SessionStore, episodes: Episodes, load: Callable[[], SessionMo
         ready = {c: tensors for c, tensors in made.items() if tensors is not None}
         store.commit(
             source,
+            Addition(forms={c.row.cell: (forms[c.place], c.whole) for c in ready}),
             cells=[StoredCell(c.row.cell, c.row.blocks_done, tensors) for c, tensors in ready.items()],
-            consolidated={c.row.cell: (forms[c.place], c.whole) for c in ready},
         )
         changed += len(ready)
     return changed

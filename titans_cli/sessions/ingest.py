@@ -55,7 +55,7 @@ from titans_cli.sessions.pace import Forecast, key
 from titans_cli.sessions.room import RoomBudget
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import AGAIN, Hint
-from titans_cli.store import Episodes, Home, SessionStore, utc_now
+from titans_cli.store import Addition, Episodes, Home, SessionStore, utc_now
 
 Loaded = SessionModel | Callable[[], SessionModel] | None  # an engine, or what loads it when it is asked for
 STDIN = "-"
@@ -502,9 +502,7 @@ class Ingestion:
             events.append(Episode(0, utc_now(), "read", text, data))
         gone = batch.replaces
         self.room.before_commit(batch.cells.values(), () if record.id else pages)
-        return self.store.commit(
-            record,
-            cells=list(batch.cells.values()),
+        addition = Addition(
             pages=pages,
             blocks=batch.blocks,
             landmarks=batch.landmarks,
@@ -514,3 +512,4 @@ class Ingestion:
             forget_events=lambda: events_about(self.episodes, [gone]) if gone else (),
             card=batch.card,
         )
+        return self.store.commit(record, addition, cells=list(batch.cells.values()))

@@ -20,7 +20,7 @@ from titans_cli.sessions.room import RoomBudget
 from titans_cli.sessions.selection import Filter, find, held, select
 from titans_cli.sessions.traces import events_about
 from titans_cli.steps import Hint, NextStep, Option
-from titans_cli.store import Episodes, Home, SessionStore, unique_id, utc_now
+from titans_cli.store import Addition, Episodes, Home, SessionStore, unique_id, utc_now
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -303,9 +303,7 @@ def _learn(
     said = "I was told" if old is None else "I was told anew"
     room.before_commit([part.cell for part in parts], pages)
     told = _event(wanted, said, item_id, {"surprise": round(mean, 4)})
-    store.commit(
-        record,
-        cells={part.cell.index: part.cell for part in parts}.values(),
+    addition = Addition(
         pages=pages,
         blocks=blocks,
         landmarks=[vector for part in parts for vector in part.landmarks],
@@ -315,6 +313,7 @@ def _learn(
         item=row,
         supersede=[old.id] if old is not None and fast else (),
     )
+    store.commit(record, addition, cells={part.cell.index: part.cell for part in parts}.values())
     settle(store, episodes, lambda: engine)
     status = "added" if old is None else "updated"
     done = _told(store, episodes, item_id, status)

@@ -110,29 +110,39 @@ class DamagedEntry:
     finished: bool = False  # a kill had interrupted its removal; what that had left is gone now
 
 
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session is made. `model`, `precision`: None is the setting's, or the entry's.
+
+    `max_room`: bytes of disk that what an entry brings may take, as of `RoomBudget`. `memory`: bytes that its memory
+    may take; None: the setting, or the entry's.
+    """
+
+    model: str | None = None
+    precision: str | None = None
+    loading: Loading | None = None
+    max_room: int | None = None
+    memory: int | None = None
+
+
 def new_session(
     home: Home,
     name: str | None,
     *,
     entry: str | None = None,
-    model: str | None = None,
-    precision: str | None = None,
-    loading: Loading | None = None,
+    how: SessionOptions | None = None,
     use: bool = True,
     engines: Engines | None = None,
-    max_room: int | None = None,
-    bound: int | None = None,
 ) -> SessionInfo:
     """Start a session from the initial memory, or from an LTM entry when one is named, and make it current.
 
-    `engines`: the models that are loaded already. `max_room`: as of `RoomBudget`, for what an entry brings.
-    `bound`: bytes that the memory may take; None: the setting, or the entry's. Raises UsageError (name taken, another
-    model named, a memory that cannot be bounded), NotFoundError (no such entry), LimitError, IncompatibleError (the
-    entry's model has changed).
+    `engines`: the models that are loaded already. Raises UsageError (name taken, another model named, a memory that
+    cannot be bounded), NotFoundError (no such entry), LimitError, IncompatibleError (the entry's model has changed).
     """
+    how = how or SessionOptions()
     if name is not None:
         home.require_free(name)  # before seconds of loading
-    if entry is not None and precision is not None:
+    if entry is not None and how.precision is not None:
         raise UsageError(
             "an LTM entry brings its own precision", subject=entry, hint=Hint("Leave ", Option("precision"), " out")
         )
@@ -141,23 +151,22 @@ def new_session(
 
         memory = LongTermMemory(home)
         kept = memory.show(entry)
-        if model is not None:
-            insist(model, loading, kept)
+        if how.model is not None:
+            insist(how.model, how.loading, kept)
         engines.of(kept) if engines else engine_of(kept)  # refuses before anything is made
         started = Episode(0, utc_now(), "started", f"I started from what was promoted as {entry}.", {"entry": entry})
-        admit = RoomBudget(home.root, None, max_room).copies(kept.name)
+        admit = RoomBudget(home.root, None, how.max_room).copies(kept.name)
         store = memory.start_session(entry, name, events=[started], admit=admit)
-        if bound is not None:
+        if how.memory is not None:
             with store.writer(command="session new") as episodes:
-                set_bound(store, episodes, bound)
+                set_bound(store, episodes, how.memory)
         info = store.info
     else:
+        from titans_cli.sessions.engines import new_engine
         from titans_cli.sessions.ingest import create_session
 
-        loaded = engines.new(model, precision, loading) if engines else None
-        info = create_session(
-            home, name, model=model, precision=precision, loading=loading, engine=loaded, bound=bound
-        ).info
+        made = (engines.new if engines else new_engine)(how.model, how.precision, how.loading)
+        info = create_session(home, name, engine=made, bound=how.memory).info
     if use:
         home.set_current(info.name)
     return info

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from titans_cli.store.archive import Export, export_session, fork_session, import_session
     from titans_cli.store.check import Finding, copy_is_sound, findings_of, keep_copy, restore_session_file
     from titans_cli.store.entry_archive import export_entry, import_entry
-    from titans_cli.store.episodes import Episodes
+    from titans_cli.store.episodes import Addition, Episodes
     from titans_cli.store.files import unique_id
     from titans_cli.store.home import Home, validate_name
     from titans_cli.store.landmarks import Landmarks
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "Addition",
     "EntryList",
     "Episodes",
     "Export",
@@ -60,7 +61,7 @@ def __getattr__(name: str) -> object:
         from titans_cli.store import home as module
     elif name in ("StoredCell", "SessionList", "SessionStore", "discard"):
         from titans_cli.store import session as module
-    elif name == "Episodes":
+    elif name in ("Addition", "Episodes"):
         from titans_cli.store import episodes as module
     elif name in ("EntryList", "LongTermMemory"):
         from titans_cli.store import ltm as module

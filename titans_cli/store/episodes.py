@@ -11,9 +11,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypedDict
 
 from titans_cli.cards import Card
 from titans_cli.errors import LockedError
@@ -60,20 +59,33 @@ class _UndoneError(Exception):
     """Leaves a transaction so that nothing of it happened."""
 
 
-class CommitExtras(TypedDict, total=False):
-    """What a commit may hold beside a source and its cells; what each is, `Episodes.commit` says."""
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What one commit adds to a source beside its cells, and what goes for it. Raises ValueError when `landmarks` and
+    `blocks` do not match.
 
-    pages: Iterable[Page]
-    blocks: Sequence[Block]
-    landmarks: Sequence[bytes]
-    events: Iterable[Episode]
-    forget: Collection[int]
-    forget_events: Events
-    item: ItemRow | None
-    supersede: Collection[int]
-    omissions: Collection[Omission]
-    card: Card | None
-    consolidated: Mapping[int, tuple[str, int]]
+    Pages that are retained already stay as they are. `landmarks`: one vector (little-endian float32) for each block, or
+    none at all. `events` are of the source, and go with it. `forget`, `forget_events`: what is to be forgotten first,
+    as `Episodes.forget` does. `item`: the source is one. What it takes the place of, `supersede`, stays, withheld and
+    an item no more. `omissions`: what its reader left out. `card`: its catalogue card, in the place of the one it had.
+    `forms`: of these cells from now on, with the bytes of their files when they are verbatim.
+    """
+
+    pages: Iterable[Page] = ()
+    blocks: Sequence[Block] = ()
+    landmarks: Sequence[bytes] = ()
+    events: Iterable[Episode] = ()
+    forget: Collection[int] = ()
+    forget_events: Events = ()
+    item: ItemRow | None = None
+    supersede: Collection[int] = ()
+    omissions: Collection[Omission] = ()
+    card: Card | None = None
+    forms: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.landmarks and len(self.landmarks) != len(self.blocks):
+            raise ValueError(f"{len(self.landmarks)} landmarks for {len(self.blocks)} blocks")
 
 
 class Episodes(Queries):
@@ -109,60 +121,45 @@ class Episodes(Queries):
     def commit(
         self,
         source: SourceRecord,
+        addition: Addition | None = None,
         *,
         snapshots: Sequence[SnapshotInfo] = (),
-        pages: Iterable[Page] = (),
-        blocks: Sequence[Block] = (),
-        landmarks: Sequence[bytes] = (),
-        events: Iterable[Episode] = (),
-        forget: Collection[int] = (),
-        forget_events: Events = (),
-        item: ItemRow | None = None,
-        supersede: Collection[int] = (),
-        omissions: Collection[Omission] = (),
-        card: Card | None = None,
-        consolidated: Mapping[int, tuple[str, int]] = {},
     ) -> SourceRecord:
         """Commit what was read of a source, with its cells' rows, or nothing; return the source as committed.
 
         `source` with id 0 is new, otherwise its row is replaced; blocks and events get their ids here, blocks and
-        snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Pages already retained
-        stay as they are. `events` are of the source, and go with it. `landmarks` has one vector (little-endian float32)
-        for each block, or none at all. What is to be forgotten is so first, as `forget` does. `item`: the source is
-        one. What it takes the place of, `supersede`, stays, withheld and an item no more. `omissions`: what its reader
-        left out. `card`: its catalogue card, in the place of the one it had. `consolidated`: the forms of these cells
-        from now on, and the bytes of their files when they are verbatim. Raises ValueError for a mismatch of these.
+        snapshots their `source_id`. A snapshot takes the place of an older one of the same cell. Raises ValueError when
+        there is no such source, or the vectors are not of one length.
         """
-        if landmarks and len(landmarks) != len(blocks):
-            raise ValueError(f"{len(landmarks)} landmarks for {len(blocks)} blocks")
+        addition = addition or Addition()
         with self._transaction():
-            self._forget(forget, forget_events)
-            described = source.id == 0 or card is not None or bool(omissions)
+            self._forget(addition.forget, addition.forget_events)
+            described = source.id == 0 or addition.card is not None or bool(addition.omissions)
             source = replace(source, id=self._put_source(source))
             if source.year is not None:
                 self._set_meta(f"{YEAR}{source.id}", str(source.year))
             self._db.executemany(
                 "INSERT INTO pages (source_id, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                [(source.id, page.number, page.text) for page in pages],
+                [(source.id, page.number, page.text) for page in addition.pages],
             )
             self._db.executemany(
                 "INSERT OR REPLACE INTO omissions (source_id, kind, count) VALUES (?, ?, ?)",
-                [(source.id, kind, count) for kind, count in omissions],
+                [(source.id, kind, count) for kind, count in addition.omissions],
             )
-            self._put_blocks(source.id, blocks, landmarks)
-            self._put_events(events, [source.id])
-            if blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
+            self._put_blocks(source.id, addition.blocks, addition.landmarks)
+            self._put_events(addition.events, [source.id])
+            if addition.blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
                 self._move_up()  # something was read between two stretches of this one
             self._put_snapshots(source.id, snapshots)
-            for cell, (form, whole) in consolidated.items():
+            for cell, (form, whole) in addition.forms.items():
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{KEPT}{source.id}:{cell}",))
                 if form != VERBATIM:
                     self._set_meta(f"{KEPT}{source.id}:{cell}", f"{form}:{whole}")
-            self._withhold(supersede, SUPERSEDED, source.read_at)
-            if item is not None:
-                self._put_item(source.id, item, source.read_at)
-            if card is not None:
-                self._put_card(source.id, card)
+            self._withhold(addition.supersede, SUPERSEDED, source.read_at)
+            if addition.item is not None:
+                self._put_item(source.id, addition.item, source.read_at)
+            if addition.card is not None:
+                self._put_card(source.id, addition.card)
             if described:
                 self._seal_card(source.id)
             self._set_meta(f"{DIGEST}{source.id}", self.digest_of(source.id))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 from titans_cli.errors import (
     DamagedError,
@@ -25,7 +25,7 @@ from titans_cli.errors import (
 )
 from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.steps import AGAIN, Hint, NextStep
-from titans_cli.store.episodes import CommitExtras, Episodes, Events
+from titans_cli.store.episodes import Addition, Episodes, Events
 from titans_cli.store.files import (
     UNFINISHED,
     delete_folder,
@@ -307,9 +307,9 @@ class SessionStore:
     def commit(
         self,
         source: SourceRecord,
+        addition: Addition | None = None,
         *,
         cells: Iterable[StoredCell] = (),
-        **retained: Unpack[CommitExtras],
     ) -> SourceRecord:
         """Commit cells of a source with all that they learned; return the source as committed. Only inside `writer`.
 
@@ -327,7 +327,7 @@ class SessionStore:
                 replace_orphan=True,  # we hold the lock, and no row has a number as high as this
             )
             written.append(SnapshotInfo(number, 0, cell.index, cell.blocks_done, sha256, size, now))
-        committed = episodes.commit(source, snapshots=written, **retained)
+        committed = episodes.commit(source, addition, snapshots=written)
         with suppress(StorageError):  # the commit stands; the next writer sweeps again
             self._sweep(episodes)
         return committed
