@@ -27,7 +27,11 @@ from titans_cli.store.snapshots import read_snapshot, snapshot_path, write_snaps
 
 
 def main() -> None:
-    options = arguments(__doc__).parse_args()
+    wanted = arguments(__doc__)
+    wanted.add_argument(
+        "--kept", type=float, default=1.0, help="share of each cell's tokens that is kept, as in outline"
+    )
+    options = wanted.parse_args()
     torch.set_num_threads(threads())
     count = options.papers or (20 if options.quick else 200)
     engine = Engine.load(options.model)
@@ -40,7 +44,8 @@ def main() -> None:
             read += sum(len(s.tokens) for s in segments)
             last = {part.cell.index: part.cell for part in learn(engine, segments)}
             for cell in last.values():
-                write_snapshot(snapshot_path(folder, number), cell.tensors, fingerprint=engine.fingerprint)
+                kept = cell.tensors if options.kept == 1 else engine.outlined(dict(cell.tensors), options.kept)
+                write_snapshot(snapshot_path(folder, number), kept, fingerprint=engine.fingerprint)
                 number += 1
         size = sum(path.stat().st_size for path in folder.iterdir())
         cells = [engine.from_tensors(read_snapshot(snapshot_path(folder, n), None)) for n in range(number)]
@@ -48,7 +53,13 @@ def main() -> None:
     right = hits(engine, cells, facts)
     tenth = max(1, count // 10) * options.facts
     told = sum(len(engine.tokenizer.encode(f.answer)) for f, hit in zip(facts, right, strict=True) if hit)
-    settings = {"papers": count, "tokens": options.tokens, "facts": options.facts, "cells": number}
+    settings = {
+        "papers": count,
+        "tokens": options.tokens,
+        "facts": options.facts,
+        "cells": number,
+        "kept": options.kept,
+    }
     report = Report("capacity", settings | {"model": engine.fingerprint[:12]})
     report.add("bytes_per_token", size / read)
     report.add("recall", share(right))

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 BOUND = "bound"  # in a session's `memory`: bytes
-# Of a cell's tokens that are kept. Half of them, fitted anew, recall three quarters of what all do: more than half of
-# the cells would, kept whole. A third recalls a fifth: less than a third of the cells would (60 facts in 20 papers,
-# measured once on the embedded model).
+# Of a cell's tokens that are kept. Half of them, fitted anew, recall more than half of the cells kept whole would; a
+# third of them, less than a third would (`python -m benchmarks.capacity --papers 20 --kept 0.5`; docs/log.md).
 SHARES = {OUTLINE: 1 / 2, TEXT: 0.0}
 BESIDE = 1_000  # bytes of a cell's file that are no rows, at most: its header
 
