@@ -75,6 +75,10 @@ def test_definitions_are_known_in_every_language() -> None:
     [
         ("© 2020 The authors.", True),
         ("Keywords: weirs, mills", True),
+        ("1 University of Arizona, Tucson 2 Princeton University 3 Kitware, Inc.", True),
+        ("1 INTERA Geosciences, Perth, Australia 2 Wairakei Centre, Taupō", True),
+        ("1D models were fitted first, and 2D ones after them.", False),
+        ("1 of the weirs failed, and 2 held.", False),
         ("We would like to thank the smiths for their help.", True),
         ("We acknowledge the work of Ada on the first loom.", True),
         ("The smiths thanked the miller and went home.", False),

@@ -77,7 +77,7 @@ def test_a_search_can_be_narrowed_cut_and_left_bare(titans: Titans) -> None:
     assert titans("search", "painted", "--sources", "*.txt", "-q").out.count("\n") == 1
     done = titans("search", "painted", "-n", "1")
     assert "1 of 2 passages" in done.err
-    assert "[1] Marsh 2019, The weir of Ostrel, " in titans("search", "jammed").out
+    assert "1. Marsh 2019, The weir of Ostrel, " in titans("search", "jammed").out
 
 
 def test_characters_of_scripts_without_spaces_are_found(titans: Titans, tmp_path: Path) -> None:

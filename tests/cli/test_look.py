@@ -12,7 +12,7 @@ from tests.cli.conftest import Titans
 from titans_cli.cli import look
 from titans_cli.cli.options import Output
 from titans_cli.cli.render import IngestView
-from titans_cli.progress import BlocksRead, FileStarted
+from titans_cli.progress import BlocksRead, FileStarted, IngestFinished, IngestStarted, Waiting
 
 
 class Terminal(io.StringIO):
@@ -107,3 +107,19 @@ def test_off_a_terminal_a_line_is_due_when_none_was_told_for_ten_seconds(capsys:
     view.line(told)
     assert view.overdue() is None
     assert "segment 120" in capsys.readouterr().err
+
+
+def test_while_a_followed_folder_rests_nothing_is_said_to_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    view = IngestView(Output(), clock=lambda: now)
+    view.show(IngestStarted("papers", 1, 10))
+    view.show(IngestFinished("papers", 1, 0, 0, 5, 1.0, None))
+    now = 60.0
+    assert view.overdue() is None
+    view.show(Waiting("papers", 1, 0, None))
+    now = 600.0
+    assert view.overdue() is None
+    view.show(IngestStarted("papers", 1, 10))  # a file has come
+    now = 611.0
+    assert "still making pages and segments of what is there (11s)" in str(view.overdue())
+    assert "following 1 file" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.extract import Candidate, is_notice, is_prose
 from titans_cli.answers.words import STOP_WORDS, stem, words
 from titans_cli.cards import Card, folded
 from titans_cli.records import Block, SourceRecord
@@ -106,7 +106,7 @@ def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks:
         passed += len(text)
         if hits and sentence is None:
             spans = [(a, b) for a, b in sentence_spans(text) if any(a <= at < b for at in hits)]
-            a, b = next(((a, b) for a, b in spans if is_prose(text[a:b])), (0, 0))
+            a, b = next(((a, b) for a, b in spans if is_prose(text[a:b]) and not is_notice(text[a:b])), (0, 0))
             if b:
                 sentence = Candidate(block, block.start + a, block.start + b, text[a:b], 1.0, 0.0, 1.0)
         if stop:

@@ -42,7 +42,7 @@ def search(
     """Find words and exact phrases in what was read.
 
     Each passage with its document and page. It has all the words (by their stems) and every phrase; where none has all
-    the words, passages with some of them are shown, and that is said.
+    the words, passages with some of them are shown, and that is said. The whole page: titans show DOCUMENT --page N.
     """
     from titans_cli.sessions.search import search as use_case
 
@@ -64,7 +64,7 @@ def found(result: SearchResult, output: Output) -> None:
     if result.matched == "some":
         note("no passage has all of these words; these have some of them")
     for h in result.hits:
-        line(f"{bold(f'[{h.number}]')} {h.label}, {h.place}  {dim(f'(document {h.document})')}")
+        line(f"{bold(f'{h.number}.')} {h.label}, {h.place}  {dim(f'(document {h.document})')}")
         line(f"    {_lit(h.text, h.spans)}")
     if result.total > len(result.hits):
         note(f"{len(result.hits)} of {plural(result.total, 'passage')}; more with --limit {min(result.total, 1000)}")

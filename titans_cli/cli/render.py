@@ -137,6 +137,7 @@ class IngestView:
         self.clock = clock
         self.said = clock()  # when a line was last told
         self.latest: FileStarted | BlocksRead | IngestStarted | None = None
+        self.idle = False  # all is read, or what follows a folder waits for a file: nothing is being made of anything
         self.begun = clock()
         self.looked: list[str] = []  # files that a dry run has looked at
         self._telling, self._over = threading.Lock(), threading.Event()
@@ -177,7 +178,7 @@ class IngestView:
         """What to say when nothing was said for `EVERY` seconds."""
         from titans_cli.progress import BlocksRead, FileStarted
 
-        if self.clock() - self.said < EVERY:
+        if self.idle or self.clock() - self.said < EVERY:
             return None
         match self.latest:
             case BlocksRead() as b:
@@ -198,8 +199,20 @@ class IngestView:
             self.said = self.clock()
 
     def show(self, event: IngestEvent | Waiting) -> None:
-        from titans_cli.progress import BlocksRead, FileFailed, FileFinished, FileStarted, IngestFinished
+        from titans_cli.progress import (
+            BlocksRead,
+            FileFailed,
+            FileFinished,
+            FileStarted,
+            IngestFinished,
+            IngestStarted,
+            Waiting,
+        )
 
+        if isinstance(event, IngestStarted):
+            self.begun, self.idle = self.clock(), False
+        elif isinstance(event, IngestFinished | Waiting):
+            self.idle = True
         if isinstance(event, IngestFinished):
             self.failed += event.files_failed
             self.kept += event.files_read + event.files_skipped
