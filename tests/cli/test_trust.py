@@ -317,3 +317,18 @@ def test_sessions_and_documents_are_found_however_their_accents_are_typed(
     assert titans("session", "forget", base, "--dry-run").code == 0
     assert titans("session", "forget", typed, "--yes").code == 0
     assert titans("session", "discard", named.lower(), "-y").code == 0
+
+
+@pytest.mark.usefixtures("papers")
+@pytest.mark.parametrize(
+    "command",
+    [["session", "export", "-o"], ["report", "-o"], ["ask", "What is a weir?", "--no-log", "-o"]],
+    ids=" ".join,
+)
+def test_a_folder_that_is_not_there_is_said_to_be_missing(titans: Titans, tmp_path: Path, command: list[str]) -> None:
+    done = titans(*command, tmp_path / "nosuch" / "a.md")
+    assert done.code == 1
+    assert "nosuch" in done.err
+    assert "there is no such file or folder. Check the name, or make the folder" in done.err
+    (tmp_path / "plain").write_text("a file")
+    assert "no folder" in titans(*command, tmp_path / "plain" / "a.md").err

@@ -35,6 +35,8 @@ _HINTS: dict[int, tuple[str, Hint | str]] = {
     errno.EACCES: ("permission denied", Hint("Make it readable and writable for you", _CONTINUE)),
     errno.EPERM: ("permission denied", Hint("Make it readable and writable for you", _CONTINUE)),
     errno.EROFS: ("the file system is read-only", "Remount it, or set TITANS_HOME to a folder that can be written"),
+    errno.ENOENT: ("there is no such file or folder", "Check the name, or make the folder"),
+    errno.ENOTDIR: ("a part of its path is no folder", "Check the name, or choose another folder"),
     errno.EIO: ("the disk reported an error", Hint("Check the disk", _CONTINUE)),
     errno.EMFILE: ("too many open files", Hint("Raise the limit (ulimit -n)", _CONTINUE)),
 }
