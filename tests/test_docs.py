@@ -32,12 +32,11 @@ def headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", [FOLDER / "README.md", *PAGES], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for link in links(page):
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path) if path else page
-        assert target.exists(), f"{page.name}: {link}"
-        if anchor and target.suffix == ".md":
-            assert anchor in headings(target), f"{page.name}: {link}"
+    parts = [link.partition("#") for link in links(page)]
+    targets = [((page.parent / path) if path else page, anchor) for path, _, anchor in parts]
+    assert not [str(target) for target, _ in targets if not target.exists()]
+    anchored = [(target, anchor) for target, anchor in targets if anchor and target.suffix == ".md"]
+    assert not [f"{target}#{anchor}" for target, anchor in anchored if anchor not in headings(target)]
 
 
 def test_every_page_is_in_the_navigation_and_nothing_of_the_site_comes_from_elsewhere() -> None:

@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -387,6 +387,96 @@ def signatures() -> dict[str, int]:
 
 def test_nothing_takes_more_than_eight_parameters() -> None:
     assert {name: n for name, n in signatures().items() if n > MOST_PARAMETERS} == LONG_SIGNATURES
+
+
+# ---------------------------------------------------------------- tests
+
+
+TESTS = Path(__file__).parent
+
+
+OF_NAMED_TUPLES = {"_replace", "_make", "_asdict", "_fields"}  # public, as their documentation says
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name != "_" and name not in OF_NAMED_TUPLES
+
+
+@cache
+def private_names() -> frozenset[str]:
+    """What the files of the package keep for themselves: functions, classes, constants, attributes."""
+    names = set[str]()
+    for path in sources():
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+    return frozenset(name for name in names if is_private(name))
+
+
+def private_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Where a test imports, reads or replaces what is private here; what it keeps in its own objects is its own."""
+    for node in ast.walk(tree):
+        names = list[str]()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("titans_cli"):
+            names = [alias.name for alias in node.names if is_private(alias.name)]
+        elif isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            names = [node.attr]
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("titans_cli."):  # the path to a name
+            names = str(node.value).split(".")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("attr"):  # setattr and its like
+            names = [str(a.value) for a in node.args if isinstance(a, ast.Constant)]
+        for name in names:
+            if isinstance(node, ast.ImportFrom) or name in private_names():
+                yield getattr(node, "lineno", 0), name
+
+
+def asserts_behind_an_if(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Assertions of tests that hold because nobody asked; a helper may have some."""
+    for test in ast.walk(tree):
+        if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) and test.name.startswith("test_"):
+            branches = [node for node in ast.walk(test) if isinstance(node, ast.If | ast.Match)]
+            for node in (inner for branch in branches for inner in ast.walk(branch)):
+                if isinstance(node, ast.Assert) or (
+                    isinstance(node, ast.withitem) and ast.unparse(node.context_expr).startswith("pytest.raises")
+                ):
+                    yield getattr(node, "lineno", test.lineno), test.name
+
+
+def in_tests(finder: Callable[[ast.Module], Iterator[tuple[int, str]]]) -> list[str]:
+    paths = sorted(TESTS.rglob("*.py"))
+    return [f"{p.relative_to(TESTS)}:{line}: {name}" for p in paths for line, name in finder(parse(p))]
+
+
+def test_no_test_knows_what_is_private() -> None:
+    """It goes by what anybody can call and see; so what is inside may change."""
+    assert len(private_names()) > 100
+    assert not in_tests(private_in)
+
+
+def test_no_test_asserts_behind_an_if() -> None:
+    """What is not reached is not tested, and nobody is told."""
+    assert not in_tests(asserts_behind_an_if)
+
+
+@pytest.mark.parametrize(
+    ("source", "private", "behind"),
+    [
+        ("from titans_cli.cli.lazily import _group", 1, 0),
+        ("from titans_cli.cli import lazily\nlazily._group", 1, 0),
+        ("patch('titans_cli.cli.lazily._group', None)\nsetattr(lazily, '_command', None)", 2, 0),
+        ("class A:\n    def f(self):\n        return self._group", 0, 0),
+        ("x._replace(a=1)\nos._exit(1)", 0, 0),
+        ("def test_a():\n    if x:\n        for y in x:\n            assert y", 0, 1),
+        ("def test_a():\n    def then():\n        if x:\n            pass\n        else:\n            assert y", 0, 1),
+        ("def test_a():\n    if x:\n        with pytest.raises(E):\n            y()", 0, 1),
+        ("def test_a():\n    assert (a if x else b)\n\ndef helper():\n    if x:\n        assert y", 0, 0),
+    ],
+)
+def test_a_test_that_knows_too_much_or_asks_nothing_is_found(source: str, private: int, behind: int) -> None:
+    tree = ast.parse(source)
+    assert (len(list(private_in(tree))), len(list(asserts_behind_an_if(tree)))) == (private, behind)
 
 
 # ---------------------------------------------------------------- what files may do

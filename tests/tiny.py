@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from titans_cli.model.spec import TitansSpec
-from titans_cli.model.tokenizer import TitansTokenizer
+from titans_cli.model.tokenizer import PAD, TitansTokenizer
 from titans_cli.paper.hf import TitansConfig, TitansForCausalLM
+from titans_cli.records import Segment
 
 SPEC = TitansSpec(
     vocab_size=512,
@@ -42,6 +45,13 @@ def make_sentences(count: int, seed: int = 0) -> list[str]:
         words.insert(rng.randrange(len(words)), f"{rng.randrange(10_000)}")
         sentences.append(" ".join(words).capitalize() + ".")
     return sentences
+
+
+def padded(segments: Sequence[Segment], width: int) -> tuple[Tensor, Tensor]:
+    """Their tokens [B, width], and which of these are tokens."""
+    rows = [[*segment.tokens, *[PAD] * (width - len(segment.tokens))] for segment in segments]
+    lengths = torch.tensor([len(segment.tokens) for segment in segments])
+    return torch.tensor(rows), torch.arange(width) < lengths[:, None]
 
 
 def write_folder(folder: Path, tokenizer: TitansTokenizer, spec: TitansSpec = SPEC, seed: int = 0) -> Path:

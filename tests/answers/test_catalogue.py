@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -116,7 +118,6 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("List all papers.", {1, 2, 3}),
         ("Which papers are from 2018?", {1}),
         ("Which papers were published after 2019?", {2, 3}),
-        ("papers between 2018 and 2019", None),
         ("Which papers did Mara Quill write?", {1, 3}),
         ("Which papers are by Jonas de Mol?", {1}),
         ("What has Ines Ribeiro written?", {2}),
@@ -131,11 +132,8 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("Which papers mention the harbour chains?", {3}),
     ],
 )
-def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: set[int] | None) -> None:
+def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: set[int]) -> None:
     given = ask(question)
-    if files is None:
-        assert given is None
-        return
     assert given is not None
     assert {n for n, (title, *_) in enumerate(SHELF, 1) if f"- {title} (" in given.text} == files
     assert given.kind == "pile"
@@ -185,6 +183,7 @@ def test_it_means_the_document_before(ask: Ask) -> None:
         "How many books are on the weirs?",
         "What works best for chains?",
         "Which papers are by Nobody Atall?",
+        "papers between 2018 and 2019",
         "",
     ],
 )
@@ -200,5 +199,6 @@ def test_a_question_that_has_another_in_it_is_none_of_the_catalogue() -> None:
 def test_cards_go_with_their_document(episodes: Episodes) -> None:
     episodes.forget([1])
     assert 1 not in episodes.cards()
-    assert episodes._one("SELECT count(*) FROM cards WHERE source_id = 1") == 0
+    with closing(sqlite3.connect(episodes.path)) as db:
+        assert db.execute("SELECT count(*) FROM cards WHERE source_id = 1").fetchone() == (0,)
     assert episodes.card(2).authors == ("Ines Ribeiro",)

@@ -115,11 +115,12 @@ def test_without_a_reader_only_what_can_be_no_other_is_told(
 
 
 def test_the_short_answer_stands_in_the_first_citation(sample_asked: Ask) -> None:
-    for question in ("What is a hushmeter?", "Why do lattices die?", "By how much did pulse feeding cut silicate use?"):
+    for question in ("How much charcoal does kiln-setting take?", "What does a hushmeter weigh in air?"):
         answer = sample_asked(question)
-        if answer.short is not None:
-            assert answer.short in " ".join(answer.citations[0].quote.split())
-            assert answer.text.startswith(" ".join(answer.citations[0].quote.split()))
+        first = " ".join(answer.citations[0].quote.split())
+        assert answer.short is not None
+        assert answer.short in first
+        assert answer.text.startswith(first)
 
 
 def test_figures_carry_their_units() -> None:

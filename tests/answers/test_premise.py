@@ -12,7 +12,7 @@ from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds
 from titans_cli.answers.intent import asked
-from titans_cli.answers.premise import Premise, _beside, information, others, premise, subjects
+from titans_cli.answers.premise import Premise, beside, information, others, premise, subjects
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import ask
@@ -91,7 +91,7 @@ def test_another_document_answers_where_it_speaks_of_what_is_named(
 def test_what_another_document_says_elsewhere_is_not_said_of_what_is_named(read: Episodes) -> None:
     said = [frozenset({"bed"}), frozenset[str](), frozenset({"spindl"}), frozenset[str](), frozenset({"inn"})]
     here = [False, False, False, True, False]
-    assert _beside(said, here) == [frozenset(), frozenset(), {"spindl"}, frozenset(), {"inn"}]
+    assert beside(said, here) == [frozenset(), frozenset(), {"spindl"}, frozenset(), {"inn"}]
 
 
 def test_a_short_sentence_is_an_answer(told: Callable[[str], Answer]) -> None:

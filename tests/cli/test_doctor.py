@@ -7,11 +7,13 @@ import os
 import platform
 import shutil
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from tests.cli.conftest import Titans
 from titans_cli.sessions import doctor, machine
@@ -128,15 +130,29 @@ def test_a_package_that_is_missing_or_too_old_is_a_problem(titans: Titans, monke
     assert "torch" not in said
 
 
+def diagnosis(name: str, **how: Any) -> doctor.Diagnosis:
+    """The first of that name; what comes after it is not examined."""
+    return next(found for found in doctor.examine(**how) if found.name == name)
+
+
+@pytest.mark.usefixtures("home")
 def test_a_terminal_without_utf_8_is_told() -> None:
-    assert doctor._terminal("ascii").todo
-    assert doctor._terminal("UTF-8").level == "ok"
+    assert diagnosis("terminal", encoding="ascii").todo
+    assert diagnosis("terminal", encoding="UTF-8").level == "ok"
 
 
-def test_a_cuda_build_without_a_gpu_is_told() -> None:
-    assert "CUDA 12.8" in doctor._device("2.13.0", "12.8", False).said
-    assert doctor._device("2.13.0+cpu", None, False).level == "ok"
-    assert doctor._device("2.13.0", "12.8", True).level == "ok"
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("cuda", "available", "level"), [("12.8", False, "advice"), (None, False, "ok"), ("12.8", True, "ok")]
+)
+def test_a_cuda_build_without_a_gpu_is_told(
+    monkeypatch: pytest.MonkeyPatch, cuda: str | None, available: bool, level: str
+) -> None:
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    found = diagnosis("device")
+    assert found.level == level
+    assert ("CUDA 12.8" in found.said) == (level == "advice")
 
 
 # ---------------------------------------------------------------- what a control group grants
@@ -211,14 +227,19 @@ def test_newer_is_newer_than_the_newest_release_that_was_tested(
     pins = tmp_path / "tested.txt"
     pins.write_text('# made by\ntransformers==5.24.0\nnumpy==1.0 ; python_version < "3"\n', encoding="utf-8")
     monkeypatch.setattr(doctor, "TESTED", pins)
-    assert bool(doctor._untested({"transformers": installed, "numpy": "2.4", "unknown": "9"})) == newer
+    versions = {"transformers": installed, "numpy": "2.4", "unknown": "9"}
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: list(versions))
+    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+    before_the_settings = takewhile(lambda found: found.name != "settings", doctor.examine())
+    said = [found.said for found in before_the_settings if found.name == "tested"]
+    assert any(f"transformers {installed}" in line for line in said) == newer
+    assert not any("numpy" in line or "unknown" in line for line in said)
 
 
 def test_what_a_killed_run_of_the_first_release_left_is_named_and_removed_when_asked(
     titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(doctor, "_model", lambda home: iter(()))
     old, new = tmp_path / "titans-run-old", tmp_path / "titans-run-new"
     for folder in (old, new):
         folder.mkdir()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
-from titans_cli.cli import lazily
 from titans_cli.cli.app import command_tree
+from titans_cli.cli.options import everywhere
 from titans_cli.errors import UsageError
 
 HEAVY = ["torch", "transformers", "pypdf", "tokenizers", "safetensors", "selectolax", "markdown_it", "numpy"]
@@ -114,17 +115,19 @@ def test_values_that_need_no_conversion_import_no_converter(argv: list[str], doc
 
 
 def test_only_the_commands_on_the_way_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = list[object]()
+    made = list[str]()
 
-    def counted(own: Callable[..., Any], info: Any, finish: Any) -> Any:
-        made.append(info)
-        return own(info, finish)
+    def counted(own: Callable[..., Any], info: Any, **how: Any) -> Any:
+        made.append(str(info.name if isinstance(info.name, str) else info.callback and info.callback.__name__))
+        return own(info, **how)
 
-    for name in ("_command", "_group"):
-        monkeypatch.setattr(lazily, name, partial(counted, getattr(lazily, name)))
+    for name in ("get_command_from_info", "get_group_from_info"):
+        monkeypatch.setattr(typer.main, name, partial(counted, getattr(typer.main, name)))
+    root = command_tree()
+    made.clear()
     with pytest.raises(UsageError):
-        command_tree().main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
-    assert len(made) == 2
+        root.main(args=["session", "new", "no/name"], prog_name="titans", standalone_mode=False)
+    assert [name for name in made if name != everywhere.__name__] == ["session", "new"]
 
 
 @pytest.mark.parametrize(

@@ -242,23 +242,29 @@ def test_whoever_imports_what_is_there_is_told_how_to_choose_another_name(
 
 
 @pytest.mark.usefixtures("papers")
-@pytest.mark.parametrize("command", [["session", "export"], ["ltm", "export", "kept"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (["session", "show"], ["session", "export"]),
+        (["session", "promote", "--as", "kept", "--yes", "--force"], ["ltm", "export", "kept"]),
+    ],
+    ids=["session", "ltm"],
+)
 def test_an_export_names_its_file_by_output_too_and_replaces_none_unasked(
-    titans: Titans, tmp_path: Path, command: list[str]
+    titans: Titans, tmp_path: Path, before: list[str], command: list[str]
 ) -> None:
-    if command[0] == "ltm":
-        assert titans("session", "promote", "--as", "kept", "--yes", "--force").code == 0
+    assert titans(*before).code == 0
     file = tmp_path / "all.out"
     assert "--output FILE" in titans(*command).err
     assert titans(*command, file, "-o", file).code == 2
     assert not file.exists()
     assert titans(*command, "-o", file).code == 0
-    before = file.read_bytes()
+    written = file.read_bytes()
     refused = titans(*command, "-o", file)
-    assert (refused.code, "--yes" in refused.err, file.read_bytes()) == (2, True, before)
+    assert (refused.code, "--yes" in refused.err, file.read_bytes()) == (2, True, written)
     file.write_bytes(b"mine")
     assert titans(*command, "-o", file, "-y").code == 0
-    assert len(file.read_bytes()) == len(before)
+    assert len(file.read_bytes()) == len(written)
 
 
 @pytest.mark.usefixtures("papers")

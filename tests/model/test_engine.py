@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.tiny import SPEC, make_sentences, write_folder
+from tests.tiny import SPEC, make_sentences, padded, write_folder
 from titans_cli.errors import DamagedError, IncompatibleError, ModelError
 from titans_cli.memory.closed import cosines
 from titans_cli.model.engine import BATCH, Cell, Engine, nearness
@@ -107,7 +107,7 @@ def test_reading_is_the_forward_pass_of_the_network_over_the_same_stream(
     tiny_engine: Engine, segments: list[Segment]
 ) -> None:
     engine = without_rehearsal(tiny_engine)
-    tokens, mask = engine._pad([s.tokens for s in segments[:6]])
+    tokens, mask = padded(segments[:6], engine.spec.segment_length)
     with torch.inference_mode():
         expected = engine.network(tokens[None], mask[None]).state
     read = engine.read(engine.initial_state(), segments[:6])

@@ -72,7 +72,7 @@ def tokens(rows: int, count: int, seed: int = 0) -> Tensor:
 
 @pytest.fixture
 def native(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> TitansForCausalLM:
-    monkeypatch.setattr(TitansForCausalLM, "_cache_works", False)
+    monkeypatch.setattr(TitansForCausalLM, "cache_works", False)
     model = AutoModelForCausalLM.from_pretrained(tiny_folder).requires_grad_(False)
     assert isinstance(model, TitansForCausalLM)
     return model
@@ -116,7 +116,7 @@ def test_a_memory_that_forgets_what_was_cached_is_an_error(
     tiny_tokenizer: TitansTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache is found, but holds nothing for the memory: as if a release copied its layers one by one."""
-    monkeypatch.setattr("titans_cli.model.attach._History.update", lambda *_: None)
+    monkeypatch.setattr("titans_cli.model.attach.CachedStates.update", lambda *_: None)
     with pytest.raises(ModelError, match="with its cache"):
         attach(backbone("qwen3"), tiny_tokenizer)
 

@@ -84,7 +84,8 @@ def test_a_span_is_verbatim_and_its_score_is_that_of_its_tokens(tokenizer: PreTr
         own = tokenizer(" " + passage, add_special_tokens=False, return_offsets_mapping=True)
         inside = [n for n, (a, b) in enumerate(own.offset_mapping) if b - 1 > span.start and a - 1 < span.end]
         answer = [*own.input_ids[inside[0] : inside[-1] + 1], reader.end]
-        before = [t for part in (head, None, tail) for t in (reader._ids(part) if part else own.input_ids)]
+        around = [tokenizer(part, add_special_tokens=False).input_ids for part in (head, tail)]
+        before = [*around[0], *own.input_ids, *around[1]]
         logits = model(torch.tensor([before + answer])).logits[0].detach().log_softmax(-1)
         told = sum(float(logits[len(before) - 1 + n, t]) for n, t in enumerate(answer))
         assert math.isclose(span.answer, told, abs_tol=1e-3)

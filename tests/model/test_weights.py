@@ -115,9 +115,19 @@ def test_of_somebody_elses_model(damage: Damage, causal: Path, tmp_path: Path, m
             use()
         assert isinstance(failed.value, DamagedError) or damage in FOLDER
         assert failed.value.subject
-    if damage not in (not_a_number, config_is_none):
-        with pytest.raises((DamagedError, ModelError)):
-            models.info(str(folder), Loading())
+
+
+IN_SIGHT = [damage for damage in (*DAMAGES, *FOLDER) if damage not in (not_a_number, config_is_none)]
+
+
+@pytest.mark.parametrize("damage", IN_SIGHT, ids=lambda d: d.__name__)
+def test_of_a_model_that_is_only_looked_at(
+    damage: Damage, causal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITANS_HOME", str(tmp_path / "home"))
+    folder = damaged(causal, tmp_path / "model", damage)
+    with pytest.raises((DamagedError, ModelError)):
+        models.info(str(folder), Loading())
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)

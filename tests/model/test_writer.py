@@ -194,7 +194,7 @@ def test_a_reply_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, sends: by
     try:
         with closing(EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one").client) as client:
             made = EndpointWriter(f"http://127.0.0.1:{server.server_port}/v1#one", client)
-            monkeypatch.setattr(writer_module._Lines.__init__, "__defaults__", (2 << 20,))
+            monkeypatch.setattr(writer_module, "MOST_BYTES", 2 << 20)
             with pytest.raises(ModelError, match=told):
                 list(made.complete(ASKED, 9))
             made.model = ""

@@ -72,10 +72,10 @@ def test_stopping_early_begins_nothing_more(tmp_path: Path, monkeypatch: pytest.
     reading = read_ahead(sources(tmp_path, 2) * 50, Limits(), (), 1)
     next(reading)
     reading.close()
-    for thread in threading.enumerate():
-        if thread.name == "read-ahead":
-            thread.join(10)
-            assert not thread.is_alive()
+    readers = [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+    for thread in readers:
+        thread.join(10)
+    assert not [thread for thread in readers if thread.is_alive()]
     count = 0
     while begun.acquire(blocking=False):
         count += 1

@@ -98,13 +98,12 @@ async def test_calls_on_one_session_take_turns_and_none_is_lost(
 async def test_a_session_at_work_keeps_neither_another_nor_its_own_status_waiting(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    working, enough = threading.Event(), threading.Event()
+    working, enough, waited = threading.Event(), threading.Event(), list[bool]()
     retrieve = Session.retrieve
 
     def slow(self: Session, *args: object, **how: object) -> object:
-        if self.name == "slow":
-            working.set()
-            assert enough.wait(SOON)
+        working.set()
+        waited.append(enough.wait(SOON))
         return retrieve(self, *args, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Session, "retrieve", slow)
@@ -121,6 +120,7 @@ async def test_a_session_at_work_keeps_neither_another_nor_its_own_status_waitin
                 assert status["items"] == 0
                 enough.set()
             assert (await call(client, "session_status", handle=handle))["items"] == 1
+    assert waited == [True]
 
 
 async def test_the_model_is_loaded_once_and_only_so_many_sessions_stay_warm(

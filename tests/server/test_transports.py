@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,29 +167,38 @@ def test_standard_output_carries_the_protocol_and_nothing_else(place: Place) -> 
     assert place.errors.read_text().count("noise") >= 3
 
 
+@contextmanager
+def stdio_server(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """One that has answered `initialize`, and what it answered."""
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    with (
+        place.errors.open("a") as errors,
+        subprocess.Popen(
+            [sys.executable, *place.command],
+            env=place.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(begin) + "\n")
+        process.stdin.flush()
+        yield process.stdout.readline(), process
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 def test_a_signal_ends_it_while_its_input_stays_open(
     place: Place, transport: str, number: signal.Signals, code: int
 ) -> None:
-    if transport == "http":
-        with http_server(place) as (_, process):
-            process.send_signal(number)
-            assert process.wait(SOON) == code
-    else:
-        command = [sys.executable, *place.command]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(command, env=place.environment, **pipes) as process:  # type: ignore[call-overload]
-            hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-            process.stdin.write(
-                json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}).encode()
-            )
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-            process.stdout.readline()  # it serves
-            process.send_signal(number)
-            assert process.wait(SOON) == code
-            assert "Traceback" not in process.stderr.read().decode()
+    with stdio_server(place) if transport == "stdio" else http_server(place) as (_, process):
+        process.send_signal(number)
+        assert process.wait(SOON) == code
+    assert "Traceback" not in place.errors.read_text()
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.sessions.samples import LONG, memory_of, open_session, read_into, retained, start, write_document
+from tests.statements import statements_meet
 from titans_cli.errors import Interrupted, NotFoundError, UsageError
 from titans_cli.progress import BlocksRead
 from titans_cli.records import EXCLUDED
@@ -188,14 +190,14 @@ class _Watching:
     """An engine that remembers which cells it was asked to recall from."""
 
     def __init__(self, engine: Any, given: list[Any]) -> None:
-        self._engine, self._given = engine, given
+        self.engine, self.given = engine, given
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+        return getattr(self.engine, name)
 
     def recall(self, cells: Any, question: str) -> Any:
-        self._given.append(list(cells))
-        return self._engine.recall(cells, question)
+        self.given.append(list(cells))
+        return self.engine.recall(cells, question)
 
 
 def test_back_and_forth_by_fast_updates_then_erased(home: Home, store: SessionStore) -> None:
@@ -244,11 +246,14 @@ def test_a_deleted_item_is_gone_to_the_last_byte_and_its_key_is_free(home: Home,
 
 
 def in_a_child_that_dies(where: str, work: Callable[[], object]) -> None:
-    """Fork, and let the child be gone, as by SIGKILL, when it comes to a method of Episodes."""
+    """Fork, and let the child be gone, as by SIGKILL, when it comes to a method of Episodes or a statement of SQL."""
     child = os.fork()
     if child == 0:
         try:
-            setattr(Episodes, where, lambda *_, **__: os._exit(9))
+            if hasattr(Episodes, where):
+                setattr(Episodes, where, lambda *_, **__: os._exit(9))
+            else:
+                statements_meet(lambda sql: os._exit(9) if sql.startswith(where) else None)
             work()
         finally:
             os._exit(1)
@@ -256,7 +261,7 @@ def in_a_child_that_dies(where: str, work: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("fast", [False, True], ids=["exact", "fast"])
-@pytest.mark.parametrize("where", ["commit", "_put_blocks", "_put_item", "clean"])
+@pytest.mark.parametrize("where", ["commit", "INSERT INTO blocks ", "INSERT INTO items ", "clean"])
 def test_a_killed_update_leaves_the_old_or_the_new(home: Home, store: SessionStore, where: str, fast: bool) -> None:
     """Before the commit, inside its transaction, and after it."""
     add(home, "papers", OLD, key="brunsite")
@@ -496,7 +501,7 @@ def of_before(home: Home, store: SessionStore, tmp_path: Path) -> SessionStore:
     db.close()
     with store.episodes(readonly=False) as episodes:  # digests as they were before anything was derived
         for event in episodes.events():
-            episodes.set_meta(f"digest:event:{event.id}", episodes._event_digest(event.id))
+            episodes.set_meta(f"digest:event:{event.id}", episodes.event_digest_of(event.id))
     with sqlite3.connect(store.folder / "episodes.sqlite") as db:
         db.executescript("DROP TABLE items; DROP TABLE withheld; DROP TABLE derived; DROP TABLE cards")
         db.executescript("DROP TABLE omissions; PRAGMA user_version = 1")
@@ -505,8 +510,8 @@ def of_before(home: Home, store: SessionStore, tmp_path: Path) -> SessionStore:
 
 
 def version_of(store: SessionStore) -> int:
-    with store.episodes() as episodes:
-        return int(episodes._one("PRAGMA user_version"))
+    with closing(sqlite3.connect(store.folder / "episodes.sqlite")) as db:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def test_a_session_of_before_items_is_read_as_it_is_and_told_more(home: Home, of_before: SessionStore) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.store.samples import SENTENCE, blocks, event, page, row, source, vector
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError
+from titans_cli.records import Episode
 from titans_cli.store import Addition, Episodes
 from titans_cli.store import database as database_module
 
@@ -41,6 +45,18 @@ def read(episodes: Episodes, number: int) -> None:
         ),
         snapshots=[row(number)],
     )
+
+
+def answers_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What the file says, without this package."""
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(sql).fetchall()
+
+
+def change(path: Path, sql: str) -> None:
+    """As somebody does who opens the file with another program."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(sql)
 
 
 def test_a_commit_is_read_back_whole(episodes: Episodes, path: Path) -> None:
@@ -233,10 +249,16 @@ def test_readers_see_the_last_commit_while_a_writer_writes(episodes: Episodes, p
             assert len(reader.sources()) == 1
             read(episodes, 2)
             assert len(reader.sources()) == 1
-        with episodes._transaction():
-            episodes._put_events([event("uncommitted")])
-            assert len(reader.events()) == 2
-        assert len(reader.events()) == 3
+        seen = list[int]()
+
+        def while_it_writes() -> Iterator[Episode]:
+            yield event("uncommitted")
+            seen.append(len(reader.events()))  # that event is in the database, and its transaction goes on
+            yield event("the last")
+
+        episodes.add_events(while_it_writes())
+        assert seen == [2]
+        assert len(reader.events()) == 4
 
 
 def test_a_reader_cannot_write(path: Path, episodes: Episodes) -> None:
@@ -294,7 +316,7 @@ def test_a_truncated_or_overwritten_database_is_damage(path: Path) -> None:
 
 
 def test_a_newer_database_is_left_alone(path: Path, episodes: Episodes) -> None:
-    episodes._db.execute("PRAGMA user_version = 99")
+    change(path, "PRAGMA user_version = 99")
     with pytest.raises(IncompatibleError, match="version 99"):
         Episodes.open(path)
 
@@ -307,44 +329,55 @@ def test_migrations_are_applied_once_each_and_in_order(
     monkeypatch.setattr(database_module, "MIGRATIONS", database_module.MIGRATIONS + more)
     for _ in range(2):
         with Episodes.open(path, readonly=False) as opened:
-            assert opened._rows("SELECT extra FROM sources") == [("x",)]
+            assert answers_of(path, "SELECT extra FROM sources") == [("x",)]
             assert opened.sources() == [source(1, id_=1)]
     bad = (("CREATE TABLE half (x)", "this is no SQL"),)
     monkeypatch.setattr(database_module, "MIGRATIONS", database_module.MIGRATIONS + bad)
     with pytest.raises(DamagedError):
         Episodes.open(path, readonly=False)
-    assert episodes._rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
+    assert answers_of(path, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
 
 
-def test_a_full_disk_is_said_and_the_last_commit_stands(episodes: Episodes) -> None:
-    read(episodes, 1)
-    pages = episodes._rows("PRAGMA page_count")[0][0]
-    episodes._db.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StorageError, match="Free some space, then make the same call again"):
-        episodes.add_events([event("word " * 100_000)])
-    episodes._db.execute("PRAGMA max_page_count = 1000000")
-    assert len(episodes.events()) == 1
-    read(episodes, 2)
-    episodes.check()
+def test_a_full_disk_is_said_and_the_last_commit_stands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[sqlite3.Connection]()
+
+    class Limited(sqlite3.Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            opened.append(self)
+
+    with Episodes.create(path) as made:
+        read(made, 1)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Limited))
+    with Episodes.open(path, readonly=False) as episodes:
+        (db,) = opened
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match="Free some space, then make the same call again"):
+            episodes.add_events([event("word " * 100_000)])
+        db.execute("PRAGMA max_page_count = 1000000")
+        assert len(episodes.events()) == 1
+        read(episodes, 2)
+        episodes.check()
 
 
 def test_a_writer_that_never_finishes_is_reported(
     path: Path, episodes: Episodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.01)
-    with episodes._transaction(), Episodes.open(path, readonly=False) as other, pytest.raises(LockedError):
+    with episodes.unchanging(), Episodes.open(path, readonly=False) as other, pytest.raises(LockedError):
         other.add_events([event("x")])
 
 
-def test_values_that_cannot_be_are_damage(episodes: Episodes) -> None:
+def test_values_that_cannot_be_are_damage(path: Path, episodes: Episodes) -> None:
     read(episodes, 1)
-    episodes._db.execute("UPDATE events SET data = '{torn'")
+    change(path, "UPDATE events SET data = '{torn'")
     with pytest.raises(DamagedError):
         episodes.events()
-    episodes._db.execute("UPDATE landmarks SET vector = x'00' WHERE block_id = 2")
+    change(path, "UPDATE landmarks SET vector = x'00' WHERE block_id = 2")
     with pytest.raises(DamagedError):
         episodes.landmarks()
-    episodes._db.execute("UPDATE pages SET text = CAST(x'ff' AS TEXT)")
+    change(path, "UPDATE pages SET text = CAST(x'ff' AS TEXT)")
     with pytest.raises(DamagedError):
         episodes.page(1, 1)
 

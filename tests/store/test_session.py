@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.statements import meeting
 from tests.store.samples import (
     SENTENCE,
     blocks,
@@ -39,7 +41,7 @@ from titans_cli.errors import (
     TitansError,
     UsageError,
 )
-from titans_cli.store import Addition, Episodes, Home, SessionStore, StoredCell, discard
+from titans_cli.store import Addition, Home, SessionStore, StoredCell, discard
 
 
 def test_a_new_session_has_learned_nothing(tmp_path: Path) -> None:
@@ -149,6 +151,14 @@ def test_a_session_that_forgot_a_document_equals_one_that_never_read_it(tmp_path
     assert b"Second sentence" in raw
 
 
+def full_at_the_log(sql: str) -> None:
+    """A disk that has no room when the log is moved into the file."""
+    if sql.startswith("PRAGMA wal_checkpoint"):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
 def test_a_disk_too_full_to_clean_up_still_forgets_and_the_next_writer_cleans(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,8 +167,7 @@ def test_a_disk_too_full_to_clean_up_still_forgets_and_the_next_writer_cleans(
         read_paper(store, 1)
         read_paper(store, 2)
     with monkeypatch.context() as patch:
-        full = StorageError("the disk is full", hint="Free some space")
-        patch.setattr(Episodes, "_empty_log", lambda self, wait: (_ for _ in ()).throw(full))
+        patch.setattr(sqlite3, "connect", meeting(full_at_the_log))
         with pytest.raises(StorageError, match="full"), store.writer():
             store.forget([1], [1])
     assert [tensors["steps"].item() for _, tensors in store.cells()] == [2]

@@ -130,7 +130,7 @@ def premise(
         blocks = episodes.blocks_of(source)[:LONGEST]
         said = [_said(terms, b.text) for b in blocks]
         if source in others:
-            said = _beside(said, [bool(_said(names, b.text)) for b in blocks])
+            said = beside(said, [bool(_said(names, b.text)) for b in blocks])
         made = _of(terms, question, said, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
         if most is None or made.unsaid < most.unsaid:
             most = made
@@ -139,7 +139,7 @@ def premise(
     )
 
 
-def _beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
+def beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
     """What blocks say, nothing for those that are not beside one that is `here`."""
     return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(said)]
 

@@ -59,7 +59,7 @@ class _Below(Exception):  # noqa: N818  not an error
     """Raised at `depth` when nothing above is wanted."""
 
 
-class _History(DynamicLayer):  # type: ignore[no-untyped-call]
+class CachedStates(DynamicLayer):  # type: ignore[no-untyped-call]
     """One more layer of the model's own cache: hidden states and ids that queries look back on. So whatever generate()
     does to a cache (reorder beams, crop, repeat) is done to them too."""
 
@@ -159,11 +159,11 @@ class AttachedModel:
         past = cache_in(output.values() if isinstance(output, dict) else output or (), Cache)
         if not self._remembering or seen is None or x is None or past is None:
             return
-        history = next((layer for layer in past.layers if isinstance(layer, _History)), None)
+        history = next((layer for layer in past.layers if isinstance(layer, CachedStates)), None)
         if history is None:
             while past.layer_class_to_replicate is not None and len(past.layers) < len(self.parts.layers):
                 past.layers.append(past.layer_class_to_replicate())
-            past.layers.append(history := _History())  # type: ignore[no-untyped-call]
+            past.layers.append(history := CachedStates())  # type: ignore[no-untyped-call]
         history.update(x[:, None].detach(), seen.ids[:, None, :, None])
 
     # ---- forward passes over segments
@@ -327,7 +327,7 @@ class AttachedModel:
     def _looking_back(self, x: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, int]:
         """Hidden states as seen and ids of the cached tokens and the new ones, and where the new ones start."""
         past = self._seen.past if self._seen is not None else None
-        history = None if past is None else cache_in(past.layers, _History)
+        history = None if past is None else cache_in(past.layers, CachedStates)
         keys, values = (None, None) if history is None else (history.keys, history.values)
         if keys is None or values is None:
             return x, ids, 0

@@ -126,7 +126,7 @@ class EndpointWriter:
             with self._asked("POST", "chat/completions", json=body) as reply:
                 if reply.status_code != 200:
                     self._check(reply.status_code, "\n".join(_Lines(MOST_PLAIN).of(reply)))
-                for line in _Lines().of(reply):
+                for line in _Lines(MOST_BYTES).of(reply):
                     yield from events.pieces(line)
                     if events.done:
                         break
@@ -158,7 +158,7 @@ class _Lines:
     `most`: bytes of the whole.
     """
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    def __init__(self, most: int) -> None:
         self.most = most
 
     def of(self, reply: Any) -> Iterator[str]:

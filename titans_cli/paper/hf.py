@@ -72,7 +72,7 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
 
     config_class = TitansConfig
     base_model_prefix = "network"
-    _cache_works = False  # not known yet
+    cache_works = False  # not known yet
     main_input_name = "input_ids"
 
     def __init__(self, config: TitansConfig) -> None:
@@ -93,9 +93,9 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
         """As transformers has it; the first call in a process checks that the cache is used. Raises ModelError."""
-        if not TitansForCausalLM._cache_works:
+        if not TitansForCausalLM.cache_works:
             self._check_cache()
-            TitansForCausalLM._cache_works = True
+            TitansForCausalLM.cache_works = True
         return super().generate(*args, **kwargs)
 
     def _check_cache(self) -> None:

@@ -202,7 +202,7 @@ class Episodes(Queries):
             event_id = int(done.lastrowid or 0)
             rows = [(event_id, source) for source in sorted(set(sources))]
             self._db.executemany("INSERT INTO derived (event_id, source_id) VALUES (?, ?)", rows)
-            self._set_meta(f"{EVENT_DIGEST}{event_id}", self._event_digest(event_id))
+            self._set_meta(f"{EVENT_DIGEST}{event_id}", self.event_digest_of(event_id))
             stored.append(replace(event, id=event_id))
         return stored
 

@@ -467,9 +467,9 @@ class Queries:
             self._rows(f"SELECT substr(key, {length + 1}), value FROM meta WHERE key GLOB '{EVENT_DIGEST}*'")
         )
         ids = [int(row[0]) for row in self._rows("SELECT id FROM events ORDER BY id")]
-        return [i for i in ids if str(i) in written and written[str(i)] != self._event_digest(i)]
+        return [i for i in ids if str(i) in written and written[str(i)] != self.event_digest_of(i)]
 
-    def _event_digest(self, event_id: int) -> str:
+    def event_digest_of(self, event_id: int) -> str:
         """Of the event and what it was made from."""
         queries = ["SELECT at, kind, text, data FROM events WHERE id = ?"]
         if self._version() >= 3:
