@@ -173,10 +173,7 @@ class Session:
         return items.add(
             self.home,
             self.id,
-            text,
-            key=key,
-            label=source,
-            tags=tags,
+            items.ItemRequest(text, key, source, tags),
             retry_lock=self.retry_lock,
             engine=lambda: self.engine,
         )
@@ -195,9 +192,7 @@ class Session:
             self.home,
             self.id,
             item,
-            text,
-            label=source,
-            tags=tags,
+            items.ItemRequest(text, label=source, tags=tags),
             fast=fast,
             retry_lock=self.retry_lock,
             engine=self.engine,
@@ -243,21 +238,12 @@ class Session:
         """An answer with citations. `closed_book`: from the memory alone; `budget`: seconds for a deliberate one.
 
         `after`: the answer that the question follows, which says what "it" is."""
-        from titans_cli.sessions.ask import AskOptions, ask
+        from titans_cli.sessions.ask import AskModels, AskOptions, AskRequest, ask
 
+        request = AskRequest(question, within or Filter(), after, log=log)
         how = AskOptions(sentences, closed_book=closed_book, route=route, budget=budget)
-        return ask(
-            self.home,
-            self.id,
-            question,
-            how=how,
-            within=within,
-            log=log,
-            engine=self.engine,
-            shelf=self.shelf,
-            reader=self.reader,
-            after=after,
-        )
+        models = AskModels(reader=self.reader)
+        return ask(self.home, self.id, request, how, models=models, engine=self.engine, shelf=self.shelf)
 
     def catalogue(self, sources: Sequence[str] = ()) -> list[CatalogueEntry]:
         """The catalogue cards of the documents, or of those whose path matches any of the globs."""
@@ -317,20 +303,10 @@ class Session:
         """Trends, themes or disagreements of what a filter lets through, or an answer `about` it.
 
         `long`: all topics and trends, not a page of them."""
-        from titans_cli.sessions.retrieve import summary
+        from titans_cli.sessions.retrieve import SummaryRequest, summary
 
-        return summary(
-            self.home,
-            self.id,
-            kind=kind,
-            about=about,
-            within=within,
-            sentences=sentences,
-            log=log,
-            long=long,
-            engine=self.engine,
-            shelf=self.shelf,
-        )
+        request = SummaryRequest(kind, about, within or Filter(), sentences, long, log)
+        return summary(self.home, self.id, request, engine=self.engine, shelf=self.shelf)
 
     def recall(
         self, words: str, *, since: str | None = None, kind: str | None = None, limit: int = 20
@@ -348,7 +324,12 @@ class Session:
         """Make what it learned an immutable LTM entry, if the gate finds it sound. Raises PromotionRefused."""
         engine = self.engine if SessionStore.open(self.home, self.id).info.state == "open" else None
         return lifecycle.promote_session(
-            self.home, self.id, entry, note=note, force=force, retry_lock=self.retry_lock, engine=engine
+            self.home,
+            self.id,
+            entry,
+            lifecycle.PromoteOptions(note, force),
+            retry_lock=self.retry_lock,
+            engine=engine,
         )
 
     def discard(self) -> lifecycle.DiscardResult:

@@ -10,7 +10,7 @@ import pytest
 from tests.sessions.samples import read_into, start
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskOptions, AskRequest, ask
 from titans_cli.store import Episodes, Home, SessionStore
 
 PAPERS = Path(__file__).resolve().parents[2] / "sample_corpora" / "papers"
@@ -77,7 +77,7 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def asked(home: Home) -> Callable[..., Answer]:
     def answer(question: str, sentences: int = 3) -> Answer:
-        return ask(home, "planted", question, sentences=sentences, log=False)
+        return ask(home, "planted", AskRequest(question, log=False), AskOptions(sentences))
 
     return answer
 
@@ -85,7 +85,7 @@ def asked(home: Home) -> Callable[..., Answer]:
 @pytest.fixture
 def sample_asked(sample_home: Home) -> Callable[..., Answer]:
     def answer(question: str, sentences: int = 3) -> Answer:
-        return ask(sample_home, "papers", question, sentences=sentences, log=False)
+        return ask(sample_home, "papers", AskRequest(question, log=False), AskOptions(sentences))
 
     return answer
 

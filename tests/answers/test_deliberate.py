@@ -11,7 +11,7 @@ from titans_cli.answers.deliberate import deliberate, supported
 from titans_cli.answers.intent import parts_of
 from titans_cli.answers.reason import Budget
 from titans_cli.records import Answer, Citation
-from titans_cli.sessions.ask import AskOptions, ask
+from titans_cli.sessions.ask import AskOptions, AskRequest, ask
 from titans_cli.store import Home
 
 BLANK = Answer("?", "none", "nothing", (), None, "s", 0, 0.0)
@@ -41,7 +41,7 @@ def test_a_question_is_cut_only_where_its_words_say_so(question: str, parts: lis
 
 def test_each_part_is_answered_and_numbered_through(home: Home) -> None:
     question = "How much does the quibbleworth anchor weigh, and what burned a great deal of peat?"
-    answer = ask(home, "planted", question, log=False)
+    answer = ask(home, "planted", AskRequest(question, log=False))
     assert answer.route == "deliberate"
     assert [s.note for s in answer.steps] == ["supported", "supported"]
     assert "412 kilograms" in answer.text
@@ -53,7 +53,7 @@ def test_each_part_is_answered_and_numbered_through(home: Home) -> None:
 
 def test_a_part_without_evidence_is_said_to_have_none(home: Home) -> None:
     question = "How much does the quibbleworth anchor weigh, and who discovered molten xenotine?"
-    answer = ask(home, "planted", question, log=False)
+    answer = ask(home, "planted", AskRequest(question, log=False))
     assert answer.support == "evidence"
     assert [bool(s.kept) for s in answer.steps] == [True, False]
     assert "nothing in this session answers that" in answer.text
@@ -61,7 +61,7 @@ def test_a_part_without_evidence_is_said_to_have_none(home: Home) -> None:
 
 def test_the_fast_route_takes_no_steps(home: Home) -> None:
     question = "How much does the quibbleworth anchor weigh, and what burned a great deal of peat?"
-    answer = ask(home, "planted", question, log=False, how=AskOptions(route="fast"))
+    answer = ask(home, "planted", AskRequest(question, log=False), AskOptions(route="fast"))
     assert (answer.route, answer.steps) == ("fast", ())
 
 

@@ -17,7 +17,8 @@ from titans_cli.answers.statements import contradicts, figures, other_figures
 from titans_cli.errors import UsageError
 from titans_cli.model.engine import Engine, Recollection
 from titans_cli.records import Answer
-from titans_cli.sessions.ask import AskOptions, ask
+from titans_cli.sessions.ask import AskOptions, AskRequest, ask
+from titans_cli.sessions.selection import Filter
 from titans_cli.store import Episodes, Home
 
 Ask = Callable[..., Answer]
@@ -199,16 +200,16 @@ def test_what_no_sentence_about_the_matter_says_is_not_told(episodes: Episodes, 
 def test_closed_book_answers_from_memory_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     how = AskOptions(closed_book=True)
     monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("412 kilograms", 0.99))
-    answer = ask(home, "planted", "How much does the anchor weigh?", log=False, how=how)
+    answer = ask(home, "planted", AskRequest("How much does the anchor weigh?", log=False), how)
     assert (answer.support, answer.text, answer.citations) == ("memory", "412 kilograms", ())
     monkeypatch.setattr(Engine, "recall", lambda *_: Recollection("412 kilograms", 0.2))
-    answer = ask(home, "planted", "How much does the anchor weigh?", log=False, how=how)
+    answer = ask(home, "planted", AskRequest("How much does the anchor weigh?", log=False), how)
     assert (answer.support, answer.recalled) == ("none", None)
 
 
 def test_globs_choose_what_may_be_cited(home: Home) -> None:
     def cited(*globs: str) -> set[str]:
-        answer = ask(home, "planted", "What lifted the water?", log=False, sources=globs)
+        answer = ask(home, "planted", AskRequest("What lifted the water?", log=False, within=Filter(sources=globs)))
         return {Path(c.uri).name for c in answer.citations}
 
     assert cited("2019*") == {"2019-notes.txt"}
@@ -219,10 +220,12 @@ def test_globs_choose_what_may_be_cited(home: Home) -> None:
 
 def test_a_route_must_exist(home: Home) -> None:
     with pytest.raises(UsageError):
-        ask(home, "planted", "What lifted the water?", log=False, how=AskOptions(route="scenic"))
+        ask(home, "planted", AskRequest("What lifted the water?", log=False), AskOptions(route="scenic"))
 
 
 def test_top_k_bounds_what_is_looked_at(home: Home) -> None:
-    answers = [ask(home, "planted", "What lifted the water?", log=False, how=AskOptions(top_k=k)) for k in (1, 4)]
+    answers = [
+        ask(home, "planted", AskRequest("What lifted the water?", log=False), AskOptions(top_k=k)) for k in (1, 4)
+    ]
     assert [len(a.evidence) for a in answers] == [1, 4]
     assert answers[0].evidence[0] == answers[1].evidence[0]

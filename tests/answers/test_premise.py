@@ -15,7 +15,7 @@ from titans_cli.answers.intent import asked
 from titans_cli.answers.premise import Premise, beside, information, others, premise, subjects
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.store import Episodes, Home, SessionStore
 
 DOCUMENTS = {
@@ -61,7 +61,7 @@ def read(three: Home) -> Iterator[Episodes]:
 
 @pytest.fixture
 def told(three: Home) -> Callable[[str], Answer]:
-    return lambda question: ask(three, "three", question, log=False)
+    return lambda question: ask(three, "three", AskRequest(question, log=False))
 
 
 def titles(read: Episodes) -> dict[int, str]:

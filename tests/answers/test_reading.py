@@ -14,7 +14,7 @@ from titans_cli.errors import ModelError, UsageError
 from titans_cli.model.interface import PassageReader, ReaderAnswer
 from titans_cli.records import Answer, Block
 from titans_cli.sessions import ask as asking
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskModels, AskRequest, ask
 from titans_cli.sessions.engines import Engines, own_reader, reader_of
 from titans_cli.store import Episodes, Home, SessionStore
 
@@ -54,7 +54,7 @@ def test_what_retrieval_doubts_counts_beside_what_the_reader_doubts(
 
 
 def asked(home: Home, reader: PassageReader, question: str = QUESTION, how: AskOptions | None = None) -> Answer:
-    return ask(home, "planted", question, log=False, reader=reader, how=how)
+    return ask(home, "planted", AskRequest(question, log=False), how, models=AskModels(reader=reader))
 
 
 def test_a_sure_reader_makes_the_headline_and_its_sentence_is_the_first_citation(home: Home) -> None:
@@ -70,7 +70,7 @@ def test_a_sure_reader_makes_the_headline_and_its_sentence_is_the_first_citation
 
 def test_a_reader_finds_what_no_pattern_looks_for(home: Home) -> None:
     question = "What is the quibbleworth anchor made of?"
-    assert ask(home, "planted", question, log=False).short is None
+    assert ask(home, "planted", AskRequest(question, log=False)).short is None
     assert asked(home, Fake("iron", 0.8), question).short == "iron"
 
 
@@ -83,7 +83,7 @@ def test_an_unsure_readers_sentence_leads_without_a_headline(home: Home) -> None
 
 
 def test_a_reader_that_guesses_leaves_it_to_the_sentences_that_were_found(home: Home) -> None:
-    plain = ask(home, "planted", QUESTION, log=False)
+    plain = ask(home, "planted", AskRequest(QUESTION, log=False))
     answer = asked(home, Fake("seven loaves", reading.LEADS / 2))
     assert (answer.short, answer.citations) == (None, plain.citations)
 
@@ -99,7 +99,7 @@ def test_what_it_is_sure_nothing_answers_is_refused_and_what_not_is_not(home: Ho
 def test_a_sure_reader_answers_where_no_sentence_seemed_to(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TITANS_READER_PASSAGES", "10")
     question = "Who quarrelled?"
-    assert ask(home, "planted", question, log=False).support == "none"
+    assert ask(home, "planted", AskRequest(question, log=False)).support == "none"
     answer = asked(home, Fake("Two ferrymen", 0.9), question)
     assert (answer.support, answer.short) == ("evidence", "Two ferrymen")
 
@@ -149,7 +149,10 @@ def test_a_reader_by_name_is_loaded_and_the_embedded_model_is_none(home: Home, m
         return Fake("412 kilograms", 0.9)
 
     monkeypatch.setattr(asking, "reader_of", named)
-    assert ask(home, "planted", QUESTION, log=False, reader="smollm2").short == "412 kilograms"
+    assert (
+        ask(home, "planted", AskRequest(QUESTION, log=False), models=AskModels(reader="smollm2")).short
+        == "412 kilograms"
+    )
     assert names == ["smollm2"]
     with pytest.raises(UsageError, match="reads no passages"):
         reader_of("titans-mini")

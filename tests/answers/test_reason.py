@@ -18,7 +18,7 @@ from titans_cli.answers.reason import Budget, checked, parts_proposed
 from titans_cli.cli.options import budget
 from titans_cli.errors import ModelError, UsageError
 from titans_cli.records import Block
-from titans_cli.sessions.ask import AskOptions, ask
+from titans_cli.sessions.ask import AskModels, AskOptions, AskRequest, ask
 from titans_cli.store import Home
 
 QUESTION = "Why do glimmer pumps and the quibbleworth anchor matter?"
@@ -94,7 +94,7 @@ def draft(prompt: str) -> str:
 
 def test_every_claim_is_checked_and_the_rest_sent_back(home: Home, serve: Any) -> None:
     server = serve(PLAN, draft, "There is nothing else.")
-    answer = ask(home, "planted", QUESTION, log=False, how=DELIBERATE, reasoner=server.url)
+    answer = ask(home, "planted", AskRequest(QUESTION, log=False), DELIBERATE, models=AskModels(reasoner=server.url))
     assert answer.text == "Glimmer pumps lifted the water without smoke. [1]"
     assert [c.quote for c in answer.citations] == ["Glimmer pumps lifted the water without any smoke or noise."]
     assert answer.reasoner == "sage at 127.0.0.1"
@@ -120,7 +120,7 @@ def test_a_revision_that_holds_takes_the_drafts_place(home: Home, serve: Any) ->
         return f"The quibbleworth anchor weighs 412 kilograms {n}."
 
     server = serve(PLAN, first, revised)
-    answer = ask(home, "planted", QUESTION, log=False, how=DELIBERATE, reasoner=server.url)
+    answer = ask(home, "planted", AskRequest(QUESTION, log=False), DELIBERATE, models=AskModels(reasoner=server.url))
     assert answer.text == "The quibbleworth anchor weighs 412 kilograms. [1]"
     assert "412 kilograms" in answer.citations[0].quote
 
@@ -128,7 +128,7 @@ def test_a_revision_that_holds_takes_the_drafts_place(home: Home, serve: Any) ->
 def test_when_no_claim_holds_the_documents_speak_for_themselves(home: Home, serve: Any) -> None:
     server = serve(PLAN, "It is all a great mystery.", "It is all a great mystery.")
     question = "How much does the quibbleworth anchor weigh?"
-    answer = ask(home, "planted", question, log=False, how=DELIBERATE, reasoner=server.url)
+    answer = ask(home, "planted", AskRequest(question, log=False), DELIBERATE, models=AskModels(reasoner=server.url))
     assert answer.reasoner is None
     assert "412 kilograms" in answer.text
     assert "it cites nothing" in " ".join(s.note for s in answer.steps)
@@ -136,7 +136,12 @@ def test_when_no_claim_holds_the_documents_speak_for_themselves(home: Home, serv
 
 def test_a_simple_question_is_not_put_to_it(home: Home, serve: Any) -> None:
     server = serve()
-    answer = ask(home, "planted", "How much does the quibbleworth anchor weigh?", log=False, reasoner=server.url)
+    answer = ask(
+        home,
+        "planted",
+        AskRequest("How much does the quibbleworth anchor weigh?", log=False),
+        models=AskModels(reasoner=server.url),
+    )
     assert (answer.route, server.asked) == ("fast", [])
     assert "one thing" in answer.routed
 
@@ -145,7 +150,7 @@ def test_tokens_bound_what_is_written(home: Home, serve: Any) -> None:
     server = serve(PLAN * 40)
     how = AskOptions(route="deliberate", tokens=12)
     question = "How much does the quibbleworth anchor weigh?"
-    answer = ask(home, "planted", question, log=False, how=how, reasoner=server.url)
+    answer = ask(home, "planted", AskRequest(question, log=False), how, models=AskModels(reasoner=server.url))
     assert len(server.asked) == 1
     assert server.asked[0]["max_tokens"] == 12
     assert any("budget" in s.note for s in answer.steps)
@@ -157,7 +162,7 @@ def test_a_local_model_is_asked_too(home: Home, tmp_path: Path) -> None:
     folder = str(write_causal(tmp_path / "causal"))
     question = "How much does the quibbleworth anchor weigh?"
     how = AskOptions(route="deliberate", tokens=60, top_k=4)
-    answer = ask(home, "planted", question, log=False, how=how, reasoner=folder)
+    answer = ask(home, "planted", AskRequest(question, log=False), how, models=AskModels(reasoner=folder))
     assert answer.steps[0].note.endswith(folder)
     assert "412 kilograms" in answer.text
 
@@ -165,7 +170,7 @@ def test_a_local_model_is_asked_too(home: Home, tmp_path: Path) -> None:
 def test_a_reasoner_that_is_not_there_is_named(home: Home, tmp_path: Path) -> None:
     for name in (str(tmp_path / "none"), "http://127.0.0.1:9/v1#x"):
         with pytest.raises(ModelError):
-            ask(home, "planted", QUESTION, log=False, how=DELIBERATE, reasoner=name)
+            ask(home, "planted", AskRequest(QUESTION, log=False), DELIBERATE, models=AskModels(reasoner=name))
 
 
 def evidence(*sentences: str) -> list[Candidate]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.paper.streams import Gates, difference, fixed_gates, parts, random_gates, run, stream
 from titans_cli.paper.fast import L2, Huber, Objective, matrices
-from titans_cli.paper.gradient import ETA_LIMIT, THETA_LIMIT, GradientRule
+from titans_cli.paper.gradient import ETA_LIMIT, THETA_LIMIT, GradientOptions, GradientRule
 from titans_cli.paper.reference import learn, surprise
 from titans_cli.paper.rule import Read, RuleState, Tokens
 
@@ -31,7 +31,9 @@ def exact(
 ) -> GradientRule:
     """The paper's formula and nothing else, in double."""
     torch.manual_seed(0)
-    rule = GradientRule(WIDTH, chunk, read, depth=depth, expansion=expansion, objective=objective, bounded=False)
+    rule = GradientRule(
+        WIDTH, chunk, read, depth=depth, expansion=expansion, objective=objective, how=GradientOptions(bounded=False)
+    )
     return rule.double().requires_grad_(False)
 
 
@@ -93,7 +95,11 @@ def test_with_gradients_recorded_the_numbers_are_the_same() -> None:
 
 def test_chunks_as_the_unit_of_time_are_one_step_with_the_mean_gates() -> None:
     torch.manual_seed(0)
-    rule = GradientRule(WIDTH, 5, "start", gating="chunk", bounded=False).double().requires_grad_(False)
+    rule = (
+        GradientRule(WIDTH, 5, "start", how=GradientOptions(gating="chunk", bounded=False))
+        .double()
+        .requires_grad_(False)
+    )
     q, tokens = stream(WIDTH, 15, batch=1)
     with torch.no_grad():
         _, state = run(rule, q, tokens, (7,))
@@ -132,7 +138,7 @@ def test_repeated_keys_make_the_formula_diverge_and_the_bounded_rule_learn() -> 
     same = tokens._replace(keys=key.expand_as(q), values=value.expand_as(q))
     for depth in (1, 2):
         torch.manual_seed(1)
-        free = GradientRule(WIDTH, 32, "start", depth=depth, bounded=False)
+        free = GradientRule(WIDTH, 32, "start", depth=depth, how=GradientOptions(bounded=False))
         bounded = GradientRule(WIDTH, 32, "start", depth=depth)
         bounded.load_state_dict(free.state_dict())
         asked = same.keys.float()
@@ -192,7 +198,9 @@ def test_no_shape_length_or_gate_gives_a_nan(
 def test_the_outer_gradient_is_right(depth: int, read: Read, bounded: bool) -> None:
     """gradcheck through two chunks and a half, for every input and the initial network."""
     torch.manual_seed(0)
-    rule = GradientRule(3, 2, read, depth=depth, expansion=1, objective=Huber(0.7), bounded=bounded).double()
+    rule = GradientRule(
+        3, 2, read, depth=depth, expansion=1, objective=Huber(0.7), how=GradientOptions(bounded=bounded)
+    ).double()
     q, tokens = stream(3, 5, batch=1)
 
     def outputs(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -209,7 +217,10 @@ def test_the_outer_gradient_is_right(depth: int, read: Read, bounded: bool) -> N
 @pytest.mark.parametrize("read", READS)
 def test_bfloat16_products_stay_close(read: Read) -> None:
     torch.manual_seed(0)
-    rules = [GradientRule(32, 16, read, gemm_dtype=dtype).requires_grad_(False) for dtype in (None, torch.bfloat16)]
+    rules = [
+        GradientRule(32, 16, read, how=GradientOptions(gemm_dtype=dtype)).requires_grad_(False)
+        for dtype in (None, torch.bfloat16)
+    ]
     rules[1].load_state_dict(rules[0].state_dict())
     q, tokens = stream(32, 200)
     with torch.no_grad():
@@ -221,7 +232,7 @@ def test_bfloat16_products_stay_close(read: Read) -> None:
 
 def test_a_rule_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="no reads inside"):
-        GradientRule(8, 4, "causal", gating="chunk")
+        GradientRule(8, 4, "causal", how=GradientOptions(gating="chunk"))
     with pytest.raises(ValueError, match="needs a layer"):
         GradientRule(8, 4, depth=0)
     with pytest.raises(ValueError, match="positive"):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tests.paper.streams import difference, equal, parts, run, stream
 from titans_cli.memory.rules import implicit_step
 from titans_cli.paper.fast import Huber
-from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.gradient import GradientOptions, GradientRule
 from titans_cli.paper.implicit import ImplicitRule
 from titans_cli.paper.rule import RuleState, Tokens, WriteRule
 
@@ -20,7 +20,7 @@ WIDTH, CHUNK, TOKENS = 6, 8, 37
 RULES: dict[str, Callable[[], WriteRule]] = {
     "gradient, causal": lambda: GradientRule(WIDTH, CHUNK, "causal", depth=3, objective=Huber(0.5)),
     "gradient, start": lambda: GradientRule(WIDTH, CHUNK, "start"),
-    "gradient, chunk gates": lambda: GradientRule(WIDTH, CHUNK, "start", gating="chunk"),
+    "gradient, chunk gates": lambda: GradientRule(WIDTH, CHUNK, "start", how=GradientOptions(gating="chunk")),
     "implicit, causal": lambda: ImplicitRule(WIDTH, CHUNK, "causal", features=24),
     "implicit, start": lambda: ImplicitRule(WIDTH, CHUNK, "start", features=24),
 }

@@ -22,13 +22,14 @@ from titans_cli.answers.request import AskOptions
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.model.engine import Engine
 from titans_cli.records import OUTLINE, TEXT, VERBATIM, SnapshotInfo
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.sessions.consolidate import Held, bound_of, planned
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import forget
 from titans_cli.sessions.ingest import create_session
 from titans_cli.sessions.items import add
 from titans_cli.sessions.lifecycle import export, fork, import_, show_session
+from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home, SessionStore
 
 FIRST = "The melting point of brunsite is 417 kelvin, as the first survey found."
@@ -87,11 +88,11 @@ def test_the_bound_is_kept_and_the_loss_is_told_and_the_text_is_found(
     engine = Engine.load(tiny_folder)
     for path in paths:
         sentence, number = numbered(path)  # not asked as it stands: what only repeats a question is no answer
-        answer = ask(home, "papers", f"What is said of {number}?", engine=engine, log=False)
+        answer = ask(home, "papers", AskRequest(f"What is said of {number}?", log=False), engine=engine)
         assert any(sentence in citation.quote for citation in answer.citations)
         assert answer.caution is None
     closed = ask(
-        home, "papers", "What does the kernel hold?", how=AskOptions(closed_book=True), engine=engine, log=False
+        home, "papers", AskRequest("What does the kernel hold?", log=False), AskOptions(closed_book=True), engine=engine
     )
     assert closed.caution is not None
     assert f"{found.outline:,} in outline" in closed.caution
@@ -109,7 +110,7 @@ def test_a_tiny_bound_leaves_the_text_alone(home: Home, tiny_folder: Path, paths
         assert bool((state.weights == blank).all())
         assert len(state.topics) == 0
     sentence, number = numbered(paths[0])
-    answer = ask(home, "papers", f"What is said of {number}?", engine=engine, log=False)
+    answer = ask(home, "papers", AskRequest(f"What is said of {number}?", log=False), engine=engine)
     assert any(sentence in citation.quote for citation in answer.citations)
 
 
@@ -170,7 +171,12 @@ def test_what_answers_were_made_from_gives_way_last(
         calm = min(episodes.mean_surprises().items(), key=lambda pair: pair[1])[0]
         uri = next(s.uri for s in episodes.sources() if s.id == calm)
     fork(home, "papers", "unasked", use=False)
-    ask(home, "papers", f"What is said of {numbered(Path(uri))[1]}?", sources=[uri], engine=Engine.load(tiny_folder))
+    ask(
+        home,
+        "papers",
+        AskRequest(f"What is said of {numbered(Path(uri))[1]}?", within=Filter(sources=[uri])),
+        engine=Engine.load(tiny_folder),
+    )
     fork(home, "papers", "asked", use=False)
 
     def forms(name: str, bound: int) -> set[str]:

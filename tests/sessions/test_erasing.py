@@ -17,14 +17,15 @@ from titans_cli.errors import LockedError, NotFoundError
 from titans_cli.model.engine import Engine
 from titans_cli.records import Answer
 from titans_cli.report.write import write_report
-from titans_cli.sessions.ask import AskOptions, ask
+from titans_cli.sessions.ask import AskOptions, AskRequest, ask
 from titans_cli.sessions.citing import catalogue
 from titans_cli.sessions.conversation import Conversation
 from titans_cli.sessions.history import erase, forget, recall, session_log
 from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
-from titans_cli.sessions.items import add, filter_items, update
+from titans_cli.sessions.items import ItemRequest, add, filter_items, update
 from titans_cli.sessions.lifecycle import (
     DamagedEntry,
+    PromoteOptions,
     discard_session,
     export,
     fork,
@@ -59,8 +60,8 @@ def engine(tiny_folder: Path, gate: Gate) -> Any:
 @pytest.fixture
 def store(home: Home, tiny_folder: Path, engine: Any) -> SessionStore:
     made = start(home, "papers", tiny_folder)
-    add(home, "papers", OTHER, key="herons", engine=engine)
-    add(home, "papers", TOLD, key="vault", engine=engine)
+    add(home, "papers", ItemRequest(OTHER, key="herons"), engine=engine)
+    add(home, "papers", ItemRequest(TOLD, key="vault"), engine=engine)
     return made
 
 
@@ -105,7 +106,7 @@ def test_an_answer_of_common_words_goes_by_what_it_was_made_from_alone(
 ) -> None:
     phrase = "white house music"
     assert all(is_common(word) for word in phrase.split())
-    add(home, "papers", f"The phrase of Castrel is {phrase}.", key="phrase", engine=engine)
+    add(home, "papers", ItemRequest(f"The phrase of Castrel is {phrase}.", key="phrase"), engine=engine)
     assert closed(home, engine, "What is the phrase of Castrel?").text == phrase
     assert phrase in said(home)
     forget(home, "papers", "phrase")
@@ -119,7 +120,7 @@ ENDS: dict[str, Callable[[Home, Any, Path], object]] = {
     "export": lambda home, _, out: export(home, "papers", out),
     "report": lambda home, engine, out: write_report(home, "papers", out, engine=engine),
     "promote": lambda home, engine, _: (
-        promote_session(home, "papers", "kept", force=True, engine=engine),
+        promote_session(home, "papers", "kept", PromoteOptions(force=True), engine=engine),
         new_session(home, "next", entry="kept"),
     ),
 }
@@ -174,10 +175,10 @@ def test_a_question_with_a_name_or_figure_that_only_the_forgotten_had_goes_whoev
     home: Home, store: SessionStore, engine: Any
 ) -> None:
     """Also one asked before anything was told, and one that was answered from something else, or not at all."""
-    add(home, "papers", "A later memo on Castrel.", key="later", engine=engine)
+    add(home, "papers", ItemRequest("A later memo on Castrel.", key="later"), engine=engine)
     forget(home, "papers", "vault")
     ask(home, "papers", f"Is the code {VALUE}?", engine=engine)
-    add(home, "papers", TOLD, key="vault", engine=engine)
+    add(home, "papers", ItemRequest(TOLD, key="vault"), engine=engine)
     ask(home, "papers", f"Do herons at Castrel know {VALUE}?", engine=engine)
     ask(home, "papers", "Who is at Brixholm?", how=AskOptions(closed_book=True), engine=engine)
     assert VALUE in said(home)
@@ -188,14 +189,19 @@ def test_a_question_with_a_name_or_figure_that_only_the_forgotten_had_goes_whoev
 def test_what_another_source_says_too_is_no_reason_to_drop_a_question(
     home: Home, store: SessionStore, engine: Any
 ) -> None:
-    add(home, "papers", f"Invoice {VALUE} was paid by Ostrava.", key="invoice", engine=engine)
+    add(home, "papers", ItemRequest(f"Invoice {VALUE} was paid by Ostrava.", key="invoice"), engine=engine)
     ask(home, "papers", f"Was invoice {VALUE} paid?", engine=engine)
     forget(home, "papers", "vault")
     assert f"Was invoice {VALUE} paid?" in said(home)
 
 
 def test_an_exclusion_goes_with_what_it_names(home: Home, store: SessionStore, engine: Any) -> None:
-    add(home, "papers", "Nothing of note.", key="n", label="call about the Merrow affair", tags=["x"], engine=engine)
+    add(
+        home,
+        "papers",
+        ItemRequest("Nothing of note.", key="n", label="call about the Merrow affair", tags=["x"]),
+        engine=engine,
+    )
     filter_items(home, "papers", Filter(tags=["x"]), exclude=True)
     filter_items(home, "papers", Filter(tags=["x"]), include=True)
     forget(home, "papers", "n")
@@ -262,7 +268,7 @@ def test_a_reader_that_something_was_forgotten_under_does_not_write_it_back(
 def test_a_reader_of_what_nothing_was_forgotten_of_is_logged_though_more_was_read(
     home: Home, store: SessionStore, engine: Any, gate: Gate
 ) -> None:
-    more = lambda: add(home, "papers", "One more memo.", key="more", engine=engine)  # noqa: E731
+    more = lambda: add(home, "papers", ItemRequest("One more memo.", key="more"), engine=engine)  # noqa: E731
     assert overtaken(gate, home, engine, more).unlogged is None
     assert CODE in said(home)
 
@@ -287,7 +293,7 @@ def test_a_reader_of_a_discarded_session_logs_nothing_anywhere(
 def test_a_reader_of_a_promoted_session_is_told_that_and_not_of_damage(
     home: Home, store: SessionStore, engine: Any, gate: Gate
 ) -> None:
-    promote = lambda: promote_session(home, "papers", "kept", force=True, engine=engine.engine)  # noqa: E731
+    promote = lambda: promote_session(home, "papers", "kept", PromoteOptions(force=True), engine=engine.engine)  # noqa: E731
     answer = overtaken(gate, home, engine, promote)
     assert answer.unlogged == "this session was promoted to kept and holds nothing any more"
     assert sorted(p.name for p in store.folder.iterdir() if not p.name.startswith("lock")) == ["session.json"]
@@ -387,7 +393,7 @@ def test_a_discarding_that_was_killed_is_finished_by_the_same_command(home: Home
 def test_the_removal_of_an_entry_that_was_killed_is_finished_by_the_same_command(
     home: Home, store: SessionStore, engine: Any
 ) -> None:
-    promote_session(home, "papers", "kept", force=True, engine=engine)
+    promote_session(home, "papers", "kept", PromoteOptions(force=True), engine=engine)
     (home.ltm_dir / "kept").rename(home.ltm_dir / ".gone-01JZZZZZZZZZZZZZZZZZZZZZZZ")
     assert found(home)
     done = remove_entry(home, "kept")
@@ -477,7 +483,8 @@ def test_it_is_never_what_may_not_be_cited(home: Home, listed: tuple[Path, Path]
     before = ask(home, "papers", "How many pages has Weirs of the upper Tamber?", engine=engine)
     assert before.about is not None
     filter_items(home, "papers", Filter(sources=["*weirs.txt"]), exclude=True)
-    for after in ({"after": before}, {"follows": True}):
-        told = ask(home, "papers", "What do they say in it of the water?", engine=engine, **after)
+    question = "What do they say in it of the water?"
+    for request in (AskRequest(question, after=before), AskRequest(question, follows=True)):
+        told = ask(home, "papers", request, engine=engine)
         assert not any("weirs.txt" in c.uri for c in told.citations)
         assert "Tamber" not in f"{told.text} {told.understood}"

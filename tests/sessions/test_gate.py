@@ -86,7 +86,7 @@ def test_a_session_that_learned_passes_and_says_by_how_much(home: Home, store: S
 
 def test_the_entry_keeps_the_figures_and_who_when_and_why(home: Home, store: SessionStore) -> None:
     gate = probe_session(home, "papers")
-    entry = lifecycle.promote_session(home, "papers", "kept", note="all of it")
+    entry = lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(note="all of it"))
     assert json.loads(json.dumps(entry.probes)) == [
         {
             "name": p.name,
@@ -156,14 +156,14 @@ def test_a_cell_that_speaks_of_what_it_never_read_is_refused(
 
 def test_what_is_forced_says_so_for_good(home: Home, store: SessionStore) -> None:
     change_cells(store, torch.zeros_like)
-    entry = lifecycle.promote_session(home, "papers", "kept", force=True)
+    entry = lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(force=True))
     assert lifecycle.show_entry(home, "kept") == entry
     assert entry.forced
     assert [p["name"] for p in entry.probes if not p["passed"]] == ["recall"]
 
 
 def test_force_does_not_mark_what_would_have_passed(home: Home, store: SessionStore) -> None:
-    assert not lifecycle.promote_session(home, "papers", "kept", force=True).forced
+    assert not lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(force=True)).forced
 
 
 def test_damage_on_disk_is_damage_and_cannot_be_forced(home: Home, store: SessionStore) -> None:
@@ -172,7 +172,7 @@ def test_damage_on_disk_is_damage_and_cannot_be_forced(home: Home, store: Sessio
     gate = probe_session(home, "papers")
     assert [(p.name, p.passed) for p in gate.probes] == [("integrity", False)]
     with pytest.raises(DamagedError, match="repair"):
-        lifecycle.promote_session(home, "papers", "kept", force=True)
+        lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(force=True))
     assert home.entry_names() == []
 
 

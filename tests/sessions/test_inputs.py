@@ -13,7 +13,7 @@ from titans_cli.answers.corpus import year_of
 from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.records import SourceRecord
 from titans_cli.sessions import health, history, lifecycle
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.store import Home
 
 
@@ -71,7 +71,7 @@ def test_the_year_a_file_states_is_kept_forgotten_and_promoted_with_it(
             return [source.year for source in episodes.sources()]
 
     assert years("papers") == [1851, None]
-    lifecycle.promote_session(home, "papers", "kept", force=True)
+    lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(force=True))
     lifecycle.new_session(home, "heir", entry="kept")
     assert years("heir") == [1851, None]
     history.forget(home, "heir", "04.epub")
@@ -87,10 +87,10 @@ def test_a_citation_says_where_to_look(home: Home, tmp_path: Path, tiny_folder: 
     code = tmp_path / "ledger.py"
     code.write_text('"""Ledger."""\n\n\n\n# The quarterly balance of the ledger is the sum of all rows.\n')
     read_into(home, "papers", [table, code])
-    (cited,) = ask(home, "papers", "What is the height of the Spire of Lund?", sentences=1).citations
+    (cited,) = ask(home, "papers", "What is the height of the Spire of Lund?", AskOptions(1)).citations
     assert (cited.place, cited.page) == ("row 3", 3)
     assert cited.quote == "name: Spire of Lund; height: 62 m; built: 1904"
-    (cited,) = ask(home, "papers", "What is the quarterly balance of the ledger?", sentences=1).citations
+    (cited,) = ask(home, "papers", "What is the quarterly balance of the ledger?", AskOptions(1)).citations
     assert (cited.place, cited.page) == ("line 5", 1)
 
 

@@ -16,12 +16,12 @@ from tests.statements import statements_meet
 from titans_cli.errors import Interrupted, NotFoundError, UsageError
 from titans_cli.progress import BlocksRead
 from titans_cli.records import EXCLUDED
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import erase_superseded, forget, recall, session_log
-from titans_cli.sessions.items import LONGEST_TEXT, add, filter_items, update
-from titans_cli.sessions.lifecycle import export, fork, import_, new_session, promote_session
-from titans_cli.sessions.retrieve import retrieve, summary
+from titans_cli.sessions.items import LONGEST_TEXT, ItemRequest, add, filter_items, update
+from titans_cli.sessions.lifecycle import PromoteOptions, export, fork, import_, new_session, promote_session
+from titans_cli.sessions.retrieve import SummaryRequest, retrieve, summary
 from titans_cli.sessions.selection import Filter, moment
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
@@ -52,7 +52,7 @@ def sound(home: Home, name: str = "papers") -> bool:
 
 def test_an_item_is_learned_as_a_document_of_the_same_text(home: Home, store: SessionStore, tmp_path: Path) -> None:
     path = write_document(tmp_path / "long.txt", sentences=LONG)
-    told = add(home, "papers", path.read_text(), label="a long note", tags=["b", "a", "b"])
+    told = add(home, "papers", ItemRequest(path.read_text(), label="a long note", tags=["b", "a", "b"]))
     start(home, "read", Path(store.info.model))
     read_into(home, "read", [path])
     assert memory_of(store) == memory_of(open_session(home, "read"))
@@ -70,7 +70,7 @@ def test_an_item_is_learned_as_a_document_of_the_same_text(home: Home, store: Se
 
 
 def test_telling_is_an_episode_and_durable_when_it_returns(home: Home, store: SessionStore) -> None:
-    told = add(home, "papers", OLD, key="brunsite")
+    told = add(home, "papers", ItemRequest(OLD, key="brunsite"))
     event = session_log(home, "papers").events[-1]
     assert event.kind == "told"
     assert OLD in event.text
@@ -81,16 +81,16 @@ def test_telling_is_an_episode_and_durable_when_it_returns(home: Home, store: Se
 
 
 def test_the_same_told_again_is_learned_once(home: Home, store: SessionStore) -> None:
-    first = add(home, "papers", OLD, key="brunsite", tags=["metal"])
+    first = add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal"]))
     before, digest = len(session_log(home, "papers").events), memory_of(store)
     for again in (
-        add(home, "papers", OLD, key="brunsite", tags=["metal"]),
-        add(home, "papers", OLD, key="brunsite"),
+        add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal"])),
+        add(home, "papers", ItemRequest(OLD, key="brunsite")),
     ):
         assert (again.status, again.item) == ("unchanged", first.item)
     note = add(home, "papers", OTHER)
     assert add(home, "papers", OTHER).item == note.item
-    assert add(home, "papers", OTHER, label="another witness").status == "added"
+    assert add(home, "papers", ItemRequest(OTHER, label="another witness")).status == "added"
     assert len(session_log(home, "papers").events) == before + 2
     assert memory_of(store) != digest
 
@@ -106,10 +106,10 @@ def test_the_same_told_again_is_learned_once(home: Home, store: SessionStore) ->
 def test_a_key_that_says_something_else_is_refused_and_update_is_named(
     home: Home, store: SessionStore, what: dict[str, Any], says: str
 ) -> None:
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     digest = memory_of(store)
     with pytest.raises(UsageError, match=rf'{says}.*session\.update\(item="brunsite"'):
-        add(home, "papers", key="brunsite", **what)
+        add(home, "papers", ItemRequest(key="brunsite", **what))
     assert memory_of(store) == digest
 
 
@@ -127,21 +127,21 @@ def test_a_key_that_says_something_else_is_refused_and_update_is_named(
 )
 def test_what_cannot_be_told_is_refused(home: Home, store: SessionStore, what: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        add(home, "papers", **what)
+        add(home, "papers", ItemRequest(**what))
     assert held_text(store) == []
 
 
 def test_an_exact_update_equals_never_having_been_told_the_old(home: Home, store: SessionStore) -> None:
-    first = add(home, "papers", OLD, key="brunsite", tags=["metal"])
-    add(home, "papers", OTHER, key="walls")
+    first = add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal"]))
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
     ask(home, "papers", "What is the melting point of brunsite?")
     done = update(home, "papers", "brunsite", NEW)
     assert (done.status, done.item.id, done.item.tags) == ("updated", first.item.id, ("metal",))
     assert (done.superseded, done.clean) == (0, True)
     assert done.forgotten_events >= 2
     start(home, "never", Path(store.info.model))
-    add(home, "never", OTHER, key="walls")
-    add(home, "never", NEW, key="brunsite")
+    add(home, "never", ItemRequest(OTHER, key="walls"))
+    add(home, "never", ItemRequest(NEW, key="brunsite"))
     assert memory_of(store) == memory_of(open_session(home, "never"))
     assert held_text(store) == [OTHER, NEW]
     raw = raw_bytes(store)
@@ -151,15 +151,15 @@ def test_an_exact_update_equals_never_having_been_told_the_old(home: Home, store
 
 
 def test_a_fast_update_withholds_the_old_until_something_is_forgotten_exactly(home: Home, store: SessionStore) -> None:
-    add(home, "papers", OLD, key="brunsite")
-    add(home, "papers", OTHER, key="walls")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
     before = ask(home, "papers", "What is the melting point of brunsite?")
     assert "417" in before.text
     done = update(home, "papers", "brunsite", NEW, fast=True)
     assert (done.status, done.superseded, done.item.key) == ("updated", 1, "brunsite")
     assert b"417 kelvin" in raw_bytes(store)
     assert all("417" not in p.text for p in retrieve(home, "papers", "melting point of brunsite").passages)
-    assert "417" not in ask(home, "papers", "What is the melting point of brunsite?", log=False).text
+    assert "417" not in ask(home, "papers", AskRequest("What is the melting point of brunsite?", log=False)).text
     assert not any("417" in e.text for e in recall(home, "papers", "melting brunsite kelvin").events)
     assert [i.key for i in filter_items(home, "papers", Filter()).items] == ["walls", "brunsite"]
     assert sound(home)
@@ -173,7 +173,7 @@ def test_a_fast_update_withholds_the_old_until_something_is_forgotten_exactly(ho
 
 def test_a_fast_update_loads_no_cell_of_the_old(home: Home, store: SessionStore, tiny_engine: Any) -> None:
     """What the memory recalls is read from the cells it is given; the old one's is not among them."""
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     update(home, "papers", "brunsite", NEW, fast=True)
     given = list[Any]()
     engine = _Watching(tiny_engine, given)
@@ -201,7 +201,7 @@ class _Watching:
 
 
 def test_back_and_forth_by_fast_updates_then_erased(home: Home, store: SessionStore) -> None:
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     for text in (NEW, OLD, NEW, OLD):
         assert update(home, "papers", "brunsite", text, fast=True).status == "updated"
     assert erase_superseded(store) == 4
@@ -215,9 +215,9 @@ def test_back_and_forth_by_fast_updates_then_erased(home: Home, store: SessionSt
 
 
 def test_an_update_that_changes_nothing_or_only_tags_learns_nothing(home: Home, store: SessionStore) -> None:
-    first = add(home, "papers", OLD, key="brunsite", tags=["metal"])
+    first = add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal"]))
     assert update(home, "papers", first.item.id[:12], OLD).status == "unchanged"
-    tagged = update(home, "papers", "brunsite", OLD, tags=["metal", "checked"])
+    tagged = update(home, "papers", "brunsite", ItemRequest(OLD, tags=["metal", "checked"]))
     assert (tagged.status, tagged.item.tags, tagged.snapshot) == ("retagged", ("checked", "metal"), first.snapshot)
     assert sound(home)
 
@@ -232,9 +232,9 @@ def test_only_items_are_updated(home: Home, store: SessionStore, tmp_path: Path)
 
 
 def test_a_deleted_item_is_gone_to_the_last_byte_and_its_key_is_free(home: Home, store: SessionStore) -> None:
-    add(home, "papers", OTHER, key="walls")
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
     digest = memory_of(store)
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     preview = forget(home, "papers", "brunsite", dry_run=True)
     assert (preview.done, [s.tokens > 0 for s in preview.sources]) == (False, [True])
     forget(home, "papers", "brunsite")
@@ -242,7 +242,7 @@ def test_a_deleted_item_is_gone_to_the_last_byte_and_its_key_is_free(home: Home,
     assert b"brunsite" not in raw_bytes(store)
     with pytest.raises(NotFoundError):
         forget(home, "papers", "brunsite")
-    assert add(home, "papers", NEW, key="brunsite").status == "added"
+    assert add(home, "papers", ItemRequest(NEW, key="brunsite")).status == "added"
 
 
 def in_a_child_that_dies(where: str, work: Callable[[], object]) -> None:
@@ -264,8 +264,8 @@ def in_a_child_that_dies(where: str, work: Callable[[], object]) -> None:
 @pytest.mark.parametrize("where", ["commit", "INSERT INTO blocks ", "INSERT INTO items ", "clean"])
 def test_a_killed_update_leaves_the_old_or_the_new(home: Home, store: SessionStore, where: str, fast: bool) -> None:
     """Before the commit, inside its transaction, and after it."""
-    add(home, "papers", OLD, key="brunsite")
-    add(home, "papers", OTHER, key="walls")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
     calls = 0
     clean = Episodes.clean
 
@@ -293,8 +293,8 @@ def test_a_killed_update_leaves_the_old_or_the_new(home: Home, store: SessionSto
 
 
 def test_what_is_excluded_takes_no_part_until_it_is_included(home: Home, store: SessionStore, tmp_path: Path) -> None:
-    add(home, "papers", OLD, key="brunsite", tags=["metal", "survey"])
-    add(home, "papers", OTHER, key="walls", tags=["survey"])
+    add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal", "survey"]))
+    add(home, "papers", ItemRequest(OTHER, key="walls", tags=["survey"]))
     path = write_document(tmp_path / "paper.txt")
     read_into(home, "papers", [path])
     digest = memory_of(store)
@@ -325,8 +325,8 @@ def test_all_excluded_answers_nothing(home: Home, store: SessionStore) -> None:
 
 
 def test_filters_select_by_tag_time_source_and_surprise(home: Home, store: SessionStore, tmp_path: Path) -> None:
-    add(home, "papers", OLD, key="brunsite", tags=["metal", "survey"], label="survey of 2019")
-    add(home, "papers", OTHER, key="walls", tags=["survey"])
+    add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal", "survey"], label="survey of 2019"))
+    add(home, "papers", ItemRequest(OTHER, key="walls", tags=["survey"]))
 
     def keys(**what: Any) -> list[str | None]:
         return [i.key for i in filter_items(home, "papers", Filter(**what)).items]
@@ -365,19 +365,19 @@ def test_times_are_ago_or_iso() -> None:
 
 
 def test_a_summary_is_of_what_the_filter_lets_through(home: Home, store: SessionStore) -> None:
-    add(home, "papers", f"{OLD} Samples of brunsite were kept in oil for a year.", tags=["metal"])
-    add(home, "papers", f"{OTHER} The mason at Castrel used sand from the beach.", tags=["wall"])
-    made = summary(home, "papers", within=Filter(tags=["wall"]))
+    add(home, "papers", ItemRequest(f"{OLD} Samples of brunsite were kept in oil for a year.", tags=["metal"]))
+    add(home, "papers", ItemRequest(f"{OTHER} The mason at Castrel used sand from the beach.", tags=["wall"]))
+    made = summary(home, "papers", SummaryRequest(within=Filter(tags=["wall"])))
     assert made.support == "evidence"
     assert "mason" in made.text
     assert "brunsite" not in made.text
     with pytest.raises(UsageError, match="no such kind"):
-        summary(home, "papers", kind="poem")
+        summary(home, "papers", SummaryRequest(kind="poem"))
 
 
 def test_a_passage_stands_where_it_says(home: Home, store: SessionStore, tmp_path: Path) -> None:
     read_into(home, "papers", [write_document(tmp_path / "paper.txt", sentences=60)])
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     before = memory_of(store), len(session_log(home, "papers").events)
     found = retrieve(home, "papers", "What is the melting point of brunsite?", top_k=3)
     assert (len(found.passages), found.passages[0].key) == (3, "brunsite")
@@ -405,7 +405,7 @@ def test_a_shelf_fetches_topics_once(home: Home, store: SessionStore, tiny_engin
     shelf = Shelf()
     for _ in range(2):
         assert len(shelf.cells(store, tiny_engine)) == 1
-    add(home, "papers", OTHER, key="walls")
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
     assert len(shelf.cells(store, tiny_engine)) == 2
     forget(home, "papers", "walls")
     assert len(shelf.cells(store, tiny_engine)) == 1
@@ -449,7 +449,7 @@ def test_an_item_told_beside_a_half_read_document(home: Home, store: SessionStor
 
 def test_an_item_makes_no_file_known(home: Home, store: SessionStore, tmp_path: Path) -> None:
     path = write_document(tmp_path / "paper.txt")
-    add(home, "papers", path.read_text(), key="copy")
+    add(home, "papers", ItemRequest(path.read_text(), key="copy"))
     read_into(home, "papers", [path])
     forget(home, "papers", "copy")
     assert len(held_text(store)) == 1
@@ -457,14 +457,17 @@ def test_an_item_makes_no_file_known(home: Home, store: SessionStore, tmp_path: 
 
 def test_only_what_counts_is_promoted_forked_and_exported(home: Home, store: SessionStore, tmp_path: Path) -> None:
     for n in range(3):
-        add(home, "papers", f"{OLD} It was seen {n} times.", key=f"k{n}", tags=["metal"])
+        add(home, "papers", ItemRequest(f"{OLD} It was seen {n} times.", key=f"k{n}", tags=["metal"]))
     filter_items(home, "papers", Filter(sources=["k1"]), exclude=True)
     for name, make in (
         ("forked", lambda: fork(home, "papers", "forked")),
         ("imported", lambda: (export(home, "papers", tmp_path / "s"), import_(home, tmp_path / "s", "imported"))),
         (
             "again",
-            lambda: (promote_session(home, "papers", "kept", force=True), new_session(home, "again", entry="kept")),
+            lambda: (
+                promote_session(home, "papers", "kept", PromoteOptions(force=True)),
+                new_session(home, "again", entry="kept"),
+            ),
         ),
     ):
         text = f"{NEW} {name}."
@@ -484,8 +487,8 @@ def test_only_what_counts_is_promoted_forked_and_exported(home: Home, store: Ses
 def test_a_report_keeps_nothing_that_was_taken_back(home: Home, store: SessionStore) -> None:
     from titans_cli.report.gather import gather
 
-    add(home, "papers", OTHER, key="walls")
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OTHER, key="walls"))
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     update(home, "papers", "brunsite", NEW, fast=True)
     facts = repr(gather(home, "papers"))
     assert "902 degrees" in facts
@@ -518,11 +521,11 @@ def test_a_session_of_before_items_is_read_as_it_is_and_told_more(home: Home, of
     digest = memory_of(of_before)
     assert [i.label.endswith("paper.txt") for i in filter_items(home, "papers", Filter()).items] == [True]
     assert retrieve(home, "papers", "gradient surprise").passages
-    assert ask(home, "papers", "What is a gradient?", log=False)
+    assert ask(home, "papers", AskRequest("What is a gradient?", log=False))
     assert sound(home)
     assert version_of(of_before) == 1
     assert memory_of(of_before) == digest
-    add(home, "papers", OLD, key="brunsite")
+    add(home, "papers", ItemRequest(OLD, key="brunsite"))
     assert version_of(of_before) == len(database_module.MIGRATIONS)
     forget(home, "papers", "brunsite")
     assert memory_of(of_before) == digest
@@ -530,15 +533,15 @@ def test_a_session_of_before_items_is_read_as_it_is_and_told_more(home: Home, of
 
 
 def test_a_promoted_session_of_before_items_starts_new_ones(home: Home, of_before: SessionStore) -> None:
-    promote_session(home, "papers", "kept", force=True)
+    promote_session(home, "papers", "kept", PromoteOptions(force=True))
     new_session(home, "again", entry="kept")
-    add(home, "again", OLD, key="brunsite")
+    add(home, "again", ItemRequest(OLD, key="brunsite"))
     assert sound(home, "again")
 
 
 @pytest.mark.parametrize("sql", ["UPDATE items SET tags = '[\"liar\"]'", "UPDATE withheld SET why = 'nothing'"])
 def test_a_changed_tag_or_exclusion_is_found_and_mended(home: Home, store: SessionStore, sql: str) -> None:
-    add(home, "papers", OLD, key="brunsite", tags=["metal"])
+    add(home, "papers", ItemRequest(OLD, key="brunsite", tags=["metal"]))
     filter_items(home, "papers", Filter(tags=["metal"]), exclude=True)
     with sqlite3.connect(store.folder / "episodes.sqlite") as db:
         db.execute(sql)

@@ -26,7 +26,7 @@ from titans_cli.model import engine as engine_module
 from titans_cli.model.engine import Engine
 from titans_cli.sessions import ask as ask_module
 from titans_cli.sessions import ingest as ingest_module
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.store import Home
 
 
@@ -144,7 +144,7 @@ def test_an_answer_becomes_episodes_unless_told_otherwise(home: Home, tmp_path: 
     store = start(home, "papers", tiny_folder)
     read_into(home, "papers", write_documents(tmp_path, 1))
     before = table(store.folder, "SELECT * FROM events")
-    ask(home, "papers", "What does the kernel hold?", log=False)
+    ask(home, "papers", AskRequest("What does the kernel hold?", log=False))
     assert table(store.folder, "SELECT * FROM events") == before
     ask(home, "papers", "What does the kernel hold?")
     logged = table(store.folder, "SELECT kind, text FROM events")[len(before) :]

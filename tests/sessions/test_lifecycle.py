@@ -73,7 +73,7 @@ def test_promoting_makes_an_entry_of_read_only_files(home: Home, documents: list
     start(home, "papers", tiny_folder)
     read_into(home, "papers", documents)
     digest = memory_of(open_session(home, "papers"))
-    entry = lifecycle.promote_session(home, "papers", "kept", note="why")
+    entry = lifecycle.promote_session(home, "papers", "kept", lifecycle.PromoteOptions(note="why"))
     files = [p for p in (home.ltm_dir / "kept").iterdir() if p.is_file()]
     assert len(files) == 3
     assert all(stat.S_IMODE(p.stat().st_mode) == 0o400 for p in files)

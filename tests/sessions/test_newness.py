@@ -20,7 +20,7 @@ from titans_cli.records import SnapshotInfo
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.history import forget
-from titans_cli.sessions.lifecycle import export, fork, import_, new_session, promote_session
+from titans_cli.sessions.lifecycle import PromoteOptions, export, fork, import_, new_session, promote_session
 from titans_cli.sessions.newness import SessionMemory
 from titans_cli.store import Home, SessionStore
 
@@ -122,7 +122,7 @@ def test_a_fork_carries_it_and_a_promoted_session_passes_it_on(home: Home, tmp_p
     before = memory_of(store)
     fork(home, "papers", "twin")
     assert same(memory_of(SessionStore.open(home, "twin")), before)
-    promote_session(home, "papers", "kept", force=True)
+    promote_session(home, "papers", "kept", PromoteOptions(force=True))
     new_session(home, "heir", entry="kept")
     assert same(memory_of(SessionStore.open(home, "heir")), before)
 

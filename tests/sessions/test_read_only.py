@@ -11,10 +11,10 @@ import pytest
 from tests.sessions.samples import start
 from titans_cli.errors import StorageError
 from titans_cli.report.write import write_report
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.sessions.health import check_session
 from titans_cli.sessions.history import forget, recall, session_log
-from titans_cli.sessions.items import add, filter_items
+from titans_cli.sessions.items import ItemRequest, add, filter_items
 from titans_cli.sessions.lifecycle import export, list_sessions, show_session
 from titans_cli.sessions.retrieve import retrieve
 from titans_cli.sessions.selection import Filter
@@ -47,7 +47,7 @@ def frozen(disk: Path, tiny_folder: Path) -> Home:
     """A home that has a session, where nothing can be written any more."""
     home = Home(disk / "home")
     start(home, "papers", tiny_folder)
-    add(home, "papers", TOLD, key="vault")
+    add(home, "papers", ItemRequest(TOLD, key="vault"))
     home.set_current("papers")
     freeze(disk)
     return home
@@ -56,7 +56,7 @@ def frozen(disk: Path, tiny_folder: Path) -> Home:
 def test_all_that_only_looks_works(frozen: Home, tmp_path: Path) -> None:
     assert [s.name for s in list_sessions(frozen)[0].sessions] == ["papers"]
     assert len(show_session(frozen, None).sources) == 1
-    answer = ask(frozen, None, CODE, log=False)
+    answer = ask(frozen, None, AskRequest(CODE, log=False))
     assert "731846" in answer.text
     assert retrieve(frozen, None, CODE).passages[0].text == TOLD
     assert [e.kind for e in recall(frozen, None, "Brixholm").events] == ["told"]
@@ -90,7 +90,7 @@ def test_commits_that_a_kill_left_in_the_log_are_seen_or_said_to_be_there(disk: 
     home = Home(disk / "home")
     store = start(home, "papers", tiny_folder)
     with store.episodes():  # keeps the log, which the last to close would empty
-        add(home, "papers", TOLD, key="vault")
+        add(home, "papers", ItemRequest(TOLD, key="vault"))
         log, index = (store.folder / f"episodes.sqlite-{name}" for name in ("wal", "shm"))
         kept = {path: path.read_bytes() for path in (log, index)}
     for path, data in kept.items():

@@ -18,7 +18,7 @@ from titans_cli.errors import LimitError, StorageError
 from titans_cli.model.engine import Engine
 from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.sessions import lifecycle
-from titans_cli.sessions.items import add, update
+from titans_cli.sessions.items import ItemRequest, add, update
 from titans_cli.sessions.room import told
 from titans_cli.steps import Hint, as_hint, in_shell
 from titans_cli.store import Home
@@ -125,12 +125,12 @@ def test_an_item_that_would_take_too_much_is_refused_and_the_figure_is_enough(
 ) -> None:
     text = SENTENCE * 500
     with Peak(session.root) as peak, pytest.raises(LimitError, match="an item may take 1 kB here") as refused:
-        add(session, "papers", text, key="k", engine=tiny_engine, max_room=1000)
+        add(session, "papers", ItemRequest(text, key="k"), engine=tiny_engine, max_room=1000)
     assert peak.taken < 100_000  # the lock and the log of the database
     assert refused.value.exit_code == 1
     size = settings.size(room_named(refused.value.hint))
     with Peak(session.root) as peak:
-        add(session, "papers", text, key="k", engine=tiny_engine, max_room=size)
+        add(session, "papers", ItemRequest(text, key="k"), engine=tiny_engine, max_room=size)
     assert peak.taken <= size
     with pytest.raises(LimitError, match="an item may take"):
         update(session, "papers", "k", text + "!", engine=tiny_engine, max_room=1000)
@@ -150,7 +150,9 @@ COPIES: dict[str, Copy] = {
     "fork": lambda home, _, most: lifecycle.fork(home, "papers", "copy", max_room=most),
     "export": lambda home, folder, most: lifecycle.export(home, "papers", folder / "copy.tar", max_room=most),
     "import": lambda home, folder, most: lifecycle.import_(home, folder / "whole.tar", "copy", max_room=most),
-    "promote": lambda home, _, most: lifecycle.promote_session(home, "papers", "copy", force=True, max_room=most),
+    "promote": lambda home, _, most: lifecycle.promote_session(
+        home, "papers", "copy", lifecycle.PromoteOptions(force=True), max_room=most
+    ),
     "start": lambda home, _, most: lifecycle.new_session(
         home, "copy", entry="kept", how=lifecycle.SessionOptions(max_room=most)
     ),
@@ -165,7 +167,7 @@ def test_a_copy_that_would_take_too_much_is_refused_and_the_figure_is_enough(
     (folder := tmp_path / "out").mkdir()
     lifecycle.export(session, "papers", folder / "whole.tar")
     lifecycle.fork(session, "papers", "twin")
-    lifecycle.promote_session(session, "twin", "kept", force=True)
+    lifecycle.promote_session(session, "twin", "kept", lifecycle.PromoteOptions(force=True))
     before = file_hashes(session.root, "*.s*")
     with pytest.raises(LimitError, match="a copy may take 1 kB here") as refused:
         COPIES[how](session, folder, 1000)

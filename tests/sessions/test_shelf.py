@@ -15,7 +15,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.model.interface import nearness
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.history import forget
-from titans_cli.sessions.items import add, update
+from titans_cli.sessions.items import ItemRequest, add, update
 from titans_cli.sessions.lifecycle import fork
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
@@ -40,7 +40,7 @@ def store(home: Home, tiny_folder: Path, engine: Engine) -> SessionStore:
     """A session of four notes, a cell each, that was asked nothing yet."""
     store = start(home, "papers", tiny_folder)
     for key, text in NOTES.items():
-        add(home, "papers", text, key=key, engine=engine)
+        add(home, "papers", ItemRequest(text, key=key), engine=engine)
     return store
 
 
@@ -102,7 +102,7 @@ def test_of_what_was_forgotten_nothing_stays_and_of_the_rest_all(
 ) -> None:
     other = start(home, "other", tiny_folder)
     for key in ("brunsite", "walls", "herons"):
-        add(home, "other", NOTES[key], key=key, engine=engine)
+        add(home, "other", ItemRequest(NOTES[key], key=key), engine=engine)
     near(store, engine), near(other, engine)
     assert file_of(store).read_bytes() != file_of(other).read_bytes()
     forget(home, "papers", "vault")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import typer
 
@@ -60,45 +60,47 @@ def questions(arguments: Sequence[str], output: Output) -> list[str]:
     return list(arguments)
 
 
+class SharedFlags(TypedDict):
+    """The flags that `titans ask` and `titans chat` share beside how to answer, as their parameters are called."""
+
+    sources: list[str]
+    no_log: bool
+    answer_model: str | None
+    max_tokens: int
+    device: str
+    dtype: str
+    trust_remote_code: bool
+    reasoner: str | None
+    reader: str | None
+    landmark_model: str | None
+
+
 def conversation(
     session: str | None,
     how: AskOptions,
     output: Output,
     tell: Callable[[Step], None] | None,
-    *,
-    sources: Sequence[str],
-    no_log: bool,
-    answer_model: str | None,
-    max_tokens: int,
-    device: str,
-    dtype: str,
-    trust_remote_code: bool,
-    reasoner: str | None,
-    reader: str | None,
-    landmark_model: str | None,
+    **flags: Unpack[SharedFlags],
 ) -> Conversation:
-    """What `titans ask` and `titans chat` ask, by the options that both have. Raises as `Conversation`."""
+    """What both commands ask: here their flags become values. Raises as `Conversation`."""
     from titans_cli.cli import telling
     from titans_cli.records import Loading
-    from titans_cli.sessions.ask import Writing
+    from titans_cli.sessions.ask import AskModels, Writing
     from titans_cli.sessions.conversation import Conversation
+    from titans_cli.sessions.selection import Filter
     from titans_cli.store import Home
 
-    loading = Loading(device, dtype, trust_remote_code=trust_remote_code)
-    writing = None if answer_model is None else Writing(answer_model, loading, max_tokens, telling.piece(output))
-    return Conversation(
-        Home.locate(),
-        session,
-        how=how,
-        globs=sources,
-        log=not no_log,
-        writing=writing,
-        landmark_model=landmark_model,
-        reasoner=reasoner,
-        reader=reader,
-        loading=loading,
-        tell=tell,
+    loading = Loading(flags["device"], flags["dtype"], trust_remote_code=flags["trust_remote_code"])
+    writer = flags["answer_model"]
+    models = AskModels(
+        None if writer is None else Writing(writer, loading, flags["max_tokens"], telling.piece(output)),
+        flags["landmark_model"],
+        flags["reasoner"],
+        flags["reader"],
+        loading,
     )
+    within = Filter(sources=flags["sources"])
+    return Conversation(Home.locate(), session, how, models, within=within, log=not flags["no_log"], tell=tell)
 
 
 def heading(number: int, count: int, question: str, output: Output) -> None:

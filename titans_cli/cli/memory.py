@@ -92,10 +92,7 @@ def tell(
     told = items.add(
         Home.locate(),
         session,
-        said(text),
-        key=key,
-        label=source,
-        tags=tags,
+        items.ItemRequest(said(text), key, source, tags),
         model=model,
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
@@ -133,9 +130,7 @@ def update(
         Home.locate(),
         session,
         item,
-        said(text),
-        label=source,
-        tags=tag or None,
+        items.ItemRequest(said(text), label=source, tags=tag or None),
         fast=fast,
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
@@ -216,14 +211,14 @@ def summary(
 ) -> None:
     """Summarise what a filter lets through, with citations; of few documents, in their own sentences."""
     options.ready(session)
+    from titans_cli.sessions.retrieve import SummaryRequest
     from titans_cli.sessions.retrieve import summary as use_case
     from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
     question = said(about) if about is not None else None
-    result = use_case(
-        Home.locate(), session, kind=kind, about=question, within=within, sentences=sentences, log=not no_log
-    )
+    request = SummaryRequest(kind, question, within, sentences, log=not no_log)
+    result = use_case(Home.locate(), session, request)
     telling.answer(result, Output(json, quiet))
 
 

@@ -153,8 +153,9 @@ def promote(
         confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
 
     room = options.room(max_room)
+    how = lifecycle.PromoteOptions(note, force)
     info = lifecycle.promote_session(
-        home, details.info.name, entry, note=note, force=force, approve=approve, retry_lock=wait, max_room=room
+        home, details.info.name, entry, how, approve=approve, retry_lock=wait, max_room=room
     )
     sentence = f"promoted {info.session} to {info.name}: start from it with titans session new --from {info.name}"
     render.named("ltm-entry", info, sentence, output)

@@ -52,9 +52,8 @@ def trends(
 
 def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
     options.ready(session)
-    from titans_cli.sessions.retrieve import summary
+    from titans_cli.sessions.retrieve import SummaryRequest, summary
     from titans_cli.sessions.selection import Filter
 
-    within = Filter(sources=tuple(sources))
-    told = summary(Home.locate(), session, kind=kind, within=within, log=not no_log, long=long)
-    telling.answer(told, output)
+    request = SummaryRequest(kind, within=Filter(sources=tuple(sources)), long=long, log=not no_log)
+    telling.answer(summary(Home.locate(), session, request), output)

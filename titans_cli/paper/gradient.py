@@ -17,6 +17,7 @@ Suffixes as in rule.py; H the width of any layer. Low means: of `gemm_dtype`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
@@ -39,18 +40,29 @@ class ChunkPlan(NamedTuple):
     room: Scratch
 
 
+@dataclass(frozen=True, slots=True)
+class GradientOptions:
+    """How the steps are taken.
+
+    gating       "token": the paper's eq. 13-14. "chunk": a chunk is one step, with the mean gates of its tokens;
+                 2 / 9 cheaper, and with the read at its start only
+    bounded      every token's gradient is clipped to length 1 (a true clip: small ones stay as they are), and a chunk
+                 whose gradients weigh more than 1 in sum is scaled down to 1. What a chunk adds to M is then no longer
+                 than 1, whatever it holds; without it, repeated keys make the sum overshoot and a stream may diverge.
+                 False gives the paper's formula and nothing else
+    gemm_dtype   bfloat16 runs the matrix products at twice the speed or more; the state stays as it is (fp32)
+    """
+
+    gating: Literal["token", "chunk"] = "token"
+    bounded: bool = True
+    gemm_dtype: torch.dtype | None = None
+
+
 class GradientRule(WriteRule):
     """Surprise, momentum and forgetting by explicit gradient steps on a deep fast network.
 
     depth, expansion   layers of the network, and hidden width over D
     objective          `L2()` or `Huber(delta)`
-    gating             "token": the paper's eq. 13-14. "chunk": a chunk is one step, with the mean gates of its tokens;
-                       2 / 9 cheaper, and with the read at its start only
-    bounded            every token's gradient is clipped to length 1 (a true clip: small ones stay as they are), and
-                       a chunk whose gradients weigh more than 1 in sum is scaled down to 1. What a chunk adds to M is
-                       then no longer than 1, whatever it holds; without it, repeated keys make the sum overshoot and a
-                       stream may diverge. False gives the paper's formula and nothing else
-    gemm_dtype         bfloat16 runs the matrix products at twice the speed or more; the state stays as it is (fp32)
 
     Cost per token, with P fast weights in two layers (a multiply-add is 2): 7 P operations with chunk gates, 9 P with
     token gates (2 P for the query, 2 P for the key and P for the way back, 2 P for each weighted sum); with causal
@@ -71,17 +83,16 @@ class GradientRule(WriteRule):
         depth: int = 2,
         expansion: float = 4,
         objective: Objective | None = None,
-        gating: Literal["token", "chunk"] = "token",
-        bounded: bool = True,
-        gemm_dtype: torch.dtype | None = None,
+        how: GradientOptions | None = None,
     ) -> None:
         super().__init__(width, chunk, read)
+        how = how or GradientOptions()
         if depth < 1 or round(width * expansion) < 1:
             raise ValueError(f"a network needs a layer and a width: depth {depth}, expansion {expansion}")
-        if gating == "chunk" and read == "causal":
+        if how.gating == "chunk" and read == "causal":
             raise ValueError("a chunk that is one step has no reads inside it: read='start'")
         self.objective: Objective = objective or L2()
-        self.gating, self.bounded, self.gemm_dtype = gating, bounded, gemm_dtype
+        self.gating, self.bounded, self.gemm_dtype = how.gating, how.bounded, how.gemm_dtype
         self.initial = nn.ParameterList(torch.empty(shape) for shape in shapes(width, depth, expansion))
         for i, weight in enumerate(self.initial):
             nn.init.normal_(weight, std=weight.shape[1 if i == 0 else 0] ** -0.5)

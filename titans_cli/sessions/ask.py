@@ -27,7 +27,7 @@ from titans_cli.sessions.shelf import CellOnShelf, Shelf
 from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
 from titans_cli.store.landmarks import landmarks
 
-__all__ = ["AskOptions", "Writing", "ask"]
+__all__ = ["AskModels", "AskOptions", "AskRequest", "Writing", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,59 +41,76 @@ class Writing:
     tell: Callable[[str], None] = lambda _: None
 
 
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """A question, and of what it is asked.
+
+    `within`: what takes part; what is excluded or superseded never does. `after`: the answer that this question
+    follows; "it" and "that paper" mean the document which that was about. `follows`: it follows the last answer that
+    the session keeps. `asked`: somebody put the question in these words; otherwise the answer alone is logged. `log`:
+    question and answer become episodes.
+    """
+
+    question: str
+    within: Filter = field(default_factory=Filter)
+    after: Answer | None = None
+    follows: bool = False
+    asked: bool = True
+    log: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskModels:
+    """The models beside the session's own, each by name, folder, id of the hub or URL, or loaded; None: none.
+
+    `writing`: writes the text from the evidence; what it cites is checked. `landmark_model`: a sentence encoder whose
+    vectors take the place of the model's own landmarks; they are made when first asked for, and kept with the session.
+    `reasoner`: a causal model that drafts deliberate answers, loaded as `loading` says. `reader`: finds the short
+    answer in the best passages, or that nothing answers; a session whose own model can, does so by itself.
+    """
+
+    writing: Writing | None = None
+    landmark_model: str | SentenceEncoder | None = None
+    reasoner: str | Writer | None = None
+    reader: str | PassageReader | None = None
+    loading: Loading = field(default_factory=Loading)
+
+
 def ask(
     home: Home,
     session: str | None,
-    question: str,
-    *,
-    sentences: int = 3,
-    log: bool = True,
-    engine: SessionModel | None = None,
-    sources: Sequence[str] = (),
-    within: Filter | None = None,
+    request: AskRequest | str,
     how: AskOptions | None = None,
+    *,
+    models: AskModels | None = None,
+    engine: SessionModel | None = None,
     shelf: Shelf | None = None,
-    writing: Writing | None = None,
-    landmark_model: str | SentenceEncoder | None = None,
-    reasoner: str | Writer | None = None,
-    reader: str | PassageReader | None = None,
-    loading: Loading = Loading(),  # noqa: B008 - frozen
     tell: Callable[[Step], None] | None = None,
-    after: Answer | None = None,
-    follows: bool = False,
-    asked: bool = True,
 ) -> Answer:
-    """`engine`, `shelf`: the session's, if the caller keeps them. `sources`: globs; only what matches one takes part.
-    `within`: a whole filter instead. What is excluded or superseded never takes part.
-
-    `writing`: a model that writes the text from the evidence; what it cites is checked.
-    `landmark_model`: a sentence encoder (folder, Hugging Face id, or loaded) whose vectors take the place of the
-    model's own landmarks; they are made when first asked for, and kept with the session.
-    `reasoner`: an OpenAI-compatible URL, a folder or an id of a causal model, which drafts deliberate answers;
-    `after`: the answer that this question follows; "it" and "that paper" mean the document which that was about.
-    `follows`: it follows the last answer that the session keeps. `asked`: somebody put the question in these words;
-    otherwise the answer alone is logged.
-    `loading` says how. `tell` is called with each step of a deliberate answer as it is done.
-    `reader`: a model (by name, folder, or id of the hub, or loaded) that finds the short answer in the best passages,
-    or finds that nothing answers; a session whose own model can, does so by itself.
+    """`request`: a text is a question of all that the session holds. `engine`, `shelf`: the session's, if the caller
+    keeps them. `tell` is called with each step of a deliberate answer as it is done.
 
     Raises UsageError for an empty question or globs that match nothing, NotFoundError, IncompatibleError,
     DamagedError, StorageError, ModelError (the writer).
     """
-    question = plain(question)
+    request = AskRequest(request) if isinstance(request, str) else request
+    models, how = models or AskModels(), how or AskOptions()
+    question = plain(request.question)
     require_question(question)
-    how = how or AskOptions(sentences=sentences)
     settings.require_choice("route", how.route)
     store = SessionStore.open(home, session)
     store.require_open()
     engine = engine or engine_of(store.info)
     shelf = shelf or Shelf()
-    encoder = load_encoder(landmark_model) if isinstance(landmark_model, str) else landmark_model
+    encoder = models.landmark_model
+    encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    reader = models.reader
     reader = reader_of(reader) if isinstance(reader, str) else reader or own_reader(store.info)
     if reader is not None:
         how = replace(how, passages=int(str(settings.value("reader_passages"))))
-    drafts = reasoner and how.route != "fast" and not how.closed_book
-    drafter = writer_of(reasoner, loading) if drafts and isinstance(reasoner, str) else reasoner
+    drafter, drafts = models.reasoner, models.reasoner and how.route != "fast" and not how.closed_book
+    if drafts and isinstance(drafter, str):
+        drafter = writer_of(drafter, models.loading)
     heard, remembers = set[int](), how.memory
 
     def recall(asked: str) -> Recollection:
@@ -103,8 +120,9 @@ def ask(
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
         loss = told_loss(remembered(store.info, episodes)) if how.closed_book else None
-        how = replace(how, only=(only := allowed(episodes, within or Filter(sources=tuple(sources)))))
-        how = replace(how, about=_last(episodes) if follows and after is None else _meant(after, episodes))
+        how = replace(how, only=(only := allowed(episodes, request.within)))
+        after, last = request.after, request.follows and request.after is None
+        how = replace(how, about=_last(episodes) if last else _meant(after, episodes))
         means = Means(
             episodes,
             engine,
@@ -116,6 +134,7 @@ def ask(
         )
         result = Answerer(means, store.info.name, episodes.newest_snapshot(), how).answer(question)
         shown = episodes.sources()
+        writing = models.writing
         if writing is not None and not how.closed_book and result.kind not in ("card", "pile"):
             writer = writing.model
             if isinstance(writer, str):
@@ -124,7 +143,7 @@ def ask(
     if result.support == "memory":
         result = replace(result, made_from=tuple(sorted(heard.union(result.made_from))))
     result = replace(result, caution=engine.caution or loss)
-    return _logged(store, result, shown, forgettings, asked) if log else result
+    return _logged(store, result, shown, forgettings, request.asked) if request.log else result
 
 
 def _logged(

@@ -11,11 +11,12 @@ from dataclasses import replace
 from titans_cli import settings
 from titans_cli.model.encoder import load_encoder
 from titans_cli.model.writer import Message, Writer
-from titans_cli.records import Answer, Loading, Step
-from titans_cli.sessions.ask import AskOptions, Writing, ask
+from titans_cli.records import Answer, SessionInfo, Step
+from titans_cli.sessions.ask import AskModels, AskOptions, AskRequest, Writing, ask
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, use_threads, writer_of
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.pages import PageView, SourceTable, cited, sources
+from titans_cli.sessions.selection import Filter
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Home, SessionStore
 
@@ -44,10 +45,27 @@ class _LateWriter:
         return self._writer.complete(messages, max_tokens)
 
 
+def _loaded(models: AskModels, how: AskOptions, info: SessionInfo) -> AskModels:
+    """The same, loaded, as far as questions of this kind need them; whoever writes is loaded when it has to write."""
+    encoder, reader, reasoner, writing = models.landmark_model, models.reader, models.reasoner, models.writing
+    if isinstance(reasoner, str):
+        drafts = how.route != "fast" and not how.closed_book
+        reasoner = writer_of(reasoner, models.loading) if reasoner and drafts else None
+    if writing is not None and isinstance(writing.model, str):
+        writing = replace(writing, model=_LateWriter(writing, how.sentences))
+    return replace(
+        models,
+        landmark_model=load_encoder(encoder) if encoder and isinstance(encoder, str) else encoder,
+        reader=reader_of(reader) if reader and isinstance(reader, str) else reader or own_reader(info),
+        reasoner=reasoner,
+        writing=writing,
+    )
+
+
 class Conversation:
     """A session that is asked again and again. It is held by its id: another of its name is not meant.
 
-    `writing`, `landmark_model`, `reasoner`, `reader`, `loading`, `tell`: as of `ask`. `globs`: what may be cited.
+    `how`, `models`, `tell`: as of `ask`; `within`, `log`: as of `AskRequest`, for every question.
     Raises what `ask` raises before its first question: NotFoundError, IncompatibleError, ModelError.
     """
 
@@ -55,32 +73,22 @@ class Conversation:
         self,
         home: Home,
         selector: str | None,
-        *,
         how: AskOptions | None = None,
-        globs: Sequence[str] = (),
+        models: AskModels | None = None,
+        *,
+        within: Filter | None = None,
         log: bool = True,
-        writing: Writing | None = None,
-        landmark_model: str | None = None,
-        reasoner: str | None = None,
-        reader: str | None = None,
-        loading: Loading | None = None,
         tell: Callable[[Step], None] | None = None,
     ) -> None:
-        settings.require_choice("route", (how or AskOptions()).route)
+        how = how or AskOptions()
+        settings.require_choice("route", how.route)
         store = SessionStore.open(home, selector)
         store.require_open()
         self.home, self.id, self.name = home, store.info.id, store.info.name
         self._info = store.info
-        self._how, self._globs, self._log, self._tell = how or AskOptions(), globs, log, tell
-        self._loading = loading or Loading()
+        self._how, self._within, self._log, self._tell = how, within or Filter(), log, tell
         self._engine, self._shelf = engine_of(store.info), Shelf()
-        self._encoder = load_encoder(landmark_model) if landmark_model else None
-        self._reader = reader_of(reader) if reader else own_reader(store.info)
-        drafts = reasoner and self._how.route != "fast" and not self._how.closed_book
-        self._reasoner = writer_of(reasoner, self._loading) if reasoner and drafts else None
-        if writing is not None and isinstance(writing.model, str):
-            writing = replace(writing, model=_LateWriter(writing, self._how.sentences))
-        self._writing = writing
+        self._models = _loaded(models or AskModels(), how, store.info)
         self.last: Answer | None = None
 
     def ask(self, question: str, *, follows: bool = True, after_kept: bool = False) -> Answer:
@@ -90,20 +98,18 @@ class Conversation:
         self.last = ask(
             self.home,
             self.id,
-            question,
-            log=self._log,
+            AskRequest(
+                question,
+                self._within,
+                after=self.last if follows else None,
+                follows=follows and after_kept and self.last is None,
+                log=self._log,
+            ),
+            self._how,
+            models=self._models,
             engine=self._engine,
-            sources=self._globs,
-            how=self._how,
             shelf=self._shelf,
-            writing=self._writing,
-            landmark_model=self._encoder,
-            reasoner=self._reasoner,
-            reader=self._reader,
-            loading=self._loading,
             tell=self._tell,
-            after=self.last if follows else None,
-            follows=follows and after_kept and self.last is None,
         )
         return self.last
 

@@ -8,7 +8,7 @@ An item keeps its id when it is updated. `history.forget` deletes one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,20 +54,27 @@ class FilterResult:
     changed: int  # of them: excluded or included by this
 
 
+@dataclass(frozen=True, slots=True)
+class ItemRequest:
+    """A text to be told, with what it is known by. None: nothing, or of an update, what it was."""
+
+    text: str
+    key: str | None = None  # that another text takes its place by; an update leaves it as it is
+    label: str | None = None  # to cite it by
+    tags: Sequence[str] | None = None
+
+
 def add(
     home: Home,
     session: str | None,
-    text: str,
+    request: ItemRequest | str,
     *,
-    key: str | None = None,
-    label: str | None = None,
-    tags: Sequence[str] = (),
     model: str | None = None,
     retry_lock: float = 0,
     engine: Loaded = None,
     max_room: int | None = None,
 ) -> ItemResult:
-    """Memorise a text with a label to cite it by; when this returns it is durable. The session as in `ingest`.
+    """Memorise a text; when this returns it is durable. The session as in `ingest`.
 
     Nothing is learned twice: the same text under the same key, or without a key under the same label, is "unchanged".
     `engine`: the session's, if the caller has it. Raises UsageError (no text, too much of it, a key that another text
@@ -76,7 +83,7 @@ def add(
     """
     from titans_cli.sessions.ingest import IngestOptions, session_to_read_into
 
-    wanted = _ItemDraft.of(text, key, label, tags)
+    wanted = _ItemDraft.of(ItemRequest(request) if isinstance(request, str) else request)
     store, load = session_to_read_into(home, session, IngestOptions(model=model), engine)
     with store.writer(timeout=retry_lock, command="memory add") as episodes:
         known = _known(episodes, wanted)
@@ -84,23 +91,21 @@ def add(
             return _told(store, episodes, known.id, "unchanged")
         engine = load()
         room = RoomBudget(store.folder, engine, max_room)
-        return _learn(store, episodes, room, wanted, unique_id(), ItemRow(key, wanted.tags))
+        return _learn(store, episodes, room, wanted, unique_id(), ItemRow(wanted.key, wanted.tags))
 
 
 def update(
     home: Home,
     session: str | None,
     named: str,
-    text: str,
+    request: ItemRequest | str,
     *,
-    label: str | None = None,
-    tags: Sequence[str] | None = None,
     fast: bool = False,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
     max_room: int | None = None,
 ) -> ItemResult:
-    """Put a text in the place of an item's, named by its key or id; label and tags stay unless they are given.
+    """Put a text in the place of an item's, named by its key or id; key, label and tags stay unless they are given.
 
     The old text is forgotten exactly in the commit that brings the new one: a kill leaves one of them. `fast`: the old
     one is withheld instead, neither recalled nor cited from then on, and stays on disk until something is forgotten
@@ -108,6 +113,7 @@ def update(
 
     Raises NotFoundError, UsageError (a document read from a file; an empty text), otherwise as `add`.
     """
+    request = ItemRequest(request) if isinstance(request, str) else request
     store = SessionStore.open(home, session)
     store.require_open()
     with store.writer(timeout=retry_lock, command="memory update") as episodes:
@@ -117,7 +123,14 @@ def update(
             again = NextStep("ingest", paths=old.display, session=store.info.name)
             hint = Hint("Change the file and read it again: ", again)
             raise UsageError("this is a document read from a file, not an item", subject=old.display, hint=hint)
-        wanted = _ItemDraft.of(text, was.key, label or old.display, was.tags if tags is None else tags)
+        wanted = _ItemDraft.of(
+            replace(
+                request,
+                key=was.key,
+                label=request.label or old.display,
+                tags=was.tags if request.tags is None else request.tags,
+            )
+        )
         row = ItemRow(was.key, wanted.tags, was.withheld)
         if (wanted.sha256, wanted.label) == (old.sha256, old.display):
             if wanted.tags == was.tags:
@@ -191,10 +204,11 @@ class _ItemDraft:
     tags: tuple[str, ...]
 
     @classmethod
-    def of(cls, text: str, key: str | None, label: str | None, tags: Collection[str]) -> _ItemDraft:
+    def of(cls, request: ItemRequest) -> _ItemDraft:
         """Raises UsageError for what cannot be told or cannot be a name."""
         from titans_cli.readers.text import parse_text
 
+        text, key, label, tags = request.text, request.key, request.label, request.tags or ()
         if len(text) > LONGEST_TEXT:
             what = f"the text is longer than {LONGEST_TEXT:,} characters"
             raise UsageError(what, hint=Hint("Write it to a file and read that: ", NextStep("ingest", paths=None)))

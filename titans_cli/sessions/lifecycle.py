@@ -224,13 +224,20 @@ def _stretches(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(sum(run) / len(run) for i in range(0, len(values), size) if (run := values[i : i + size]))
 
 
+@dataclass(frozen=True, slots=True)
+class PromoteOptions:
+    """`note`: what the entry says of itself. `force`: also below the bounds of the gate's probes."""
+
+    note: str | None = None
+    force: bool = False
+
+
 def promote_session(
     home: Home,
     selector: str | None,
     name: str | None,
+    how: PromoteOptions | None = None,
     *,
-    note: str | None = None,
-    force: bool = False,
     approve: Callable[[Gate], None] | None = None,
     retry_lock: float = 0,
     engine: SessionModel | None = None,
@@ -238,14 +245,14 @@ def promote_session(
 ) -> EntryInfo:
     """Make the session's memory an immutable LTM entry (named like the session unless told otherwise) and close it.
 
-    The gate's probes come first; `force`: below their bounds too. `approve` is shown what they found and may raise. The
+    The gate's probes come first. `approve` is shown what they found and may raise. The
     writer's lock is held from the first probe on, so that what was measured is what is kept.
 
     Raises PromotionRefused, UsageError (nothing read yet, name taken), LockedError, DamagedError, IncompatibleError,
     StorageError, LimitError (the entry takes more than `max_room`, as of `RoomBudget`).
     """
-    if note is not None:
-        note = note.encode("utf-8", "replace").decode("utf-8")  # a shell may pass any bytes
+    how = how or PromoteOptions()
+    note = None if how.note is None else how.note.encode("utf-8", "replace").decode("utf-8")  # a shell passes any bytes
     store = SessionStore.open(home, selector)
     if store.info.state == "promoted" and name not in (None, store.info.promoted_to):
         store.require_open()
@@ -259,7 +266,7 @@ def promote_session(
             gate = probe_session(home, store.info.name, engine=engine)
             if approve is not None:
                 approve(gate)
-            gate.admit(force)
+            gate.admit(how.force)
             vetted = gate.vetting()
         admit = RoomBudget(home.root, None, max_room).copies(store.info.name)
         entry = LongTermMemory(home).promote(store, target, note=note, vetted=vetted, admit=admit)

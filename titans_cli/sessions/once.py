@@ -8,7 +8,7 @@ from dataclasses import replace
 from titans_cli.errors import Interrupted
 from titans_cli.progress import IngestEvent, IngestFinished
 from titans_cli.records import Answer
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskModels, AskOptions, AskRequest, ask
 from titans_cli.sessions.engines import new_engine, own_reader, reader_of
 from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
 from titans_cli.steps import AGAIN, Hint, NextStep
@@ -45,7 +45,8 @@ def run_once(
             for question in questions if anything else ():
                 if how.stop():
                     raise Interrupted("stopped")
-                yield ask(home, None, question, sentences=sentences, log=False, engine=engine, reader=answerer)
+                request, models = AskRequest(question, log=False), AskModels(reader=answerer)
+                yield ask(home, None, request, AskOptions(sentences), models=models, engine=engine)
     except Interrupted as interrupted:
         hint = Hint(
             AGAIN, "; or read into a session, which continues where it was stopped: ", NextStep("ingest", paths=None)

@@ -7,7 +7,7 @@ filter lets through.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from titans_cli.answers.compose import AskOptions, worth_telling
 from titans_cli.answers.evidence import gather
@@ -16,7 +16,7 @@ from titans_cli.errors import DamagedError, UsageError
 from titans_cli.model.interface import SessionModel
 from titans_cli.places import place
 from titans_cli.records import Answer, Block, Item
-from titans_cli.sessions.ask import ask, plain
+from titans_cli.sessions.ask import AskRequest, ask, plain
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.selection import Filter, allowed
 from titans_cli.sessions.shelf import Shelf
@@ -119,26 +119,34 @@ def _passage(number: int, block: Block, score: float, item: Item, episodes: Epis
     return Passage(*about, where, block.page, block.start, block.end, block.text, *figures)
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """`about`: a question of one's own about what `within` lets through, instead of a kind of summary. `long`: all
+    topics and trends, not a page of them. `log`: what was asked and answered becomes episodes."""
+
+    kind: str = "trends"  # one of KINDS
+    about: str | None = None
+    within: Filter = field(default_factory=Filter)
+    sentences: int = 8
+    long: bool = False
+    log: bool = True
+
+
 def summary(
     home: Home,
     session: str | None,
+    request: SummaryRequest,
     *,
-    kind: str = "trends",
-    about: str | None = None,
-    within: Filter | None = None,
-    sentences: int = 8,
-    log: bool = True,
-    long: bool = False,
     engine: SessionModel | None = None,
     shelf: Shelf | None = None,
 ) -> Answer:
     """Trends, themes or disagreements of what a filter lets through, or of few documents their own sentences.
 
-    `about`: a question of one's own about it instead. `long`: all topics and trends, not a page
-    of them. Raises UsageError for another kind, otherwise as `ask`.
+    Raises UsageError for another kind, otherwise as `ask`.
     """
-    if kind not in KINDS:
-        raise UsageError(f"no such kind of summary: {kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
-    how = AskOptions(sentences=sentences, long=long)
-    question, asked = about or KINDS[kind], bool(about)
-    return ask(home, session, question, how=how, within=within, log=log, engine=engine, shelf=shelf, asked=asked)
+    if request.kind not in KINDS:
+        raise UsageError(f"no such kind of summary: {request.kind[:40]}", hint=f"Choose {', '.join(KINDS)}")
+    question, asked = request.about or KINDS[request.kind], bool(request.about)
+    asking = AskRequest(question, request.within, asked=asked, log=request.log)
+    how = AskOptions(sentences=request.sentences, long=request.long)
+    return ask(home, session, asking, how, engine=engine, shelf=shelf)
