@@ -19,9 +19,10 @@ from titans_cli.answers.compose import AskOptions
 from titans_cli.model.encoder import SentenceEncoder
 from titans_cli.model.interface import PassageReader, SessionModel
 from titans_cli.records import Answer
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskModels, AskRequest, ask
 from titans_cli.sessions.engines import engine_of
 from titans_cli.sessions.ingest import IngestRequest, create_session, ingest
+from titans_cli.sessions.selection import Filter
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
 
@@ -62,14 +63,11 @@ class Session:
         given = ask(
             self.home,
             NAME,
-            question,
-            log=False,
+            AskRequest(question, log=False, within=Filter(sources=sources)),
+            how or AskOptions(memory=self.memory),
+            models=AskModels(landmark_model=encoder, reader=self.reader),
             engine=self.engine,
             shelf=self.shelf,
-            how=how or AskOptions(memory=self.memory),
-            sources=sources,
-            landmark_model=encoder,
-            reader=self.reader,
         )
         ids = {x.uri: x.id for x in self.episodes.sources()}
         self.quotes.extend(

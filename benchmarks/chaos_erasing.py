@@ -30,11 +30,11 @@ from tests.stand_ins import Gate, Knowing
 from tests.tiny import make_sentences
 from titans_cli.errors import NotFoundError, UsageError
 from titans_cli.report.write import write_report
-from titans_cli.sessions.ask import AskOptions, Writing, ask
+from titans_cli.sessions.ask import AskModels, AskOptions, Writing, ask
 from titans_cli.sessions.history import erase, forget, recall, rewind, session_log
 from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
-from titans_cli.sessions.items import add, filter_items, update
-from titans_cli.sessions.lifecycle import discard_session, export, fork, promote_session
+from titans_cli.sessions.items import ItemRequest, add, filter_items, update
+from titans_cli.sessions.lifecycle import PromoteOptions, discard_session, export, fork, promote_session
 from titans_cli.sessions.selection import Filter
 from titans_cli.store import Home, LongTermMemory, SessionStore, database
 
@@ -141,7 +141,12 @@ class History:
         subject, value = self.fact()
         key = f"k{self.count()}"
         label = f"memo {value}" if self.rng.random() < 0.3 else f"memo {len(self.ever)}"
-        add(self.home, NAME, self.text(subject, value), key=key, label=label, tags=["fact"], engine=self.engine)
+        add(
+            self.home,
+            NAME,
+            ItemRequest(self.text(subject, value), key=key, label=label, tags=["fact"]),
+            engine=self.engine,
+        )
         self.held.append(Told(key, subject, [value]))
 
     def read(self) -> None:
@@ -193,7 +198,7 @@ class History:
         writing = Writing(self.endpoint.url) if endpoint else None
         how = AskOptions(closed_book=closed)
         with suppress(NotFoundError, UsageError):  # it was discarded or promoted meanwhile
-            ask(self.home, NAME, question, how=how, writing=writing, engine=self.engine)
+            ask(self.home, NAME, question, how, models=AskModels(writing=writing), engine=self.engine)
 
     def ask(self) -> None:
         way = self.rng.choice(("open", "closed", "closed", "endpoint"))
@@ -254,7 +259,7 @@ class History:
         self.ever.add(value)
         old, told.values = told.values, [value]
         text, label = self.text(told.subject, value), f"memo {len(self.ever)}"  # the old label would stay: it was told
-        done = update(self.home, NAME, told.named, text, label=label, fast=fast, engine=self.engine)
+        done = update(self.home, NAME, told.named, ItemRequest(text, label=label), fast=fast, engine=self.engine)
         if fast:
             self.superseded |= set(old)
         else:
@@ -330,7 +335,7 @@ class History:
     def promote(self) -> None:
         if not self.held:
             return
-        promote_session(self.home, NAME, "kept", force=True, engine=self.engine)
+        promote_session(self.home, NAME, "kept", PromoteOptions(force=True), engine=self.engine)
         self.bury([], False)
         self.gone = True
         path = self.folder / "out" / "kept.ltm"

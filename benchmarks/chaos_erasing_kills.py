@@ -19,7 +19,7 @@ from titans_cli.errors import NotFoundError, TitansError
 from titans_cli.sessions.ask import AskOptions, ask
 from titans_cli.sessions.history import erase, forget, rewind
 from titans_cli.sessions.ingest import IngestOptions, IngestRequest, create_session, ingest
-from titans_cli.sessions.items import add, update
+from titans_cli.sessions.items import ItemRequest, add, update
 from titans_cli.sessions.lifecycle import discard_session
 from titans_cli.store import Home
 
@@ -54,9 +54,9 @@ def erasings(world: World) -> list[Erasing]:
         home.ensure()
         create_session(home, NAME, model=str(world.model), engine=world.engine)
         home.set_current(NAME)
-        add(home, NAME, told("patron of Tolvine archive", "Hosfenjunb"), key="kept", engine=engine)
-        add(home, NAME, texts["item"], key="item", engine=engine)
-        add(home, NAME, texts["old"], key="old", engine=engine)
+        add(home, NAME, ItemRequest(told("patron of Tolvine archive", "Hosfenjunb"), key="kept"), engine=engine)
+        add(home, NAME, ItemRequest(texts["item"], key="item"), engine=engine)
+        add(home, NAME, ItemRequest(texts["old"], key="old"), engine=engine)
         for _ in ingest(home, NAME, IngestRequest([str(path)]), IngestOptions(), engine):
             pass
         for n in range(3):

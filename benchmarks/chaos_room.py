@@ -138,7 +138,7 @@ def told_and_copied(root: Path, engine: Any) -> dict[str, Any]:
     """Items and copies under bounds: `items`, `copies`: how many; `above`, `refused`, `estimate`."""
     from titans_cli.sessions import lifecycle
     from titans_cli.sessions.ingest import create_session
-    from titans_cli.sessions.items import add, update
+    from titans_cli.sessions.items import ItemRequest, add, update
     from titans_cli.store import Home
 
     texts = {
@@ -161,7 +161,7 @@ def told_and_copied(root: Path, engine: Any) -> dict[str, Any]:
         "export": lambda home, most, _: lifecycle.export(home, "papers", out, replace_file=True, max_room=most),
         "import": lambda home, most, _: lifecycle.import_(home, root / "whole.tar", "again", max_room=most),
         "promote": lambda home, most, engine: lifecycle.promote_session(
-            home, "papers", "entry", force=True, engine=engine, max_room=most
+            home, "papers", "entry", lifecycle.PromoteOptions(force=True), engine=engine, max_room=most
         ),
         "start": lambda home, most, _: lifecycle.new_session(
             home, None, entry="kept", how=lifecycle.SessionOptions(max_room=most), use=False
@@ -174,12 +174,14 @@ def told_and_copied(root: Path, engine: Any) -> dict[str, Any]:
             home.ensure()
             create_session(home, "papers", engine=engine)
             if works is updates:
-                add(home, "papers", SENTENCE * 3, key="old", engine=engine)
+                add(home, "papers", ItemRequest(SENTENCE * 3, key="old"), engine=engine)
             if works is copies:
                 add(home, "papers", SENTENCE * 100, engine=engine, max_room=10**12)
                 lifecycle.export(home, "papers", root / "whole.tar", replace_file=True, max_room=10**12)
                 lifecycle.fork(home, "papers", "before", use=False, max_room=10**12)
-                lifecycle.promote_session(home, "before", "kept", force=True, engine=engine, max_room=10**12)
+                lifecycle.promote_session(
+                    home, "before", "kept", lifecycle.PromoteOptions(force=True), engine=engine, max_room=10**12
+                )
             for work in works.values():
                 if bound is None:
                     out.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from benchmarks.common import ROOT, Report, parser, per_s
-from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.gradient import GradientOptions, GradientRule
 from titans_cli.paper.layer import MemoryLayer
 from titans_cli.paper.rule import RuleState, Tokens
 
@@ -119,9 +119,7 @@ class Same:
             "causal" if per_token else "start",
             expansion=EXPANSION,
             objective=MeanSquare(),
-            gating="token" if per_token else "chunk",
-            bounded=False,
-            gemm_dtype=gemm_dtype,
+            how=GradientOptions("token" if per_token else "chunk", bounded=False, gemm_dtype=gemm_dtype),
         ).requires_grad_(False)
         first, second = memory.memory_model_parameters
         self.rule.initial[0].copy_(first[0].T)
@@ -194,10 +192,11 @@ def operations(gating: str, chunk: int) -> float:
 def rules(chunk: int) -> dict[str, GradientRule]:
     made = {}
     for name, dtype in DTYPES.items():
-        options: dict[str, Any] = {"expansion": EXPANSION, "gemm_dtype": dtype}
-        made[f"chunk.{name}"] = GradientRule(WIDTH, chunk, "start", gating="chunk", bounded=False, **options)
-        made[f"token.{name}"] = GradientRule(WIDTH, chunk, "start", **options)
-        made[f"causal.{name}"] = GradientRule(WIDTH, chunk, "causal", **options)
+        how = GradientOptions(gemm_dtype=dtype)
+        by_chunk = replace(how, gating="chunk", bounded=False)
+        made[f"chunk.{name}"] = GradientRule(WIDTH, chunk, "start", expansion=EXPANSION, how=by_chunk)
+        made[f"token.{name}"] = GradientRule(WIDTH, chunk, "start", expansion=EXPANSION, how=how)
+        made[f"causal.{name}"] = GradientRule(WIDTH, chunk, "causal", expansion=EXPANSION, how=how)
     return made
 
 
@@ -227,7 +226,9 @@ def peak(tokens: int) -> tuple[float, float]:
 
 def stream_layer(tokens: int) -> None:
     torch.manual_seed(0)
-    layer = MemoryLayer(WIDTH, GradientRule(WIDTH, 256, expansion=EXPANSION, gemm_dtype=torch.bfloat16))
+    layer = MemoryLayer(
+        WIDTH, GradientRule(WIDTH, 256, expansion=EXPANSION, how=GradientOptions(gemm_dtype=torch.bfloat16))
+    )
     with torch.no_grad():
         state, begun = layer.initial_state(), seconds()
         for start in range(0, tokens, PIECE):

@@ -23,7 +23,6 @@ quotes.verbatim              quotes of all answers that stand, character for cha
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 import tempfile
@@ -38,7 +37,7 @@ from benchmarks.answers_data import NAME, Session, records, session
 from benchmarks.common import Report, parser
 from titans_cli.records import Answer, SourceRecord
 from titans_cli.sentences import sentence_spans
-from titans_cli.sessions.ask import ask
+from titans_cli.sessions.ask import AskModels, AskRequest, ask
 from titans_cli.sessions.engines import reader_of
 
 QUESTIONS = Path(__file__).with_suffix(".jsonl")
@@ -168,13 +167,10 @@ class Asker:
         return self.s.ask(question)
 
     def after(self, question: str, before: Answer) -> Answer:
-        """A question that follows an answer; plain where `ask` knows no such thing."""
-        if "after" not in inspect.signature(ask).parameters:
-            return self(question)
+        """A question that follows an answer."""
         self.count += 1
-        more: dict[str, Any] = {"after": before}
-        kept: dict[str, Any] = {"engine": self.s.engine, "shelf": self.s.shelf, "reader": self.s.reader}
-        return ask(self.s.home, NAME, question, log=False, **kept, **more)
+        request, models = AskRequest(question, after=before, log=False), AskModels(reader=self.s.reader)
+        return ask(self.s.home, NAME, request, models=models, engine=self.s.engine, shelf=self.s.shelf)
 
 
 def about_cards(report: Report, asking: Asker, some: dict[str, dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentIn
 from titans_cli.model.engine import Engine
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
-from titans_cli.paper.gradient import GradientRule
+from titans_cli.paper.gradient import GradientOptions, GradientRule
 from titans_cli.paper.rule import RuleState, Tokens
 
 
@@ -100,7 +100,12 @@ class Deep(Unprepared):
         width = config.d_key + config.d_topic
         hidden = config.features * config.d_value / (2 * width)
         self.rule = GradientRule(
-            width, config.span, "start", depth=2, expansion=hidden / width, gating="chunk", bounded=True
+            width,
+            config.span,
+            "start",
+            depth=2,
+            expansion=hidden / width,
+            how=GradientOptions(gating="chunk", bounded=True),
         )
 
     def initial_state(self, batch: int = 1) -> MemoryState:
