@@ -165,8 +165,8 @@ def seconds(text: str) -> float:
     match = _TIME.fullmatch(text.strip())
     if not match:
         raise ValueError(text)
-    told = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
-    return min(told, LONGEST)
+    amount = float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)]
+    return min(amount, LONGEST)
 
 
 def size(text: str) -> int:
@@ -245,22 +245,22 @@ def line_of(key: str) -> re.Pattern[str]:
 
 
 def _line(text: str, key: str) -> str:
-    found = line_of(key).search(text)
-    return f", line {text.count(chr(10), 0, found.start()) + 1}" if found else ""
+    match = line_of(key).search(text)
+    return f", line {text.count(chr(10), 0, match.start()) + 1}" if match else ""
 
 
 def load(environ: Mapping[str, str] = os.environ) -> dict[str, SettingValue]:
     """Every setting's value and where it comes from. Raises UsageError for the first that makes no sense."""
-    told, path = read_file(environ), str(config_file(environ))
-    found = {}
+    in_file, path = read_file(environ), str(config_file(environ))
+    values = {}
     for setting in SETTINGS.values():
         if environ.get(setting.variable):
-            found[setting.name] = _from_environment(setting, environ)
-        elif setting.name in told:
-            found[setting.name] = SettingValue(setting, told[setting.name], "file", path)
+            values[setting.name] = _from_environment(setting, environ)
+        elif setting.name in in_file:
+            values[setting.name] = SettingValue(setting, in_file[setting.name], "file", path)
         else:
-            found[setting.name] = SettingValue(setting, setting.default, "default")
-    return found
+            values[setting.name] = SettingValue(setting, setting.default, "default")
+    return values
 
 
 def value(name: str, environ: Mapping[str, str] = os.environ) -> Value:

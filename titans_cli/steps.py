@@ -54,10 +54,10 @@ class Hint:
     parts: tuple[str | NextStep | Option, ...]
 
     def __init__(self, *parts: str | NextStep | Option | Hint) -> None:
-        told: list[str | NextStep | Option] = []
+        pieces: list[str | NextStep | Option] = []
         for part in parts:
-            told += part.parts if isinstance(part, Hint) else (part,)
-        self.parts = tuple(told)
+            pieces += part.parts if isinstance(part, Hint) else (part,)
+        self.parts = tuple(pieces)
 
     def __str__(self) -> str:
         return in_python(self)
@@ -75,8 +75,8 @@ class Hint:
         return any(self.parts)
 
 
-def as_hint(told: Hint | NextStep | str | None) -> Hint | None:
-    return told if told is None or isinstance(told, Hint) else Hint(told)
+def as_hint(hint: Hint | NextStep | str | None) -> Hint | None:
+    return hint if hint is None or isinstance(hint, Hint) else Hint(hint)
 
 
 # ---------------------------------------------------------------- what things are called
@@ -197,12 +197,12 @@ def in_shell(hint: Hint | str) -> str:
 def in_tools(hint: Hint | str) -> str:
     """For clients of the server: its tools and their arguments."""
 
-    def step(told: NextStep) -> str:
-        call = TOOLS.get(told.action)
+    def step(named: NextStep) -> str:
+        call = TOOLS.get(named.action)
         return (
-            f"{_command(told)} (on the command line of whoever runs this server)"
+            f"{_command(named)} (on the command line of whoever runs this server)"
             if call is None
-            else _named(call, told)
+            else _named(call, named)
         )
 
     def option(told: Option) -> str:
@@ -216,9 +216,9 @@ def in_tools(hint: Hint | str) -> str:
 def in_python(hint: Hint | str) -> str:
     """For programs: methods of `titans_cli.Session` and their arguments."""
 
-    def step(told: NextStep) -> str:
-        call = METHODS.get(told.action)
-        return f"{_command(told)} (on the command line)" if call is None else _named(call, told)
+    def step(named: NextStep) -> str:
+        call = METHODS.get(named.action)
+        return f"{_command(named)} (on the command line)" if call is None else _named(call, named)
 
     def option(told: Option) -> str:
         if name := KEYWORDS.get(told.name):
@@ -229,17 +229,17 @@ def in_python(hint: Hint | str) -> str:
 
 
 def _told(hint: Hint | str, step: Callable[[NextStep], str], option: Callable[[Option], str], again: str) -> str:
-    said = ""
+    text = ""
     for part in hint.parts if isinstance(hint, Hint) else (hint,):
         if isinstance(part, str):
-            said += part
+            text += part
         elif isinstance(part, Option):
-            said += option(part)
+            text += option(part)
         elif part == AGAIN:
-            said += again if not said or said.endswith((". ", "? ")) else again[0].lower() + again[1:]
+            text += again if not text or text.endswith((". ", "? ")) else again[0].lower() + again[1:]
         else:
-            said += step(part)
-    return said
+            text += step(part)
+    return text
 
 
 def _command(step: NextStep) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from titans_cli.cli.options import seconds
-from titans_cli.cli.render import describe, human_bytes, human_time, plural
+from titans_cli.cli.render import describe, human_bytes, human_time
 from titans_cli.errors import UsageError
 from titans_cli.progress import (
     BlocksRead,
@@ -16,6 +16,7 @@ from titans_cli.progress import (
     IngestFinished,
     IngestStarted,
 )
+from titans_cli.wording import plural
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ class Catalogue:
     def names(self, words: Collection[str]) -> set[int]:
         """The sources whose titles or authors have one of the words."""
         wanted = {word for w in words for word in folded(w).split()}
-        told = [d for d in self.documents if wanted & set(folded(" ".join((d.title, *d.card.authors))).split())]
-        return self.known_from(told) if wanted else set()
+        meant = [d for d in self.documents if wanted & set(folded(" ".join((d.title, *d.card.authors))).split())]
+        return self.known_from(meant) if wanted else set()
 
     def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Citations by author, year and title, of documents that are publications; a note stays with its path."""
@@ -114,14 +114,14 @@ class Catalogue:
         title has all of its words."""
         asked = [n for n in map(folded, names_of(name)) if n]
         for n in asked:
-            found = [d for d in self.documents if n in d.names or (d.card.doi and folded(d.card.doi) == n)]
-            if found:
-                return found[-1]
+            documents = [d for d in self.documents if n in d.names or (d.card.doi and folded(d.card.doi) == n)]
+            if documents:
+                return documents[-1]
         close = [n.replace(" ", "") for n in asked]
         for n in close:
-            found = [d for d in self.documents if n in {x.replace(" ", "") for x in d.names}]
-            if found:
-                return found[-1]
+            documents = [d for d in self.documents if n in {x.replace(" ", "") for x in d.names}]
+            if documents:
+                return documents[-1]
         best, how = None, ALIKE
         for n in close:
             for d in self.documents if len(n) >= SHORTEST else ():
@@ -132,9 +132,9 @@ class Catalogue:
         if best is not None:
             return best
         for n in names_of(name):
-            found = [d for d in self.documents if shares_words(n, d.title)]
-            if len(found) == 1:
-                return found[0]
+            documents = [d for d in self.documents if shares_words(n, d.title)]
+            if len(documents) == 1:
+                return documents[0]
         return None
 
     def _of_card(self, blank: Answer, asked: CardQuestion, d: CataloguedDocument) -> Answer | None:
@@ -182,11 +182,11 @@ class Catalogue:
             return ()
         text, ends, at = pages[0].text, [], 0
         for value in values:
-            found = re.compile(r"[\s\d,*]+".join(map(re.escape, _printed(value).split())), re.I).search(text, at)
-            if found is None:
+            match = re.compile(r"[\s\d,*]+".join(map(re.escape, _printed(value).split())), re.I).search(text, at)
+            if match is None:
                 return ()
-            ends.append(found.span())
-            at = found.end()
+            ends.append(match.span())
+            at = match.end()
         start, end = ends[0][0], ends[-1][1]
         if end - start > LONGEST_SPAN:
             return ()
@@ -202,10 +202,10 @@ class Catalogue:
             return None  # nobody of that name wrote any: what the texts say of them may still answer
         judged: dict[int, JudgedSource] = {}
         if matter := asked.about or asked.uses:
-            found = self._judged(matter, chosen)
+            judgements = self._judged(matter, chosen)
             if asked.about:
-                found = [j for j in found if j.level >= AT_HEAD] or found[:1]
-            judged = {j.source.id: j for j in found}
+                judgements = [j for j in judgements if j.level >= AT_HEAD] or judgements[:1]
+            judged = {j.source.id: j for j in judgements}
             by_id = {d.source.id: d for d in chosen}
             chosen = [by_id[i] for i in judged]
         if asked.venue and not chosen:
@@ -221,9 +221,9 @@ class Catalogue:
     def _judged(self, matter: str, chosen: Sequence[CataloguedDocument]) -> list[JudgedSource]:
         """Of a matter that is said in two ("both Python and R") the documents that speak of each."""
         sources = [d.source for d in chosen]
-        found = judge(matter_of(matter), self.episodes, self.cards, sources)
-        if found or not (parts := parts_of_matter(matter)):
-            return found
+        judgements = judge(matter_of(matter), self.episodes, self.cards, sources)
+        if judgements or not (parts := parts_of_matter(matter)):
+            return judgements
         each = [judge(matter_of(part), self.episodes, self.cards, sources) for part in parts]
         both = set.intersection(*({j.source.id for j in some} for some in each))
         return [j for j in each[0] if j.source.id in both]
@@ -264,11 +264,11 @@ class Catalogue:
         lines: list[str] = []
         citations: list[Citation] = []
         for d in chosen:
-            mark, said = "", ""
+            mark, quote = "", ""
             if (j := judged.get(d.source.id)) and j.sentence is not None:
                 citations.append(self._cite(len(citations) + 1, d, j.sentence))
-                mark, said = f" [{len(citations)}]", f": {' '.join(j.sentence.text.split())}"
-            lines.append(f"- {_entry(d)}{said}{mark}")
+                mark, quote = f" [{len(citations)}]", f": {' '.join(j.sentence.text.split())}"
+            lines.append(f"- {_entry(d)}{quote}{mark}")
         all_of_them = len(self.documents)
         count = f"{len(chosen)} of {all_of_them} documents" if len(chosen) < all_of_them else f"{all_of_them} documents"
         short = count
@@ -342,5 +342,5 @@ def _same_person(asked: str, author: str) -> bool:
 
 def _holds(name: str, asked: str) -> bool:
     """Whether a venue is the one asked for: one has the words of the other, "the" apart."""
-    words, said = name.removeprefix("the ").split(), asked.removeprefix("the ").split()
-    return set(said) <= set(words) or set(words) <= set(said)
+    words, asked_words = name.removeprefix("the ").split(), asked.removeprefix("the ").split()
+    return set(asked_words) <= set(words) or set(words) <= set(asked_words)

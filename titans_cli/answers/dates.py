@@ -34,18 +34,18 @@ class Forms:
 
 @cache
 def _forms() -> Forms:
-    said = relative()
-    longest = sorted(said["days"], key=len, reverse=True)
-    days, ago, shifted, weekday = map(word, ("|".join(longest), said["ago"], said["shifted"], said["weekday"]))
-    return Forms(days, ago, shifted, weekday, word(said["first_person"]), said)
+    table = relative()
+    longest = sorted(table["days"], key=len, reverse=True)
+    days, ago, shifted, weekday = map(word, ("|".join(longest), table["ago"], table["shifted"], table["weekday"]))
+    return Forms(days, ago, shifted, weekday, word(table["first_person"]), table)
 
 
 def written_on(head: str) -> date | None:
     """The first whole date at the beginning of a text, the day it was written on."""
-    for found, _ in dates_in(head[:HEAD]):
-        if found.year and found.month and found.day:
+    for day, _ in dates_in(head[:HEAD]):
+        if day.year and day.month and day.day:
             try:
-                return date(found.year, found.month, found.day)
+                return date(day.year, day.month, day.day)
             except ValueError:
                 continue
     return None
@@ -81,8 +81,8 @@ def _day(m: re.Match[str], written: date) -> str:
 
 
 def _ago(m: re.Match[str], written: date) -> str:
-    said = _forms().said
-    n = int(m["n"]) if m["n"].isdigit() else said["numbers"][m["n"].lower()]
+    table = _forms().said
+    n = int(m["n"]) if m["n"].isdigit() else table["numbers"][m["n"].lower()]
     match m["unit"].lower():
         case "day":
             return in_words(written - timedelta(days=n))
@@ -91,20 +91,20 @@ def _ago(m: re.Match[str], written: date) -> str:
         case "year":
             return str(written.year - n)
     if n == 1:
-        return str(said["around"]["before"].format(unit="week", date=in_words(written)))
-    return str(said["before"].format(count=f"{n} weeks", date=in_words(written)))
+        return str(table["around"]["before"].format(unit="week", date=in_words(written)))
+    return str(table["before"].format(count=f"{n} weeks", date=in_words(written)))
 
 
 def _shifted(m: re.Match[str], written: date) -> str:
-    said, unit = _forms().said, m["unit"].lower()
-    way = said["ways"][m["way"].lower()]
+    table, unit = _forms().said, m["unit"].lower()
+    way = table["ways"][m["way"].lower()]
     if unit == "month":
         return _month(written, way)
     if unit == "year":
         return str(written.year + way)
-    if unit in said["weekdays"]:
-        return in_words(_nearest(said["weekdays"].index(unit), written, way or 1))
-    around = said["around"][{-1: "before", 0: "in", 1: "after"}[way]]
+    if unit in table["weekdays"]:
+        return in_words(_nearest(table["weekdays"].index(unit), written, way or 1))
+    around = table["around"][{-1: "before", 0: "in", 1: "after"}[way]]
     return str(around.format(unit=unit, date=in_words(written)))
 
 

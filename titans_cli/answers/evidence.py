@@ -62,12 +62,14 @@ def signals(
     """The candidate blocks, each with its signals. `only`: the sources to look in."""
     near = marks.scores(question.text)
     held = question.bm25
-    said = dict(episodes.search_blocks(content_words(recalled), POOL)) if recalled else {}
+    recalled_scores = dict(episodes.search_blocks(content_words(recalled), POOL)) if recalled else {}
     if only is not None:
         allowed = {b.id for source in sorted(only) for b in episodes.blocks_of(source)}
-        near, held, said = ({i: s for i, s in scores.items() if i in allowed} for scores in (near, held, said))
-    blocks = episodes.blocks(dict.fromkeys(best(held, POOL) + best(near, POOL_LANDMARKS) + best(said, 5)))
-    most, most_said = max(held.values(), default=1.0), max(said.values(), default=1.0)
+        near, held, recalled_scores = (
+            {i: s for i, s in scores.items() if i in allowed} for scores in (near, held, recalled_scores)
+        )
+    blocks = episodes.blocks(dict.fromkeys(best(held, POOL) + best(near, POOL_LANDMARKS) + best(recalled_scores, 5)))
+    most, most_said = max(held.values(), default=1.0), max(recalled_scores.values(), default=1.0)
     mean, spread = _mean_and_spread(list(near.values()))
     terms = {b.id: set(stems(b.text)) for b in blocks}
     about = _abouts(question, episodes, blocks, terms)
@@ -83,7 +85,7 @@ def signals(
                 {
                     "bm25": held.get(b.id, 0.0) / most,
                     "landmark": (near.get(b.id, mean) - mean) / spread / 4,  # 4 deviations above the mean is 1
-                    "memory": said.get(b.id, 0.0) / most_said,
+                    "memory": recalled_scores.get(b.id, 0.0) / most_said,
                     "document": of.document,
                     "head": question.covered(terms[b.id] | of.opening),
                     "topic": of.topic,
@@ -118,15 +120,15 @@ def _abouts(
     whole = {source: set(titles[source]) for source in sources}
     for b in blocks:
         whole[b.source_id] |= terms[b.id]
-    found = {}
+    abouts = {}
     for source in sources:
         text = firsts[source].text if source in firsts else ""
         title = titles[source]
         about = frozenset(title | set(stems(" ".join(text.split()[:OPENING]))))
         document = question.covered(whole[source])
         told = records[source].origin == "told"
-        found[source] = _About(title | set(stems(text)), about, told, question.covered(set(about)), document)
-    return found
+        abouts[source] = _About(title | set(stems(text)), about, told, question.covered(set(about)), document)
+    return abouts
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -149,8 +151,8 @@ def gather(
     """
     marks = marks or own_marks(episodes, engine)
     by = WEIGHTS if marks.own else WEIGHTS_ENCODER
-    found = [
+    scored = [
         ScoredBlock(s.block, sum(by[name] * value for name, value in s.values.items()), s.topic, s.told)
         for s in signals(question, episodes, marks, recalled, only)
     ]
-    return sorted(found, key=lambda f: (-f.score, f.block.id))[:limit]
+    return sorted(scored, key=lambda f: (-f.score, f.block.id))[:limit]

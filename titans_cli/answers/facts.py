@@ -75,11 +75,11 @@ def search(
     terms = Question(question, episodes)
     named, naming = subjects(terms, titles)
     more = others(terms, named, naming, titles)
-    found = gather(terms, episodes, engine, recalled, how.top_k, named | more or only, marks)
-    ranked = candidates(terms, found, recalled, named, naming)
+    blocks = gather(terms, episodes, engine, recalled, how.top_k, named | more or only, marks)
+    ranked = candidates(terms, blocks, recalled, named, naming)
     best = about_of(ranked)
     said = premise(terms, named or best, naming, episodes, ranked, more & best)
-    return Search(terms, found, ranked, named, said)
+    return Search(terms, blocks, ranked, named, said)
 
 
 class FactAnswerer:
@@ -179,10 +179,10 @@ class FactAnswerer:
             return None
         passages = passages_of(s.found, m.episodes, self.how.passages)
         titles = {i: card.title for i, card in self.catalogue.cards.items() if card.title}
-        told = read(s.terms.text, passages, titles, s.premise, m.reader, m.episodes)
-        if told.lead is None:
-            return told
-        return told._replace(lead=told.lead._replace(covers=s.terms.covered(set(stems(told.lead.text)))))
+        result = read(s.terms.text, passages, titles, s.premise, m.reader, m.episodes)
+        if result.lead is None:
+            return result
+        return result._replace(lead=result.lead._replace(covers=s.terms.covered(set(stems(result.lead.text)))))
 
     # ------------------------------------------------------------ telling
 
@@ -194,8 +194,8 @@ class FactAnswerer:
             return chosen, self._side(s.terms, sides)
         if s.terms.kind == "yes-no":
             for n, c in enumerate(chosen[:VERDICTS]):
-                if (said := verdict(s.terms, c.text)) is not None:
-                    return [c, *chosen[:n], *chosen[n + 1 :]], said
+                if (decision := verdict(s.terms, c.text)) is not None:
+                    return [c, *chosen[:n], *chosen[n + 1 :]], decision
             return chosen, None
         if s.terms.kind == "when" and (when := self._when(chosen[0], reading)) is not None:
             return chosen, when
@@ -206,10 +206,10 @@ class FactAnswerer:
     def _when(self, lead: Candidate, reading: ReadingResult | None) -> str | None:
         """The date of what a sentence tells by the day of writing, or that it was told then, if the document says
         what day that was."""
-        said = lead.text if reading is None or reading.short is None else reading.short
-        if DATE.search(said) or (day := self.citer.day(lead)) is None:
+        text = lead.text if reading is None or reading.short is None else reading.short
+        if DATE.search(text) or (day := self.citer.day(lead)) is None:
             return None
-        return resolved(said, day) or (told_on(lead.text, day) if reading is None or reading.short is None else None)
+        return resolved(text, day) or (told_on(lead.text, day) if reading is None or reading.short is None else None)
 
     def _side(self, terms: Question, sides: Sequence[Candidate]) -> str | None:
         """What the latest of two that differ says, in what they differ in."""
@@ -235,12 +235,12 @@ class FactAnswerer:
         One says what the best sentence says: it may merely report it, and then the document it reports is preferred.
         """
         near = [c for c in ranked[:OTHERS] if c.covers >= AS_WELL * best.covers]
-        said = [best, *(d for d in near if d is not best and same_figures(best.text, d.text))]
+        sentences = [best, *(d for d in near if d is not best and same_figures(best.text, d.text))]
         for c in near:
             whole = wanted and best.covers >= AS_WELL and other_figures(best.text, c.text)
             if c is best or not (whole or contradicts(best.text, c.text, {}) > 0):
                 continue
-            for d in said:
+            for d in sentences:
                 if d.block.source_id != c.block.source_id and other_figures(d.text, c.text) == other_figures(
                     best.text, c.text
                 ):
@@ -268,8 +268,8 @@ def with_memory(blank: Answer, recollection: Recollection) -> Answer:
 
 
 def worth_telling(recollection: Recollection) -> str | None:
-    said = recollection.text.strip()
-    return said if said and said != UNKNOWN and recollection.confidence >= LEAST_CONFIDENCE else None
+    text = recollection.text.strip()
+    return text if text and text != UNKNOWN and recollection.confidence >= LEAST_CONFIDENCE else None
 
 
 def borne_out(recalled: str | None, ranked: Sequence[Candidate]) -> bool:

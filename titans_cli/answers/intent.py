@@ -149,12 +149,12 @@ def languages() -> tuple[Language, ...]:
 def language_of(question: str) -> Language | None:
     """The language that most of a question's closed-class words are of, English before others; None for one of none of
     these languages: no such word is in it, and most of its words are unknown to general English."""
-    found = [w.lower() for w in re.findall(r"[^\W\d_]+", question)]
-    most = max(languages(), key=lambda language: sum(w in language.closed for w in found))
-    if any(w in most.closed for w in found):
+    words = [w.lower() for w in re.findall(r"[^\W\d_]+", question)]
+    most = max(languages(), key=lambda language: sum(w in language.closed for w in words))
+    if any(w in most.closed for w in words):
         return most
-    known = sum(_is_english(w) for w in found)
-    return None if 2 * known < len(found) else languages()[0]
+    known = sum(_is_english(w) for w in words)
+    return None if 2 * known < len(words) else languages()[0]
 
 
 def _is_english(word: str) -> bool:
@@ -175,21 +175,21 @@ def word(form: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{form})\b", re.I)
 
 
-def _language(name: str, said: Mapping[str, Any]) -> Language:
-    about = said["document"]
+def _language(name: str, table: Mapping[str, Any]) -> Language:
+    about = table["document"]
     nouns = f"(?:{about['nouns']})"
 
     def whole(form: str) -> re.Pattern[str]:
         return re.compile(form.replace(_X, _NAMED).replace("<d>", nouns), re.I)
 
-    lists = {field: value for field, value in said["pile"].items() if isinstance(value, list)}
-    words_said = said.get("question", said.get("words", {}))
+    lists = {field: value for field, value in table["pile"].items() if isinstance(value, list)}
+    words_said = table.get("question", table.get("words", {}))
     return Language(
         name,
         STOP_WORDS if name == ENGLISH else frozenset(words_said["closed"].split()),
         bool(words_said.get("capitals", True)),
-        {name: tuple(map(whole, forms)) for name, forms in said["card"].items()},
-        said["pile"],
+        {name: tuple(map(whole, forms)) for name, forms in table["card"].items()},
+        table["pile"],
         whole(f"(?:{about['opening']})+"),
         whole(about["pronouns"]),
         whole(about["before"]),
@@ -201,12 +201,12 @@ def _language(name: str, said: Mapping[str, Any]) -> Language:
         whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
         whole(rf"\b(?:{about['meant']})\b") if "meant" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
-        _facts(said) if "question" in said else None,
+        _facts(table) if "question" in table else None,
     )
 
 
-def _facts(said: Mapping[str, Any]) -> FactForms:
-    q, parts = said["question"], said.get("parts", {})
+def _facts(table: Mapping[str, Any]) -> FactForms:
+    q, parts = table["question"], table.get("parts", {})
     before, asks = q["before"], q["asks"]
 
     def form(name: str) -> str:
@@ -232,12 +232,12 @@ def _facts(said: Mapping[str, Any]) -> FactForms:
         q["measures"],
         {name: re.compile(rf"^\W*(?:{unit})(?!\w)", re.I) for name, unit in q["units"].items()},
         {name: word(speaks) for name, speaks in q.get("speaks", {}).items()},
-        tuple(said["definition"]["forms"]),
-        said.get("denial", {}),
-        said.get("relative", {}),
+        tuple(table["definition"]["forms"]),
+        table.get("denial", {}),
+        table.get("relative", {}),
         tuple(re.compile(rf"^\s*{two}[?.]?\s*$", re.I) for two in parts.get("compare", ())),
         re.compile(parts.get("joined", _NEVER), re.I),
-        re.compile(said.get("whole", {}).get("summary", _NEVER), re.I),
+        re.compile(table.get("whole", {}).get("summary", _NEVER), re.I),
     )
 
 
@@ -245,15 +245,15 @@ def _facts(said: Mapping[str, Any]) -> FactForms:
 def notices() -> tuple[re.Pattern[str], ...]:
     """The forms, in any language, of sentences around an article that are none of its text."""
     folder = files("titans_cli.answers") / "lexicon"
-    said = (tomllib.loads(f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".toml"))
-    return tuple(re.compile(form, re.I | re.S) for s in said for form in s.get("notice", {}).get("forms", ()))
+    tables = (tomllib.loads(f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".toml"))
+    return tuple(re.compile(form, re.I | re.S) for s in tables for form in s.get("notice", {}).get("forms", ()))
 
 
 def facts(language: str = ENGLISH) -> FactForms:
     """How a language asks for what a text says; English for one without such forms."""
-    found = next((k.facts for k in languages() if k.name == language), None) or languages()[0].facts
-    assert found is not None, "english.toml has a [question]"
-    return found
+    own = next((k.facts for k in languages() if k.name == language), None) or languages()[0].facts
+    assert own is not None, "english.toml has a [question]"
+    return own
 
 
 _NEXT = re.compile(r" ([\w-]+)")
@@ -270,10 +270,10 @@ def asked(question: str) -> TextQuestion:
         searched = text[: lead.end()] + forms.later.sub(" ", text[lead.end() :])
     several = forms.several.match(text) is not None
     for kind in forms.kinds:
-        found = kind.form.match(text) if kind.begins else kind.form.search(searched)
-        if found is None:
+        match = kind.form.match(text) if kind.begins else kind.form.search(searched)
+        if match is None:
             continue
-        named = found.groupdict()
+        named = match.groupdict()
         about, measure = (named.get("x") or "").strip(), ""
         if kind.name == "definition":
             about = _name_of(about, language)
@@ -286,9 +286,9 @@ def asked(question: str) -> TextQuestion:
 
 def _kind_of(text: str, language: Language) -> str:
     """Of what kind the thing asked for is; "" where the question does not say."""
-    found = language.facts.of_kind.search(text) if language.facts else None
-    said = found["x"].lower() if found else ""
-    return "" if said in language.closed else said
+    match = language.facts.of_kind.search(text) if language.facts else None
+    thing = match["x"].lower() if match else ""
+    return "" if thing in language.closed else thing
 
 
 def _name_of(about: str, language: Language) -> str:
@@ -321,9 +321,9 @@ def _measured(text: str, word: str, forms: FactForms) -> tuple[str, str]:
         return things, "count"
     if forms.rate.search(text):
         return "", "rate"
-    said = (word, *re.findall(r"\w+", text.lower()))
+    near = (word, *re.findall(r"\w+", text.lower()))
     spoken = (measure for measure, speaks in forms.speaks.items() if speaks.search(text))
-    return "", next((forms.measures[w] for w in said if w in forms.measures), None) or next(spoken, "")
+    return "", next((forms.measures[w] for w in near if w in forms.measures), None) or next(spoken, "")
 
 
 def relative() -> Mapping[str, Any]:
@@ -357,8 +357,8 @@ def _bare_word(part: str) -> bool:
 def compared(question: str) -> tuple[str, str] | None:
     """The two things that a question compares, if it does."""
     for form in facts().compare:
-        if found := form.match(question):
-            return found["a"], found["b"]
+        if match := form.match(question):
+            return match["a"], match["b"]
     return None
 
 
@@ -393,8 +393,8 @@ def defines(about: str) -> tuple[re.Pattern[str], ...]:
 def _bare(question: str, language: Language) -> str:
     text = " ".join(question.split()).strip(" ?!.¿¡").replace("“", '"').replace("”", '"')
     text = re.sub(r"^(who|what|when|where)['’]s\b", r"\1 is", text, flags=re.I)
-    found = language.opening.match(text)
-    return text[found.end() :] if found and found.end() < len(text) else text
+    match = language.opening.match(text)
+    return text[match.end() :] if match and match.end() < len(text) else text
 
 
 # ---------------------------------------------------------------- one document
@@ -406,28 +406,28 @@ def card_questions(question: str) -> Iterator[CardQuestion]:
         text = _bare(question, language)
         for wants, forms in language.card.items():
             for form in forms:
-                if (found := form.fullmatch(text)) is None:
+                if (match := form.fullmatch(text)) is None:
                     continue
-                if language.joins and language.joins.search(found.groupdict().get("x") or ""):
+                if language.joins and language.joins.search(match.groupdict().get("x") or ""):
                     continue  # another question follows
-                called = (found.groupdict().get("x") or "").strip(" \"'‘’«»,")
+                called = (match.groupdict().get("x") or "").strip(" \"'‘’«»,")
                 yield CardQuestion(wants, "" if language.pronoun.fullmatch(called) else called)
 
 
 def names_of(called: str) -> list[str]:
     """What a document may be called when it is asked about so: as it stands, and without "the paper on"."""
-    found = [called]
+    names = [called]
     for language in languages():
         bare = language.before.sub("", called, count=1)
-        found += [bare, language.after.sub("", bare), language.after.sub("", called)]
-    return [n for name in dict.fromkeys(found) if (n := name.strip(" \"'‘’«»,"))]
+        names += [bare, language.after.sub("", bare), language.after.sub("", called)]
+    return [n for name in dict.fromkeys(names) if (n := name.strip(" \"'‘’«»,"))]
 
 
 def named(question: str, name: str) -> str | None:
     """A question with a name in the place of "it" or "that paper"; None for one that has nothing of the kind."""
     for language in languages():
-        if language.meant is not None and (found := language.meant.search(question)) is not None:
-            return question[: found.start()] + name + question[found.end() :]
+        if language.meant is not None and (match := language.meant.search(question)) is not None:
+            return question[: match.start()] + name + question[match.end() :]
     return None
 
 
@@ -439,22 +439,22 @@ def pile_question(question: str) -> PileQuestion | None:
     for language in languages():
         text = _bare(question, language)
         for form in language.patterns.get("wrote", ()):
-            if (found := form.fullmatch(text)) is not None:
-                return PileQuestion("list", author=found["name"].strip())
+            if (match := form.fullmatch(text)) is not None:
+                return PileQuestion("list", author=match["name"].strip())
         for form in language.patterns.get("when", ()):
-            if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
+            if (match := form.fullmatch(text)) and (most := _most(match["rest"], language)):
                 return PileQuestion("when", most=most)
         for form in language.patterns.get("superlative", ()):
-            if (found := form.fullmatch(text)) and (most := _most(found["rest"], language)):
+            if (match := form.fullmatch(text)) and (most := _most(match["rest"], language)):
                 return PileQuestion("list", True, most=most)
         for wants in ("count", "list"):
             for form in language.patterns.get(wants, ()):
-                if (found := form.fullmatch(text)) is None:
+                if (match := form.fullmatch(text)) is None:
                     continue
-                head = text[: found.start("rest")]
+                head = text[: match.start("rest")]
                 single = language.single.search(head) is not None
                 own = language.of_the_world is None or not language.of_the_world.search(head)
-                if (read := _said_of(found["rest"].strip(), wants, single, own, language)) is not None:
+                if (read := _said_of(match["rest"].strip(), wants, single, own, language)) is not None:
                     return read
     return None
 
@@ -472,31 +472,31 @@ def _said_of(rest: str, wants: str, single: bool, own: bool, language: Language)
     if most := _most(rest, language):
         return PileQuestion(wants, True, most=most)
     for form in language.patterns.get("authors", ()):
-        if found := form.fullmatch(rest):
-            return PileQuestion(wants, single, authors=_bounds(found, language))
+        if match := form.fullmatch(rest):
+            return PileQuestion(wants, single, authors=_bounds(match, language))
     rest, years = _years(rest, language)
     if not rest:
         return PileQuestion(wants, single, years)
     for kind in ("author", "about", "use", "venue") if own else ("author",):
         for form in language.patterns.get(kind, ()):
-            if found := form.fullmatch(rest):
-                said = next(v for v in found.groupdict().values() if v).strip(" \"'‘’")
+            if match := form.fullmatch(rest):
+                words = next(v for v in match.groupdict().values() if v).strip(" \"'‘’")
                 whole = PileQuestion(wants, single, years)
                 match kind:
                     case "author":
-                        return replace(whole, author=said)
+                        return replace(whole, author=words)
                     case "about":
-                        return replace(whole, about=said)
+                        return replace(whole, about=words)
                     case "use":
-                        return replace(whole, uses=said)
-                return replace(whole, venue=said)
+                        return replace(whole, uses=words)
+                return replace(whole, venue=words)
     return None
 
 
-def _bounds(found: re.Match[str], language: Language) -> tuple[int, int]:
-    number = found["number"].lower()
+def _bounds(match: re.Match[str], language: Language) -> tuple[int, int]:
+    number = match["number"].lower()
     n = int(number) if number.isdigit() else int(language.pile["numbers"][number])
-    bound = (found["bound"] or "").lower()
+    bound = (match["bound"] or "").lower()
     if bound in ("more than", "over"):
         return n + 1, 1_000_000
     if bound == "at least":
@@ -507,11 +507,11 @@ def _bounds(found: re.Match[str], language: Language) -> tuple[int, int]:
 def _years(rest: str, language: Language) -> tuple[str, tuple[int, int] | None]:
     """The years that documents are asked for, and what else is said of them."""
     for form in language.patterns.get("years", ()):
-        if found := form.search(rest):
-            said = {name: int(value) for name, value in found.groupdict().items() if value}
-            first = said.get("in") or said.get("after") or said.get("later", -1) + 1
-            last = said.get("in") or said.get("before") or said.get("sooner", 10_000) - 1
-            left = f"{rest[: found.start()]} {rest[found.end() :]}"
+        if match := form.search(rest):
+            years = {name: int(value) for name, value in match.groupdict().items() if value}
+            first = years.get("in") or years.get("after") or years.get("later", -1) + 1
+            last = years.get("in") or years.get("before") or years.get("sooner", 10_000) - 1
+            left = f"{rest[: match.start()]} {rest[match.end() :]}"
             return _stripped(left, language), (first, last)
     return rest, None
 

@@ -74,15 +74,15 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     words_of = {i: set(stems(title)) for i, title in titles.items()}
     if called := _called(question.text, titles):
         return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
-    titled = {t: {i for i, found in words_of.items() if t in found} for t in question.names}
-    told = {t: found for t, found in titled.items() if 0 < len(found) <= FEW}
-    if not told:
+    titled = {t: {i for i, words in words_of.items() if t in words} for t in question.names}
+    telling = {t: documents for t, documents in titled.items() if 0 < len(documents) <= FEW}
+    if not telling:
         held = {t: question.sources_of(t) & titles.keys() for t in question.names}
-        told = {t: found for t, found in held.items() if 0 < len(found) <= FEW}
-    if not told:
+        telling = {t: documents for t, documents in held.items() if 0 < len(documents) <= FEW}
+    if not telling:
         return set(), set()
-    about = set.intersection(*told.values()) or set.union(*told.values())
-    naming = set(told) | {t for t in question.weight if any(t in words_of[i] for i in about)}
+    about = set.intersection(*telling.values()) or set.union(*telling.values())
+    naming = set(telling) | {t for t in question.weight if any(t in words_of[i] for i in about)}
     return about, naming
 
 
@@ -94,13 +94,13 @@ def others(question: Question, about: Collection[int], named: Collection[str], t
 
 def _called(question: str, titles: Mapping[int, str]) -> set[int]:
     """The documents whose title, or what stands before its colon, stands in the question; no common word is a title."""
-    asked, found = f" {folded(question)} ", set[int]()
+    asked, documents = f" {folded(question)} ", set[int]()
     for i, title in titles.items():
         for name in (folded(title), folded(title.split(": ")[0])):
             rare = max((information(t) for t in stems(name)), default=0.0) >= RARE or " " in name
             if len(name) >= SHORTEST and rare and f" {name} " in asked:
-                found.add(i)
-    return found if len(found) <= FEW else set()
+                documents.add(i)
+    return documents if len(documents) <= FEW else set()
 
 
 def about_of(ranked: Sequence[Candidate]) -> set[int]:
@@ -128,10 +128,10 @@ def premise(
     most: Premise | None = None
     for source in (*sorted(about), *sorted(others)):
         blocks = episodes.blocks_of(source)[:LONGEST]
-        said = [_said(terms, b.text) for b in blocks]
+        by_block = [_said(terms, b.text) for b in blocks]
         if source in others:
-            said = beside(said, [bool(_said(names, b.text)) for b in blocks])
-        made = _of(terms, question, said, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
+            by_block = beside(by_block, [bool(_said(names, b.text)) for b in blocks])
+        made = _of(terms, question, by_block, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
         if most is None or made.unsaid < most.unsaid:
             most = made
     return most or Premise(
@@ -139,21 +139,21 @@ def premise(
     )
 
 
-def beside(said: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
+def beside(by_block: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
     """What blocks say, nothing for those that are not beside one that is `here`."""
-    return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(said)]
+    return [s if any(here[max(0, n - BESIDE) : n + BESIDE + 1]) else frozenset() for n, s in enumerate(by_block)]
 
 
-def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[str]], of_all: Premise) -> Premise:
-    """`said`: by block, those of the terms that it has; `of_all`: with what is the same for every document."""
+def _of(terms: dict[str, float], question: Question, by_block: Sequence[frozenset[str]], of_all: Premise) -> Premise:
+    """`by_block`: those of the terms that it has; `of_all`: with what is the same for every document."""
     total = sum(terms.values())
     if not total:
         return of_all
-    here = frozenset[str]().union(*said)
+    here = frozenset[str]().union(*by_block)
     unsaid = sorted((t for t in terms if t not in here), key=lambda t: -terms[t])
     stretches = (
-        sum(terms[t] for t in frozenset[str]().union(*said[max(0, n - BESIDE) : n + BESIDE + 1]))
-        for n in range(len(said))
+        sum(terms[t] for t in frozenset[str]().union(*by_block[max(0, n - BESIDE) : n + BESIDE + 1]))
+        for n in range(len(by_block))
     )
     return of_all._replace(
         unsaid=sum(terms[t] for t in unsaid) / total,
@@ -166,6 +166,6 @@ def _of(terms: dict[str, float], question: Question, said: Sequence[frozenset[st
 
 def _said(terms: Collection[str], text: str) -> frozenset[str]:
     """Those of the terms that a text has, in this form or a near one."""
-    found = set(stems(text))
-    heads = {f[:SAME] for f in found}
-    return frozenset(t for t in terms if t in found or (t[:SAME] in heads and any(near(t, f) for f in found)))
+    forms = set(stems(text))
+    heads = {f[:SAME] for f in forms}
+    return frozenset(t for t in terms if t in forms or (t[:SAME] in heads and any(near(t, f) for f in forms)))

@@ -24,17 +24,17 @@ def content_words(question: str, closed: Collection[str] = STOP_WORDS) -> str:
 
     `closed`: the words of its language that say nothing of the matter.
     """
-    found = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS and w not in closed]
-    return " ".join([w for w in found if w not in ASKING] or found)
+    content = [w for w in words(_HOW.sub("how ", question)) if w not in STOP_WORDS and w not in closed]
+    return " ".join([w for w in content if w not in ASKING] or content)
 
 
 def _names(question: str, capitals: bool) -> set[str]:
     """The words that are written as names, in lower case: with a capital within the word, or of letters and digits, or
     with a capital within the sentence, where `capitals` make names."""
-    found = _WORD.findall(question)
+    tokens = _WORD.findall(question)
     return {
         word.lower()
-        for n, word in enumerate(found)
+        for n, word in enumerate(tokens)
         if len(word) > 1
         and ((capitals and n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
     }
@@ -70,8 +70,8 @@ class Question:
         language = language_of(self.text)
         found_words = content_words(self.text, language.closed if language else ()).split()
         for word in dict.fromkeys(found_words):
-            found = episodes.search_blocks(word, total)
-            for block, score in found:
+            hits = episodes.search_blocks(word, total)
+            for block, score in hits:
                 self.bm25[block] = self.bm25.get(block, 0.0) + score
             # "Pal-47" is a name of its own and no 47; of "self-repair" one part stands for both
             whole = "-" in word and _of_digits(word)
@@ -79,7 +79,7 @@ class Question:
                 if YEAR.fullmatch(part) and len(found_words) > len(self.years):
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self._word[part] = word
-                self.weight[part] = math.log(1 + (total - len(found) + 0.5) / (len(found) + 0.5))
+                self.weight[part] = math.log(1 + (total - len(hits) + 0.5) / (len(hits) + 0.5))
         written = {w for name in _names(self.text, language is None or language.capitals) for w in words(name)}
         self.names = {t for t in self.weight if self._word[t] in written}
         self._pairs = set(pairwise(words(self.text)))
@@ -88,20 +88,20 @@ class Question:
         """The documents that have a term of the question, by the index."""
         return self._episodes.sources_with(self._word[term])
 
-    def covered(self, found: Collection[str], but: Collection[str] = ()) -> float:
+    def covered(self, terms: Collection[str], but: Collection[str] = ()) -> float:
         """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part.
 
         `but`: of what of it is not among these.
         """
-        heads = {f[:SAME] for f in found}  # most terms are near to nothing, and this says so at once
+        heads = {f[:SAME] for f in terms}  # most terms are near to nothing, and this says so at once
         here = total = 0.0
         for term, weight in self.weight.items():
             if term in but:
                 continue
             total += weight
-            if term in found:
+            if term in terms:
                 here += weight
-            elif term[:SAME] in heads and any(near(term, f) for f in found):
+            elif term[:SAME] in heads and any(near(term, f) for f in terms):
                 here += weight * NEAR
         return here / total if total else 0.0
 
@@ -112,15 +112,15 @@ class Question:
     def wanted(self, text: str) -> float:
         """How much a text has of the kind that is asked for and that the question does not hold itself, 0 to 1."""
         if self.kind == "when":
-            found = [*YEAR.findall(text), *times_in(text)]
+            values = [*YEAR.findall(text), *times_in(text)]
         elif self.kind == "number":
-            found = [text[q.start : q.end] for q in quantities(text) if not q.year]
+            values = [text[q.start : q.end] for q in quantities(text) if not q.year]
         elif self.kind in ("who", "where", "name"):
-            found = _NAME.findall(text)
+            values = _NAME.findall(text)
         else:
             return 0.0
         question = self.text.lower()
-        new = {f for f in found if f.lower() not in question}
+        new = {f for f in values if f.lower() not in question}
         return min(1.0, len(new) / 2)
 
     def lacks(self, text: str) -> bool:
@@ -147,9 +147,9 @@ class Question:
         speaks = facts(self.asked.language).speaks.get(self.asked.measure)
         return speaks is None or speaks.search(text) is not None or self.measured(text)
 
-    def is_of_others(self, found: set[str] | frozenset[str]) -> bool:
+    def is_of_others(self, terms: set[str] | frozenset[str]) -> bool:
         """Whether the question names somebody or something, and not one of its names is among these stems."""
-        return bool(self.names) and not any(t in found or any(near(t, f) for f in found) for t in self.names)
+        return bool(self.names) and not any(t in terms or any(near(t, f) for f in terms) for t in self.names)
 
     def adds(self, text: str) -> int:
         """How many words of a text, stop words apart, the question does not hold: a bare title adds none."""

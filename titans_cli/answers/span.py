@@ -62,12 +62,14 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
 
     `units`: if given, only a figure in one of them will do, as `statements.figures` names them.
     """
-    found = spans(question, sentence, units)
-    if not found:
+    candidates = spans(question, sentence, units)
+    if not candidates:
         return None
-    best = max(found)
+    best = max(candidates)
     return (
-        None if _undecided(question, best.said, [s.said for s in found if s.worth >= RIVAL * best.worth]) else best.said
+        None
+        if _undecided(question, best.said, [s.said for s in candidates if s.worth >= RIVAL * best.worth])
+        else best.said
     )
 
 
@@ -78,19 +80,19 @@ def sure_answer(question: Question, sentence: str, covers: float) -> str | None:
     """
     if covers < LEAST_COVERED or question.kind not in ("number", "when"):
         return None
-    found = spans(question, sentence)
+    candidates = spans(question, sentence)
     if question.kind == "number":
-        meant = [s for s in found if s.measures]
+        meant = [s for s in candidates if s.measures]
         return meant[0].said if len(meant) == 1 else None
-    return found[0].said if len(found) == 1 else None
+    return candidates[0].said if len(candidates) == 1 else None
 
 
 LEAST_COVERED = 0.6  # of the question's information, by the sentence of a sure answer
 
 
-def _undecided(question: Question, said: str, near_as_good: list[str]) -> bool:
+def _undecided(question: Question, text: str, near_as_good: list[str]) -> bool:
     """Whether another figure of the same unit is among those that are about as good."""
-    return question.kind == "number" and any(o != said and _unit(o) == _unit(said) for o in near_as_good)
+    return question.kind == "number" and any(o != text and _unit(o) == _unit(text) for o in near_as_good)
 
 
 def spans(question: Question, sentence: str, units: set[str] | None = None) -> list[Span]:
@@ -108,38 +110,38 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
     if question.kind == "number":
         for q in quantities(sentence):
             before = _BEFORE.search(sentence[: q.start])
-            said = _tidy(sentence[before.start() if before else q.start : _with_unit(sentence, q.end)])
+            text = _tidy(sentence[before.start() if before else q.start : _with_unit(sentence, q.end)])
             measures = q.measures(question.asked)
             if measures and (counted := q.counted(question.asked)):
-                said = _tidy(sentence[before.start() if before else q.start : q.end + counted])
-            if (q.year and not measures) or set(_plain(said).split()) <= asked:
+                text = _tidy(sentence[before.start() if before else q.start : q.end + counted])
+            if (q.year and not measures) or set(_plain(text).split()) <= asked:
                 continue
-            if units is not None and not {u for _, u in figures(said)} & units:
+            if units is not None and not {u for _, u in figures(text)} & units:
                 continue
             fits = MEANT if measures else 1 / MEANT if q.is_rate else 1.0
-            found.append(Span(near_it(q.start, q.end) * fits, said, measures))
+            found.append(Span(near_it(q.start, q.end) * fits, text, measures))
         return found
     if question.kind == "when":
         return [
-            Span(near_it(*m.span()), said)
+            Span(near_it(*m.span()), text)
             for m in DATE.finditer(sentence)
-            if (said := _tidy(m.group())) and not set(_plain(said).split()) <= asked
+            if (text := _tidy(m.group())) and not set(_plain(text).split()) <= asked
         ]
     start = len((_SENTENCE_START.match(sentence) or [""])[0])
     for m in _NAME.finditer(sentence):
-        said = _OPENS.sub("", _tidy(m.group()))
-        new = _new_share(said, question)
-        if not said or new <= HALF_NEW:
+        text = _OPENS.sub("", _tidy(m.group()))
+        new = _new_share(text, question)
+        if not text or new <= HALF_NEW:
             continue
         worth = near_it(*m.span()) * new
-        if m.start() == start and " " not in said:
+        if m.start() == start and " " not in text:
             worth *= FIRST_WORD
-        if question.kind == "who" and " " not in said:
+        if question.kind == "who" and " " not in text:
             worth *= ONE_WORD
         lead = _LEADS.get(question.kind)
         if lead and lead.search(sentence[: m.start()]):
             worth *= LED
-        found.append(Span(worth, said))
+        found.append(Span(worth, text))
     return found
 
 
@@ -161,9 +163,9 @@ def _new_share(name: str, question: Question) -> float:
     return len(new) / max(1, sum(w not in _NO_NAME for w in parts))
 
 
-def _unit(said: str) -> str:
+def _unit(text: str) -> str:
     """The first word of a figure's unit."""
-    return re.sub(r"^\D*[\d.,]+\s*", "", said).split(" ")[0]
+    return re.sub(r"^\D*[\d.,]+\s*", "", text).split(" ")[0]
 
 
 def _asked(word: str, question: Question) -> bool:
@@ -174,8 +176,8 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w\s.]", " ", text.lower())
 
 
-def _tidy(said: str) -> str:
+def _tidy(text: str) -> str:
     before = ""
-    while said != before:
-        before, said = said, _BARE.sub("", said).strip(" ,.;:-")
-    return said
+    while text != before:
+        before, text = text, _BARE.sub("", text).strip(" ,.;:-")
+    return text

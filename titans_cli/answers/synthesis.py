@@ -57,22 +57,26 @@ def survey(texts: Sequence[Text]) -> PileFindings:
     """Topics and trends of the documents; nothing of fewer than `LEAST`."""
     if len(texts) < LEAST:
         return PileFindings(texts, [], [])
-    found = phrases(texts, 3 if len(texts) < 100 else 4)
+    common = phrases(texts, 3 if len(texts) < 100 else 4)
     rows = vectors(texts)
     smooth = rows if rows is not None and len(texts) >= SMOOTHED else None
-    return PileFindings(texts, topics(texts, rows, found), trends(found, [t.year for t in texts], smooth))
+    return PileFindings(texts, topics(texts, rows, common), trends(common, [t.year for t in texts], smooth))
 
 
 def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False) -> Synthesis:
     """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations. `long`: all, not a page."""
     texts = texts_of(episodes, only)
-    found = survey(texts) if kind != "disagreements" else PileFindings(texts, [], [])
-    return tell(found, disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements"), kind, cite, long)
+    findings = survey(texts) if kind != "disagreements" else PileFindings(texts, [], [])
+    return tell(
+        findings, disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements"), kind, cite, long
+    )
 
 
-def tell(found: PileFindings, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False) -> Synthesis:
+def tell(
+    findings: PileFindings, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False
+) -> Synthesis:
     """What was found, in words and in numbers."""
-    texts = found.texts
+    texts = findings.texts
     citations: list[Citation] = []
 
     def number(sentence: Candidate) -> int:
@@ -82,8 +86,8 @@ def tell(found: PileFindings, disputes: Sequence[Disagreement], kind: str, cite:
         citations.append(cite(len(citations) + 1, sentence))
         return len(citations)
 
-    chosen = found.topics if long else found.topics[: MOST_TOPICS.get(kind, 0)]
-    changes = found.trends if long else _page(found.trends)
+    chosen = findings.topics if long else findings.topics[: MOST_TOPICS.get(kind, 0)]
+    changes = findings.trends if long else _page(findings.trends)
     if kind == "themes" and not long:
         changes = []
     told_trends = tuple(_trend(t, texts, number) for t in changes)
@@ -95,17 +99,17 @@ def tell(found: PileFindings, disputes: Sequence[Disagreement], kind: str, cite:
         differ.append(DisagreementTold(d.topic, sides, d.status, beside))
     lines = [*(_trend_line(t, citations) for t in told_trends), *(_topic_line(t, citations) for t in told_topics)]
     lines += [_dispute_line(d, citations) for d in differ]
-    alone = _alone(texts, found.topics)
+    alone = _alone(texts, findings.topics)
     if alone and lines:
         lines.append(f"- in no topic: {', '.join(alone)}")
-    lead = _lead(found, told_topics, told_trends, differ, kind) if lines else ""
+    lead = _lead(findings, told_topics, told_trends, differ, kind) if lines else ""
     body = "\n".join([lead, *lines]) if citations else ""
     return Synthesis(lead, body, tuple(citations), told_topics, told_trends, tuple(differ), alone)
 
 
-def _page(found: Sequence[Trend]) -> list[Trend]:
+def _page(trends: Sequence[Trend]) -> list[Trend]:
     """The surest of every kind, in the order of the kinds."""
-    return [t for kind, most in MOST.items() for t in [t for t in found if t.direction == kind][:most]]
+    return [t for kind, most in MOST.items() for t in [t for t in trends if t.direction == kind][:most]]
 
 
 def _topic(topic: Topic, texts: Sequence[Text], number: Callable[[Candidate], int]) -> ThemeTold:
@@ -220,55 +224,55 @@ def _quoted(numbers: Iterable[int], citations: Sequence[Citation]) -> str:
     return " ".join(f"{one_line(citations[n - 1].quote)} [{n}]" for n in numbers)
 
 
-def halves(told: TrendTold) -> tuple[tuple[int, int], tuple[int, int]]:
+def halves(trend: TrendTold) -> tuple[tuple[int, int], tuple[int, int]]:
     """(documents with it, documents) of the earlier and of the later half of the years."""
-    half = (len(told.series) + 1) // 2
-    parts = told.series[:half], told.series[half:]
+    half = (len(trend.series) + 1) // 2
+    parts = trend.series[:half], trend.series[half:]
     early, late = ((sum(has for _, has, _ in part), sum(of for _, _, of in part)) for part in parts)
     return early, late
 
 
-def _trend_line(told: TrendTold, citations: Sequence[Citation]) -> str:
-    (a, b), (c, d) = halves(told)
-    when = f", first in {told.first}" if told.first else f", most around {told.peak}" if told.peak else ""
-    name = f"{told.phrase} ({told.variants[0]})" if told.variants else told.phrase
-    beside = f"; with {', '.join(told.company)}" if told.company else ""
+def _trend_line(trend: TrendTold, citations: Sequence[Citation]) -> str:
+    (a, b), (c, d) = halves(trend)
+    when = f", first in {trend.first}" if trend.first else f", most around {trend.peak}" if trend.peak else ""
+    name = f"{trend.phrase} ({trend.variants[0]})" if trend.variants else trend.phrase
+    beside = f"; with {', '.join(trend.company)}" if trend.company else ""
     counts = f"{a} of {b} earlier documents, {c} of {d} later{when}{beside}"
-    return f"- {told.direction}: {name} ({counts}). {_quoted(told.citations, citations)}"
+    return f"- {trend.direction}: {name} ({counts}). {_quoted(trend.citations, citations)}"
 
 
-def _topic_line(told: ThemeTold, citations: Sequence[Citation]) -> str:
-    names = "; ".join((told.phrase, *told.company))
-    state = f", {told.direction}" if told.direction not in ("frequent", "steady") else ""
-    counts = f"{told.documents} documents, {told.share:.0%}{state}"
-    titles = "; ".join(told.central[:2])
-    return f"- topic: {names} ({counts}), such as {titles}. {_quoted(told.citations, citations)}"
+def _topic_line(theme: ThemeTold, citations: Sequence[Citation]) -> str:
+    names = "; ".join((theme.phrase, *theme.company))
+    state = f", {theme.direction}" if theme.direction not in ("frequent", "steady") else ""
+    counts = f"{theme.documents} documents, {theme.share:.0%}{state}"
+    titles = "; ".join(theme.central[:2])
+    return f"- topic: {names} ({counts}), such as {titles}. {_quoted(theme.citations, citations)}"
 
 
-def _dispute_line(told: DisagreementTold, citations: Sequence[Citation]) -> str:
-    parts = [f"{year or 'undated'}: {_quoted((n,), citations)}" for year, n in told.sides]
-    parts += [f"On this: {_quoted((n,), citations)}" for n in told.about]
-    status = "" if told.status == "unknown" else f" ({told.status})"
-    return f"- disagreement{status}: {told.topic}. {' '.join(parts)}"
+def _dispute_line(dispute: DisagreementTold, citations: Sequence[Citation]) -> str:
+    parts = [f"{year or 'undated'}: {_quoted((n,), citations)}" for year, n in dispute.sides]
+    parts += [f"On this: {_quoted((n,), citations)}" for n in dispute.about]
+    status = "" if dispute.status == "unknown" else f" ({dispute.status})"
+    return f"- disagreement{status}: {dispute.topic}. {' '.join(parts)}"
 
 
-def _alone(texts: Sequence[Text], found: Sequence[Topic]) -> tuple[str, ...]:
+def _alone(texts: Sequence[Text], topics: Sequence[Topic]) -> tuple[str, ...]:
     """Documents in no topic, when they are few: the others would say nothing."""
-    if not found:
+    if not topics:
         return ()
-    shared = {n for t in found for n in t.documents}
+    shared = {n for t in topics for n in t.documents}
     alone = [t.source.name for n, t in enumerate(texts) if n not in shared and t.sentences]
     return tuple(alone) if len(alone) <= MOST_ALONE else ()
 
 
 def _lead(
-    found: PileFindings,
+    findings: PileFindings,
     told_topics: Sequence[ThemeTold],
     told_trends: Sequence[TrendTold],
     differ: Sequence[DisagreementTold],
     kind: str,
 ) -> str:
-    texts = found.texts
+    texts = findings.texts
     years = sorted(t.year for t in texts if t.year is not None)
     span = f" from {years[0]} to {years[-1]}" if years and years[0] != years[-1] else ""
     across = f"Across {len(texts)} documents{span}"
@@ -278,7 +282,7 @@ def _lead(
     parts = []
     if told_topics and (kind == "themes" or not told_trends):
         largest = _and([f"{t.phrase} ({t.documents})" for t in told_topics[:NAMED]])
-        parts.append(f"{len(found.topics)} topic{'s' if len(found.topics) != 1 else ''}, the largest {largest}")
+        parts.append(f"{len(findings.topics)} topic{'s' if len(findings.topics) != 1 else ''}, the largest {largest}")
     verbs = {"rising": "on the rise", "falling": "in decline", "vanishing": "gone by the end",
              "peaked": "up and down again", "steady": "steady throughout"}  # fmt: skip
     for direction, verb in verbs.items():
@@ -286,21 +290,21 @@ def _lead(
                  for t in told_trends if t.direction == direction][:NAMED]  # fmt: skip
         if named:
             parts.append(f"{_and(named)} {'is' if len(named) == 1 else 'are'} {verb}")
-    said = f"{across}: {'; '.join(parts)}." if parts else f"{across}:"
-    return " ".join([said, *_cautions(texts, years, kind)])
+    line = f"{across}: {'; '.join(parts)}." if parts else f"{across}:"
+    return " ".join([line, *_cautions(texts, years, kind)])
 
 
 def _cautions(texts: Sequence[Text], years: Sequence[int], kind: str) -> list[str]:
     """What the reader has to know of how little the trends rest on."""
-    said = []
+    cautions = []
     if kind == "trends" and not years:
-        said.append("No document has a year, so there are no trends.")
+        cautions.append("No document has a year, so there are no trends.")
     elif len(years) < len(texts):
         missing = len(texts) - len(years)
-        said.append(f"{missing} document{'s have' if missing != 1 else ' has'} no year and no part in trends.")
+        cautions.append(f"{missing} document{'s have' if missing != 1 else ' has'} no year and no part in trends.")
     if kind == "trends" and years and (len(years) < FEW_DOCUMENTS or len(set(years)) < FEW_YEARS):
-        said.append(f"{len(years)} dated documents are few: only what is loud can be heard in them.")
-    return said
+        cautions.append(f"{len(years)} dated documents are few: only what is loud can be heard in them.")
+    return cautions
 
 
 def _and(names: Sequence[str]) -> str:

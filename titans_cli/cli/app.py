@@ -37,6 +37,7 @@ from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
 from titans_cli.steps import in_shell
 from titans_cli.store import Home
+from titans_cli.wording import plural
 
 app = typer.Typer(
     name="titans",
@@ -367,7 +368,7 @@ def _home() -> Home:
 
 def _fail_on(view: render.IngestView) -> None:
     if view.failed:
-        count = render.plural(view.failed, "input")
+        count = plural(view.failed, "input")
         rest = "the rest is committed" if view.kept else "nothing was read"
         raise SomeInputsFailed(f"{count} failed; {rest}", hint="The lines above say why, file by file")
 

@@ -10,9 +10,10 @@ import typer
 
 from titans_cli.cli import complete, options
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, dim, document, line, note, out, plural, table
+from titans_cli.cli.render import bold, dim, document, line, note, out, table
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.sessions.pages import PageView, SourceTable

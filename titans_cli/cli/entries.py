@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, line, note, out, plural, table
+from titans_cli.cli.render import document, line, note, out, table
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.records import EntryInfo

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, dim, document, line, minute, note, out, plural, table
+from titans_cli.cli.render import bold, dim, document, line, note, out, table
+from titans_cli.wording import minute, plural
 
 if TYPE_CHECKING:
     from titans_cli.records import Item

@@ -13,6 +13,7 @@ from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.store import Home
+from titans_cli.wording import plural
 
 app = typer.Typer(cls=Grouped, help="Look at, copy and remove long-term memory (LTM) entries.", rich_markup_mode=None)
 Name = Annotated[
@@ -117,7 +118,7 @@ def rm(
         return
     children = lifecycle.started_from(home, info.name)
     if not dry_run:
-        what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else render.plural(len(info.sources), "source")
+        what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else plural(len(info.sources), "source")
         confirm(f"Remove LTM entry {info.name} ({what})?{_children(children)}", yes)
         info = lifecycle.remove_entry(home, info.name)
     verb = "would remove" if dry_run else "removed"
@@ -129,5 +130,5 @@ def _children(names: Sequence[str]) -> str:
     if not names:
         return ""
     one = len(names) == 1
-    began = f"{render.plural(len(names), 'session')} started from it ({', '.join(names)})"
+    began = f"{plural(len(names), 'session')} started from it ({', '.join(names)})"
     return f" {began}: {'it keeps' if one else 'they keep'} what came from it, and the gate can no longer compare it."

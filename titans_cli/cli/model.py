@@ -11,6 +11,7 @@ from titans_cli.cli import complete, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.signals import stop_flag
 from titans_cli.cli.tree import Grouped
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.sessions.models import Adapting, ModelInfo
@@ -167,7 +168,7 @@ def verify(
     else:
         for name, digest in checked.files:
             render.line(f"{digest}  {name}")
-        adapters = render.plural(len(checked.adapters), "adapter")
+        adapters = plural(len(checked.adapters), "adapter")
         render.line(f"{checked.name}: sound; {adapters}; fingerprint {checked.fingerprint}")
 
 

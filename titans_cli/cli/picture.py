@@ -9,9 +9,10 @@ import typer
 
 from titans_cli.cli import options
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, human_bytes, line, out, plural
+from titans_cli.cli.render import document, human_bytes, line, out
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.report.write import ReportFile

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import by_suffix, document, human_bytes, human_time, line, note, plural
+from titans_cli.cli.render import by_suffix, document, human_bytes, human_time, line, note
 from titans_cli.steps import in_shell
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.sessions.preview import Preview

@@ -20,6 +20,7 @@ from titans_cli.cli.options import Output
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.errors import TitansError
 from titans_cli.steps import in_json, in_shell
+from titans_cli.wording import minute, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -72,10 +73,6 @@ def human_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
@@ -310,11 +307,6 @@ def by_suffix(names: Sequence[str]) -> str:
 
 
 # ---------------------------------------------------------------- sessions and long-term memory
-
-
-def minute(time: str) -> str:
-    """ISO 8601 to the minute, as people write it."""
-    return time[:16].replace("T", " ")
 
 
 def _state(info: SessionInfo) -> str:

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import discarded, document, human_bytes, line, minute, note, plural, said, table
+from titans_cli.cli.render import discarded, document, human_bytes, line, note, said, table
 from titans_cli.errors import TitansError
 from titans_cli.steps import in_shell
+from titans_cli.wording import minute, plural
 
 if TYPE_CHECKING:
     from titans_cli.records import SessionInfo

@@ -15,6 +15,7 @@ from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.sessions.gate import Gate
@@ -177,7 +178,7 @@ def discard(
     home = Home.locate()
     preview = lifecycle.discard_session(home, session if name is None else name, dry_run=True)
     if not (dry_run or preview.finished):
-        confirm(f"Discard session {preview.name} and the {render.plural(preview.tokens, 'token')} it learned?", yes)
+        confirm(f"Discard session {preview.name} and the {plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
     render.discarded(preview, Output(json, quiet))
 
@@ -250,7 +251,7 @@ def rewind(
     home, wait = Home.locate(), seconds(retry_lock)
     preview = history.rewind(home, session, to, dry_run=True)
     if not dry_run:
-        count = render.plural(len(preview.sources), "document")
+        count = plural(len(preview.sources), "document")
         confirm(f"Forget {count} that session {preview.session} read after {to}?", yes)
         preview = history.rewind(home, session, to, retry_lock=wait)
     report.forgotten(preview, Output(json, quiet))
@@ -370,7 +371,7 @@ def repair(
     found = health.repair_session(home, selector, dry_run=True, compact=compact, retry_lock=wait)
     if not dry_run:
         if found.lost:
-            confirm(f"Forget {render.plural(len(found.lost), 'document')} whose text is damaged?", yes)
+            confirm(f"Forget {plural(len(found.lost), 'document')} whose text is damaged?", yes)
         found = health.repair_session(home, selector, compact=compact, retry_lock=wait)
     report.repaired(found, Output(json, quiet))
 

@@ -76,9 +76,9 @@ def _examined(path: Path) -> torch.dtype:
             if len(tensor.shape) > 1:
                 matrices[tensor.tensor_type.name] += int(tensor.n_elements)
     except Exception as error:  # a damaged header fails anywhere in numpy and in the package
-        told = f"{type(error).__name__}: {error}"[:200]
+        reason = f"{type(error).__name__}: {error}"[:200]
         raise ModelError(
-            f"cannot be read as GGUF ({told})", subject=str(path), hint="It is damaged or cut short: fetch it again"
+            f"cannot be read as GGUF ({reason})", subject=str(path), hint="It is damaged or cut short: fetch it again"
         ) from error
     if count > 1:
         hint = "Put them together first: llama-gguf-split --merge FIRST.gguf WHOLE.gguf"
@@ -110,7 +110,7 @@ def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 path.parent, dtype=dtype, output_loading_info=True, **packed, **how
             )
-            network, told = loaded
+            network, notes = loaded
         except Exception as error:  # of any kind, by which tensor or key it was that had no place
             unable = isinstance(error, NotImplementedError)
             what = "cannot be dequantised" if unable else "cannot be loaded"
@@ -123,7 +123,7 @@ def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         except Exception as error:
             what = f"its tokenizer cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
             raise ModelError(what, subject=str(path), hint="Give a folder written by save_pretrained") from error
-    lacks = sorted(told["missing_keys"]) + sorted(str(key) for key, *_ in told.get("mismatched_keys", ()))
+    lacks = sorted(notes["missing_keys"]) + sorted(str(key) for key, *_ in notes.get("mismatched_keys", ()))
     if lacks:  # transformers makes up what is missing
         what = f"lacks {len(lacks)} of the model's weights, {lacks[0]} among them"
         raise ModelError(what, subject=str(path), hint="Take another file of the same model")
@@ -154,9 +154,9 @@ def _written(network: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    change(told)
-    path.write_text(json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    values = json.loads(path.read_text(encoding="utf-8"))
+    change(values)
+    path.write_text(json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _cut(tokenizer: dict[str, Any], rows: int) -> None:

@@ -113,42 +113,42 @@ def _fetched(model: str, revision: str | None, *, local_only: bool) -> ModelFold
 # ---- what it holds
 
 
-def weights_of(found: ModelFolder) -> list[Path]:
+def weights_of(folder: ModelFolder) -> list[Path]:
     """Raises ModelError when there are no safetensors."""
-    files = sorted(found.folder.glob("*.safetensors"))
-    named = found.folder / "model.safetensors.index.json"
+    files = sorted(folder.folder.glob("*.safetensors"))
+    named = folder.folder / "model.safetensors.index.json"
     if named.is_file():
         wanted = shards(named)
         files = [f for f in files if f.name in wanted]
         if lost := wanted - {f.name for f in files}:
-            raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=found.name, hint=_pull(found.name))
+            raise ModelError(f"lacks {', '.join(sorted(lost))}", subject=folder.name, hint=_pull(folder.name))
     else:
         files = [f for f in files if f.name == "model.safetensors"]
     if not files:
         hint = "Only safetensors are read, since other weight files can run code; convert it with save_pretrained"
-        raise ModelError("holds no safetensors weights", subject=found.name, hint=hint)
+        raise ModelError("holds no safetensors weights", subject=folder.name, hint=hint)
     return files
 
 
-def parameters(found: ModelFolder) -> tuple[int, int]:
+def parameters(folder: ModelFolder) -> tuple[int, int]:
     """How many numbers the checkpoint holds and how many bytes they take there, by the files' headers alone.
 
     Raises DamagedError, ModelError.
     """
     numbers = size = 0
-    for path in weights_of(found):
+    for path in weights_of(folder):
         for entry in header(path).values():
             numbers += math.prod(entry["shape"])
             size += entry["data_offsets"][1] - entry["data_offsets"][0]
     return numbers, size
 
 
-def fingerprint(found: ModelFolder, kept: Path | None = None) -> str:
+def fingerprint(folder: ModelFolder, kept: Path | None = None) -> str:
     """sha256 over configuration, weights and tokenizer. `kept`: a file to keep digests of files in."""
     digest = hashlib.sha256()
-    for path in [found.folder / "config.json", *weights_of(found)]:
+    for path in [folder.folder / "config.json", *weights_of(folder)]:
         digest.update(f"{path.name} {digest_of(path, kept)}\n".encode())
-    for path in sorted(p for p in found.folder.glob("tokenizer*") if p.suffix in (".json", ".model")):
+    for path in sorted(p for p in folder.folder.glob("tokenizer*") if p.suffix in (".json", ".model")):
         digest.update(f"{path.name} {digest_of(path, kept)}\n".encode())
     return digest.hexdigest()
 
@@ -228,7 +228,7 @@ def room(device: str) -> int | None:
         return None
 
 
-def load(found: ModelFolder, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
+def load(folder: ModelFolder, *, device: str, dtype: str, trust_remote_code: bool = False) -> tuple[Any, HubTokenizer]:
     """The frozen model and its tokenizer. Raises ModelError and its kinds; estimates the memory before it takes any."""
     import torch
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -237,46 +237,48 @@ def load(found: ModelFolder, *, device: str, dtype: str, trust_remote_code: bool
     from titans_cli.model.hubtokens import HubTokenizer
 
     kept: torch.dtype = getattr(torch, DTYPES[dtype])
-    numbers, _ = parameters(found)
+    numbers, _ = parameters(folder)
     needs, free = int(numbers * kept.itemsize * 1.2), room(device)
     if free is not None and needs > free:
         what = f"needs about {needs / 1e9:.1f} GB in {dtype}, and {free / 1e9:.1f} GB are free on {device}"
         raise MemoryTooSmallError(
-            what, subject=found.name, hint=Hint("Try ", Option("dtype", "bf16"), ", a smaller model, or another device")
+            what,
+            subject=folder.name,
+            hint=Hint("Try ", Option("dtype", "bf16"), ", a smaller model, or another device"),
         )
     try:
-        config = AutoConfig.from_pretrained(found.folder, trust_remote_code=trust_remote_code, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder.folder, trust_remote_code=trust_remote_code, local_files_only=True)
     except Exception as error:  # foreign files in foreign code: anything may come
-        raise _foreign(found, error) from error
+        raise _foreign(folder, error) from error
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and not trust_remote_code:
         what = f"wrong architecture: {config.model_type} is no causal language model"
-        raise WrongArchitectureError(what, subject=found.name, hint="Give a decoder-only language model")
+        raise WrongArchitectureError(what, subject=folder.name, hint="Give a decoder-only language model")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stdout is for data, stderr for what the user has to know
     try:
         network: Any = AutoModelForCausalLM.from_pretrained(
-            found.folder,
+            folder.folder,
             dtype=kept,
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
             local_files_only=True,
         )
         backend = AutoTokenizer.from_pretrained(
-            found.folder, trust_remote_code=trust_remote_code, local_files_only=True
+            folder.folder, trust_remote_code=trust_remote_code, local_files_only=True
         )
     except Exception as error:  # likewise
-        raise _foreign(found, error) from error
-    require_numbers(network.named_parameters(), found.name)
-    tokenizer = HubTokenizer(backend, int(network.get_input_embeddings().weight.shape[0]), found.name)
+        raise _foreign(folder, error) from error
+    require_numbers(network.named_parameters(), folder.name)
+    tokenizer = HubTokenizer(backend, int(network.get_input_embeddings().weight.shape[0]), folder.name)
     return network.to(device).eval().requires_grad_(False), tokenizer
 
 
-def _foreign(found: ModelFolder, error: Exception) -> ModelError:
-    told = " ".join(str(error).split())[:300]
+def _foreign(folder: ModelFolder, error: Exception) -> ModelError:
+    reason = " ".join(str(error).split())[:300]
     if "trust_remote_code" in str(error):
         hint = Hint("If you trust its author with your machine, repeat with ", Option("trust_remote_code"))
-        return ModelError("brings code of its own, which is not run", subject=found.name, hint=hint)
+        return ModelError("brings code of its own, which is not run", subject=folder.name, hint=hint)
     return ModelError(
-        f"cannot load the model ({told})",
-        subject=found.name,
-        hint=Hint("Check it: ", NextStep("model verify", model=found.name)),
+        f"cannot load the model ({reason})",
+        subject=folder.name,
+        hint=Hint("Check it: ", NextStep("model verify", model=folder.name)),
     )

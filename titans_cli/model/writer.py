@@ -233,9 +233,9 @@ class _Events:
             raise ModelError(f"sends no event: {_shortly(text)}", subject=self.told, hint=hint)
         problem = event.get("error") or (event.get("message") if event.get("object") == "error" else None)
         if problem:
-            told = problem.get("message") if isinstance(problem, dict) else None
+            message = problem.get("message") if isinstance(problem, dict) else None
             raise ModelError(
-                f"answers with an error: {_shortly(str(told or problem))}", subject=self.told, hint="Check the model"
+                f"answers with an error: {_shortly(str(message or problem))}", subject=self.told, hint="Check the model"
             )
         return event
 
@@ -244,8 +244,8 @@ class _Events:
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
                 continue
-            said = choice.get(part)
-            piece = said.get("content") if isinstance(said, dict) else None
+            message = choice.get(part)
+            piece = message.get("content") if isinstance(message, dict) else None
             reason = choice.get("finish_reason")
             self.reason = reason if isinstance(reason, str) else self.reason
             if isinstance(piece, str) and piece:

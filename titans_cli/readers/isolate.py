@@ -16,6 +16,7 @@ from titans_cli.readers.process import Process
 from titans_cli.readers.title import title_of_page
 from titans_cli.readers.undecoded import TOO_MUCH
 from titans_cli.records import Omission, Page
+from titans_cli.wording import runs
 
 _STARTUP_SECONDS = 60.0  # for the interpreter and its imports: a busy machine's fault, not the file's
 _MANY_ODDITIES = 10  # most PDFs have a few, and nobody can act on them
@@ -199,8 +200,8 @@ class IsolatedParse:
 
     def error(self, what: str, kind: str) -> ReadError:
         if kind == EncryptedError.kind:
-            said = "it is encrypted and needs a password" if self.kind == "pdf" else what
-            return EncryptedError(said, subject=self.display, hint=_DECRYPT.get(self.kind, _DECRYPT[""]))
+            reason = "it is encrypted and needs a password" if self.kind == "pdf" else what
+            return EncryptedError(reason, subject=self.display, hint=_DECRYPT.get(self.kind, _DECRYPT[""]))
         if kind == "text":
             return _text_limit(self.display, self.limits)
         if kind in ("time", "memory", LimitError.kind):
@@ -257,14 +258,8 @@ class IsolatedParse:
 
 def spans_of(numbers: list[int]) -> str:
     """ "page 3" or "pages 1, 3 to 5": where they are many, the first of them and how many more there are."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    told = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    named, more = told[:_MAX_WARNINGS], len(told) - _MAX_WARNINGS
+    spans = [str(a) if a == b else f"{a} to {b}" for a, b in runs(sorted(numbers))]
+    named, more = spans[:_MAX_WARNINGS], len(spans) - _MAX_WARNINGS
     return f"page{'s' if len(numbers) > 1 else ''} {', '.join(named)}" + (
         f" and {more} more places" if more > 0 else ""
     )

@@ -89,10 +89,10 @@ def parse_tex(text: str) -> ParsedDocument:
 
 def _stated(text: str, name: str, macros: Mapping[str, str]) -> str | None:
     """What stands in the command of this name."""
-    found = re.search(rf"\\{name}\s*(?:\[[^\[\]]{{0,300}}\])?\s*(?=\{{)", text)
-    if found is None:
+    match = re.search(rf"\\{name}\s*(?:\[[^\[\]]{{0,300}}\])?\s*(?=\{{)", text)
+    if match is None:
         return None
-    stripper = _Stripper(text[found.end() : found.end() + 5000])
+    stripper = _Stripper(text[match.end() : match.end() + 5000])
     stop = stripper.closes.get(0)
     words = _Stripper(stripper.text[1:stop], macros).run() if stop else ""
     return " ".join(words.split())[:2000] or None
@@ -115,18 +115,18 @@ def _without_comments(text: str, counts: Counter[str]) -> str:
 def _uncommented(text: str, counts: Counter[str]) -> str:
     """A comment takes its line's end and the next line's indent with it, unless that leaves a blank line blank."""
 
-    def spared(found: re.Match[str]) -> str:
-        if found[1]:
-            return found[1]
-        counts["comment"] += any(c.isalnum() for c in found[4])
-        return found[3] + ("\n" if found.start() == 0 or text[found.start() - 1] == "\n" else "")
+    def spared(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        counts["comment"] += any(c.isalnum() for c in match[4])
+        return match[3] + ("\n" if match.start() == 0 or text[match.start() - 1] == "\n" else "")
 
     return _SWITCHED_OFF.sub(lambda found: _switched(found, counts), _COMMENT.sub(spared, text))
 
 
-def _switched(found: re.Match[str], counts: Counter[str]) -> str:
+def _switched(match: re.Match[str], counts: Counter[str]) -> str:
     """What `\\iffalse` switches off is a comment of its own kind; what stands behind `\\else` is not switched off."""
-    off, _, on = found[1].partition("\\else")
+    off, _, on = match[1].partition("\\else")
     counts["comment"] += any(c.isalnum() for c in off)
     return on
 
@@ -258,8 +258,8 @@ class _Stripper:
 
     def option(self, at: int) -> int:
         """The place after an optional argument, if there is one."""
-        found = _OPTION.match(self.text, at)
-        return found.end() if found else at
+        match = _OPTION.match(self.text, at)
+        return match.end() if match else at
 
     def group(self, at: int) -> int | None:
         """Where a group opens, if one does here."""
@@ -304,37 +304,37 @@ class _Stripper:
             self.until = max(self.until, brace)
 
     def accent(self, mark: str, at: int) -> None:
-        found = _ACCENTED.match(self.text, at)
-        letter = (found[1] or found[2] or "") if found else ""
-        if found and letter:
+        match = _ACCENTED.match(self.text, at)
+        letter = (match[1] or match[2] or "") if match else ""
+        if match and letter:
             letter = {"\\i": "i", "\\j": "j"}.get(letter, letter)
             self.out.append(unicodedata.normalize("NFC", letter + ACCENTS[mark]))
-        self.until = max(self.until, found.end() if found else at)
+        self.until = max(self.until, match.end() if match else at)
 
     def environment(self, bare: str, at: int) -> None:
-        found = _ENVIRONMENT.match(self.text, at)
-        if found is None:
+        match = _ENVIRONMENT.match(self.text, at)
+        if match is None:
             return
-        self.until = found.end()
-        name = found[1].rstrip("*")
+        self.until = match.end()
+        name = match[1].rstrip("*")
         self.out.append("\n\n")
         if bare == "end":
             return
         if name in DROPPED_ENVIRONMENTS or name in RAW_ENVIRONMENTS:
-            ending = f"\\end{{{found[1]}}}"
-            stop = -1 if ending in self.endless else self.text.find(ending, found.end())
+            ending = f"\\end{{{match[1]}}}"
+            stop = -1 if ending in self.endless else self.text.find(ending, match.end())
             if stop < 0:
                 self.endless.add(ending)
                 return
             if name in DROPPED_ENVIRONMENTS:
                 self.counts[ENVIRONMENT_OMISSIONS.get(name, "drawing")] += 1
             if name in RAW_ENVIRONMENTS:
-                self.out.append(self.text[self.option(found.end()) : stop] + "\n\n")
+                self.out.append(self.text[self.option(match.end()) : stop] + "\n\n")
             self.until = stop + len(ending)
         elif name in WITH_ARGUMENT:
-            self.drop(found.end(), 2 if name == "tabularx" else 1)
+            self.drop(match.end(), 2 if name == "tabularx" else 1)
         else:
-            self.until = self.option(found.end())
+            self.until = self.option(match.end())
 
 
 # Commands of siunitx, and how many groups follow each.

@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 from titans_cli.cards import folded
 from titans_cli.report import charts, gather
 from titans_cli.report.facts import Quote, ReportFacts
+from titans_cli.wording import minute, plural
 
 SOURCES = 2000  # rows of the table of sources
 ROWS = 100  # of the table of recall, the worst first when there are more
@@ -35,7 +36,7 @@ def page(facts: ReportFacts) -> str:
     environment = Environment(
         loader=FunctionLoader(_part), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"day": day, "moment": moment, "count": count, "clip": clip, "answered": answered}
+    environment.filters |= {"day": day, "moment": minute, "count": plural, "clip": clip, "answered": answered}
     environment.globals |= {"charts": charts, "limits": gather}
     documents = [d for d in facts.documents if d.now is not None]
     recalled = sorted(documents, key=lambda d: -(d.now or 0.0))[:ROWS] if len(documents) > ROWS else documents
@@ -90,14 +91,6 @@ def day(time: str) -> str:
     except ValueError:
         return time
     return f"{at.day} {at:%B %Y}"
-
-
-def moment(time: str) -> str:
-    return time[:16].replace("T", " ")
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def clip(text: str, most: int = SHOWN) -> str:

@@ -14,6 +14,7 @@ from titans_cli.report.page import page
 from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
+from titans_cli.store.temporary import require_new
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
@@ -55,12 +56,7 @@ def write_report(
             subject=str(file),
             hint=Hint("Give the name of a file: ", Option("output", "report.html")),
         )
-    if file.exists() and not replace_file:
-        raise UsageError(
-            "the file exists",
-            subject=str(file),
-            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
-        )
+    require_new(file, replace_file=replace_file)
     with storage_errors(file.parent):
         file.parent.stat()  # before minutes of measuring
     facts = gather(home, name, engine=engine)

@@ -143,8 +143,8 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
         measured = _Measured(store, episodes, engine)
         probes = (whole, *measured.probes(home))
         sources = episodes.sources()
-        found = chain.from_iterable(suspicions(s.display, episodes.pages(s.id), unit_of(s.kind)) for s in sources)
-        return Gate(store.info.name, episodes.memory_sha256(), probes, tuple(islice(found, MOST)))
+        findings = chain.from_iterable(suspicions(s.display, episodes.pages(s.id), unit_of(s.kind)) for s in sources)
+        return Gate(store.info.name, episodes.memory_sha256(), probes, tuple(islice(findings, MOST)))
 
 
 class _Measured:
@@ -219,14 +219,14 @@ class _Measured:
     def _promoted_with(self, entry: EntryInfo | None) -> dict[Place, float]:
         """The passages that the entry's gate had measured, as far as the session still has their documents."""
         here = {source.sha256: source.id for source in self.sources.values()}
-        found: dict[Place, float] = {}
+        surprises: dict[Place, float] = {}
         for probe in entry.probes if entry is not None else ():
             passages = probe.get("passages") if probe.get("name") == "recall" else None
             for passage in passages if isinstance(passages, list) else ():
                 match passage:
                     case [str(sha256), int(index), int(figure) | float(figure)] if sha256 in here:
-                        found[here[sha256], index] = figure
-        return found
+                        surprises[here[sha256], index] = figure
+        return surprises
 
     def _inherited(self, home: Home, entry: EntryInfo | None, then: Mapping[Place, float]) -> Probe:
         origin = self.store.info.origin
@@ -257,7 +257,7 @@ def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place
     wanted = defaultdict[int, set[int]](set)
     for source, index in places:
         wanted[source].add(index)
-    found: dict[Place, Segment] = {}
+    segments: dict[Place, Segment] = {}
     for source, indexes in wanted.items():
         blocks = [b for b in episodes.blocks_of(source) if b.index in indexes]
         pages = {b.page for b in blocks}
@@ -268,8 +268,8 @@ def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place
             at = {(s.page, s.start, s.end): s for s in engine.segments(texts, version=version)} | at
             if wanted_at <= at.keys():
                 break
-        found |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
-    return found
+        segments |= {(source, b.index): at[key] for b in blocks if (key := (b.page, b.start, b.end)) in at}
+    return segments
 
 
 def _parent(home: Home, store: SessionStore, episodes: Episodes) -> tuple[EntryInfo | None, Probe | None]:

@@ -63,45 +63,45 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
     """
     name = home.find_session(selector)
     folder = home.session_folder(name)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     info: SessionInfo | None = None
     try:
         info = SessionStore.open(home, name).info
     except DamagedError as error:
-        found.append(Finding("session", str(error.subject), error.what, Hint("Restore it: ", _repair(name))))
+        findings.append(Finding("session", str(error.subject), error.what, Hint("Restore it: ", _repair(name))))
     if info is not None and info.state == "promoted":
         return Report(name, 0, 0, read_data, replay, ())
     documents = cells = 0
     try:
-        found += _look(home, name, read_data=read_data or replay)
+        findings += _look(home, name, read_data=read_data or replay)
         with Episodes.open(folder / DATABASE) as episodes, episodes.frozen():
             if info is not None and not copy_is_sound(info, episodes):
                 what = "its copy in the database is not what session.json says"
-                found.append(Finding("session", name, what, Hint("Copy it anew: ", _repair(name))))
+                findings.append(Finding("session", name, what, Hint("Copy it anew: ", _repair(name))))
             documents, cells = len(episodes.sources()), len(episodes.snapshots())
             if replay and info is not None:
-                found += _replay(info, episodes, {f.source_id for f in found})
+                findings += _replay(info, episodes, {f.source_id for f in findings})
     except DamagedError as error:
-        found.append(Finding("database", str(error.subject), error.what, error.hint or Hint()))
-    return Report(name, documents, cells, read_data or replay, replay, tuple(found))
+        findings.append(Finding("database", str(error.subject), error.what, error.hint or Hint()))
+    return Report(name, documents, cells, read_data or replay, replay, tuple(findings))
 
 
 def _look(home: Home, name: str, *, read_data: bool, again: bool = True) -> list[Finding]:
     """What is wrong without a model. A writer may remove a file whose row we have just read; so we look twice."""
     folder = home.session_folder(name)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with Episodes.open(folder / DATABASE, check=True) as episodes, episodes.frozen():
         try:
             episodes.check_schema()
             episodes.check()
         except DamagedError as error:
             hint = Hint("Make the indexes anew: ", _repair(name))
-            found.append(Finding("database", str(error.subject), error.what, hint))
-        found += findings_of(name, folder / SNAPSHOTS, episodes, read_data=read_data)
-    if again and found:
+            findings.append(Finding("database", str(error.subject), error.what, hint))
+        findings += findings_of(name, folder / SNAPSHOTS, episodes, read_data=read_data)
+    if again and findings:
         second = _look(home, name, read_data=read_data, again=False)
-        found = [finding for finding in found if finding in second]
-    return found
+        findings = [finding for finding in findings if finding in second]
+    return findings
 
 
 def _repair(name: str) -> NextStep:
@@ -186,13 +186,13 @@ def repair_session(
             session_file = True
             if not dry_run:
                 keep_copy(store.info, episodes)
-        found = list(findings_of(name, store.folder / SNAPSHOTS, episodes, read_data=True))
-        indexes = _index_is_damaged(episodes) or any(f.kind == "database" for f in found)
+        findings = list(findings_of(name, store.folder / SNAPSHOTS, episodes, read_data=True))
+        indexes = _index_is_damaged(episodes) or any(f.kind == "database" for f in findings)
         if indexes and not dry_run:
             episodes.mend()
             episodes.check()
-        text_ids = {f.source_id for f in found if f.kind == "text"}
-        cell_ids = {f.source_id for f in found if f.kind == "cell"}
+        text_ids = {f.source_id for f in findings if f.kind == "text"}
+        cell_ids = {f.source_id for f in findings if f.kind == "cell"}
         left_open = set[int]()
         if compact and store.info.memory.get("attached") is None:  # an attached memory has no closed form
             left_open = {s.id for s in episodes.sources() if _left_open(store, episodes, s)} - cell_ids

@@ -149,7 +149,7 @@ def update(
 def filter_items(
     home: Home,
     session: str | None,
-    what: Filter,
+    within: Filter,
     *,
     exclude: bool = False,
     include: bool = False,
@@ -164,7 +164,7 @@ def filter_items(
     """
     if exclude and include:
         raise UsageError("exclude and include at once", hint="Choose one of the two")
-    if exclude and what.empty:
+    if exclude and within.empty:
         hint = Hint(
             "Say what: ", Option("tag"), ", ", Option("sources"), ", ", Option("since"), " or ", Option("max_surprise")
         )
@@ -173,17 +173,17 @@ def filter_items(
     store.require_open()
     if not (exclude or include):
         with store.episodes() as episodes, episodes.frozen():
-            found = [item for item in select(episodes, what) if item.withheld or not excluded]
-            return FilterResult(store.info.name, tuple(found), 0)
+            matching = [item for item in select(episodes, within) if item.withheld or not excluded]
+            return FilterResult(store.info.name, tuple(matching), 0)
     with store.writer(timeout=retry_lock, command="memory filter") as episodes:
-        found = [item for item in select(episodes, what) if item.withheld or not excluded]
-        changing = [item for item in found if (item.withheld == EXCLUDED) is include]
+        matching = [item for item in select(episodes, within) if item.withheld or not excluded]
+        changing = [item for item in matching if (item.withheld == EXCLUDED) is include]
         ids = [item.source_id for item in changing]
         if exclude and ids:
             episodes.exclude(ids, utc_now(), [_of_several("excluded", "I leave out of my answers", changing)])
         elif ids:
             episodes.include(ids, [_of_several("included", "I take back into my answers", changing)])
-        chosen = {item.source_id for item in found}
+        chosen = {item.source_id for item in matching}
         now = tuple(item for item in held(episodes) if item.source_id in chosen)
         return FilterResult(store.info.name, now, len(ids))
 
@@ -314,14 +314,14 @@ def _learn(
         read_at=utc_now(),
         origin="told",
     )
-    said = "I was told" if old is None else "I was told anew"
+    opening = "I was told" if old is None else "I was told anew"
     room.before_commit([part.cell for part in parts], pages)
-    told = _event(wanted, said, item_id, {"surprise": round(mean, 4)})
+    event = _event(wanted, opening, item_id, {"surprise": round(mean, 4)})
     addition = Addition(
         pages=pages,
         blocks=blocks,
         landmarks=[vector for part in parts for vector in part.landmarks],
-        events=[told],
+        events=[event],
         forget=gone,
         forget_events=spoken,
         item=row,
@@ -342,14 +342,14 @@ def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) ->
     return ItemResult(store.info.name, item, status, newest, superseded=superseded, finished=store.finished)
 
 
-def _event(wanted: _ItemDraft, said: str, item_id: str, more: dict[str, object]) -> Episode:
+def _event(wanted: _ItemDraft, opening: str, item_id: str, more: dict[str, object]) -> Episode:
     text = " ".join(wanted.text.split())
     excerpt = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} ..."
     data = {"sha256": wanted.sha256, "item": item_id, "key": wanted.key, "tags": list(wanted.tags), **more}
-    return Episode(0, utc_now(), "told", f"{said} ({wanted.label}): {excerpt}", data)
+    return Episode(0, utc_now(), "told", f"{opening} ({wanted.label}): {excerpt}", data)
 
 
-def _of_several(kind: str, said: str, items: Sequence[Item]) -> Episode:
+def _of_several(kind: str, opening: str, items: Sequence[Item]) -> Episode:
     named = [item.label for item in items[:_MOST_NAMED]]
     more = f" and {len(items) - len(named)} more" if len(items) > len(named) else ""
-    return Episode(0, utc_now(), kind, f"{said}: {', '.join(named)}{more}.", {"items": [item.id for item in items]})
+    return Episode(0, utc_now(), kind, f"{opening}: {', '.join(named)}{more}.", {"items": [item.id for item in items]})

@@ -13,9 +13,9 @@ from titans_cli.errors import UsageError
 from titans_cli.records import Answer, Citation, DisagreementTold, ThemeTold, TrendTold
 from titans_cli.sentences import one_line
 from titans_cli.sessions.citing import CatalogueEntry, bibtex, catalogued, plain
-from titans_cli.steps import Hint, Option
 from titans_cli.store import Episodes, Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
+from titans_cli.store.temporary import require_new
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 _LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])(?=\s)", re.MULTILINE)
@@ -124,12 +124,7 @@ def check_files(files: Sequence[Path], *, replace_file: bool = False) -> None:
             raise UsageError("its name does not say what to write", subject=str(file), hint=hint)
         if file.is_dir():
             raise UsageError("this is a folder", subject=str(file), hint="Give the name of a file")
-        if file.exists() and not replace_file:
-            raise UsageError(
-                "the file exists",
-                subject=str(file),
-                hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
-            )
+        require_new(file, replace_file=replace_file)
         with storage_errors(file.parent):
             file.parent.stat()
 

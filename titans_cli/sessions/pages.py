@@ -14,6 +14,7 @@ from titans_cli.records import SUPERSEDED, SourceRecord
 from titans_cli.sessions.history import left_behind
 from titans_cli.sessions.selection import Filter, allowed, find
 from titans_cli.store import Episodes, Home, SessionStore
+from titans_cli.wording import runs
 
 MOST_NAMED = 8  # documents that a name which fits several is told to mean
 
@@ -138,8 +139,8 @@ def cited(home: Home, selector: str | None, number: int) -> PageView:
     with store.episodes() as episodes, episodes.frozen():
         question, citations = last_citations(episodes, store.info.name)
         if number not in citations:
-            told = ", ".join(map(str, sorted(citations))) or "nothing"
-            what = f"the last answer has no citation {number}: it cites {told}"
+            numbers = ", ".join(map(str, sorted(citations))) or "nothing"
+            what = f"the last answer has no citation {number}: it cites {numbers}"
             hint = "Ask again, or name a document and a page of it"
             raise NotFoundError(what, subject=store.info.name, hint=hint)
         data = citations[number]
@@ -174,12 +175,12 @@ def last_citations(episodes: Episodes, session: str) -> tuple[str, dict[int, Map
     asked = [e for e in episodes.events(kind="asked", limit=2) if e.id == answered[0].id - 1]
     question = asked[0].text.partition(": ")[2] if asked else ""
     kept = answered[0].data.get("citations")
-    found: dict[int, Mapping[str, object]] = {}
+    by_number: dict[int, Mapping[str, object]] = {}
     for n, c in enumerate(kept if isinstance(kept, list) else (), start=1):
         if isinstance(c, Mapping):
-            said = c.get("number")
-            found[said if isinstance(said, int) else n] = c
-    return question, found
+            number = c.get("number")
+            by_number[number if isinstance(number, int) else n] = c
+    return question, by_number
 
 
 def named(episodes: Episodes, document: str) -> SourceRecord:
@@ -222,10 +223,4 @@ def _view(session: str, episodes: Episodes, source: SourceRecord, number: int | 
 
 def _spans(numbers: Sequence[int]) -> str:
     """ "1-4, 6"."""
-    runs = list[list[int]]()
-    for n in numbers:
-        if runs and n == runs[-1][-1] + 1:
-            runs[-1].append(n)
-        else:
-            runs.append([n])
-    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs) or "none"
+    return ", ".join(f"{a}-{b}" if a < b else f"{a}" for a, b in runs(numbers)) or "none"

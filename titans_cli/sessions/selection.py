@@ -45,24 +45,24 @@ class Filter:
         return not self.tags and not self.sources and all(bound is None for bound in bounds)
 
 
-def select(episodes: Episodes, what: Filter) -> list[Item]:
+def select(episodes: Episodes, within: Filter) -> list[Item]:
     """The items and documents that a filter lets through, excluded ones too, in the order of reading.
 
     Raises UsageError for a time that is none."""
-    since, until = (None if at is None else moment(at) for at in (what.since, what.until))
+    since, until = (None if at is None else moment(at) for at in (within.since, within.until))
     paths = {source.id: source.uri for source in episodes.sources()}
-    globs = [composed(glob) for glob in what.sources]
+    globs = [composed(glob) for glob in within.sources]
 
     def matches(item: Item) -> bool:
         uri = paths[item.source_id]
         names = [composed(n) for n in (item.key or "", item.label, item.label.rsplit("/", 1)[-1], uri, item.id)]
         return (
-            set(what.tags) <= set(item.tags)
-            and (not what.sources or any(fnmatchcase(name, glob) for name in names for glob in globs))
+            set(within.tags) <= set(item.tags)
+            and (not within.sources or any(fnmatchcase(name, glob) for name in names for glob in globs))
             and (since is None or item.at >= since)
             and (until is None or item.at <= until)
-            and (what.least_surprise is None or item.surprise >= what.least_surprise)
-            and (what.most_surprise is None or item.surprise <= what.most_surprise)
+            and (within.least_surprise is None or item.surprise >= within.least_surprise)
+            and (within.most_surprise is None or item.surprise <= within.most_surprise)
         )
 
     return [item for item in held(episodes) if matches(item)]
@@ -73,19 +73,19 @@ def held(episodes: Episodes) -> list[Item]:
     return [item for item in episodes.items() if item.withheld != SUPERSEDED]
 
 
-def allowed(episodes: Episodes, what: Filter | None = None) -> frozenset[int] | None:
+def allowed(episodes: Episodes, within: Filter | None = None) -> frozenset[int] | None:
     """The sources that may take part in an answer; None for all of them.
 
     Raises UsageError when the filter lets nothing through."""
-    if what is None or what.empty:
+    if within is None or within.empty:
         hidden = episodes.withheld()
         return frozenset(s.id for s in episodes.sources() if s.id not in hidden) if hidden else None
-    found = select(episodes, what)
-    if not found:
-        named = ", ".join([*what.sources, *(f"the tag {tag}" for tag in what.tags)]) or "these times and surprises"
+    matching = select(episodes, within)
+    if not matching:
+        named = ", ".join([*within.sources, *(f"the tag {tag}" for tag in within.tags)]) or "these times and surprises"
         hint = Hint("See what it holds: ", NextStep("memory filter"))
         raise UsageError(f"no document of this session matches {named}", hint=hint)
-    return frozenset(item.source_id for item in found if item.withheld is None)
+    return frozenset(item.source_id for item in matching if item.withheld is None)
 
 
 def moment(text: str, now: datetime | None = None) -> str:
@@ -117,9 +117,9 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
         lambda item: len(prefix) >= SHORTEST_PREFIX and item.id.startswith(prefix),
     ]
     for way in ways:
-        found = [by_id[item.source_id] for item in items if way(item)]
-        if found:
-            return _only(found, named)
+        matching = [by_id[item.source_id] for item in items if way(item)]
+        if matching:
+            return _only(matching, named)
     return find_source([by_id[item.source_id] for item in held(episodes)], named, "item or document")
 
 
@@ -134,9 +134,9 @@ def find_source(sources: Sequence[SourceRecord], named: str, what: str = "docume
         lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
     ]
     for way in ways:
-        found = [s for s in sources if way(s)]
-        if found:
-            return _only(found, named)
+        matching = [s for s in sources if way(s)]
+        if matching:
+            return _only(matching, named)
     hint = Hint("See what it holds: ", NextStep("memory filter"))
     raise NotFoundError(f"the session holds no such {what}", subject=named[:80], hint=hint)
 
@@ -148,8 +148,8 @@ def _path(named: str) -> str:
         return ""
 
 
-def _only(found: Sequence[SourceRecord], named: str) -> SourceRecord:
-    if len(found) > 1:
-        which = ", ".join(f"{s.id} ({s.sha256[:12]}, read {s.read_at})" for s in found)
-        raise UsageError(f"{named} means {len(found)} documents: {which}", hint="Name one by its number or hash")
-    return found[0]
+def _only(matching: Sequence[SourceRecord], named: str) -> SourceRecord:
+    if len(matching) > 1:
+        which = ", ".join(f"{s.id} ({s.sha256[:12]}, read {s.read_at})" for s in matching)
+        raise UsageError(f"{named} means {len(matching)} documents: {which}", hint="Name one by its number or hash")
+    return matching[0]

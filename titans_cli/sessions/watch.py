@@ -47,7 +47,7 @@ class Rhythm:
 def watch(
     home: Home,
     session: str | None,
-    what: IngestRequest,
+    request: IngestRequest,
     how: IngestOptions | None = None,
     rhythm: Rhythm | None = None,
     engine: SessionModel | None = None,
@@ -60,18 +60,18 @@ def watch(
     Raises as `ingest`; UsageError for what cannot be followed, such as standard input.
     """
     how, rhythm = how or IngestOptions(), rhythm or Rhythm()
-    for path in what.paths:
+    for path in request.paths:
         if path == STDIN or is_address(path):
             raise UsageError("only files and folders can be followed", subject=path, hint="Read it once instead")
         if not os.path.exists(path):  # noqa: PTH110 - a path may hold a NUL
             raise UsageError("there is nothing to follow here", subject=path, hint="Check the name, or make the folder")
-    if what.files_from is not None:
+    if request.files_from is not None:
         raise UsageError("a list of files cannot be followed", hint="Name folders instead")
     store, load = session_to_read_into(home, session, how, engine)
     name, told, files = store.info.name, _Told(), _Rested(rhythm)
-    said: str | None = None  # what it waits for, as it was told last; "" for files
+    waiting: str | None = None  # what it waits for, as it was told last; "" for files
     while True:
-        discovery = discovered(what, how)
+        discovery = discovered(request, how)
         yield from told.new(discovery)
         if due := files.due(discovery.sources):
             try:
@@ -80,13 +80,13 @@ def watch(
                     home, store.info.id, Discovery(tuple(due), ()), replace(how, model=None), load
                 )
                 files.dealt_with(due)
-                said = None
+                waiting = None
             except LockedError as error:
-                if said != error.what:
-                    said = error.what
+                if waiting != error.what:
+                    waiting = error.what
                     yield Waiting(name, len(discovery.sources), len(due), error.what)
-        elif said != "" and not files.unread(discovery.sources):
-            said = ""
+        elif waiting != "" and not files.unread(discovery.sources):
+            waiting = ""
             yield Waiting(name, len(discovery.sources), 0, None)
         _pause(rhythm, how, name)
 
@@ -101,7 +101,7 @@ class _Rested:
         self._first = True
 
     def due(self, sources: Sequence[Source]) -> list[Source]:
-        now, found = self._rhythm.clock(), list[Source]()
+        now, ready = self._rhythm.clock(), list[Source]()
         for source in sources:
             signature = _signature(source)
             if signature is None or self._read.get(source.uri) == signature:
@@ -110,9 +110,9 @@ class _Rested:
                 since = now - max(0.0, time.time() - signature[1] / 1e9) if self._first else now
                 before = self._seen[source.uri] = (signature, since)
             if now - before[1] >= self._rhythm.rest:
-                found.append(source)
+                ready.append(source)
         self._first = False  # what lay there at the start has rested since it was written
-        return found
+        return ready
 
     def dealt_with(self, sources: Sequence[Source]) -> None:
         """As they were when they were found to be due: what changed since differs, and is due again."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from titans_cli.errors import DamagedError, UsageError
 from titans_cli.records import Episode
-from titans_cli.steps import Hint, NextStep, Option
+from titans_cli.steps import NextStep, Option
 from titans_cli.store.check import findings_of
 from titans_cli.store.copies import Admit, anything, copied_size, with_log
 from titans_cli.store.episodes import Episodes
@@ -25,7 +25,7 @@ from titans_cli.store.manifest import SESSION_FILE, read_session, session_text
 from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
 from titans_cli.store.snapshots import snapshot_path
-from titans_cli.store.temporary import write_outside
+from titans_cli.store.temporary import require_new, write_outside
 
 SESSION = PackedKind(
     "titans.session-export",
@@ -79,12 +79,7 @@ def export_session(
 
     Raises UsageError if it exists, DamagedError, as `admit`.
     """
-    if file.exists() and not replace_file:
-        raise UsageError(
-            "the file exists",
-            subject=str(file),
-            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
-        )
+    require_new(file, replace_file=replace_file)
     with store.writer(timeout=timeout, command="export") as episodes:
         cells = {f"{SNAPSHOTS}/{snapshot_path(Path(), s.number).name}": s for s in episodes.snapshots()}
         if dry_run:

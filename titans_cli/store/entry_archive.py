@@ -33,7 +33,7 @@ from titans_cli.store.ltm import MEMORY, READ_ONLY, LongTermMemory, check_folder
 from titans_cli.store.manifest import ENTRY_FILE, read_entry
 from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE
-from titans_cli.store.temporary import write_outside
+from titans_cli.store.temporary import require_new, write_outside
 
 ENTRY = PackedKind(
     "titans.ltm-export",
@@ -58,12 +58,7 @@ def export_entry(
     Raises UsageError if the file exists, NotFoundError, DamagedError unless every byte is as it was promoted,
     StorageError; as `admit`.
     """
-    if file.exists() and not replace_file:
-        raise UsageError(
-            "the file exists",
-            subject=str(file),
-            hint=Hint("Choose another name, or add ", Option("yes"), " to replace it"),
-        )
+    require_new(file, replace_file=replace_file)
     memory = LongTermMemory(home)
     entry = memory.show(selector)
     folder = home.entry_folder(entry.name)

@@ -118,13 +118,13 @@ class Home:
     def clear(self) -> list[Path]:
         """The same, for whoever holds `lock`. Raises StorageError."""
         remove_temporaries(self.root)
-        found = [*clear_leftovers(self.sessions_dir), *clear_leftovers(self.ltm_dir)]
-        found += clear_abandoned(self.temporaries())
+        gone = [*clear_leftovers(self.sessions_dir), *clear_leftovers(self.ltm_dir)]
+        gone += clear_abandoned(self.temporaries())
         with storage_errors(self.sessions_dir):
             for folder in self.sessions_dir.iterdir():
                 if folder.is_dir() and _is_shell(folder):
                     delete_folder(folder)
-        return found
+        return gone
 
     def temporaries(self) -> list[Path]:
         """The folders that belong to processes, running or dead. Raises StorageError."""

@@ -49,8 +49,8 @@ def match_any(words: str) -> str:
 
     CO2 also finds CO_2, which is how a subscript is kept and two words to FTS5, and the other way round.
     """
-    found = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
-    spelled = (form for word in found for form in (word, word.replace("_", ""), _INDEX.sub("_", word)) if form)
+    terms = dict.fromkeys(word.casefold() for word in re.findall(r"\w+", words))
+    spelled = (form for word in terms for form in (word, word.replace("_", ""), _INDEX.sub("_", word)) if form)
     return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(spelled))[:_MOST_WORDS])
 
 
@@ -134,19 +134,19 @@ class Queries:
 
     def _source_where(self, condition: str, value: object) -> SourceRecord | None:
         sql = f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1"
-        found = self._records(SourceRecord, sql, (value,))
-        return found[0] if found else None
+        records = self._records(SourceRecord, sql, (value,))
+        return records[0] if records else None
 
     def omissions(self) -> dict[int, tuple[Omission, ...]]:
         """What the readers left out, by source and kind, of sources of which something was."""
-        found: dict[int, tuple[Omission, ...]] = {}
+        by_source: dict[int, tuple[Omission, ...]] = {}
         if self._one("PRAGMA user_version") < 3:  # a session of before it was counted
-            return found
+            return by_source
         for source_id, kind, count in self._rows(
             "SELECT source_id, kind, count FROM omissions ORDER BY source_id, kind"
         ):
-            found[int(source_id)] = (*found.get(int(source_id), ()), (str(kind), int(count)))
-        return found
+            by_source[int(source_id)] = (*by_source.get(int(source_id), ()), (str(kind), int(count)))
+        return by_source
 
     # ------------------------------------------------------------ cards
 
@@ -182,10 +182,10 @@ class Queries:
 
     def stated(self) -> dict[int, tuple[str, ...]]:
         """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""
-        found: dict[int, tuple[str, ...]] = {}
+        by_source: dict[int, tuple[str, ...]] = {}
         for source_id, entry in self._entries():
-            found[source_id] = (*found.get(source_id, ()), entry.value)
-        return found
+            by_source[source_id] = (*by_source.get(source_id, ()), entry.value)
+        return by_source
 
     # ------------------------------------------------------------ items
 
@@ -208,10 +208,10 @@ class Queries:
 
     def _tags(self, source_id: int, text: str | None) -> tuple[str, ...]:
         try:
-            found = json.loads(text or "[]")
+            tags = json.loads(text or "[]")
         except (ValueError, TypeError, RecursionError) as error:
             raise DamagedError(f"damaged: the tags of item {source_id}", subject=str(self.path)) from error
-        return tuple(map(str, found)) if isinstance(found, list) else ()
+        return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
     def withheld(self, why: str | None = None) -> dict[int, str]:
         """The sources that take no part in answers, or those of them for one reason, and since when."""
@@ -271,16 +271,16 @@ class Queries:
     def blocks(self, ids: Iterable[int]) -> list[Block]:
         """In the order of `ids`; an id that is not there is left out."""
         wanted = list(ids)
-        found: dict[int, Block] = {}
+        by_id: dict[int, Block] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE id IN ({marks(len(some))})", some)
-            found.update((block.id, block) for block in blocks)
-        if {block.source_id for block in found.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
+            by_id.update((block.id, block) for block in blocks)
+        if {block.source_id for block in by_id.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
             repair = NextStep("session repair", session=shown(self.path.parent.name))
             hint = Hint("See what can be saved: ", repair)
             raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
-        return [found[i] for i in wanted if i in found]
+        return [by_id[i] for i in wanted if i in by_id]
 
     def blocks_of(self, source_id: int) -> list[Block]:
         sql = f"SELECT {BLOCK} FROM blocks WHERE source_id = ? ORDER BY ordinal"
@@ -349,10 +349,10 @@ class Queries:
             "SELECT rowid, -bm25(blocks_fts) AS score FROM blocks_fts"
             f" WHERE blocks_fts MATCH ? AND {self._shown('rowid')} ORDER BY score DESC, rowid LIMIT ?"
         )
-        found = {int(i): float(score) for i, score in self._rows(sql, (query, limit))}
+        scores = {int(i): float(score) for i, score in self._rows(sql, (query, limit))}
         for i, score in self._search_unspaced("blocks", match, self._shown("id")).items():
-            found[i] = found.get(i, 0.0) + score
-        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+            scores[i] = scores.get(i, 0.0) + score
+        return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def _search_unspaced(self, table: str, match: str, condition: str) -> dict[int, float]:
         """Scores of rows by the words of `match` that no space parts from others (`unspaced`)."""
@@ -372,12 +372,12 @@ class Queries:
 
     def pages_with(self, words: Iterable[str]) -> list[tuple[int, int]]:
         """The pages, as (source, number), that have all of the words somewhere. Without what is withheld."""
-        found: set[tuple[int, int]] | None = None
+        places: set[tuple[int, int]] | None = None
         for word in words:
             condition, values = self._having(word)
             rows = set(self._rows(f"SELECT DISTINCT source_id, page FROM blocks WHERE {condition}", values))
-            found = rows if found is None else found & rows
-        return sorted(found or ())
+            places = rows if places is None else places & rows
+        return sorted(places or ())
 
     def _having(self, word: str) -> tuple[str, list[str]]:
         """The condition that a block has a word, and its values."""
@@ -393,20 +393,20 @@ class Queries:
     def block_at(self, source_id: int, page: int, position: int) -> Block | None:
         """The last block of a page that begins at or before a character of it."""
         condition = "source_id = ? AND page = ? AND start_char <= ? ORDER BY start_char DESC LIMIT 1"
-        found = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE {condition}", (source_id, page, position))
-        return found[0] if found else None
+        blocks = self._records(Block, f"SELECT {BLOCK} FROM blocks WHERE {condition}", (source_id, page, position))
+        return blocks[0] if blocks else None
 
     def words_in(self, words: str, ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
         """Where in these blocks' texts any of `words` stand, by their stems: (start, end) in characters, in order."""
-        query, found = match_any(words), dict[int, list[tuple[int, int]]]()
+        query, spans = match_any(words), dict[int, list[tuple[int, int]]]()
         for first in range(0, len(ids) if query else 0, _AT_ONCE):
             some = ids[first : first + _AT_ONCE]
             sql = (
                 f"SELECT rowid, highlight(blocks_fts, 0, '{_BEGIN}', '{_END}') FROM blocks_fts"
                 f" WHERE blocks_fts MATCH ? AND rowid IN ({marks(len(some))})"
             )
-            found |= {int(i): _marked(text) for i, text in self._rows(sql, [query, *some])}
-        return found
+            spans |= {int(i): _marked(text) for i, text in self._rows(sql, [query, *some])}
+        return spans
 
     def mean_surprises(self) -> dict[int, float]:
         """The mean surprise of its blocks, by source."""
@@ -519,8 +519,8 @@ class Queries:
 
     def meta(self, key: str) -> str | None:
         """What the session says of itself beside what it read."""
-        found = self._one("SELECT value FROM meta WHERE key = ?", (key,))
-        return None if found is None else str(found)
+        value = self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if value is None else str(value)
 
     # ------------------------------------------------------------ events
 
@@ -537,11 +537,11 @@ class Queries:
         """The events that were made from any of the sources; and those of which nobody knows (True)."""
         if self._version() < 3:
             return {int(i): True for (i,) in self._rows("SELECT id FROM events WHERE kind = 'answered'")}
-        found: dict[int, bool] = {}
+        events: dict[int, bool] = {}
         for source in (UNKNOWN, *sources):
             rows = self._rows("SELECT event_id FROM derived WHERE source_id = ?", (source,))
-            found |= {i: source == UNKNOWN for (i,) in rows if isinstance(i, int)}
-        return found
+            events |= {i: source == UNKNOWN for (i,) in rows if isinstance(i, int)}
+        return events
 
     def event_counts(self) -> dict[str, int]:
         """How many events of each kind there are, the commonest first."""
@@ -561,12 +561,12 @@ class Queries:
             " ORDER BY score DESC, events.id LIMIT :limit"
         )
         rows = self._rows(sql, {"query": query, "since": since, "kind": kind, "limit": limit})
-        found = {int(row[0]): (self._event(row), float(row[5])) for row in rows}
+        scored = {int(row[0]): (self._event(row), float(row[5])) for row in rows}
         for i, score in self._search_unspaced("events", match, "1").items():
             (row,) = self._rows(f"SELECT {EVENT} FROM events WHERE id = ?", (i,))
             if row[1] >= since and kind in (None, row[2]):
-                found[i] = (self._event(row), score + (found[i][1] if i in found else 0.0))
-        ranked = sorted(found.values(), key=lambda pair: (-pair[1], pair[0].id))
+                scored[i] = (self._event(row), score + (scored[i][1] if i in scored else 0.0))
+        ranked = sorted(scored.values(), key=lambda pair: (-pair[1], pair[0].id))
         return ranked if limit < 0 else ranked[:limit]
 
     def _event(self, row: tuple[Any, ...]) -> Episode:

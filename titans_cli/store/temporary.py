@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from titans_cli.errors import UsageError
+from titans_cli.steps import Hint, Option
 from titans_cli.store.abandoned import OUTSIDE
 from titans_cli.store.files import (
     TEMPORARY,
@@ -40,6 +42,13 @@ def temporary(home: Home, *, wait: float = 60) -> Iterator[Path]:
             with suppress(OSError):
                 delete_folder(folder)
                 sync_folder(home.temporary_dir)
+
+
+def require_new(path: Path, *, replace_file: bool) -> None:
+    """Raise UsageError for a file that somebody has already, unless it is to be replaced."""
+    if path.exists() and not replace_file:
+        hint = Hint("Choose another name, or add ", Option("yes"), " to replace it")
+        raise UsageError("the file exists", subject=str(path), hint=hint)
 
 
 def write_outside(home: Home, path: Path, chunks: Iterable[bytes | memoryview]) -> None:

@@ -160,17 +160,17 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     order = sorted(borne, key=rank)
     heads = _surest(order, candidates, s.sure)
     company = _company(order, heads, candidates, s, len(dated))
-    told: list[Trend] = []
+    chosen: list[Trend] = []
     for i in heads:
         unit = math.sqrt(has[i].mean() * (1 - has[i].mean()) / len(when)) * span  # of the share, for one z
         low, mean, high = (unit * (float(s.mean[i]) + z * float(s.error[i])) for z in (-1.96, 0.0, 1.96))
         direction = direction_of(float(s.mean[i]), when, has[i])
         beside = tuple(candidates[j] for j in company[i])
-        told.append(
+        chosen.append(
             Trend(candidates[i], direction, float(s.sure[i]), (low, mean, high), arrival(when, has[i]), None, beside)
         )
-    told += _peaked(candidates, when, has, told)
-    return told + _steady(candidates, has, s.direct, told)
+    chosen += _peaked(candidates, when, has, chosen)
+    return chosen + _steady(candidates, has, s.direct, chosen)
 
 
 def _surest(order: Sequence[int], candidates: Sequence[Phrase], sure: Vector) -> list[int]:
@@ -191,22 +191,22 @@ def _company(
     order: Sequence[int], heads: Sequence[int], candidates: Sequence[Phrase], s: Slopes, documents: int
 ) -> dict[int, list[int]]:
     """Of every head the phrases that change with it: of the same matter, or more often in its documents than chance."""
-    found: dict[int, list[int]] = {i: [] for i in heads}
+    company: dict[int, list[int]] = {i: [] for i in heads}
     for j in order:
-        if j in found or s.sure[j] < WITH:
+        if j in company or s.sure[j] < WITH:
             continue
         best: tuple[float, int] | None = None
         for i in heads:
             a, b = candidates[i], candidates[j]
-            if s.mean[i] * s.mean[j] < 0 or len(found[i]) == MOST_WITH:
+            if s.mean[i] * s.mean[j] < 0 or len(company[i]) == MOST_WITH:
                 continue
             both, chance = len(a.documents & b.documents), len(a.documents) * len(b.documents) / documents
             z = (both - chance) / math.sqrt(chance)
             if (_one_matter(a, b) or (both > 1 and z >= TOGETHER)) and (best is None or z > best[0] + 1e-9):
                 best = (z, i)
         if best is not None:
-            found[best[1]].append(j)
-    return found
+            company[best[1]].append(j)
+    return company
 
 
 def _one_matter(a: Phrase, b: Phrase) -> bool:
@@ -243,28 +243,28 @@ def arrival(when: Vector, has: Vector) -> int | None:
     return int(first) if before and (1 - share) ** before <= BY_CHANCE else None
 
 
-def _peaked(candidates: Sequence[Phrase], when: Vector, has: Vector, told: Sequence[Trend]) -> list[Trend]:
+def _peaked(candidates: Sequence[Phrase], when: Vector, has: Vector, chosen: Sequence[Trend]) -> list[Trend]:
     """What was most common in the middle years, by the curvature that a straight line does not explain."""
     y = (when - when.mean()) / when.std()
     bend = y**2 - np.polyval(np.polyfit(y, y**2, 1), y)
-    found: list[Trend] = []
+    peaks: list[Trend] = []
     for z, key, i in sorted((z_of(bend, row), candidates[i].key, i) for i, row in enumerate(has)):
         p = candidates[i]
-        if z > -PEAK or len(found) == MOST_PEAKS:
+        if z > -PEAK or len(peaks) == MOST_PEAKS:
             break
-        if len(p.documents) >= PEAKED and key and not any(alike(p, t.phrase) for t in [*told, *found]):
+        if len(p.documents) >= PEAKED and key and not any(alike(p, t.phrase) for t in [*chosen, *peaks]):
             sure, middle = 1 - math.erfc(-z / math.sqrt(2)), int(np.median(when[has[i] > 0]))
-            found.append(Trend(p, "peaked", sure, (0.0, 0.0, 0.0), None, middle))
-    return found
+            peaks.append(Trend(p, "peaked", sure, (0.0, 0.0, 0.0), None, middle))
+    return peaks
 
 
-def _steady(candidates: Sequence[Phrase], has: Vector, zs: Vector, told: Sequence[Trend]) -> list[Trend]:
+def _steady(candidates: Sequence[Phrase], has: Vector, zs: Vector, chosen: Sequence[Trend]) -> list[Trend]:
     """What most documents have, all the years."""
-    found: list[Trend] = []
+    steady: list[Trend] = []
     for share, key, i in sorted((-row.mean(), candidates[i].key, i) for i, row in enumerate(has)):
         p = candidates[i]
-        if -share < STAYS or len(found) == MOST_STEADY:
+        if -share < STAYS or len(steady) == MOST_STEADY:
             break
-        if key and abs(zs[i]) <= DRIFTS and not any(alike(p, t.phrase) for t in [*told, *found]):
-            found.append(Trend(p, "steady", 1.0, (0.0, 0.0, 0.0), None, None))
-    return found
+        if key and abs(zs[i]) <= DRIFTS and not any(alike(p, t.phrase) for t in [*chosen, *steady]):
+            steady.append(Trend(p, "steady", 1.0, (0.0, 0.0, 0.0), None, None))
+    return steady

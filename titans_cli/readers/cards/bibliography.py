@@ -41,14 +41,14 @@ _CALLED = {
 
 def works(kind: str, text: str) -> list[Entry]:
     """The works that a text lists; none when it is no list of works."""
-    found: Iterator[Mapping[str, Any]] = iter(())
+    records: Iterator[Mapping[str, Any]] = iter(())
     if kind == "jsonl":
-        found = _json_lines(text)
+        records = _json_lines(text)
     elif text.lstrip().startswith(("[", "{")):
-        found = _json(text)
+        records = _json(text)
     elif _BIBTEX.search(text):
-        found = _bibtex(text)
-    listed = (work for said in found if (work := _work(said)).get("title"))
+        records = _bibtex(text)
+    listed = (work for record in records if (work := _work(record)).get("title"))
     return [Entry(ENTRY, json.dumps(work, ensure_ascii=False), "bibliography") for work in islice(listed, MOST_WORKS)]
 
 
@@ -71,8 +71,8 @@ def _json(text: str) -> Iterator[Mapping[str, Any]]:
     yield from (i for i in items if isinstance(i, dict) and "title" in i) if isinstance(items, list) else ()
 
 
-def _work(said: Mapping[str, Any]) -> dict[str, list[str]]:
-    lower = {str(key).lower(): value for key, value in said.items()}
+def _work(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    lower = {str(key).lower(): value for key, value in record.items()}
     work: dict[str, list[str]] = {}
     for field, names in _CALLED.items():
         value = next((lower[n] for n in names if lower.get(n)), None)
@@ -140,10 +140,10 @@ def _value(text: str, at: int) -> tuple[str, int | None]:
         bare = _BARE.match(text, at)
         return (bare.group(), bare.end()) if bare else ("", at)
     depth = 0
-    for found in _BRACE.finditer(text, at + 1, at + LONGEST_FIELD):
-        if not depth and found[0] == ("}" if opening == "{" else '"'):
-            return text[at + 1 : found.start()], found.end()
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    for brace in _BRACE.finditer(text, at + 1, at + LONGEST_FIELD):
+        if not depth and brace[0] == ("}" if opening == "{" else '"'):
+            return text[at + 1 : brace.start()], brace.end()
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
     return "", None
 
 

@@ -62,10 +62,10 @@ def stated(kind: str, data: bytes) -> list[Entry]:
     return []
 
 
-def entries(origin: str, found: Mapping[str, Iterable[str]]) -> list[Entry]:
+def entries(origin: str, values: Mapping[str, Iterable[str]]) -> list[Entry]:
     """Texts by field, tidied: dates as ISO 8601, a DOI without what stands around it."""
     made: list[Entry] = []
-    for name, texts in found.items():
+    for name, texts in values.items():
         for text in texts:
             value: str | None = " ".join(str(text).split())[:500]
             if name == "date":
@@ -82,22 +82,22 @@ def _html(text: str) -> list[Entry]:
     from selectolax.lexbor import LexborHTMLParser
 
     page = LexborHTMLParser(text[:HEAD].split("</head>")[0])
-    said: dict[str, list[str]] = {}
+    meta: dict[str, list[str]] = {}
     for tag in page.css("meta")[:500]:
         name = next((v for key in ("name", "property", "itemprop") if (v := tag.attributes.get(key))), None)
-        said.setdefault(str(name).lower(), []).append(tag.attributes.get("content") or "")
-    found = {field: next((said[n] for n in names if said.get(n)), []) for field, names in _META.items()}
-    if len(found["author"]) == 1:
-        found["author"] = _several(found["author"][0])
-    found["author"] = [turned(a) for a in found["author"] if not a.startswith(("http:", "https:"))]
-    for field in found.keys() - {"author"}:
-        found[field] = found[field][:1]
+        meta.setdefault(str(name).lower(), []).append(tag.attributes.get("content") or "")
+    values = {field: next((meta[n] for n in names if meta.get(n)), []) for field, names in _META.items()}
+    if len(values["author"]) == 1:
+        values["author"] = _several(values["author"][0])
+    values["author"] = [turned(a) for a in values["author"] if not a.startswith(("http:", "https:"))]
+    for field in values.keys() - {"author"}:
+        values[field] = values[field][:1]
     top, link = page.css_first("html"), page.css_first('link[rel~="canonical"]')
-    if not found["language"] and top is not None and (language := top.attributes.get("lang")):
-        found["language"] = [language]
-    if not found["url"] and link is not None and (address := link.attributes.get("href")):
-        found["url"] = [address]
-    return entries("page's metadata", found)
+    if not values["language"] and top is not None and (language := top.attributes.get("lang")):
+        values["language"] = [language]
+    if not values["url"] and link is not None and (address := link.attributes.get("href")):
+        values["url"] = [address]
+    return entries("page's metadata", values)
 
 
 def turned(name: str) -> str:
@@ -119,11 +119,15 @@ def _epub(data: bytes) -> list[Entry]:
 
     package, root = Package(io.BytesIO(data)), Root()
     parse_xml(package.needed("META-INF/container.xml"), root)
-    said = _texts(package.needed(root.path), ("title", "creator", "date", "publisher", "language", "identifier"))
-    found = {"title": said["title"][:1], "author": [turned(a) for a in said["creator"]], "date": said["date"][:1]}
-    found |= {"venue": said["publisher"][:1], "language": said["language"][:1]}
-    found["doi"] = [i for i in said["identifier"] if _DOI.search(i)][:1]
-    return entries("book's metadata", found)
+    elements = _texts(package.needed(root.path), ("title", "creator", "date", "publisher", "language", "identifier"))
+    values = {
+        "title": elements["title"][:1],
+        "author": [turned(a) for a in elements["creator"]],
+        "date": elements["date"][:1],
+    }
+    values |= {"venue": elements["publisher"][:1], "language": elements["language"][:1]}
+    values["doi"] = [i for i in elements["identifier"] if _DOI.search(i)][:1]
+    return entries("book's metadata", values)
 
 
 def _docx(data: bytes) -> list[Entry]:
@@ -132,10 +136,10 @@ def _docx(data: bytes) -> list[Entry]:
     properties = Package(io.BytesIO(data)).part("docProps/core.xml")
     if not properties:
         return []
-    said = _texts(properties, ("title", "creator", "created", "language"))
-    found = {"title": said["title"][:1], "author": [a for c in said["creator"] for a in _several(c)]}
-    found |= {"date": said["created"][:1], "language": said["language"][:1]}
-    return entries("document's properties", found)
+    elements = _texts(properties, ("title", "creator", "created", "language"))
+    values = {"title": elements["title"][:1], "author": [a for c in elements["creator"] for a in _several(c)]}
+    values |= {"date": elements["created"][:1], "language": elements["language"][:1]}
+    return entries("document's properties", values)
 
 
 def _texts(xml: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
@@ -181,23 +185,23 @@ def _notebook(data: bytes) -> list[Entry]:
 
 def _front_matter(text: str) -> list[Entry]:
     """Of Markdown: YAML between two rules."""
-    found = _FRONT.match(text)
-    if not found:
+    match = _FRONT.match(text)
+    if not match:
         return []
     import yaml
 
     try:
         # Every scalar a string and no merging of mappings, with which a small text can be made a huge one.
-        said = yaml.load(found[1], Loader=yaml.BaseLoader)
+        mapping = yaml.load(match[1], Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return []
-    return _of_mapping("front matter", said if isinstance(said, dict) else {})
+    return _of_mapping("front matter", mapping if isinstance(mapping, dict) else {})
 
 
-def _of_mapping(origin: str, said: Mapping[Any, Any]) -> list[Entry]:
+def _of_mapping(origin: str, mapping: Mapping[Any, Any]) -> list[Entry]:
     """Keys as Jekyll, Pandoc and JOSS have them."""
-    lower = {str(key).lower(): value for key, value in said.items()}
-    found: dict[str, list[str]] = {}
+    lower = {str(key).lower(): value for key, value in mapping.items()}
+    values: dict[str, list[str]] = {}
     for name, keys in {
         "title": ("title",),
         "author": ("authors", "author"),
@@ -208,8 +212,8 @@ def _of_mapping(origin: str, said: Mapping[Any, Any]) -> list[Entry]:
         "language": ("lang", "language"),
     }.items():
         value = next((lower[k] for k in keys if lower.get(k)), None)
-        found[name] = _names(value) if name == "author" else [str(value)] if isinstance(value, str | int) else []
-    return entries(origin, found)
+        values[name] = _names(value) if name == "author" else [str(value)] if isinstance(value, str | int) else []
+    return entries(origin, values)
 
 
 def _several(names: str) -> list[str]:
@@ -229,20 +233,20 @@ def _names(value: Any) -> list[str]:
 
 def _fields(text: str) -> list[Entry]:
     """Lines such as "Title: ..." before a text, as RFCs, PEPs, reStructuredText and Project Gutenberg have them."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     lines = [m for line in text[:8000].splitlines()[:40] if (m := _FIELD.match(line.strip()))]
     if len(lines) < 2:  # one alone may be a sentence
         return []
     for m in lines:
         name = {"authors": "author", "published": "date", "created": "date"}.get(m[1].lower(), m[1].lower())
         names = re.split(r"\s*;\s*|,\s+(?=[A-Z])", re.sub(r"<[^>]*>", "", m[2])) if name == "author" else [m[2]]
-        found.setdefault(name, names)
-    return entries("fields before the text", found)
+        values.setdefault(name, names)
+    return entries("fields before the text", values)
 
 
 def _tex(text: str) -> list[Entry]:
     """`\\title{}`, `\\author{}`, `\\date{}` of LaTeX."""
-    found = {
+    values = {
         "title": [_plain(a) for a in _arguments(text, "title")[:1]],
         "author": [
             _plain(re.split(r"\\\\|\\thanks|\\inst|\\affil", name)[0])
@@ -251,19 +255,19 @@ def _tex(text: str) -> list[Entry]:
         ],
         "date": [_plain(a) for a in _arguments(text, "date")[:1]],
     }
-    return entries("LaTeX commands", found)
+    return entries("LaTeX commands", values)
 
 
 def _arguments(text: str, command: str) -> list[str]:
     """What stands in braces after a command, braces within counted."""
-    found = []
+    arguments = []
     for m in list(re.finditer(rf"\\{command}\s*+(?:\[[^\]]*+\]\s*+)?{{", text[:HEAD]))[:50]:
         depth, at = 1, m.end()
         while at < len(text) and depth and at - m.end() < 5000:
             depth += {"{": 1, "}": -1}.get(text[at], 0)
             at += 1
-        found.append(text[m.end() : at - 1])
-    return found
+        arguments.append(text[m.end() : at - 1])
+    return arguments
 
 
 def _plain(tex: str) -> str:
