@@ -11,6 +11,7 @@ from titans_cli import __version__, settings
 from titans_cli.cli import (
     asking,
     browse,
+    changes,
     chat,
     cite,
     complete,
@@ -23,7 +24,6 @@ from titans_cli.cli import (
     memory,
     model,
     options,
-    picture,
     preview,
     render,
     report,
@@ -56,7 +56,7 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(ltm.app, name="ltm")
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
-app.command(epilog=picture.EXAMPLE)(picture.report)
+app.command(epilog=report.EXAMPLE)(report.report)
 app.command(epilog=cite.EXAMPLE)(cite.cite)
 app.command(epilog=browse.SEARCH)(browse.search)
 app.command(epilog=browse.SOURCES)(browse.sources)
@@ -357,7 +357,7 @@ def check(
     from titans_cli.sessions import health
 
     found = health.check_session(_home(), session if name is None else name, read_data=read_data, replay=replay)
-    report.checked(found, Output(json, quiet))
+    changes.checked(found, Output(json, quiet))
     if found.findings:
         raise typer.Exit(DamagedError.exit_code)
 

@@ -1,4 +1,4 @@
-"""titans cite: references to what a session read."""
+"""titans cite: in which form references to what a session read are printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exit codes, and what each means."""
+"""The exit codes in words, for the help and docs/commands.md; which error has which, `errors.py` decides."""
 
 from __future__ import annotations
 

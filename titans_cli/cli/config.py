@@ -1,4 +1,4 @@
-"""titans config ..."""
+"""titans config: what is set, where, and setting it; the table itself is `settings.py`."""
 
 from __future__ import annotations
 

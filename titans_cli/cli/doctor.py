@@ -1,4 +1,4 @@
-"""titans doctor."""
+"""titans doctor: findings as they come, exit 1 for a problem alone; what is looked for is `sessions/doctor.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""titans ltm ..."""
+"""titans ltm: what is asked before an entry is removed or written over; the rest is `sessions/lifecycle.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, entries, options, render, report
+from titans_cli.cli import changes, complete, entries, options, render
 from titans_cli.cli.options import Output
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
@@ -78,7 +78,7 @@ def export(
 
     room, target = options.room(max_room), options.one_file(file, written)
     done = lifecycle.export_entry(Home.locate(), name, target, replace_file=yes, dry_run=dry_run, max_room=room)
-    report.exported(done, dry_run, Output(json, quiet), what="LTM entry")
+    changes.exported(done, dry_run, Output(json, quiet), what="LTM entry")
 
 
 @app.command("import", epilog="Example: titans ltm import survey-2026.ltm && titans session new --from survey-2026")

@@ -1,4 +1,4 @@
-"""titans mcp: serve sessions to agents."""
+"""titans mcp: over which transport sessions are served, to whom, and with which folders open to them."""
 
 from __future__ import annotations
 

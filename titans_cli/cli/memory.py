@@ -1,4 +1,4 @@
-"""titans memory ..., and the bodies of titans note and titans recall."""
+"""titans memory, note and recall: how a text, a filter and a time are given on a command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import holding, options, report, telling
+from titans_cli.cli import changes, holding, options, telling
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
@@ -161,7 +161,7 @@ def delete(
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, item, retry_lock=wait)
-    report.forgotten(preview, Output(json, quiet))
+    changes.forgotten(preview, Output(json, quiet))
 
 
 @app.command(

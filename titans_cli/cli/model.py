@@ -1,4 +1,4 @@
-"""`titans model`: the models that read and write."""
+"""titans model: the models that read and write, as rows and as progress."""
 
 from __future__ import annotations
 

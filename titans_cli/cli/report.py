@@ -1,102 +1,65 @@
-"""More records to text: what was forgotten, logged, copied, collected, checked and repaired."""
+"""titans report: a session as one HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from titans_cli.cli import options
 from titans_cli.cli.options import Output
-from titans_cli.cli.render import discarded, document, human_bytes, line, note, said, table
-from titans_cli.errors import TitansError
-from titans_cli.steps import in_shell
-from titans_cli.wording import minute, plural
+from titans_cli.cli.render import document, human_bytes, line, out
+from titans_cli.errors import UsageError
+from titans_cli.store import Home
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
-    from titans_cli.records import SessionInfo
-    from titans_cli.sessions.health import RepairResult, Report
-    from titans_cli.sessions.history import ForgetResult, Log
-    from titans_cli.sessions.lifecycle import DiscardResult
-    from titans_cli.store import Export
+    from titans_cli.report.write import ReportFile
+
+EXAMPLE = "Example: titans report -o survey.html"
 
 
-def would(deed: str, info: SessionInfo, output: Output) -> None:
-    """A dry run of what would make something."""
+def report(
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file; - for stdout. Default: NAME-report.html.",
+            show_default=False,
+        ),
+    ] = None,
+    session: options.Session = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace FILE if it exists.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the session as one HTML page.
+
+    It opens with what the documents say and what was asked; then come the sources, and what the memory took up.
+
+    The page needs no network and no other file. The session stays as it is.
+    """
+    from titans_cli.report.write import report_text, write_report
+
+    if output == "-":
+        if json:
+            raise UsageError("both the page and its JSON on stdout", hint="Give a file: -o report.html")
+        out(report_text(Home.locate(), session)[0].rstrip("\n"))
+        return
+    written = write_report(Home.locate(), session, None if output is None else Path(output), replace_file=yes)
+    tell(written, Output(json, quiet))
+
+
+def tell(w: ReportFile, output: Output) -> None:
     if output.json:
-        document("dry-run", {"would": deed, "session": info.name})
-    elif not output.quiet:
-        line(f"would {deed}")
-
-
-def forgotten(f: ForgetResult, output: Output) -> None:
-    if output.json:
-        document("forgotten", f)
-    elif not output.quiet:
-        verb = "forgot" if f.done else "would forget"
-        if f.finished:
-            line(f"finished an earlier forgetting in session {f.session}, which had been interrupted")
-        for source in f.sources:
-            from titans_cli.places import unit_of
-
-            pages = plural(source.pages, unit_of(source.kind))
-            line(f"{verb} {source.display}: {pages}, {plural(source.tokens, 'token')}")
-        left = f"{plural(f.left, 'document')} left in session {f.session}"
-        line(f"{verb} {plural(f.events, 'event')} that named or quoted it; {left}" if f.sources else f"nothing; {left}")
-    if (f.done or f.finished) and not f.clean:
-        note("titans: another command is still reading; the last bytes go with the next command that opens the session")
-
-
-def log(found: Log, output: Output) -> None:
-    if output.json:
-        document("session-log", found)
+        document("report", w)
     elif output.quiet:
-        for e in found.events:
-            line(" ".join(e.text.split()))
-    elif found.events:
-        table([[minute(e.at), e.kind, " ".join(e.text.split())] for e in found.events])
-
-
-def exported(e: Export, dry_run: bool, output: Output, what: str = "session") -> None:
-    if output.json:
-        document("exported", asdict(e) | {"done": not dry_run})
-    elif output.quiet:
-        line(e.file)
+        line(w.file)
     else:
-        line(f"{'would export' if dry_run else 'exported'} {what} {e.session} to {e.file}: {human_bytes(e.size)}")
-
-
-def collected(found: Sequence[DiscardResult], problems: Sequence[TitansError], output: Output) -> None:
-    if output.json:
-        document("session-gc", {"sessions": [asdict(d) for d in found], "kept": [said(p) for p in problems]})
-        return
-    for d in found:
-        discarded(d, output)
-    if not found and not output.quiet:
-        line("nothing to discard")
-    for problem in problems:
-        note(f"titans: {said(problem)}")
-
-
-def repaired(r: RepairResult, output: Output) -> None:
-    if output.json:
-        document("repaired", r)
-        return
-    would = "" if r.done else "would be "
-    lines = [f"session.json or its copy in the database {would}restored"] if r.session_file else []
-    lines += [f"word indexes and positions {would}made anew"] if r.indexes else []
-    lines += [f"{s.display}: {would}made anew from the retained text, nothing lost" for s in r.relearned]
-    lines += [f"{s.display}: {would}forgotten, its text is damaged; then: titans ingest {s.display}" for s in r.lost]
-    for each in [] if output.quiet else lines or [f"session {r.session} needs no repair"]:
-        line(each)
-
-
-def checked(r: Report, output: Output) -> None:
-    if output.json:
-        document("check", asdict(r) | {"ok": not r.findings})
-        return
-    for f in r.findings:
-        line(f"{f.kind}: {f.subject}: {f.what}. {in_shell(f.hint)}")
-    if not output.quiet:
-        how = "every cell as its text makes it" if r.replayed else "every byte read" if r.read_data else "sizes only"
-        sound = plural(len(r.findings), "finding") if r.findings else f"sound ({how})"
-        line(f"session {r.session}: {plural(r.documents, 'document')}, {plural(r.cells, 'cell')}: {sound}")
+        line(f"wrote {w.file}: session {w.session}, {plural(w.documents, 'document')}, {human_bytes(w.size)}")
+        if w.first is not None and w.now is not None:
+            what = f"surprise of {plural(w.passages, 'passage')}"
+            line(f"{what}: {w.first:.2f} when first read, {w.now:.2f} now (1 knows nothing, 0 knows by heart)")

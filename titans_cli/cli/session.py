@@ -1,4 +1,4 @@
-"""titans session ..."""
+"""titans session: which session is meant, and what is asked before one is changed for good."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import complete, entries, options, render, report
+from titans_cli.cli import changes, complete, entries, options, render
 from titans_cli.cli.options import Output, seconds
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
@@ -195,7 +195,7 @@ def log(
     """Show what the session went through: what it read, was asked and answered, oldest first."""
     from titans_cli.sessions import history
 
-    report.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
+    changes.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session forget papers/retracted.pdf --yes")
@@ -224,7 +224,7 @@ def forget(
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, document, retry_lock=wait)
-    report.forgotten(preview, Output(json, quiet))
+    changes.forgotten(preview, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
@@ -254,7 +254,7 @@ def rewind(
         count = plural(len(preview.sources), "document")
         confirm(f"Forget {count} that session {preview.session} read after {to}?", yes)
         preview = history.rewind(home, session, to, retry_lock=wait)
-    report.forgotten(preview, Output(json, quiet))
+    changes.forgotten(preview, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
@@ -276,7 +276,7 @@ def fork(
     home = Home.locate()
     if dry_run:
         details = lifecycle.show_session(home, session)
-        report.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
+        changes.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
         return
     wait, room = seconds(retry_lock), options.room(max_room)
     info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=wait, max_room=room)
@@ -307,7 +307,7 @@ def export(
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
     )
-    report.exported(done, dry_run, Output(json, quiet))
+    changes.exported(done, dry_run, Output(json, quiet))
 
 
 @app.command("import", epilog="Example: titans session import survey.titans --name survey-copy")
@@ -345,7 +345,7 @@ def gc(
     if not dry_run and found:
         confirm(f"Discard {', '.join(d.name for d in found)}?", yes)
         found, problems = lifecycle.discard_old(home, age)
-    report.collected(found, problems, Output(json, quiet))
+    changes.collected(found, problems, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session repair --dry-run")
@@ -373,7 +373,7 @@ def repair(
         if found.lost:
             confirm(f"Forget {plural(len(found.lost), 'document')} whose text is damaged?", yes)
         found = health.repair_session(home, selector, compact=compact, retry_lock=wait)
-    report.repaired(found, Output(json, quiet))
+    changes.repaired(found, Output(json, quiet))
 
 
 def confirm(question: str, yes: bool) -> None:
