@@ -53,6 +53,15 @@ def test_every_page_is_in_the_navigation_and_nothing_of_the_site_comes_from_else
     assert not drawn  # the theme would fetch what draws them
 
 
+def test_the_map_of_the_readme_names_every_part_of_the_package() -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    (below,) = re.findall(r"^## Where is what\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    parts = {path.parent.name for path in (FOLDER / "titans_cli").glob("*/__init__.py")}
+    assert {
+        name for name in re.findall(r"`(\w+)/`", below) if name not in {"titans_cli", "benchmarks", "tests"}
+    } == parts
+
+
 def test_the_readme_is_short() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 110
