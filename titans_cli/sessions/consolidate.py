@@ -29,7 +29,7 @@ from titans_cli.records import (
     SessionInfo,
     SnapshotInfo,
 )
-from titans_cli.steps import Hint, NextStep
+from titans_cli.steps import Hint, NextStep, Option
 from titans_cli.store import Addition, Episodes, SessionStore, StoredCell, keep_copy
 from titans_cli.store.manifest import FORMAT, write_session
 
@@ -95,7 +95,8 @@ def set_bound(store: SessionStore, episodes: Episodes, bound: int) -> None:
     if store.info.memory.get("attached") is not None:
         _refuse(bound)
     if store.info.format != FORMAT:
-        hint = Hint("Make it small first, with --compact: ", NextStep("session repair", session=store.info.name))
+        repair = NextStep("session repair", session=store.info.name)
+        hint = Hint("Make it small first, with ", Option("compact"), ": ", repair)
         raise UsageError("an earlier release made this session, and its memory is not bounded", hint=hint)
     if bound_of(store.info) != bound:
         store.info = replace(store.info, memory={**store.info.memory, BOUND: bound})
