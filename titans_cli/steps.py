@@ -108,7 +108,7 @@ COMMANDS: Mapping[str, Call] = {
     "session promote": Call("session promote", _SESSION),
     "session discard": Call("session discard", _SESSION),
     "session export": Call("session export", {"file": "FILE", **_OF}),
-    "session repair": Call("session repair", _SESSION),
+    "session repair": Call("session repair", {**_SESSION, "compact": "--compact"}),
     "memory add": Call("memory add", {"text": "TEXT", "key": "--key", "tag": "--tag", **_OF}),
     "memory update": Call("memory update", {"item": "ITEM", "text": "TEXT", **_OF}),
     "memory filter": Call("memory filter", {"excluded": "--excluded", **_OF}),

@@ -111,7 +111,7 @@ def _matter(result: Answer) -> None:
         line(dim(f"Written by {result.written_by}{doubt}."))
     if result.incomplete:
         note(f"warning: the answer is incomplete: {result.incomplete}")
-    if result.caution and (result.recalled or result.support == "memory"):
+    if result.caution and (result.recalled or result.support in ("memory", "none")):  # also of what it does not recall
         note(f"note: {result.caution}")
     if result.recalled and result.support != "memory":
         agrees = {

@@ -95,8 +95,8 @@ def set_bound(store: SessionStore, episodes: Episodes, bound: int) -> None:
     if store.info.memory.get("attached") is not None:
         _refuse(bound)
     if store.info.format != FORMAT:
-        repair = NextStep("session repair", session=store.info.name)
-        hint = Hint("Make it small first, with ", Option("compact"), ": ", repair)
+        compact = NextStep("session repair", session=store.info.name, compact=True)
+        hint = Hint("Make it small first: ", compact)
         raise UsageError("an earlier release made this session, and its memory is not bounded", hint=hint)
     if bound_of(store.info) != bound:
         store.info = replace(store.info, memory={**store.info.memory, BOUND: bound})
