@@ -65,8 +65,11 @@ def absorb(
     Surprise is that of the first time.
     """
     surprise, refused = [], dict[int, str]()
-    segments = inputs if isinstance(inputs, PreparedSteps) else memory.prepare(inputs, state.weights.dtype)
-    for i in range(len(segments.eta_B)):
+    if isinstance(inputs, PreparedSteps):
+        count, segments = len(inputs.eta_B), inputs
+    else:  # a memory of another write rule may prepare nothing
+        count, segments = len(inputs.keys), memory.prepare(inputs, state.weights.dtype)
+    for i in range(count):
         after, s = memory.write(state, segments.slice(i, i + 1))
         if reason := objection(state, after):
             refused[i] = reason

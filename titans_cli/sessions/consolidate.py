@@ -29,7 +29,7 @@ from titans_cli.records import (
     SessionInfo,
     SnapshotInfo,
 )
-from titans_cli.steps import Hint, NextStep, Option
+from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Addition, Episodes, SessionStore, StoredCell, keep_copy
 from titans_cli.store.manifest import FORMAT, write_session
 
