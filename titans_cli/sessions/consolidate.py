@@ -28,6 +28,7 @@ from titans_cli.records import (
     Remembered,
     SessionInfo,
     SnapshotInfo,
+    SourceRecord,
 )
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import Addition, Episodes, SessionStore, StoredCell, keep_copy
@@ -160,10 +161,10 @@ def settle(store: SessionStore, episodes: Episodes, load: Callable[[], SessionMo
     for cell in cells:
         if forms.get(cell.place, cell.form) != cell.form:
             due[cell.row.source_id].append(cell)
-    changed = 0
+    sources, changed = {s.id: s for s in episodes.sources()} if due else {}, 0
     for source_id, some in due.items():
-        source = next(s for s in episodes.sources() if s.id == source_id)
-        made = {c: _made(load(), store, episodes, c, forms[c.place]) for c in some}
+        source = sources[source_id]
+        made = {c: _made(load(), store, episodes, source, c, forms[c.place]) for c in some}
         ready = {c: tensors for c, tensors in made.items() if tensors is not None}
         store.commit(
             source,
@@ -175,7 +176,7 @@ def settle(store: SessionStore, episodes: Episodes, load: Callable[[], SessionMo
 
 
 def _made(
-    engine: SessionModel, store: SessionStore, episodes: Episodes, cell: Held, form: str
+    engine: SessionModel, store: SessionStore, episodes: Episodes, source: SourceRecord, cell: Held, form: str
 ) -> Mapping[str, Tensor] | None:
     """A cell in its new form: of what there is, or where that is too little, of its text; None if that is cut otherwise
     than it was read, and for a cell that could not be closed."""
@@ -184,7 +185,6 @@ def _made(
         return in_form(engine, tensors, form) if all(name.startswith(CLOSED) for name in tensors) else None
     from titans_cli.sessions.learning import learn, segments_as_read
 
-    source = next(s for s in episodes.sources() if s.id == cell.row.source_id)
     blocks = episodes.blocks_of(source.id)
     segments = segments_as_read(engine, episodes.pages(source.id), source, blocks)
     if [s.text for s in segments[: len(blocks)]] != [b.text for b in blocks]:
