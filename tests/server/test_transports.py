@@ -121,52 +121,6 @@ async def test_a_token_is_asked_for_and_a_strange_host_is_not_served(place: Plac
     assert TOKEN not in place.errors.read_text()
 
 
-def test_standard_output_carries_the_protocol_and_nothing_else(place: Place) -> None:
-    """Whatever prints meanwhile. Malformed lines are survived, and the end of the input is the end."""
-    noisy = replace(place, command=("-m", "tests.server.victim"), more={"VICTIM": "noise"})
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    Session.new("papers", home=place.home, model=str(place.model)).add(OLD)
-    handle = Session.open("papers", home=place.home).id
-    with (
-        place.errors.open("w") as errors,
-        subprocess.Popen(
-            [sys.executable, *noisy.command],
-            env=noisy.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdin
-        assert process.stdout
-
-        def send(message: dict[str, object]) -> None:
-            assert process.stdin
-            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-            process.stdin.flush()
-
-        send({"id": 1, "method": "initialize", "params": hello})
-        answers = [process.stdout.readline()]
-        send({"method": "notifications/initialized"})
-        process.stdin.write("this is not JSON\n{\n[]\n")
-        arguments = {"handle": handle, "query": "brunsite"}
-        send({"id": 2, "method": "tools/call", "params": {"name": "memory_retrieve", "arguments": arguments}})
-        send({"id": None, "method": "ping"})
-        process.stdin.write('{"jsonrpc": "2.0", "id": 3, "method": "ping", "params": {"a": "\\ud800"}}\n')
-        while json.loads(answers[-1]).get("id") != 2:
-            answers.append(process.stdout.readline())
-        process.stdin.close()
-        answers += process.stdout.readlines()
-        assert process.wait(SOON) == 0
-    messages = [json.loads(line) for line in answers]
-    assert all(message["jsonrpc"] == "2.0" for message in messages)
-    wrong = [(m["id"], m["error"]["code"]) for m in messages if "error" in m]
-    assert wrong == [(None, -32700), (None, -32700), (None, -32600), (None, -32600), (3, -32700)]
-    assert "417" in json.dumps(next(m for m in messages if m.get("id") == 2)["result"]["structuredContent"])
-    assert place.errors.read_text().count("noise") >= 3
-
-
 @contextmanager
 def stdio_server(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """One that has answered `initialize`, and what it answered."""
@@ -188,6 +142,40 @@ def stdio_server(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.stdin.write(json.dumps(begin) + "\n")
         process.stdin.flush()
         yield process.stdout.readline(), process
+
+
+def test_standard_output_carries_the_protocol_and_nothing_else(place: Place) -> None:
+    """Whatever prints meanwhile. Malformed lines are survived, and the end of the input is the end."""
+    noisy = replace(place, command=("-m", "tests.server.victim"), more={"VICTIM": "noise"})
+    Session.new("papers", home=place.home, model=str(place.model)).add(OLD)
+    handle = Session.open("papers", home=place.home).id
+    with stdio_server(noisy) as (hello, process):
+        assert process.stdin
+        assert process.stdout
+
+        def send(message: dict[str, object]) -> None:
+            assert process.stdin
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            process.stdin.flush()
+
+        answers = [hello]
+        send({"method": "notifications/initialized"})
+        process.stdin.write("this is not JSON\n{\n[]\n")
+        arguments = {"handle": handle, "query": "brunsite"}
+        send({"id": 2, "method": "tools/call", "params": {"name": "memory_retrieve", "arguments": arguments}})
+        send({"id": None, "method": "ping"})
+        process.stdin.write('{"jsonrpc": "2.0", "id": 3, "method": "ping", "params": {"a": "\\ud800"}}\n')
+        while json.loads(answers[-1]).get("id") != 2:
+            answers.append(process.stdout.readline())
+        process.stdin.close()
+        answers += process.stdout.readlines()
+        assert process.wait(SOON) == 0
+    messages = [json.loads(line) for line in answers]
+    assert all(message["jsonrpc"] == "2.0" for message in messages)
+    wrong = [(m["id"], m["error"]["code"]) for m in messages if "error" in m]
+    assert wrong == [(None, -32700), (None, -32700), (None, -32600), (None, -32600), (3, -32700)]
+    assert "417" in json.dumps(next(m for m in messages if m.get("id") == 2)["result"]["structuredContent"])
+    assert place.errors.read_text().count("noise") >= 3
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
