@@ -74,10 +74,17 @@ class Http:
     def end(self) -> None:
         """May be called by a signal's handler."""
         self.server.keeper.stop()
-        self._uvicorn.should_exit = True
+        self._uvicorn.ended = True
 
 
 class _Uvicorn(uvicorn.Server):
+    ended = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """`should_exit` set while it still starts makes older versions leave without ending the application's lifespan,
+        and its traceback is the last that is read."""
+        return self.ended or await super().on_tick(counter)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are the command line's."""
