@@ -10,8 +10,8 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from tests.cli.conftest import Done, Titans
-from titans_cli.cli import telling
-from titans_cli.cli.options import Output
+from titans_cli.cli.render import answer as rendered
+from titans_cli.cli.render.console import Output
 from titans_cli.records import Answer, Citation, Step, ThemeTold
 
 CITED = Citation(1, "a.txt", "/a.txt", 3, 0, 4, "It weighs 4 kg.", 0.5, 1.0)
@@ -25,7 +25,7 @@ WHOLE = Answer("trends", "evidence", "told", (CITED,), None, "s", 0, 0.1, kind="
 
 
 def test_the_answer_comes_first_then_evidence_then_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    telling.answer(FACT, Output())
+    rendered.answer(FACT, Output())
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
     assert lines[0] == "4 kg"
     assert lines[1] == "It weighs 4 kg. [1]"
@@ -35,7 +35,7 @@ def test_the_answer_comes_first_then_evidence_then_memory(capsys: pytest.Capture
 
 
 def test_what_memory_alone_says_is_told_once_and_as_that(capsys: pytest.CaptureFixture[str]) -> None:
-    telling.answer(replace(FACT, support="memory", text="5 kg", citations=(), short="5 kg", recalled="5 kg"), Output())
+    rendered.answer(replace(FACT, support="memory", text="5 kg", citations=(), short="5 kg", recalled="5 kg"), Output())
     told, source = capsys.readouterr().out.splitlines()
     assert told == "5 kg"
     assert source.startswith("From memory alone")
@@ -43,7 +43,7 @@ def test_what_memory_alone_says_is_told_once_and_as_that(capsys: pytest.CaptureF
 
 def test_the_head_of_a_list_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
     told = "2 of 9 documents:\n- a.txt [1]\n- b.txt [2]"
-    telling.answer(replace(FACT, kind="pile", text=told, short="2 of 9 documents", citations=()), Output())
+    rendered.answer(replace(FACT, kind="pile", text=told, short="2 of 9 documents", citations=()), Output())
     assert capsys.readouterr().out.splitlines()[:3] == ["2 of 9 documents", "- a.txt [1]", "- b.txt [2]"]
 
 
@@ -51,14 +51,14 @@ def test_a_theme_has_a_line_of_its_years(monkeypatch: pytest.MonkeyPatch) -> Non
     for encoding, line in (("utf-8", "▁▅ █"), ("ascii", "")):
         stream = TextIOWrapper(BytesIO(), encoding=encoding)
         monkeypatch.setattr(sys, "stdout", stream)
-        assert telling.spark(THEME) == line
-        telling.answer(WHOLE, Output())
+        assert rendered.spark(THEME) == line
+        rendered.answer(WHOLE, Output())
         stream.flush()
     monkeypatch.undo()
 
 
 def test_an_answer_about_the_whole_leads_and_cites(capsys: pytest.CaptureFixture[str]) -> None:
-    telling.answer(WHOLE, Output())
+    rendered.answer(WHOLE, Output())
     out = capsys.readouterr().out
     assert out.startswith("Lead.\n")
     assert "pulse feeding  rising  2019-2022" in out
@@ -68,7 +68,7 @@ def test_an_answer_about_the_whole_leads_and_cites(capsys: pytest.CaptureFixture
 
 def test_steps_are_told_on_stderr_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     answer = replace(FACT, route="deliberate", steps=(Step("the mill", ("a", "b"), ("a",), "supported"),))
-    telling.answer(answer, Output(json=True), verbose=True)
+    rendered.answer(answer, Output(json=True), verbose=True)
     out, err = capsys.readouterr()
     assert json.loads(out)["steps"][0]["kept"] == ["a"]
     assert "the mill: 2 drafted, 1 kept" in err
@@ -80,6 +80,6 @@ def test_on_a_terminal_a_reading_model_is_told_of_once_in_a_home(
     assert papers.code == 0
     question = ["ask", "What does the memory keep?"]
     assert "titans model pull smollm2" not in titans(*question).err
-    monkeypatch.setattr("titans_cli.cli.telling.watched", lambda output: True)
+    monkeypatch.setattr("titans_cli.cli.render.answer.watched", lambda output: True)
     assert "titans model pull smollm2" in titans(*question).err
     assert "titans model pull smollm2" not in titans(*question).err

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.conftest import Titans
 from titans_cli.cli import look
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import IngestView
+from titans_cli.cli.render.console import Output
+from titans_cli.cli.render.ingest import IngestView
 from titans_cli.progress import BlocksRead, FileStarted, IngestFinished, IngestStarted, Waiting
 
 

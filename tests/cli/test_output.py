@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import typer
 
+import titans_cli
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment, retained, write_document
-from titans_cli.cli import render, telling
 from titans_cli.cli.app import app
-from titans_cli.cli.options import Output
+from titans_cli.cli.render import answer
+from titans_cli.cli.render.console import Output
 from titans_cli.records import Answer, Citation
 from titans_cli.store import Home, SessionStore
 
@@ -243,7 +244,7 @@ def test_no_color_is_honoured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("NO_COLOR", value)
         terminal = Terminal()
         monkeypatch.setattr(sys, "stdout", terminal)
-        telling.answer(result, Output())
+        answer.answer(result, Output())
         shown[name] = terminal.getvalue()
     assert "\x1b[1m" in shown["coloured"]
     assert "\x1b" not in shown["plain"]
@@ -362,7 +363,7 @@ def test_every_command_that_a_message_names_exists() -> None:
     named = re.compile(rf"\btitans ({'|'.join(sorted(groups))}) ([a-z]+)|(?<=[:`(;] )titans ([a-z]+)")
     strangers = [
         f"{path.name}: {match.group(0)}"
-        for path in sorted(Path(render.__file__).parent.parent.rglob("*.py"))
+        for path in sorted(Path(titans_cli.__file__).parent.rglob("*.py"))
         for match in named.finditer(re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8")))
         if match.group(3) not in groups and match.group(0) not in known
     ]

@@ -15,8 +15,9 @@ import pytest
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from tests.terminals import EVIL, on_a_terminal, raw_in
-from titans_cli.cli import look, render, terminal
-from titans_cli.cli.options import Output
+from titans_cli.cli import look, terminal
+from titans_cli.cli.render import console, errors
+from titans_cli.cli.render.console import Output
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
@@ -44,7 +45,7 @@ def test_what_is_escaped() -> None:
 
 
 def test_json_keeps_what_it_escapes(capsys: pytest.CaptureFixture[str]) -> None:
-    render.document("x", {"name": EVIL})
+    console.document("x", {"name": EVIL})
     out = capsys.readouterr().out
     assert not raw_in(out)
     assert json.loads(out)["name"] == EVIL
@@ -52,12 +53,12 @@ def test_json_keeps_what_it_escapes(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_style_cannot_come_from_outside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(look.current(), "color", "always")
-    render.out(f"{render.bold('own')} \x1b[1mtheirs \x0e1:1")
+    console.out(f"{console.bold('own')} \x1b[1mtheirs \x0e1:1")
     assert capsys.readouterr().out == "\x1b[1mown\x1b[0m \\x1b[1mtheirs \\x0e1:1\n"
 
 
 def test_a_name_cannot_pretend_to_be_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    render.error(UsageError("no such file", subject="a\ntitans: all is well"), Output())
+    errors.error(UsageError("no such file", subject="a\ntitans: all is well"), Output())
     assert capsys.readouterr().err == "titans: a\\ntitans: all is well: no such file\n"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from titans_cli.cli.options import seconds
-from titans_cli.cli.render import describe, human_bytes, human_time
+from titans_cli.cli.render.console import human_bytes, human_time
+from titans_cli.cli.render.ingest import describe
 from titans_cli.errors import UsageError
 from titans_cli.progress import (
     BlocksRead,

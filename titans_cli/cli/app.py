@@ -11,7 +11,6 @@ from titans_cli import __version__, settings
 from titans_cli.cli import (
     asking,
     browse,
-    changes,
     chat,
     cite,
     complete,
@@ -24,15 +23,16 @@ from titans_cli.cli import (
     memory,
     model,
     options,
-    preview,
-    render,
     report,
     session,
-    telling,
     tree,
     whole,
 )
-from titans_cli.cli.options import Output, seconds
+from titans_cli.cli.options import seconds
+from titans_cli.cli.render import answer, console
+from titans_cli.cli.render import ingest as ingesting
+from titans_cli.cli.render import session as view
+from titans_cli.cli.render.console import Output
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import DamagedError, SomeInputsFailed, UsageError
 from titans_cli.steps import in_shell
@@ -71,7 +71,7 @@ MENDERS = {"config", "doctor", "help"}  # they work when the settings make no se
 
 def _version(wanted: bool) -> None:
     if wanted:
-        render.out(f"titans {__version__}")
+        console.out(f"titans {__version__}")
         raise typer.Exit
 
 
@@ -84,7 +84,7 @@ def root(
 ) -> None:
     """Without a command: the help."""
     if context.invoked_subcommand is None:
-        render.out(context.get_help())
+        console.out(context.get_help())
         return
     try:
         found = settings.load()
@@ -143,13 +143,13 @@ def ingest(
     """
     from dataclasses import replace
 
-    from titans_cli.cli.engines import ingesting
+    from titans_cli.cli.engines import use_case
     from titans_cli.records import Loading
     from titans_cli.sessions.ingest import IngestOptions, IngestRequest
 
     output, wait = Output(json, quiet), seconds(retry_lock)
-    use_case = ingesting(engine, address, session_per, session, watch=watch)
-    with stop_flag() as stop, render.IngestView(output) as view:
+    read = use_case(engine, address, session_per, session, watch=watch)
+    with stop_flag() as stop, ingesting.IngestView(output) as view:
         what = IngestRequest(paths, include, exclude, files_from, stdin_name=name)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
@@ -163,9 +163,9 @@ def ingest(
 
             found = look_ahead(_home(), session, what, how, view.looked.append)
             view.failed = len(found.failed)
-            preview.previewed(found, output)
+            ingesting.preview(found, output)
             raise typer.Exit(SomeInputsFailed.exit_code if found.failed else 0)
-        for event in use_case(_home(), session, what, how):
+        for event in read(_home(), session, what, how):
             view.show(event)
     _fail_on(view)
 
@@ -216,7 +216,7 @@ def ask(
 
     markdown.check_files(files, replace_file=yes)
     how = AskOptions(sentences, top_k, closed_book, memory_ == "on", route=route, budget=time, tokens=tokens)
-    told = telling.steps(output)
+    told = answer.steps(output)
     talk = asking.conversation(
         session,
         how,
@@ -235,12 +235,12 @@ def ask(
     )
     answers = list[Answer]()
     for number, text in enumerate(asked, start=1):
-        asking.heading(number, len(asked), text, output)
+        answer.heading(number, len(asked), text, output)
         answers.append(talk.ask(text, follows=follows, after_kept=follows))
-        telling.answer(answers[-1], output, verbose=verbose, told=told is not None)
+        answer.answer(answers[-1], output, verbose=verbose, told=told is not None)
     markdown.write_answers(talk.home, talk.id, answers, files)
-    if reader is None and telling.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
-        render.note(in_shell(hint))
+    if reader is None and answer.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
+        console.note(in_shell(hint))
 
 
 app.command(epilog=chat.EXAMPLE)(chat.chat)
@@ -317,7 +317,7 @@ def run(
     if not questions:
         raise UsageError("no question", hint="Give one: titans run PATH --ask 'QUESTION'.")
     output, answered = Output(json, quiet), 0
-    with stop_flag() as stop, render.IngestView(output) as view:
+    with stop_flag() as stop, ingesting.IngestView(output) as view:
         what = IngestRequest(paths, include, exclude, files_from)
         loading = Loading(device, dtype, adapter, trust_remote_code=trust_remote_code)
         network, private = options.network(allow_network), options.private(allow_private, allow_network)
@@ -327,8 +327,8 @@ def run(
         for event in run_once(_home(), what, questions, how, sentences=sentences, reader=reader):
             if isinstance(event, Answer):
                 answered += 1
-                asking.heading(answered, len(questions), event.question, output)
-                telling.answer(event, output)
+                answer.heading(answered, len(questions), event.question, output)
+                answer.answer(event, output)
             else:
                 view.show(event)
         _fail_on(view)
@@ -357,7 +357,7 @@ def check(
     from titans_cli.sessions import health
 
     found = health.check_session(_home(), session if name is None else name, read_data=read_data, replay=replay)
-    changes.checked(found, Output(json, quiet))
+    view.checked(found, Output(json, quiet))
     if found.findings:
         raise typer.Exit(DamagedError.exit_code)
 
@@ -366,7 +366,7 @@ def _home() -> Home:
     return Home.locate()
 
 
-def _fail_on(view: render.IngestView) -> None:
+def _fail_on(view: ingesting.IngestView) -> None:
     if view.failed:
         count = plural(view.failed, "input")
         rest = "the rest is committed" if view.kept else "nothing was read"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack
 
 import typer
 
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, note, out
+from titans_cli.cli.render import answer
+from titans_cli.cli.render.console import Output, note
 from titans_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ def conversation(
     **flags: Unpack[SharedFlags],
 ) -> Conversation:
     """What both commands ask: here their flags become values. Raises as `Conversation`."""
-    from titans_cli.cli import telling
     from titans_cli.records import Loading
     from titans_cli.sessions.ask import AskModels, Writing
     from titans_cli.sessions.conversation import Conversation
@@ -93,7 +92,7 @@ def conversation(
     loading = Loading(flags["device"], flags["dtype"], trust_remote_code=flags["trust_remote_code"])
     writer = flags["answer_model"]
     models = AskModels(
-        None if writer is None else Writing(writer, loading, flags["max_tokens"], telling.piece(output)),
+        None if writer is None else Writing(writer, loading, flags["max_tokens"], answer.piece(output)),
         flags["landmark_model"],
         flags["reasoner"],
         flags["reader"],
@@ -101,11 +100,3 @@ def conversation(
     )
     within = Filter(sources=flags["sources"])
     return Conversation(Home.locate(), session, how, models, within=within, log=not flags["no_log"], tell=tell)
-
-
-def heading(number: int, count: int, question: str, output: Output) -> None:
-    """Which question the answer below answers, when there are several."""
-    if count > 1 and not output.json:
-        if number > 1:
-            out()
-        out(bold(f"{number}. {' '.join(question.split())}"))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import asking, browse, options, render, telling, terminal
-from titans_cli.cli.options import Output
+from titans_cli.cli import asking, options, terminal
+from titans_cli.cli.render import answer, console, documents, errors
+from titans_cli.cli.render.console import Output
 from titans_cli.errors import TitansError, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def chat(
         session,
         how,
         output,
-        telling.steps(output),
+        answer.steps(output),
         sources=sources,
         no_log=no_log,
         answer_model=answer_model,
@@ -80,50 +81,50 @@ def chat(
     )
     live = sys.stdin.isatty()
     if live:
-        render.note(f"session {talk.name}; ask, or /help")
+        console.note(f"session {talk.name}; ask, or /help")
     failed = 0
-    for said in _typed(talk) if live else _piped():
+    for entered in _typed(talk) if live else _piped():
         try:
-            if not _turn(talk, said, output, shown=live, first=follows):
+            if not _turn(talk, entered, output, shown=live, first=follows):
                 break
         except TitansError as problem:
-            render.error(problem, output)
+            errors.error(problem, output)
             failed = failed or problem.exit_code
         except KeyboardInterrupt:
             if not live:
                 raise
-            render.note("stopped; ask again, or /quit")
+            console.note("stopped; ask again, or /quit")
     if failed and not live:
         raise typer.Exit(failed)
 
 
-def _turn(talk: Conversation, said: str, output: Output, *, shown: bool, first: bool) -> bool:
+def _turn(talk: Conversation, entered: str, output: Output, *, shown: bool, first: bool) -> bool:
     """One line; False when it was the last. `shown`: the question stands on the terminal already."""
-    if not said.startswith("/"):
+    if not entered.startswith("/"):
         if not shown and not output.json:
-            render.out(render.bold(f"{_PROMPT}{said}"))
-        telling.answer(talk.ask(said, after_kept=first), output, told=True)
+            console.out(console.bold(f"{_PROMPT}{entered}"))
+        answer.answer(talk.ask(entered, after_kept=first), output, told=True)
         if not output.json:
-            render.out()
+            console.out()
         return True
-    command, _, rest = said.partition(" ")
+    command, _, rest = entered.partition(" ")
     rest = rest.strip()
     match command:
         case "/quit" | "/exit" | "/q":
             return False
         case "/help" | "/?":
             for name, what in COMMANDS.items():
-                render.note(f"{name:16}{what}")
+                console.note(f"{name:16}{what}")
         case "/sources":
-            browse.listed(talk.sources(), output)
+            documents.sources(talk.sources(), output)
         case "/open":
             if not rest.isdecimal():
-                raise UsageError("which citation?", subject=said, hint="Give its number: /open 1")
-            browse.view(talk.cited(int(rest)), output)
+                raise UsageError("which citation?", subject=entered, hint="Give its number: /open 1")
+            documents.page(talk.cited(int(rest)), output)
         case "/search":
             from titans_cli.sessions.search import search
 
-            browse.found(search(talk.home, talk.id, rest, limit=10), output)
+            documents.passages(search(talk.home, talk.id, rest, limit=10), output)
         case _:
             raise UsageError("there is no such command", subject=command, hint=f"There are: {', '.join(COMMANDS)}")
     return True
@@ -146,12 +147,12 @@ def _typed(talk: Conversation) -> Iterator[str]:
             readline.add_history(terminal.on_one_line(question))
     while True:
         try:
-            said = input(_PROMPT).strip()
+            entered = input(_PROMPT).strip()
         except EOFError:
-            render.out()
+            console.out()
             return
         except KeyboardInterrupt:
-            render.out()
+            console.out()
             continue
-        if said:
-            yield said
+        if entered:
+            yield entered

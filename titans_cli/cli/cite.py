@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json as js
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from titans_cli.cli import options
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, note, out
+from titans_cli.cli.render.cite import references
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
@@ -41,15 +38,6 @@ def cite(
     if last and documents:
         raise UsageError("--last and a GLOB exclude each other", hint="Choose one of them")
     home = Home.locate()
-    found = citing.last_cited(home, session) if last else citing.catalogue(home, session, documents)
-    if Output(json, quiet).json:
-        document("catalogue", {"documents": [asdict(c) for c in found]})
-    elif bibtex:
-        out(citing.bibtex(found))
-    elif csl:
-        out(js.dumps(citing.csl(found), ensure_ascii=False, indent=2))
-    else:
-        for c in found:
-            out(citing.plain(c))
-            if verbose:
-                note("  " + "; ".join(f"{field}: {origin}" for field, origin in c.origins.items()))
+    entries = citing.last_cited(home, session) if last else citing.catalogue(home, session, documents)
+    form = "json" if json else "bibtex" if bibtex else "csl" if csl else "text"
+    references(entries, form, origins=verbose)

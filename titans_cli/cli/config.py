@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import complete, options, render
-from titans_cli.cli.options import Output
+from titans_cli.cli import complete, options
+from titans_cli.cli.render import config as view
+from titans_cli.cli.render.console import Output
 from titans_cli.cli.terminal import in_json
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
@@ -28,32 +29,13 @@ def show(json: options.Json = False, quiet: options.Quiet = False) -> None:
 
     A flag beats the variable, which beats the file. With -q only those that are set, as KEY=VALUE.
     """
-    found = settings.load()
-    if json:
-        listed = [
-            {"name": name, "value": f.value, "origin": f.origin, "where": f.where, "variable": f.setting.variable}
-            | {"type": f.setting.kind, "default": f.setting.default, "flag": f.setting.flag, "help": f.setting.help}
-            for name, f in found.items()
-        ]
-        render.document("config", {"file": str(settings.config_file()), "settings": listed})
-    elif quiet:
-        for name, f in found.items():
-            if f.origin != "default":
-                render.line(f"{name}={f.value}")
-    else:
-        rows = [["SETTING", "VALUE", "FROM", "WHAT IT IS"]]
-        rows += [[n, _told(f.value), f.where or f.origin, f.setting.help] for n, f in found.items()]
-        render.table(rows)
+    view.listed(settings.load(), Output(json, quiet))
 
 
 @app.command(epilog="Example: $EDITOR $(titans config path)")
 def path(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Print the path of the settings file, whether it is there or not."""
-    file = settings.config_file()
-    if json:
-        render.document("config-path", {"file": str(file), "exists": file.exists()})
-    else:
-        render.line(str(file))
+    view.path(settings.config_file(), Output(json, quiet))
 
 
 @app.command("set", epilog="Example: titans config set route deliberate")
@@ -75,14 +57,14 @@ def set_(
     if setting.kind == "path":
         parsed = str(Path(str(parsed)).absolute())  # where it is now, whatever folder the next command runs in
     file = _change(key, f"{key} = {_toml(parsed)}")
-    _changed(key, parsed, file, f"{key} = {parsed} in {file}", Output(json, quiet))
+    view.changed(key, parsed, file, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans config unset route")
 def unset(key: Key, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Take a setting out of the settings file; unknown ones too."""
     file = _change(key, None)
-    _changed(key, None, file, f"{key} is not set in {file}", Output(json, quiet))
+    view.changed(key, None, file, Output(json, quiet))
 
 
 def _change(key: str, line: str | None) -> Path:
@@ -95,9 +77,9 @@ def _change(key: str, line: str | None) -> Path:
     try:
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         before = tomllib.loads(text)
-        if found := settings.line_of(key).search(text):
-            rest = text[found.end() :].removeprefix("\n") if line is None else text[found.end() :]
-            changed = text[: found.start()] + (line or "") + rest
+        if setting_line := settings.line_of(key).search(text):
+            rest = text[setting_line.end() :].removeprefix("\n") if line is None else text[setting_line.end() :]
+            changed = text[: setting_line.start()] + (line or "") + rest
         else:
             top = text if not text or text.endswith("\n") else text + "\n"
             changed = top if line is None else f"{top}{line}\n"
@@ -112,17 +94,6 @@ def _change(key: str, line: str | None) -> Path:
         private_mkdir(file.parent)
         atomic_write(file.resolve(), [changed.encode()])
     return file
-
-
-def _changed(key: str, value: settings.Value, file: Path, sentence: str, output: Output) -> None:
-    if output.json:
-        render.document("config-changed", {"name": key, "value": value, "file": str(file)})
-    elif not output.quiet:
-        render.line(sentence)
-
-
-def _told(value: settings.Value) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _toml(value: settings.Value) -> str:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options, render
-from titans_cli.cli.options import Output
-from titans_cli.steps import in_shell
-
-if TYPE_CHECKING:
-    from titans_cli.sessions.doctor import Diagnosis
+from titans_cli.cli import options
+from titans_cli.cli.render import doctor as view
+from titans_cli.cli.render.console import Output
 
 EXAMPLES = "Example: titans doctor --json | jq '.findings[] | select(.level != \"ok\")'"
-_MARKS = {"ok": "ok", "advice": "note", "problem": "FAIL"}
 
 
 def doctor(
@@ -34,20 +29,11 @@ def doctor(
     from titans_cli.sessions.doctor import examine
 
     output = Output(json, quiet)
-    found = []
-    for finding in examine(encoding=sys.stdout.encoding or "ascii", fix=fix):
-        found.append(finding)
-        if not output.json and not (output.quiet and finding.level == "ok"):
-            _show(finding)
-    healthy = all(f.level != "problem" for f in found)
-    if output.json:
-        render.document("doctor", {"healthy": healthy, "findings": [asdict(f) for f in found]})
+    diagnoses = []
+    for each in examine(encoding=sys.stdout.encoding or "ascii", fix=fix):
+        diagnoses.append(each)
+        view.diagnosis(each, output)
+    healthy = all(d.level != "problem" for d in diagnoses)
+    view.summary(diagnoses, healthy, output)
     if not healthy:
         raise typer.Exit(1)
-
-
-def _show(finding: Diagnosis) -> None:
-    render.line(f"{_MARKS[finding.level]:<6}{finding.name:<13}{finding.said}")
-    if finding.todo:
-        render.line(f"{'':<19}{render.bold(in_shell(finding.todo))}")
-    sys.stdout.flush()

@@ -13,7 +13,7 @@ TOGETHER = 8  # sessions at a time, on a cluster
 Ingesting = Callable[[Home, str | None, IngestRequest, IngestOptions], Iterator[IngestEvent | Waiting]]
 
 
-def ingesting(
+def use_case(
     engine: str, address: str | None, session_per: str | None, session: str | None, *, watch: bool = False
 ) -> Ingesting:
     """Raises UsageError when the options do not go together."""

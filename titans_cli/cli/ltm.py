@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import changes, complete, entries, options, render
-from titans_cli.cli.options import Output
+from titans_cli.cli import complete, options
+from titans_cli.cli.render import ltm as view
+from titans_cli.cli.render.console import Output, named
+from titans_cli.cli.render.session import exported
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.store import Home
@@ -26,8 +28,8 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List what was promoted, oldest first."""
     from titans_cli.sessions import lifecycle
 
-    found = lifecycle.list_entries(Home.locate())
-    render.entries(found.entries, found.unreadable, Output(json, quiet))
+    table = lifecycle.list_entries(Home.locate())
+    view.listed(table.entries, table.unreadable, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm show survey-2026 --json | jq .sources")
@@ -35,7 +37,7 @@ def show(name: Name, json: options.Json = False, quiet: options.Quiet = False) -
     """Show an entry: where it came from, what the gate measured, what it read."""
     from titans_cli.sessions import lifecycle
 
-    entries.details(lifecycle.show_entry(Home.locate(), name), Output(json, quiet))
+    view.details(lifecycle.show_entry(Home.locate(), name), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm diff survey-2025 survey-2026")
@@ -50,7 +52,7 @@ def diff(
     """Compare two entries: which documents only one of them holds, and what the gate measured of each."""
     from titans_cli.sessions import lifecycle
 
-    entries.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json, quiet))
+    view.diff(lifecycle.diff_entries(Home.locate(), one, other), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm verify survey-2026 && echo sound")
@@ -59,7 +61,7 @@ def verify(name: Name, json: options.Json = False, quiet: options.Quiet = False)
     from titans_cli.sessions import lifecycle
 
     info = lifecycle.verify_entry(Home.locate(), name)
-    render.named("ltm-verified", info, f"{info.name} is as it was promoted on {info.created}", Output(json, quiet))
+    named("ltm-verified", info, f"{info.name} is as it was promoted on {info.created}", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm export survey-2026 survey-2026.ltm && scp survey-2026.ltm elsewhere:")
@@ -78,7 +80,7 @@ def export(
 
     room, target = options.room(max_room), options.one_file(file, written)
     done = lifecycle.export_entry(Home.locate(), name, target, replace_file=yes, dry_run=dry_run, max_room=room)
-    changes.exported(done, dry_run, Output(json, quiet), what="LTM entry")
+    exported(done, dry_run, Output(json, quiet), what="LTM entry")
 
 
 @app.command("import", epilog="Example: titans ltm import survey-2026.ltm && titans session new --from survey-2026")
@@ -95,7 +97,7 @@ def import_(
     from titans_cli.sessions import lifecycle
 
     info = lifecycle.import_entry(Home.locate(), file, name, max_room=options.room(max_room))
-    render.named("ltm-imported", info, f"imported LTM entry {info.name}", Output(json, quiet))
+    named("ltm-imported", info, f"imported LTM entry {info.name}", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans ltm rm survey-2025 --dry-run")
@@ -112,9 +114,7 @@ def rm(
     home = Home.locate()
     info = lifecycle.remove_entry(home, name, dry_run=True)
     if isinstance(info, lifecycle.DamagedEntry) and info.finished:
-        render.named(
-            "ltm-removed", info, "finished an earlier removal, which had been interrupted", Output(json, quiet)
-        )
+        named("ltm-removed", info, "finished an earlier removal, which had been interrupted", Output(json, quiet))
         return
     children = lifecycle.started_from(home, info.name)
     if not dry_run:
@@ -122,7 +122,7 @@ def rm(
         confirm(f"Remove LTM entry {info.name} ({what})?{_children(children)}", yes)
         info = lifecycle.remove_entry(home, info.name)
     verb = "would remove" if dry_run else "removed"
-    render.named("ltm-removed", info, f"{verb} {info.name}.{_children(children)}".rstrip("."), Output(json, quiet))
+    named("ltm-removed", info, f"{verb} {info.name}.{_children(children)}".rstrip("."), Output(json, quiet))
 
 
 def _children(names: Sequence[str]) -> str:

@@ -60,11 +60,11 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     import typer
 
-    from titans_cli.cli import app, look, render
-    from titans_cli.cli.options import Output
+    from titans_cli.cli import app, look
+    from titans_cli.cli.render import console, errors
     from titans_cli.errors import Interrupted, OutputError, TitansError, UsageError
 
-    output = Output(json="--json" in argv)
+    output = console.Output(json="--json" in argv)
     look.begin(argv)
     begun = time.monotonic()
     try:
@@ -75,21 +75,21 @@ def _run(argv: Sequence[str]) -> int:
     except OutputError:
         raise
     except TitansError as error:
-        render.error(error, output)
+        errors.error(error, output)
         return error.exit_code
     except KeyboardInterrupt:
-        render.error(Interrupted("interrupted", hint="What was committed stays; run the same command again"), output)
+        errors.error(Interrupted("interrupted", hint="What was committed stays; run the same command again"), output)
         return Interrupted.exit_code
     except typer.Abort:
-        render.note("titans: nothing was done")
+        console.note("titans: nothing was done")
         return 1
     except typer.exceptions.TyperException as error:
-        render.error(UsageError(error.format_message().rstrip("."), hint=_help_for(error)), output)
+        errors.error(UsageError(error.format_message().rstrip("."), hint=_help_for(error)), output)
         return UsageError.exit_code
     finally:
         for applied in look.current().applied:
-            render.verbose(f"setting {applied}")
-        render.verbose(f"took {time.monotonic() - begun:.2f} s")
+            console.verbose(f"setting {applied}")
+        console.verbose(f"took {time.monotonic() - begun:.2f} s")
     return code if isinstance(code, int) else 0
 
 
@@ -104,12 +104,12 @@ def _without_reader() -> int:
 
 def _without_device(error: Exception) -> int:
     """One line, if there is a place for it."""
-    from titans_cli.cli import render
+    from titans_cli.cli.render import console
     from titans_cli.errors import OutputError
 
     _lead_nowhere(sys.stdout)
     try:
-        render.note(f"titans: {error}")
+        console.note(f"titans: {error}")
     except (OutputError, OSError):
         _lead_nowhere(sys.stderr)
     return OutputError.exit_code

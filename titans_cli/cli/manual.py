@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from titans_cli import __version__
-from titans_cli.cli import options, render, tree
+from titans_cli.cli import options, tree
 from titans_cli.cli.codes import EXIT_CODES
-from titans_cli.cli.options import Output
+from titans_cli.cli.render.console import Output, document, out
 from titans_cli.errors import UsageError
 from titans_cli.settings import CONFIG, SETTINGS
 
@@ -38,31 +38,31 @@ def help(
     codes. With -q only the names of commands are shown.
     """
     root: Any = called.find_root().command
-    found, path, context = root, "titans", tree.context(root, "titans")
+    chosen, path, context = root, "titans", tree.context(root, "titans")
     for name in command:
-        found = getattr(found, "commands", {}).get(name)
-        if found is None:
+        chosen = getattr(chosen, "commands", {}).get(name)
+        if chosen is None:
             names = ", ".join(context.command.commands) if hasattr(context.command, "commands") else ""
             hint = f"{path} has: {names}" if names else f"See {path} --help"
             raise UsageError(f"no command {' '.join(command)!r}", hint=hint)
         path = f"{path} {name}"
-        context = tree.context(found, name, context)
-    described = tree.describe(found, path)
+        context = tree.context(chosen, name, context)
+    described = tree.describe(chosen, path)
     output = Output(json, quiet)
     if markdown:
         from titans_cli.cli.reference import markdown as written
 
-        render.out(written(tree.describe(root)))
+        out(written(tree.describe(root)))
     elif man:
-        render.out("\n".join(page(tree.describe(root))))
+        out("\n".join(page(tree.describe(root))))
     elif output.json:
-        render.document("help", facts(described))
+        document("help", facts(described))
     elif output.quiet:
         for each in described.walk():
             if not each.commands:
-                render.out(each.path)
+                out(each.path)
     else:
-        render.out(found.get_help(context))
+        out(chosen.get_help(context))
 
 
 def facts(described: tree.Described) -> dict[str, Any]:

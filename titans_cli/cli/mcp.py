@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options, render
-from titans_cli.cli.options import Output, seconds
+from titans_cli.cli import options
+from titans_cli.cli.options import seconds
+from titans_cli.cli.render.console import Output, document, note
 from titans_cli.cli.signals import stop_flag
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.store import Home
@@ -67,14 +68,16 @@ def mcp(
             raise
         raise UsageError("titans mcp needs the MCP SDK", hint="Install it: pip install 'titans-cli[mcp]'") from error
 
-    def told(url: str) -> None:
+    def listening(url: str) -> None:
         if output.json:
-            render.document("mcp", {"url": url, "token": secret is not None})
+            document("mcp", {"url": url, "token": secret is not None})
         elif not output.quiet:
-            render.note(f"titans: serving on {url}")
+            note(f"titans: serving on {url}")
 
     secret = _token(token_file) if http else None
-    server = ready(Home.locate(), Serving(http, secret, root, allow_host, allow_promote, model, reader, wait), told)
+    server = ready(
+        Home.locate(), Serving(http, secret, root, allow_host, allow_promote, model, reader, wait), listening
+    )
     with stop_flag(server.end) as stop:
         server.run()
     if stop.code:

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import changes, holding, options, telling
-from titans_cli.cli.options import Output, seconds
+from titans_cli.cli import options
+from titans_cli.cli.options import seconds
+from titans_cli.cli.render import answer
+from titans_cli.cli.render import memory as view
+from titans_cli.cli.render.console import Output
+from titans_cli.cli.render.session import forgotten
 from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
@@ -89,15 +93,15 @@ def tell(
 ) -> None:
     from titans_cli.sessions import items
 
-    told = items.add(
+    result = items.add(
         Home.locate(),
         session,
-        items.ItemRequest(said(text), key, source, tags),
+        items.ItemRequest(given(text), key, source, tags),
         model=model,
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
     )
-    holding.told(told, output)
+    view.item(result, output)
 
 
 @app.command(epilog="Example: titans memory update weir-1 'The weir failed in 2020.' --json")
@@ -126,16 +130,16 @@ def update(
     """
     from titans_cli.sessions import items
 
-    told = items.update(
+    result = items.update(
         Home.locate(),
         session,
         item,
-        items.ItemRequest(said(text), label=source, tags=tag or None),
+        items.ItemRequest(given(text), label=source, tags=tag or None),
         fast=fast,
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
     )
-    holding.told(told, Output(json, quiet))
+    view.item(result, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans memory delete weir-1 --dry-run")
@@ -161,7 +165,7 @@ def delete(
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, item, retry_lock=wait)
-    changes.forgotten(preview, Output(json, quiet))
+    forgotten(preview, Output(json, quiet))
 
 
 @app.command(
@@ -186,7 +190,7 @@ def retrieve(
     from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
-    holding.retrieved(use_case(Home.locate(), session, said(query), top_k=top_k, within=within), Output(json, quiet))
+    view.retrieved(use_case(Home.locate(), session, given(query), top_k=top_k, within=within), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans memory summary --tag weir --kind disagreements")
@@ -216,10 +220,10 @@ def summary(
     from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
-    question = said(about) if about is not None else None
+    question = given(about) if about is not None else None
     request = SummaryRequest(kind, question, within, sentences, log=not no_log)
     result = use_case(Home.locate(), session, request)
-    telling.answer(result, Output(json, quiet))
+    answer.answer(result, Output(json, quiet))
 
 
 @app.command(
@@ -247,7 +251,7 @@ def filter_(
     from titans_cli.sessions import items
     from titans_cli.sessions.selection import Filter
 
-    found = items.filter_items(
+    result = items.filter_items(
         Home.locate(),
         session,
         Filter(tag, sources, since, until, least, most),
@@ -256,7 +260,7 @@ def filter_(
         excluded=excluded,
         retry_lock=seconds(retry_lock),
     )
-    holding.filtered(found, Output(json, quiet), did="excluded" if exclude else "included" if include else "")
+    view.filtered(result, Output(json, quiet), did="excluded" if exclude else "included" if include else "")
 
 
 @app.command(epilog="Example: titans memory gc --dry-run")
@@ -271,17 +275,17 @@ def gc(
     from titans_cli.sessions import history
 
     done = history.erase(Home.locate(), session, dry_run=dry_run, retry_lock=seconds(retry_lock))
-    holding.erased(done, Output(json, quiet))
+    view.erased(done, Output(json, quiet))
 
 
 def recall(words: str, session: str | None, since: str | None, kind: str | None, limit: int, output: Output) -> None:
     from titans_cli.sessions import history
 
-    found = history.recall(Home.locate(), session, said(words), since=since, kind=kind, limit=limit)
-    holding.recalled(found, output)
+    result = history.recall(Home.locate(), session, given(words), since=since, kind=kind, limit=limit)
+    view.recalled(result, output)
 
 
-def said(text: str) -> str:
+def given(text: str) -> str:
     """The argument, or all of standard input for "-". Raises UsageError when there is too much of it."""
     from titans_cli.sessions import items
 
@@ -290,6 +294,6 @@ def said(text: str) -> str:
     most = 4 * items.LONGEST_TEXT
     raw = sys.stdin.buffer.read(most + 1)
     if len(raw) > most:
-        what = f"standard input is longer than {items.LONGEST_TEXT:,} characters"
-        raise UsageError(what, hint="Read it as a document: titans ingest -")
+        problem = f"standard input is longer than {items.LONGEST_TEXT:,} characters"
+        raise UsageError(problem, hint="Read it as a document: titans ingest -")
     return raw.decode("utf-8", "replace")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, options, render
-from titans_cli.cli.options import Output
+from titans_cli.cli import complete, options
+from titans_cli.cli.render import model as view
+from titans_cli.cli.render.console import Output, note
 from titans_cli.cli.signals import stop_flag
 from titans_cli.cli.tree import Grouped
-from titans_cli.wording import plural
-
-if TYPE_CHECKING:
-    from titans_cli.sessions.models import Adapting, ModelInfo
 
 app = typer.Typer(
     cls=Grouped, help="Models: the embedded one, and other people's, with a memory attached.", rich_markup_mode=None
@@ -37,18 +33,7 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List the models on this machine: the embedded one, named ones that were fetched, those in the hub's cache."""
     from titans_cli.sessions import models
 
-    found, named = models.list_models(), models.fetchable()
-    if json:
-        render.document("models", {"models": [asdict(m) for m in found], "named": [asdict(m) for m in named]})
-    elif quiet:
-        for m in found:
-            render.line(m.name)
-    else:
-        render.table([["NAME", "KIND", "PARAMETERS", "SIZE", "REVISION"], *map(_row, found)])
-        for n in named:
-            if not n.here:
-                size = f"{n.parameters / 1e6:.0f}M parameters, {n.licence}, {render.human_bytes(n.bytes)} to fetch"
-                render.note(f"{n.name} is not here yet ({size}): titans model pull {n.name}")
+    view.listed(models.list_models(), models.fetchable(), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans model info Qwen/Qwen3-0.6B --offline")
@@ -62,13 +47,8 @@ def info(
     from titans_cli.records import Loading
     from titans_cli.sessions import models
 
-    found = models.info(model, Loading(revision=revision))
-    if json:
-        render.document("model-info", found)
-    elif quiet:
-        render.line(found.fingerprint or found.name)
-    else:
-        _tell(found)
+    described = models.info(model, Loading(revision=revision))
+    view.details(described, Output(json, quiet), only=described.fingerprint or described.name)
 
 
 @app.command(epilog="Example: titans model pull smollm2 && titans config set model smollm2")
@@ -104,14 +84,9 @@ def pull(
     from titans_cli.records import Loading
     from titans_cli.sessions import models
 
-    tell = (lambda _: None) if json or quiet else render.note
-    found = models.pull(model, Loading(revision=revision), source=source, file=file, tell=tell)
-    if json:
-        render.document("model-info", found)
-    elif quiet:
-        render.line(found.folder)
-    else:
-        _tell(found)
+    tell = (lambda _: None) if json or quiet else note
+    pulled = models.pull(model, Loading(revision=revision), source=source, file=file, tell=tell)
+    view.details(pulled, Output(json, quiet), only=pulled.folder)
 
 
 @app.command(epilog="Example: titans model adapt Qwen/Qwen3-0.6B --corpus ./papers --steps 2000 --device cuda")
@@ -143,7 +118,7 @@ def adapt(
     loading = Loading(device, dtype, None, revision, trust_remote_code)
     with stop_flag() as stop:
         for p in models.adapt(model, corpus, loading, steps=steps, out=out, depth=depth, stop=stop):
-            _adapting(p, Output(json, quiet))
+            view.adapting(p, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans model verify ./checkpoints/llama && echo sound")
@@ -160,39 +135,5 @@ def verify(
     from titans_cli.records import Loading
     from titans_cli.sessions import models
 
-    checked = models.verify(model, Loading(device, dtype, None, revision, trust_remote_code))
-    if json:
-        render.document("model-verified", checked)
-    elif quiet:
-        render.line(checked.fingerprint)
-    else:
-        for name, digest in checked.files:
-            render.line(f"{digest}  {name}")
-        adapters = plural(len(checked.adapters), "adapter")
-        render.line(f"{checked.name}: sound; {adapters}; fingerprint {checked.fingerprint}")
-
-
-def _row(m: ModelInfo) -> list[str]:
-    return [m.name, m.kind, f"{m.parameters / 1e6:.1f}M", render.human_bytes(m.bytes), (m.revision or "-")[:12]]
-
-
-def _tell(m: ModelInfo) -> None:
-    rows = [["name", m.name], ["kind", m.kind], ["parameters", f"{m.parameters:,}"]]
-    rows += [["size", render.human_bytes(m.bytes)], ["folder", m.folder]]
-    rows += [["revision", m.revision]] if m.revision else []
-    rows += [["fingerprint", m.fingerprint]] if m.fingerprint else []
-    if m.kind != "titans" and m.fingerprint:
-        rows += [["memory", m.adapters[0] if m.adapters else "untrained: titans model adapt trains one"]]
-    render.table(rows)
-    if m.card:
-        render.out()
-        render.out(m.card.rstrip())
-
-
-def _adapting(p: Adapting, output: Output) -> None:
-    if output.json:
-        render.document("model-adapting", p)
-    elif p.adapter is not None:
-        render.line(p.adapter)
-    elif not output.quiet and (p.step % 10 == 0 or p.step == p.steps):
-        render.note(f"step {p.step} of {p.steps}: answers {p.answer:.2f}, text {p.text:.2f} nats, {p.seconds:.0f} s")
+    check = models.verify(model, Loading(device, dtype, None, revision, trust_remote_code))
+    view.verified(check, Output(json, quiet))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -379,12 +378,6 @@ def apply(found: Mapping[str, settings.SettingValue]) -> None:
 def go_offline() -> None:
     """For this process and its children: what every library of Hugging Face's honours."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    json: bool = False
-    quiet: bool = False
 
 
 def network(allowed: bool) -> bool:

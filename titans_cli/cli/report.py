@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from titans_cli.cli import options
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import document, human_bytes, line, out
+from titans_cli.cli.render import report as view
+from titans_cli.cli.render.console import Output, out
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
-from titans_cli.wording import plural
-
-if TYPE_CHECKING:
-    from titans_cli.report.write import ReportFile
 
 EXAMPLE = "Example: titans report -o survey.html"
 
@@ -50,16 +46,4 @@ def report(
         out(report_text(Home.locate(), session)[0].rstrip("\n"))
         return
     written = write_report(Home.locate(), session, None if output is None else Path(output), replace_file=yes)
-    tell(written, Output(json, quiet))
-
-
-def tell(w: ReportFile, output: Output) -> None:
-    if output.json:
-        document("report", w)
-    elif output.quiet:
-        line(w.file)
-    else:
-        line(f"wrote {w.file}: session {w.session}, {plural(w.documents, 'document')}, {human_bytes(w.size)}")
-        if w.first is not None and w.now is not None:
-            what = f"surprise of {plural(w.passages, 'passage')}"
-            line(f"{what}: {w.first:.2f} when first read, {w.now:.2f} now (1 knows nothing, 0 knows by heart)")
+    view.written(written, Output(json, quiet))

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import changes, complete, entries, options, render
-from titans_cli.cli.options import Output, seconds
+from titans_cli.cli import complete, options
+from titans_cli.cli.options import seconds
+from titans_cli.cli.render import gate
+from titans_cli.cli.render import session as view
+from titans_cli.cli.render.console import Output, line, named
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
 from titans_cli.errors import UsageError
@@ -73,7 +76,7 @@ def new(
         use=not no_use,
     )
     start = f"from {entry}" if entry else "knowing nothing"
-    render.named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
+    named("session-info", info, f"started session {info.name}, {start}", Output(json, quiet))
 
 
 @app.command("list", epilog="Example: for s in $(titans session list -q); do titans session show $s; done")
@@ -81,8 +84,8 @@ def list_(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """List sessions, oldest first; * marks the current one."""
     from titans_cli.sessions import lifecycle
 
-    found, current = lifecycle.list_sessions(Home.locate())
-    render.sessions(found.sessions, found.unreadable, current, Output(json, quiet))
+    table, current = lifecycle.list_sessions(Home.locate())
+    view.listed(table.sessions, table.unreadable, current, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session show --json | jq .memory_sha256")
@@ -94,9 +97,9 @@ def show(
 
     details = lifecycle.show_session(Home.locate(), session if name is None else name)
     if quiet and not json:
-        render.line(details.info.name)
+        line(details.info.name)
     else:
-        render.session_details(details, Output(json, quiet))
+        view.details(details, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session use survey")
@@ -112,7 +115,7 @@ def use(
     from titans_cli.sessions import lifecycle
 
     info = lifecycle.use_session(Home.locate(), name)
-    render.named("session-info", info, f"now using session {info.name}", Output(json, quiet))
+    named("session-info", info, f"now using session {info.name}", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session promote --as survey-2026 --note 'all of 2026' --yes")
@@ -147,10 +150,10 @@ def promote(
     target = entry or details.info.promoted_to or details.info.name
     require_terminal(yes)  # before minutes of measuring
 
-    def approve(found: Gate) -> None:
-        entries.gate(found, refused=not (found.passed or force), output=output)
-        found.admit(force)
-        forced = "" if found.passed else ", below the gate's bounds,"
+    def approve(measured: Gate) -> None:
+        gate.gate(measured, refused=not (measured.passed or force), output=output)
+        measured.admit(force)
+        forced = "" if measured.passed else ", below the gate's bounds,"
         confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
 
     room = options.room(max_room)
@@ -159,7 +162,7 @@ def promote(
         home, details.info.name, entry, how, approve=approve, retry_lock=wait, max_room=room
     )
     sentence = f"promoted {info.session} to {info.name}: start from it with titans session new --from {info.name}"
-    render.named("ltm-entry", info, sentence, output)
+    named("ltm-entry", info, sentence, output)
 
 
 @app.command(epilog="Example: titans session discard scratch --yes")
@@ -180,7 +183,7 @@ def discard(
     if not (dry_run or preview.finished):
         confirm(f"Discard session {preview.name} and the {plural(preview.tokens, 'token')} it learned?", yes)
         preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
-    render.discarded(preview, Output(json, quiet))
+    view.discarded(preview, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session log -n 20 --json | jq -r '.events[].text'")
@@ -195,7 +198,7 @@ def log(
     """Show what the session went through: what it read, was asked and answered, oldest first."""
     from titans_cli.sessions import history
 
-    changes.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
+    view.log(history.session_log(Home.locate(), session, limit), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session forget papers/retracted.pdf --yes")
@@ -224,7 +227,7 @@ def forget(
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
         preview = history.forget(home, session, document, retry_lock=wait)
-    changes.forgotten(preview, Output(json, quiet))
+    view.forgotten(preview, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
@@ -254,7 +257,7 @@ def rewind(
         count = plural(len(preview.sources), "document")
         confirm(f"Forget {count} that session {preview.session} read after {to}?", yes)
         preview = history.rewind(home, session, to, retry_lock=wait)
-    changes.forgotten(preview, Output(json, quiet))
+    view.forgotten(preview, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
@@ -276,11 +279,11 @@ def fork(
     home = Home.locate()
     if dry_run:
         details = lifecycle.show_session(home, session)
-        changes.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
+        view.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
         return
     wait, room = seconds(retry_lock), options.room(max_room)
     info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=wait, max_room=room)
-    render.named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
+    named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session export survey.titans && scp survey.titans elsewhere:")
@@ -307,7 +310,7 @@ def export(
         retry_lock=seconds(retry_lock),
         max_room=options.room(max_room),
     )
-    changes.exported(done, dry_run, Output(json, quiet))
+    view.exported(done, dry_run, Output(json, quiet))
 
 
 @app.command("import", epilog="Example: titans session import survey.titans --name survey-copy")
@@ -326,7 +329,7 @@ def import_(
     from titans_cli.sessions import lifecycle
 
     info = lifecycle.import_(Home.locate(), file, name, use=use or not no_use, max_room=options.room(max_room))
-    render.named("session-info", info, f"imported session {info.name}", Output(json, quiet))
+    named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session gc --older-than 30d --dry-run")
@@ -341,11 +344,11 @@ def gc(
     from titans_cli.sessions import lifecycle
 
     home, age = Home.locate(), seconds(older_than)
-    found, problems = lifecycle.discard_old(home, age, dry_run=True)
-    if not dry_run and found:
-        confirm(f"Discard {', '.join(d.name for d in found)}?", yes)
-        found, problems = lifecycle.discard_old(home, age)
-    changes.collected(found, problems, Output(json, quiet))
+    old, problems = lifecycle.discard_old(home, age, dry_run=True)
+    if not dry_run and old:
+        confirm(f"Discard {', '.join(d.name for d in old)}?", yes)
+        old, problems = lifecycle.discard_old(home, age)
+    view.collected(old, problems, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session repair --dry-run")
@@ -368,12 +371,12 @@ def repair(
     from titans_cli.sessions import health
 
     home, wait, selector = Home.locate(), seconds(retry_lock), session if name is None else name
-    found = health.repair_session(home, selector, dry_run=True, compact=compact, retry_lock=wait)
+    repair = health.repair_session(home, selector, dry_run=True, compact=compact, retry_lock=wait)
     if not dry_run:
-        if found.lost:
-            confirm(f"Forget {plural(len(found.lost), 'document')} whose text is damaged?", yes)
-        found = health.repair_session(home, selector, compact=compact, retry_lock=wait)
-    changes.repaired(found, Output(json, quiet))
+        if repair.lost:
+            confirm(f"Forget {plural(len(repair.lost), 'document')} whose text is damaged?", yes)
+        repair = health.repair_session(home, selector, compact=compact, retry_lock=wait)
+    view.repaired(repair, Output(json, quiet))
 
 
 def confirm(question: str, yes: bool) -> None:

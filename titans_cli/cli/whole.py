@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options, telling
-from titans_cli.cli.options import Output
+from titans_cli.cli import options
+from titans_cli.cli.render import answer
+from titans_cli.cli.render.console import Output
 from titans_cli.store import Home
 
 Sources = Annotated[
@@ -56,4 +57,4 @@ def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log
     from titans_cli.sessions.selection import Filter
 
     request = SummaryRequest(kind, within=Filter(sources=tuple(sources)), long=long, log=not no_log)
-    telling.answer(summary(Home.locate(), session, request), output)
+    answer.answer(summary(Home.locate(), session, request), output)

@@ -1,7 +1,7 @@
-"""Answers to text: the answer first, then what proves it, then what memory alone said.
+"""Answers: the answer first, then what proves it, then what memory alone said.
 
 An answer about the whole is laid out as a lead, themes with a small line of their years, disagreements, and the list of
-what is cited.
+what is cited. It decides the layout alone: what is true, sure or cited was decided before an answer came here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from titans_cli.cli import terminal
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import bars, bold, dim, document, line, note, out
+from titans_cli.cli.render.console import Output, bars, bold, dim, document, line, note, out
 from titans_cli.sentences import one_line
+from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.records import Answer, Citation, DisagreementTold, Step, ThemeTold, TrendTold
@@ -45,6 +45,14 @@ def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool 
         _matter(result)
 
 
+def heading(number: int, count: int, question: str, output: Output) -> None:
+    """Which question the answer below answers, when there are several."""
+    if count > 1 and not output.json:
+        if number > 1:
+            out()
+        out(bold(f"{number}. {' '.join(question.split())}"))
+
+
 def watched(output: Output) -> bool:
     """Whether somebody reads the answer on a terminal, rather than a program."""
     return not (output.json or output.quiet) and sys.stdout.isatty() and sys.stderr.isatty()
@@ -71,9 +79,9 @@ def _step(step: Step) -> None:
     note(f"  {step.part}: {len(step.draft)} drafted, {len(step.kept)} kept; {step.note}")
 
 
-def spark(told: ThemeTold | TrendTold) -> str:
+def spark(theme: ThemeTold | TrendTold) -> str:
     """A character a year: how large a share of its documents has the theme; a blank where there are none."""
-    return bars([has / of if of else None for _, has, of in told.series])
+    return bars([has / of if of else None for _, has, of in theme.series])
 
 
 def _below(text: str, head: str) -> str | None:
@@ -100,10 +108,10 @@ def _matter(result: Answer) -> None:
         line(dim(f"(written by {result.reasoner}; every sentence was checked against what it cites)"))
     if result.citations:
         out()
-        said = one_line(_unmarked(result))
+        text = one_line(_unmarked(result))
         for c in result.citations:
             _cited(c)
-            if one_line(c.quote) not in said:  # as an answer in other words than the document's
+            if one_line(c.quote) not in text:  # as an answer in other words than the document's
                 _indented(f'"{one_line(c.quote)}"', dim)
     if result.written_by:
         doubt = f"; {len(result.unverified)} of its sentences no passage supports" if result.unverified else ""
@@ -150,22 +158,22 @@ def _whole(result: Answer) -> None:
         _cited(c)
 
 
-def _series(told: ThemeTold | TrendTold, more: str) -> None:
+def _series(theme: ThemeTold | TrendTold, more: str) -> None:
     """Its name, what it does, a character a year, and how many documents."""
     out()
     # a point of a long line is some years together: "2001-2003"
-    years = f"{told.series[0][0].split('-')[0]}-{told.series[-1][0].split('-')[-1]} " if told.series else ""
-    drawn = f"{years}{spark(told)}".strip()
-    count = f"{told.documents} document{'' if told.documents == 1 else 's'}"
-    line(f"{bold(told.phrase)}  {told.direction}{f'  {drawn}' if drawn else ''}  {count}{more}")
+    years = f"{theme.series[0][0].split('-')[0]}-{theme.series[-1][0].split('-')[-1]} " if theme.series else ""
+    drawn = f"{years}{spark(theme)}".strip()
+    count = plural(theme.documents, "document")
+    line(f"{bold(theme.phrase)}  {theme.direction}{f'  {drawn}' if drawn else ''}  {count}{more}")
 
 
-def _dispute(told: DisagreementTold, quotes: dict[int, str]) -> None:
-    status = "" if told.status == "unknown" else f"  {told.status}"
-    line(f"{bold(told.topic)}  disagreement{status}")
-    for year, n in told.sides:
+def _dispute(dispute: DisagreementTold, quotes: dict[int, str]) -> None:
+    status = "" if dispute.status == "unknown" else f"  {dispute.status}"
+    line(f"{bold(dispute.topic)}  disagreement{status}")
+    for year, n in dispute.sides:
         _indented(f"{year or 'undated'}: {quotes[n]} [{n}]")
-    for n in told.about:
+    for n in dispute.about:
         _indented(f"on this: {quotes[n]} [{n}]")
 
 
@@ -188,9 +196,9 @@ def _cited(c: Citation) -> None:
 
 def _prose(text: str) -> None:
     """In lines that can be read; the lines of a list stay lines of a list."""
-    for told in text.splitlines():
-        inner = "  " if told.startswith("- ") else ""
-        for row in textwrap.wrap(told, _WIDTH, subsequent_indent=inner, **_WHOLE_WORDS) or [""]:
+    for paragraph in text.splitlines():
+        inner = "  " if paragraph.startswith("- ") else ""
+        for row in textwrap.wrap(paragraph, _WIDTH, subsequent_indent=inner, **_WHOLE_WORDS) or [""]:
             line(row)
 
 

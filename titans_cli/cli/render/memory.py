@@ -1,11 +1,13 @@
-"""What a session was told and holds, to text: items, passages, events."""
+"""What a session was told and holds: items, passages that bear on a query, events that share its words.
+
+What is withheld or refused is said beside it; why is the use-case's to know.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from titans_cli.cli.options import Output
-from titans_cli.cli.render import bold, dim, document, line, note, out, table
+from titans_cli.cli.render.console import Output, bold, dim, document, line, note, out, table
 from titans_cli.wording import minute, plural
 
 if TYPE_CHECKING:
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
     from titans_cli.sessions.retrieve import RetrieveResult
 
 
-def told(t: ItemResult, output: Output) -> None:
+def item(t: ItemResult, output: Output) -> None:
     if output.json:
         document("memory-item", t)
         return
     if output.quiet:
         out(t.item.id)
     else:
-        line(f"{_said(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
+        line(f"{_outcome(t)}: {_named(t.item)} in session {t.session}, id {t.item.id}")
     if t.finished and not output.quiet:
         note(f"titans: finished an earlier forgetting in session {t.session}, which had been interrupted")
     for why in t.refused:
@@ -36,7 +38,7 @@ def told(t: ItemResult, output: Output) -> None:
         note("titans: another command is still reading; the last bytes go with the next command that opens the session")
 
 
-def _said(t: ItemResult) -> str:
+def _outcome(t: ItemResult) -> str:
     if t.status == "unchanged":
         return "nothing to learn, known already"
     if t.status == "retagged":
@@ -47,8 +49,8 @@ def _said(t: ItemResult) -> str:
     return f"{t.status} ({learned})"
 
 
-def _named(item: Item) -> str:
-    return f"{item.label} (key {item.key})" if item.key and item.key != item.label else item.label
+def _named(i: Item) -> str:
+    return f"{i.label} (key {i.key})" if i.key and i.key != i.label else i.label
 
 
 def filtered(f: FilterResult, output: Output, *, did: str = "") -> None:
@@ -56,8 +58,8 @@ def filtered(f: FilterResult, output: Output, *, did: str = "") -> None:
     if output.json:
         document("memory-filter", f)
     elif output.quiet:
-        for item in f.items:
-            line(item.key or item.id)
+        for i in f.items:
+            line(i.key or i.id)
     elif f.items:
         rows = [["ID", "KEY", "SOURCE", "TAGS", "TOLD OR READ", "TOKENS", "SURPRISE", ""]]
         for i in f.items:
