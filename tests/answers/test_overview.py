@@ -12,7 +12,7 @@ from tests.sessions.samples import open_session, read_into, start
 from titans_cli.answers.corpus import Text, texts_of, year_of
 from titans_cli.answers.overview import is_overview, kind_of_whole
 from titans_cli.answers.synthesis import halves, survey
-from titans_cli.answers.whole import Trend
+from titans_cli.answers.whole.trends import Trend
 from titans_cli.cards import STATED, Card, Entry
 from titans_cli.records import Answer, Block, SourceRecord
 from titans_cli.store import Episodes, Home

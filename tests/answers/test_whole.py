@@ -11,8 +11,8 @@ from tests.answers.test_statements import document
 from titans_cli.answers.background import background
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.synthesis import survey
-from titans_cli.answers.whole import phrases
-from titans_cli.answers.whole.phrases import acronyms, key_of
+from titans_cli.answers.whole.phrases import acronyms, key_of, phrases
+from titans_cli.answers.whole.terms import cut
 from titans_cli.answers.whole.trends import LEAST_SURE, arrival, direction_of, slopes
 
 MATTERS = {
@@ -103,7 +103,7 @@ def test_an_acronym_its_long_form_and_other_spellings_are_one_phrase() -> None:
         document(4, "They pre-trained it."),
         document(5, "It was pretrained."),
     ]
-    found = {p.form: p for p in phrases(texts, 2)}
+    found = {p.form: p for p in phrases(cut(texts), 2)}
     joined = next(p for p in found.values() if "VKF" in (p.form, *p.variants))
     assert joined.documents == {0, 1, 2}
     assert any(p.documents == {3, 4} for p in found.values())

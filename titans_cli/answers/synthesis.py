@@ -11,6 +11,7 @@ from titans_cli.answers.corpus import Text, texts_of
 from titans_cli.answers.disagree import Disagreement, disagreements
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.whole.phrases import Phrase, key_of, phrases
+from titans_cli.answers.whole.terms import cut
 from titans_cli.answers.whole.topics import Topic, about, topics, vectors
 from titans_cli.answers.whole.trends import Trend, direction_of, trends, z_of
 from titans_cli.records import Citation, DisagreementTold, ThemeTold, TrendTold
@@ -18,6 +19,7 @@ from titans_cli.sentences import one_line
 from titans_cli.store import Episodes
 
 LEAST = 4  # documents: below this there is no whole
+FEWEST = 500  # a phrase that fewer of them have is not looked at: thousands of documents hold millions of such
 FEW_DOCUMENTS, FEW_YEARS = 30, 3  # of which a trend is little to go by
 MOST_DISAGREEMENTS = {"trends": 2, "themes": 2, "disagreements": 6}
 MOST = {"rising": 8, "falling": 6, "vanishing": 3, "peaked": 2, "steady": 2}  # trends of a kind on a page
@@ -57,10 +59,11 @@ def survey(texts: Sequence[Text]) -> PileFindings:
     """Topics and trends of the documents; nothing of fewer than `LEAST`."""
     if len(texts) < LEAST:
         return PileFindings(texts, [], [])
-    common = phrases(texts, 3 if len(texts) < 100 else 4)
-    rows = vectors(texts)
+    terms = cut(texts)
+    common = phrases(terms, 3 if len(texts) < 100 else max(4, len(texts) // FEWEST))
+    rows = vectors(terms)
     smooth = rows if rows is not None and len(texts) >= SMOOTHED else None
-    return PileFindings(texts, topics(texts, rows, common), trends(common, [t.year for t in texts], smooth))
+    return PileFindings(texts, topics(terms, rows, common), trends(common, [t.year for t in texts], smooth))
 
 
 def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None = None, long: bool = False) -> Synthesis:

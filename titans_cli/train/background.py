@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from titans_cli.answers.background import Key
-from titans_cli.answers.whole.phrases import phrases_in
+from titans_cli.answers.whole.terms import phrases_in
 from titans_cli.answers.words import STOP_WORDS, stem
 from titans_cli.train.corpus import read_jsonl
 

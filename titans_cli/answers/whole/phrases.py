@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.background import Key
-from titans_cli.answers.corpus import Text
-from titans_cli.answers.words import STOP_WORDS, stem
+from titans_cli.answers.whole.terms import WORD, PileTerms
+from titans_cli.answers.words import stem
 
-LONGEST = 4  # words
 TOGETHER = 0.8  # Jaccard index of the documents of two phrases that always go together
 CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
-_BREAK = re.compile(r"[^\w\s'’-]+|\s[-–—]\s")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ACRONYM = re.compile(r"\(([A-Z][A-Za-z-]{1,8}s?)\)")
 
 
@@ -31,54 +28,22 @@ class Phrase(NamedTuple):
     documents: frozenset[int]  # numbers of the texts that have it
 
 
-def runs(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of `text` between marks of punctuation."""
-    start = 0
-    for match in _BREAK.finditer(text):
-        yield start, match.start()
-        start = match.end()
-    yield start, len(text)
-
-
-def phrases_in(text: str, plain: Callable[[str], bool], longest: int = LONGEST) -> Iterator[tuple[Key, str]]:
-    """Every run of at most `longest` words that are `plain` (asked by stem), and how it is written here, in order.
-
-    A word has a letter first and another character: numbers and initials stand in no phrase.
-    """
-    for start, end in runs(text):
-        words = [(m.start(), m.end(), stem(m.group().lower())) for m in _WORD.finditer(text, start, end)]
-        usable = [len(key) > 1 and key[0].isalpha() and plain(key) for _, _, key in words]
-        for i, (begin, _, _) in enumerate(words):
-            for j in range(i, min(i + longest, len(words))):
-                if not usable[j]:
-                    break
-                yield tuple(key for _, _, key in words[i : j + 1]), text[begin : words[j][1]]
-
-
-_STOP = frozenset(stem(w) for w in STOP_WORDS)
-
-
-def content(word: str) -> bool:
-    """Whether a stem is of no stop word."""
-    return word not in _STOP
-
-
-def phrases(texts: Sequence[Text], least: int) -> list[Phrase]:
+def phrases(terms: PileTerms, least: int) -> list[Phrase]:
     """Those that at least `least` documents have, by their keys."""
-    holders: dict[str, set[int]] = defaultdict(set)
-    written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
     long_of: dict[str, Counter[str]] = defaultdict(Counter)
-    for number, text in enumerate(texts):
+    for text in terms.texts:
         for sentence in text.sentences:
             for short, long in acronyms(sentence.text):
                 long_of["".join(key_of(short))]["".join(key_of(long))] += 1
-            for key, form in phrases_in(sentence.text, content):
-                at = sentence.text.find(form)
-                if at > 0 and sentence.text[at - 1] == "-":  # begins within a word: "trained" of "pre-trained"
-                    continue
-                joined = "".join(key)
-                holders[joined].add(number)
-                written[joined][form, key] += 1
+    holders: dict[str, set[int]] = defaultdict(set)
+    written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
+    for number, (key, sentence, start, end) in terms.places(least, frozenset(long_of).union(*long_of.values())):
+        text = terms.texts[number].sentences[sentence].text
+        if start > 0 and text[start - 1] == "-":  # begins within a word: "trained" of "pre-trained"
+            continue
+        joined = "".join(key)
+        holders[joined].add(number)
+        written[joined][text[start:end], key] += 1
     names: dict[str, set[str]] = defaultdict(set)  # of a phrase, the others that are the same
     for short, longs in long_of.items():
         long, count = min(longs.items(), key=lambda item: (-item[1], item[0]))
@@ -97,7 +62,7 @@ def phrases(texts: Sequence[Text], least: int) -> list[Phrase]:
 
 
 def key_of(phrase: str) -> Key:
-    return tuple(stem(w.lower()) for w in _WORD.findall(phrase))
+    return tuple(stem(w.lower()) for w in WORD.findall(phrase))
 
 
 def related(a: Key, b: Key) -> bool:
@@ -121,7 +86,7 @@ def acronyms(text: str) -> Iterator[tuple[str, str]]:
     """("BERT", "Bidirectional Encoder Representations from Transformers"): by the first letters of the words before."""
     for match in _ACRONYM.finditer(text):
         letters = [c.lower() for c in match[1].rstrip("s") if c != "-"]
-        words = list(_WORD.finditer(text, max(0, match.start() - 120), match.start()))
+        words = list(WORD.finditer(text, max(0, match.start() - 120), match.start()))
         for first in range(len(words) - 1, max(-1, len(words) - len(letters) - 3), -1):
             if _spells(letters, [w.group().lower() for w in words[first:]]):
                 yield match[1], text[words[first].start() : match.start()].strip()

@@ -14,15 +14,14 @@ Documents are taken in the order of what they say, so that no order of reading c
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from titans_cli.answers.background import Key, background
-from titans_cli.answers.corpus import Text
-from titans_cli.answers.whole.phrases import Phrase, content, key_of, phrases_in, related
+from titans_cli.answers.whole.phrases import Phrase, key_of, related
+from titans_cli.answers.whole.terms import PileTerms, content, phrases_in
 from titans_cli.answers.whole.trends import Vector, excess
 
 LEAST = 4  # documents
@@ -53,39 +52,29 @@ class Topic(NamedTuple):
     documents: tuple[int, ...]  # most central first
 
 
-def vectors(texts: Sequence[Text]) -> Vector | None:
+def vectors(terms: PileTerms) -> Vector | None:
     """Unit rows [N, D] of the documents; None when they are too few or share no words."""
-    if len(texts) < LEAST:
+    documents = len(terms.texts)
+    if documents < LEAST:
         return None
     from scipy.sparse import csr_matrix, diags_array
     from scipy.sparse.linalg import svds
 
-    counts = [Counter(_words(text)) for text in texts]
-    held = Counter(word for count in counts for word in count)
-    columns = {w: i for i, w in enumerate(sorted(w for w, n in held.items() if 2 <= n <= len(texts) / 2))}
+    held = terms.held
+    columns = np.flatnonzero((held >= 2) & (held <= documents / 2))
     if len(columns) < 3:
         return None
-    weight = {w: math.log(len(texts) / held[w]) / (1 + GENERAL * background().share((w,))) for w in columns}
-    cells = [
-        (row, columns[w], (1 + math.log(n)) * weight[w])
-        for row, count in enumerate(counts)
-        for w, n in count.items()
-        if w in columns
-    ]
-    rows, places, values = zip(*cells, strict=True)
-    matrix: Any = csr_matrix((values, (rows, places)), shape=(len(texts), len(columns)))
+    general = np.array([background().share((terms.stems[c],)) for c in columns])
+    weight = np.log(documents / held[columns]) / (1 + GENERAL * general)
+    matrix: Any = csr_matrix(terms.counts[:, columns], dtype=np.float64)
+    matrix.data = 1 + np.log(matrix.data)
+    matrix = csr_matrix(matrix.multiply(weight))
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
     matrix = diags_array(1 / np.where(lengths > 0, lengths, 1.0)) @ matrix
-    size = min(DIRECTIONS, len(texts) - 1, len(columns) - 1)
+    size = min(DIRECTIONS, documents - 1, len(columns) - 1)
     begin = np.random.default_rng(0).uniform(-1.0, 1.0, min(matrix.shape))  # or the directions differ from run to run
     left, values, _ = svds(matrix, size, v0=begin)
     return _unit(np.asarray((left * values)[:, ::-1], dtype=np.float64))
-
-
-def _words(text: Text) -> Iterator[str]:
-    for sentence in text.sentences:
-        for key, _ in phrases_in(sentence.text, content, 1):
-            yield key[0]
 
 
 def _unit(rows: Vector) -> Vector:
@@ -167,48 +156,39 @@ def _modularity(near: Vector, labels: Vector) -> float:
     return inside - float(((near.sum(axis=1) @ belongs / total) ** 2).sum())
 
 
-def topics(texts: Sequence[Text], rows: Vector | None, found: Sequence[Phrase]) -> list[Topic]:
+def topics(terms: PileTerms, rows: Vector | None, found: Sequence[Phrase]) -> list[Topic]:
     """The largest first. `found`: the phrases of the documents."""
     if rows is None:
         return []
-    said = [" ".join(s.text for s in text.sentences) for text in texts]
-    order = sorted((n for n in range(len(texts)) if said[n] and rows[n].any()), key=lambda n: (said[n], n))
+    said = [" ".join(s.text for s in text.sentences) for text in terms.texts]
+    order = sorted((n for n in range(len(said)) if said[n] and rows[n].any()), key=lambda n: (said[n], n))
     if len(order) < LEAST:
         return []
-    written: dict[str, Counter[str]] = {}
-    of: list[Counter[str]] = []
-    for text in texts:
-        mine = Counter[str]()
-        for sentence in text.sentences:
-            for key, form in phrases_in(sentence.text, content, 1):
-                mine[key[0]] += 1
-                written.setdefault(key[0], Counter())[form.lower()] += 1
-        of.append(mine)
-    held = Counter(word for mine in of for word in mine)
+    held, weights = terms.held, _weights(terms)
     made = []
     for members in clusters(rows, order):
         size, rest = len(members), len(order) - len(members)
-        inside = Counter(w for n in members for w in of[n])
-        odds = {w: _log_odds(n, size, held[w] - n, rest) for w, n in inside.items() if n >= 2}
+        inside = np.bincount(terms.counts[members].indices, minlength=len(held))
+        several = np.flatnonzero(inside >= 2).tolist()
+        odds = {w: _log_odds(int(inside[w]), size, int(held[w] - inside[w]), rest) for w in several}
         apart = sorted(odds, key=lambda w: (-odds[w], w))[:APART]
-        weight = _weights(apart, [of[n] for n in members], held, len(texts))
-        terms = sorted(apart, key=lambda w: (-round(weight[w], 9), w))[:TERMS]
-        usual = tuple(min(written[w].items(), key=lambda f: (-f[1], f[0]))[0] for w in terms)
-        made.append(Topic(tuple(_names(set(members), rest, found, len(texts))), usual, tuple(members)))
+        total = np.asarray(weights[members][:, apart].sum(axis=0)).ravel()
+        weight = {w: round(float(total[i]), 9) for i, w in enumerate(apart)}
+        usual = tuple(terms.forms[w] for w in sorted(apart, key=lambda w: (-weight[w], w))[:TERMS])
+        made.append(Topic(tuple(_names(set(members), rest, found, len(said))), usual, tuple(members)))
     return [t for t in made if t.names]
 
 
-def _weights(
-    words: Sequence[str], counts: Sequence[Counter[str]], held: Counter[str], documents: int
-) -> dict[str, float]:
-    """Sum over documents of the TF-IDF of the words, every document's of all its words having length one."""
-    total = dict.fromkeys(words, 0.0)
-    for count in counts:
-        weight = {w: (1 + math.log(n)) * math.log(documents / held[w]) for w, n in count.items() if held[w] > 1}
-        length = math.hypot(*weight.values()) or 1.0
-        for w in words:
-            total[w] += weight.get(w, 0.0) / length
-    return total
+def _weights(terms: PileTerms) -> Any:
+    """TF-IDF [N, V] of the words that several documents have, sparse; every document's have length one."""
+    from scipy.sparse import csr_matrix, diags_array
+
+    held = terms.held
+    weight = np.where(held > 1, np.log(len(terms.texts) / np.maximum(held, 1)), 0.0)
+    matrix: Any = csr_matrix(terms.counts, dtype=np.float64)
+    matrix.data = (1 + np.log(matrix.data)) * weight[matrix.indices]
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
+    return csr_matrix(diags_array(1 / np.where(lengths > 0, lengths, 1.0)) @ matrix)
 
 
 def _log_odds(inside: int, size: int, outside: int, rest: int) -> float:

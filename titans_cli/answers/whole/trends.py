@@ -137,18 +137,20 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     `vectors` [N, D]: of the documents, unit rows, to smooth by; None for few documents.
     """
     dated = [n for n, year in enumerate(years) if year is not None]
+    place = {n: i for i, n in enumerate(dated)}
     when = np.array([years[n] for n in dated], dtype=np.float64)
     if len(dated) < LEAST or when.min() == when.max():
         return []
     candidates, rows = [], []
     for p in found:
-        row = np.array([float(n in p.documents) for n in dated])
-        if row.any() and tells_apart(p, len(years)):
+        if not place.keys().isdisjoint(p.documents) and tells_apart(p, len(years)):
             candidates.append(p)
-            rows.append(row)
+            rows.append([place[n] for n in p.documents if n in place])
     if not candidates:
         return []
-    has = np.stack(rows)
+    has = np.zeros((len(candidates), len(dated)), dtype=np.bool_)  # thousands of phrases by thousands of documents
+    for row, holders in zip(has, rows, strict=True):
+        row[holders] = True
     excesses = np.array([excess(p, len(years)) for p in candidates])
     s = slopes(when, has, excesses, smoother(vectors[dated]) if vectors is not None else None)
     span = (when.max() - when.min()) / when.std()
