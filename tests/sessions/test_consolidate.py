@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from titans_cli.answers.request import AskOptions
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.model.engine import Engine
 from titans_cli.records import OUTLINE, TEXT, VERBATIM, SnapshotInfo
+from titans_cli.sessions import consolidate
 from titans_cli.sessions.ask import AskRequest, ask
-from titans_cli.sessions.consolidate import Held, bound_of, planned
+from titans_cli.sessions.consolidate import Held, Place, bound_of, planned
 from titans_cli.sessions.health import check_session, repair_session
 from titans_cli.sessions.history import forget
 from titans_cli.sessions.ingest import create_session
@@ -292,3 +294,27 @@ def test_a_long_document_under_way_is_no_reason_to_give_way(home: Home, tiny_fol
     read_into(home, "papers", [path])
     assert told(home, "papers").verbatim == 0
     assert check_session(home, "papers", read_data=True, replay=True).findings == ()
+
+
+def test_while_documents_follow_all_is_planned_anew_only_where_the_bound_is_passed_by_an_eighth(
+    home: Home, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = [write_document(tmp_path / f"{i}.txt", sentences=12, seed=i) for i in range(24)]
+    bound = whole_size(home, tiny_folder, short) * 2 // 3
+    plans = list[int]()
+
+    def counted(cells: Sequence[Held], bound: int, topics: float) -> dict[Place, str]:
+        plans.append(len(cells))
+        return planned(cells, bound, topics)
+
+    monkeypatch.setattr(consolidate, "planned", counted)
+    bounded(home, "at once", tiny_folder, bound)
+    read_into(home, "at once", short)
+    assert 1 <= len(plans) <= 5
+    plans.clear()
+    bounded(home, "one by one", tiny_folder, bound)
+    for path in short:
+        read_into(home, "one by one", [path])
+    assert len(plans) >= 8
+    assert memory_of(open_session(home, "at once")) == memory_of(open_session(home, "one by one"))
+    assert told(home, "at once").bytes <= bound

@@ -43,6 +43,7 @@ BOUND = "bound"  # in a session's `memory`: bytes
 # Of a cell's tokens that are kept. Half of them, fitted anew, recall more than half of the cells kept whole would; a
 # third of them, less than a third would (`python -m benchmarks.capacity --papers 20 --kept 0.5`; docs/log.md).
 SHARES = {OUTLINE: 1 / 2, TEXT: 0.0}
+OVER = 1 / 8  # of the bound: while documents follow, it may be passed by so much before all is planned anew
 BESIDE = 1_000  # bytes of a cell's file that are no rows, at most: its header
 
 Place = tuple[int, int]  # a cell: its source and its number in it
@@ -143,17 +144,22 @@ def planned(cells: Sequence[Held], bound: int, topics: float) -> dict[Place, str
     return forms
 
 
-def settle(store: SessionStore, episodes: Episodes, load: Callable[[], SessionModel]) -> int:
+def settle(
+    store: SessionStore, episodes: Episodes, load: Callable[[], SessionModel], *, more_follows: bool = False
+) -> int:
     """Bring every cell into its form, a document a commit, and say how many changed. Only inside `store.writer()`.
 
-    Stopped in between, the next writer goes on. `load`: gives the engine, and is called if there is something to do.
-    Raises StorageError, DamagedError, and what `load` does.
+    All cells are planned together, so where `more_follows` nothing is done before the bound is passed by `OVER` of it:
+    the documents between two plans are as many, however many were read before. Stopped in between, the next writer
+    goes on. `load`: gives the engine, and is called if there is something to do. Raises StorageError, DamagedError, and
+    what `load` does.
     """
     bound = bound_of(store.info)
     if bound is None:
         return 0
     topics = _topics_share(store.info)
-    if not episodes.consolidated() and sum(row.size for row in episodes.snapshots()) * (1 + topics) <= bound:
+    size = episodes.memory_size() * (1 + topics)
+    if size <= bound and not episodes.consolidated() or (more_follows and size <= bound * (1 + OVER)):
         return 0
     cells = held(store.info, episodes)
     forms = planned(cells, bound, topics)

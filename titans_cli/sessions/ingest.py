@@ -421,7 +421,7 @@ class Ingestion:
                 if stopping:
                     raise self._stopped()
         self.read += 1
-        self._settle()
+        self._settle(more_follows=True)
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
@@ -430,10 +430,10 @@ class Ingestion:
             record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told, new.share
         )
 
-    def _settle(self) -> None:
+    def _settle(self, *, more_follows: bool = False) -> None:
         """Keep the memory within its bound; what only commits has no model for that, and whoever reads next does it."""
         if self.load is not None:
-            settle(self.store, self.episodes, self._engine)
+            settle(self.store, self.episodes, self._engine, more_follows=more_follows)
 
     def _memory(self) -> SessionMemory | None:
         """Of the whole session, if its model keeps one."""

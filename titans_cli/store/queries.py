@@ -492,6 +492,10 @@ class Queries:
         """The committed cells in the order in which they were read: document by document."""
         return self._records(SnapshotInfo, f"SELECT {SNAPSHOT} FROM snapshots ORDER BY source_id, cell")
 
+    def memory_size(self) -> int:
+        """Bytes of the files of all committed cells."""
+        return int(self._one("SELECT coalesce(sum(size), 0) FROM snapshots"))
+
     def cells_of(self, source_id: int) -> list[SnapshotInfo]:
         sql = f"SELECT {SNAPSHOT} FROM snapshots WHERE source_id = ? ORDER BY cell"
         return self._records(SnapshotInfo, sql, (source_id,))
