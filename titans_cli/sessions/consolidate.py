@@ -159,7 +159,7 @@ def settle(
         return 0
     topics = _topics_share(store.info)
     size = episodes.memory_size() * (1 + topics)
-    if size <= bound and not episodes.consolidated() or (more_follows and size <= bound * (1 + OVER)):
+    if (size <= bound and not episodes.consolidated()) or (more_follows and size <= bound * (1 + OVER)):
         return 0
     cells = held(store.info, episodes)
     forms = planned(cells, bound, topics)
