@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.whole import topics as _topics
 from titans_cli.answers.whole.terms import cut
-from titans_cli.answers.whole.topics import Vector
-from titans_cli.answers.whole.trends import Trend
+from titans_cli.answers.whole.trends import Trend, Vector
 
 
 def vectors(texts: Sequence[Text]) -> Vector | None:

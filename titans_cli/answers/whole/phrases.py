@@ -37,13 +37,13 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
                 long_of["".join(key_of(short))]["".join(key_of(long))] += 1
     holders: dict[str, set[int]] = defaultdict(set)
     written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
-    for number, (key, sentence, start, end) in terms.places(least, frozenset(long_of).union(*long_of.values())):
-        text = terms.texts[number].sentences[sentence].text
-        if start > 0 and text[start - 1] == "-":  # begins within a word: "trained" of "pre-trained"
+    for number, (key, place, start, end) in terms.places(least, frozenset(long_of).union(*long_of.values())):
+        written_in = terms.texts[number].sentences[place].text
+        if start > 0 and written_in[start - 1] == "-":  # begins within a word: "trained" of "pre-trained"
             continue
         joined = "".join(key)
         holders[joined].add(number)
-        written[joined][text[start:end], key] += 1
+        written[joined][written_in[start:end], key] += 1
     names: dict[str, set[str]] = defaultdict(set)  # of a phrase, the others that are the same
     for short, longs in long_of.items():
         long, count = min(longs.items(), key=lambda item: (-item[1], item[0]))

@@ -28,6 +28,7 @@ from titans_cli.answers.background import background
 from titans_cli.answers.whole.phrases import Phrase, alike, inseparable
 
 Vector = npt.NDArray[np.float64]
+Holding = npt.NDArray[np.float64] | npt.NDArray[np.bool_]  # whether documents have a phrase, or how much
 Smoother = Callable[[Vector], Vector]
 
 LEAST = 4  # dated documents
@@ -72,14 +73,14 @@ class Slopes(NamedTuple):
     sure: Vector  # probability that the true z is beyond SLIGHT, in the direction of the mean
 
 
-def z_of(years: Vector, has: Vector) -> float:
+def z_of(years: Vector, has: Holding) -> float:
     """Of the trend test; `has` may be any score. 0 when there is nothing to compare."""
     x, y = has - has.mean(), years - years.mean()
     spread = math.sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / spread * math.sqrt(len(x)) if spread > 1e-9 else 0.0
 
 
-def slopes(years: Vector, has: Vector, excesses: Vector, smooth: Smoother | None) -> Slopes:
+def slopes(years: Vector, has: Holding, excesses: Vector, smooth: Smoother | None) -> Slopes:
     """`has` [n, N] of n phrases, `excesses` [n]; without `smooth` only the documents that have them are looked at."""
     direct = np.array([z_of(years, row) for row in has])
     information = has.sum(axis=1) * (1 - has.mean(axis=1))
@@ -120,7 +121,7 @@ def _normal(z: float) -> float:
     return 1 - math.erfc(z / math.sqrt(2)) / 2
 
 
-def _smoothed(years: Vector, has: Vector, smooth: Smoother) -> float:
+def _smoothed(years: Vector, has: Holding, smooth: Smoother) -> float:
     about, lacking = smooth(has - has.mean()), has == 0
     return z_of(years[lacking], about[lacking]) if lacking.sum() > 2 else 0.0
 
@@ -229,7 +230,7 @@ def tells_apart(p: Phrase, documents: int) -> bool:
     return english <= ENGLISH and (share <= common or english <= RARE)
 
 
-def direction_of(z: float, when: Vector, has: Vector) -> str:
+def direction_of(z: float, when: Vector, has: Holding) -> str:
     """ "vanishing" if the documents after the last that has it are too many to lack it by chance."""
     if z > 0:
         return "rising"
@@ -238,14 +239,14 @@ def direction_of(z: float, when: Vector, has: Vector) -> str:
     return "vanishing" if after and (1 - share) ** after <= BY_CHANCE else "falling"
 
 
-def arrival(when: Vector, has: Vector) -> int | None:
+def arrival(when: Vector, has: Holding) -> int | None:
     """The first year that has it, if the documents before are too many to lack it by chance."""
     first = when[has > 0].min()
     before, share = int((when < first).sum()), float(has[when >= first].mean())
     return int(first) if before and (1 - share) ** before <= BY_CHANCE else None
 
 
-def _peaked(candidates: Sequence[Phrase], when: Vector, has: Vector, chosen: Sequence[Trend]) -> list[Trend]:
+def _peaked(candidates: Sequence[Phrase], when: Vector, has: Holding, chosen: Sequence[Trend]) -> list[Trend]:
     """What was most common in the middle years, by the curvature that a straight line does not explain."""
     y = (when - when.mean()) / when.std()
     bend = y**2 - np.polyval(np.polyfit(y, y**2, 1), y)
@@ -260,7 +261,7 @@ def _peaked(candidates: Sequence[Phrase], when: Vector, has: Vector, chosen: Seq
     return peaks
 
 
-def _steady(candidates: Sequence[Phrase], has: Vector, zs: Vector, chosen: Sequence[Trend]) -> list[Trend]:
+def _steady(candidates: Sequence[Phrase], has: Holding, zs: Vector, chosen: Sequence[Trend]) -> list[Trend]:
     """What most documents have, all the years."""
     steady: list[Trend] = []
     for share, key, i in sorted((-row.mean(), candidates[i].key, i) for i, row in enumerate(has)):
