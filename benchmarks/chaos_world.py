@@ -313,7 +313,7 @@ def _command() -> Any:
 
 def import_commands(home: Path) -> None:
     """Import what commands need, and what decides which words are common, once for all forks. Makes an empty home."""
-    from titans_cli.cli import browse, chat, ltm, memory, report, session  # noqa: F401 - they are imported when first typed
+    from titans_cli.cli import app  # noqa: F401 - with every command; they are imported when first typed
     from titans_cli.sessions.traces import is_common
 
     Home(home).ensure()
