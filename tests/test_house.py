@@ -316,6 +316,27 @@ def test_a_cycle_is_found_wherever_it_hides(sources: dict[str, str], together: l
     assert cycles(needs) == together
 
 
+CLI = "titans_cli.cli"
+
+
+def test_what_renders_knows_no_command_and_no_option() -> None:
+    """It takes records, and may know how things look and where they go."""
+    known = {"appearance", "render", "terminal"}
+    of_cli = [i for i in imports("cli/render") if i.target.startswith(f"{CLI}.")]
+    assert of_cli
+    assert not [str(i) for i in of_cli if i.target.split(".")[2] not in known]
+
+
+def test_a_command_knows_neither_the_tree_it_is_in_nor_how_an_error_ends() -> None:
+    foreign = tuple(f"{CLI}.{name}" for name in ("app", "exit_codes", "main"))
+    assert not [str(i) for i in imports("cli/commands") if i.target.startswith(foreign)]
+
+
+def test_only_the_tree_knows_the_commands() -> None:
+    knowing = [i for i in imports("cli") if i.target.startswith(f"{CLI}.commands") and i.path.parent.name == "cli"]
+    assert {i.path.name for i in knowing} == {"app.py"}
+
+
 def test_nothing_that_a_command_or_a_session_loads_comes_to_the_paper() -> None:
     needs, reached = graph(), set[str]()
     left = ["titans_cli.cli.main", "titans_cli.api", "titans_cli.server.serve", "titans_cli.sessions.engines"]
@@ -456,9 +477,9 @@ def test_no_test_asserts_behind_an_if() -> None:
 @pytest.mark.parametrize(
     ("source", "private", "behind"),
     [
-        ("from titans_cli.cli.lazily import _group", 1, 0),
-        ("from titans_cli.cli import lazily\nlazily._group", 1, 0),
-        ("patch('titans_cli.cli.lazily._group', None)\nsetattr(lazily, '_command', None)", 2, 0),
+        ("from titans_cli.cli.lazy_tree import _group", 1, 0),
+        ("from titans_cli.cli import lazy_tree\nlazy_tree._group", 1, 0),
+        ("patch('titans_cli.cli.lazy_tree._group', None)\nsetattr(lazy_tree, '_command', None)", 2, 0),
         ("class A:\n    def f(self):\n        return self._group", 0, 0),
         ("x._replace(a=1)\nos._exit(1)", 0, 0),
         ("def test_a():\n    if x:\n        for y in x:\n            assert y", 0, 1),

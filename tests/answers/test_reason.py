@@ -15,7 +15,7 @@ import pytest
 from tests.encoders import write_causal
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.reason import Budget, checked, parts_proposed
-from titans_cli.cli.options import budget
+from titans_cli.cli.values import budget
 from titans_cli.errors import ModelError, UsageError
 from titans_cli.records import Block
 from titans_cli.sessions.ask import AskModels, AskOptions, AskRequest, ask

@@ -15,9 +15,9 @@ import titans_cli
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from titans_cli import errors
-from titans_cli.cli import manual, tree
+from titans_cli.cli import reference, tree
 from titans_cli.cli.app import command_tree
-from titans_cli.cli.codes import EXIT_CODES
+from titans_cli.cli.exit_codes import EXIT_CODES
 from titans_cli.errors import TitansError
 from titans_cli.settings import SETTINGS
 
@@ -128,7 +128,7 @@ def test_every_setting_with_a_flag_is_the_default_of_an_option_of_that_name() ->
 
 
 def test_the_man_page_has_everything_and_no_request_in_its_text() -> None:
-    lines = list(manual.page(ROOT))
+    lines = list(reference.man_page(ROOT))
     requests = {line.split()[0] for line in lines if line.startswith(".")}
     assert requests <= {".TH", ".SH", ".SS", ".PP", ".TP", ".EX", ".EE"}
     assert not [line for line in lines if line.startswith("'") or "\n" in line or not line]

@@ -344,6 +344,11 @@ def commands() -> Iterator[tuple[str, Any]]:
                 yield f"{name} {child}", command
 
 
+def test_a_command_stands_in_the_file_of_the_first_word_that_is_typed() -> None:
+    places = {name: command.callback.__module__ for name, command in commands()}
+    assert places == {name: f"titans_cli.cli.commands.{name.split()[1]}" for name in places}
+
+
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_every_command_shows_an_example_of_itself(titans: Titans, name: str) -> None:
     done = titans(*name.split()[1:], "--help")

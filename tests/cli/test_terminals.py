@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import Titans
 from tests.sessions.samples import child_environment
 from tests.terminals import EVIL, on_a_terminal, raw_in
-from titans_cli.cli import look, terminal
+from titans_cli.cli import appearance, terminal
 from titans_cli.cli.render import console, errors
 from titans_cli.cli.render.console import Output
 from titans_cli.errors import UsageError
@@ -52,7 +52,7 @@ def test_json_keeps_what_it_escapes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_style_cannot_come_from_outside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(look.current(), "color", "always")
+    monkeypatch.setattr(appearance.current(), "color", "always")
     console.out(f"{console.bold('own')} \x1b[1mtheirs \x0e1:1")
     assert capsys.readouterr().out == "\x1b[1mown\x1b[0m \\x1b[1mtheirs \\x0e1:1\n"
 
@@ -79,12 +79,12 @@ def test_what_a_library_writes_takes_the_same_way(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("papers")
 def test_what_cannot_be_shown_is_not_offered(titans: Titans, tmp_path: Path) -> None:
-    from titans_cli.cli import complete
+    from titans_cli.cli import completion
 
     evil = tmp_path / f"e{EVIL.replace('/', '')}.txt"
     evil.write_text("Gulls nested upon the northern roof while masons rested.\n", encoding="utf-8")
     assert titans("ingest", evil).code == 0
-    offered: list[Any] = complete.documents("")
+    offered: list[Any] = completion.documents("")
     assert offered
     assert not raw_in("".join(name for name, _ in offered))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from titans_cli.cli.options import seconds
 from titans_cli.cli.render.console import human_bytes, human_time
 from titans_cli.cli.render.ingest import describe
+from titans_cli.cli.values import seconds
 from titans_cli.errors import UsageError
 from titans_cli.progress import (
     BlocksRead,

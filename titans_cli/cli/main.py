@@ -1,4 +1,7 @@
-"""The entry point: the one place where errors become exit codes (docs/commands.md, "Exit codes")."""
+"""The entry point: the one place where errors become exit codes (docs/commands.md, "Exit codes").
+
+It knows no command: the tree is `app`.
+"""
 
 from __future__ import annotations
 
@@ -60,12 +63,12 @@ def run(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     import typer
 
-    from titans_cli.cli import app, look
+    from titans_cli.cli import app, appearance
     from titans_cli.cli.render import console, errors
     from titans_cli.errors import Interrupted, OutputError, TitansError, UsageError
 
     output = console.Output(json="--json" in argv)
-    look.begin(argv)
+    appearance.begin(argv)
     begun = time.monotonic()
     try:
         code = app.command_tree().main(args=list(argv), prog_name="titans", standalone_mode=False)
@@ -87,7 +90,7 @@ def _run(argv: Sequence[str]) -> int:
         errors.error(UsageError(error.format_message().rstrip("."), hint=_help_for(error)), output)
         return UsageError.exit_code
     finally:
-        for applied in look.current().applied:
+        for applied in appearance.current().applied:
             console.verbose(f"setting {applied}")
         console.verbose(f"took {time.monotonic() - begun:.2f} s")
     return code if isinstance(code, int) else 0

@@ -1,4 +1,4 @@
-"""The options that several commands share, each defined once.
+"""The options and arguments that several commands share, each defined once; what their texts stand for is `values`.
 
 An option whose value can be set once (`titans_cli.settings`) names the setting's variable as its `envvar`; by that name
 the settings file finds it too (`cli.app.root`).
@@ -7,17 +7,14 @@ the settings file finds it too (`cli.app.root`).
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import complete, look
-from titans_cli.errors import UsageError
-from titans_cli.steps import Hint, Option
+from titans_cli.cli import appearance, completion
 
 Session = Annotated[
     str | None,
@@ -29,8 +26,11 @@ Session = Annotated[
         metavar="NAME",
         help="Session, by name or ID prefix. Default: the current one.",
         show_default=False,
-        autocompletion=complete.sessions,
+        autocompletion=completion.sessions,
     ),
+]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH", help="Files, folders, addresses; - for stdin.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result; for lists, bare names.")]
@@ -54,7 +54,7 @@ Precision = Annotated[
         metavar="fp32|bf16|auto",
         help="Of the trunk's products; auto measures. Fixed for the session. Default: TITANS_PRECISION, or fp32.",
         show_default=False,
-        autocompletion=complete.choices("fp32", "bf16", "auto"),
+        autocompletion=completion.choices("fp32", "bf16", "auto"),
     ),
 ]
 Device = Annotated[
@@ -64,7 +64,7 @@ Device = Annotated[
         envvar="TITANS_DEVICE",
         show_envvar=False,
         metavar="auto|cpu|cuda|mps",
-        autocompletion=complete.choices("auto", "cpu", "cuda", "mps"),
+        autocompletion=completion.choices("auto", "cpu", "cuda", "mps"),
         help="Where the model runs.",
     ),
 ]
@@ -221,7 +221,7 @@ Documents = Annotated[
         metavar="GLOB",
         help="Only documents whose path or name matches one. Default: all.",
         show_default=False,
-        autocompletion=complete.documents,
+        autocompletion=completion.documents,
     ),
 ]
 ClosedBook = Annotated[
@@ -268,7 +268,7 @@ Route = Annotated[
         show_envvar=False,
         metavar="auto|fast|deliberate",
         help="deliberate: part by part, every claim checked; auto: if it has parts.",
-        autocompletion=complete.choices("auto", "fast", "deliberate"),
+        autocompletion=completion.choices("auto", "fast", "deliberate"),
     ),
 ]
 Memory = Annotated[
@@ -286,21 +286,33 @@ Budget = Annotated[
     ),
 ]
 
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to memorise; - reads it from stdin.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key", metavar="KEY", help="A name of your own: telling it again learns nothing twice.", show_default=False
+    ),
+]
+Tags = Annotated[list[str], typer.Option("--tag", metavar="TAG", help="May be repeated.", show_default=False)]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="2h, 7d, or 2026-11-22.", show_default=False)
+]
+
 
 def _verbose(value: bool) -> bool:
-    look.current().verbose |= value
+    appearance.current().verbose |= value
     return value
 
 
 def _plain(value: bool) -> None:
-    look.current().plain = look.current().plain or value
+    appearance.current().plain = appearance.current().plain or value
 
 
 def _color(value: str | None) -> None:
     if value is not None:
         if value not in settings.SETTINGS["color"].kind.split("|"):
             raise typer.BadParameter(f"{value!r} is not auto, always or never")
-        look.current().color = value
+        appearance.current().color = value
 
 
 def _offline(value: bool) -> None:
@@ -325,7 +337,7 @@ def everywhere(
             metavar="auto|always|never",
             callback=_color,
             expose_value=False,
-            autocompletion=complete.choices("auto", "always", "never"),
+            autocompletion=completion.choices("auto", "always", "never"),
             help="auto: on a terminal, unless NO_COLOR is set.",
             show_default=False,
         ),
@@ -365,100 +377,16 @@ def everywhere(
     """
 
 
-def apply(found: Mapping[str, settings.SettingValue]) -> None:
+def apply(values: Mapping[str, settings.SettingValue]) -> None:
     """What the settings say of these options, where the command line has said nothing."""
-    chosen = look.current()
-    chosen.color = chosen.color or str(found["color"].value)
-    chosen.plain = chosen.plain or bool(found["plain"].value)
-    chosen.applied = [f"{name} = {f.value} ({f.where})" for name, f in found.items() if f.origin != "default"]
-    if found["offline"].value:
+    chosen = appearance.current()
+    chosen.color = chosen.color or str(values["color"].value)
+    chosen.plain = chosen.plain or bool(values["plain"].value)
+    chosen.applied = [f"{name} = {v.value} ({v.where})" for name, v in values.items() if v.origin != "default"]
+    if values["offline"].value:
         go_offline()
 
 
 def go_offline() -> None:
     """For this process and its children: what every library of Hugging Face's honours."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-
-
-def network(allowed: bool) -> bool:
-    """Whether addresses may be fetched. Raises UsageError when that is both allowed and forbidden."""
-    if allowed and os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        what = "the network is allowed by --allow-network, and forbidden by --offline, TITANS_OFFLINE or HF_HUB_OFFLINE"
-        raise UsageError(what, hint="Leave one of them out")
-    return allowed
-
-
-def private(allowed: bool, network: bool) -> bool:
-    """Raises UsageError when private networks are allowed and the network is not."""
-    if allowed and not network:
-        raise UsageError("--allow-private without --allow-network", hint="Add --allow-network, or leave it out")
-    return allowed
-
-
-def ready(session: str | None, question: str | None = None, sources: Sequence[str] = ()) -> None:
-    """Refuse what needs no model to be refused, before one is imported: an empty question or pattern, a session that is
-    not there.
-
-    Raises UsageError, NotFoundError, and as opening a session does."""
-    from titans_cli.sessions.ready import require_question, require_session
-    from titans_cli.sessions.selection import Filter
-    from titans_cli.store import Home
-
-    if question is not None:
-        require_question(question)
-    Filter(sources=sources)
-    require_session(Home.locate(), session)
-
-
-def one_file(file: Path | None, output: Path | None) -> Path:
-    """The file to write, named in its place or by -o. Raises UsageError for none, and for two."""
-    if file is not None and output is not None:
-        raise UsageError("two files are named", subject=f"{file}, {output}", hint="Name one: it is written once")
-    if (named := output if file is None else file) is None:
-        raise UsageError("no file to write is named", hint=Hint("Name it: ", Option("output", "FILE")))
-    return named
-
-
-def room(size: str | None) -> int | None:
-    """ "500MB", "4GB", "1GiB" in bytes. Raises UsageError."""
-    try:
-        return None if size is None else settings.size(size)
-    except ValueError as error:
-        raise UsageError(f"not a size: {size!r}", hint="Write it like 500MB or 4GB.") from error
-
-
-def bound(size: str | None) -> int | None:
-    """As `room`, and something. Raises UsageError."""
-    found = room(size)
-    if found is not None and found < 1:
-        raise UsageError("a memory of nothing", hint="Write it like 64MB or 1GB.")
-    return found
-
-
-def seconds(text: str) -> float:
-    """ "30", "30s", "5m", "1h", "30d" in seconds. Raises UsageError."""
-    try:
-        return settings.seconds(text)
-    except ValueError as error:
-        raise UsageError(f"not a time: {text!r}", hint="Write it like 30s, 5m, 1h or 30d.") from error
-
-
-MOST_TOKENS = 1_000_000  # of one answer; no model here writes as many
-
-
-def budget(text: str | None) -> tuple[float | None, int | None]:
-    """Seconds and tokens of a budget, one of which is None: "20s", "5m", "2000t". Raises UsageError."""
-    if text is None:
-        return None, None
-    if tokens := re.fullmatch(r"(\d+)\s*t(?:okens?)?", text.strip()):
-        if not 1 <= int(tokens[1][:12]) <= MOST_TOKENS:
-            raise UsageError(f"cannot write {text.strip()[:40]}", hint=f"Write 1t to {MOST_TOKENS}t")
-        return None, int(tokens[1])
-    try:
-        time = settings.seconds(text)
-    except ValueError as error:
-        hint = "Write a time like 20s or 5m, or a number of tokens like 2000t"
-        raise UsageError(f"neither a time nor a number of tokens: {text[:40]!r}", hint=hint) from error
-    if not time:
-        raise UsageError(f"no time to answer in: {text[:40]!r}", hint="Leave the budget out, or give some: 20s")
-    return time, None

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperArgument, TyperGroup
 
 from titans_cli import settings
-from titans_cli.cli import lazily, options
+from titans_cli.cli import lazy_tree, options
 
 # What `titans --help` puts together, in its order; a command that stands nowhere here comes under the last heading.
 GROUPS = {
@@ -22,7 +22,7 @@ GROUPS = {
 _BY_FLAG = {s.flag: s for s in settings.SETTINGS.values() if s.flag}
 
 
-class Grouped(lazily.Sparing, TyperGroup):
+class Grouped(lazy_tree.Sparing, TyperGroup):
     """A group whose help says first sentences whole; the root's shows its commands under the headings of `GROUPS`."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -36,10 +36,10 @@ class Grouped(lazily.Sparing, TyperGroup):
 
 def grouped(names: list[str]) -> dict[str, list[str]]:
     """The root's commands by heading, every one once; headings without a command are left out."""
-    found = {heading: [n for n in members if n in names] for heading, members in GROUPS.items()}
-    placed = {n for members in found.values() for n in members}
-    found[list(found)[-1]] += [n for n in names if n not in placed]
-    return {heading: members for heading, members in found.items() if members}
+    under = {heading: [n for n in members if n in names] for heading, members in GROUPS.items()}
+    placed = {n for members in under.values() for n in members}
+    under[list(under)[-1]] += [n for n in names if n not in placed]
+    return {heading: members for heading, members in under.items() if members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def whole(app: typer.Typer) -> TyperGroup:
         taken = {flag for parameter in command.params for flag in parameter.opts}
         command.params += [option for option in common if not taken & set(option.opts)]
 
-    return lazily.root(app, _in_order, finish)
+    return lazy_tree.root(app, _in_order, finish)
 
 
 def _in_order(names: list[str]) -> list[str]:

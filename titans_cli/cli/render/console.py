@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from titans_cli.cli import look, terminal
+from titans_cli.cli import appearance, terminal
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.steps import in_json
 
@@ -78,21 +78,21 @@ def named(schema: str, info: SessionInfo | EntryInfo | DamagedEntry, sentence: s
 
 def bars(shares: Sequence[float | None]) -> str:
     """A character for each share from 0 to 1, a blank for None; nothing at all where none can or may be drawn."""
-    if not look.drawings():
+    if not appearance.drawings():
         return ""
     return "".join(" " if s is None else _BARS[round(s * (len(_BARS) - 1))] for s in shares)
 
 
 def bold(text: str) -> str:
-    return terminal.styled(text, 1) if look.color_wanted() else text
+    return terminal.styled(text, 1) if appearance.color_wanted() else text
 
 
 def dim(text: str) -> str:
-    return terminal.styled(text, 2) if look.color_wanted() else text
+    return terminal.styled(text, 2) if appearance.color_wanted() else text
 
 
 def verbose(text: str) -> None:
-    if look.current().verbose:
+    if appearance.current().verbose:
         note(text)
 
 

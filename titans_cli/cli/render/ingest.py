@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from titans_cli.cli import look, terminal
+from titans_cli.cli import appearance, terminal
 from titans_cli.cli.render.console import Output, document, human_bytes, human_time, line, note
 from titans_cli.cli.terminal import on_one_line
 from titans_cli.steps import in_shell
@@ -44,7 +44,7 @@ class IngestView:
         self.looked: list[str] = []  # files that a dry run has looked at
         self._telling, self._over = threading.Lock(), threading.Event()
         self._ticker: threading.Thread | None = None
-        self.live = not output.json and not output.quiet and look.lively()
+        self.live = not output.json and not output.quiet and appearance.lively()
         self.progress: Progress | None = None
         self.failed = self.kept = 0  # inputs, once the ingest has finished; kept: read now, or known already
 
@@ -53,7 +53,7 @@ class IngestView:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(file=terminal.beneath(sys.stderr), no_color=not look.color_wanted(sys.stderr))
+            console = Console(file=terminal.beneath(sys.stderr), no_color=not appearance.color_wanted(sys.stderr))
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[status]}"))
             self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
@@ -187,11 +187,11 @@ def describe(event: IngestEvent | Waiting) -> list[str]:
             return [f"warning: {source}: segment {block} ({unit} {page}) was not learned: its update is {reason}"]
         case FilesLeftOut(names):
             line = f"left out {plural(len(names), 'file')} that no reader knows by name: {by_suffix(names)}"
-            return [line, *(f"  {name}" for name in names if look.current().verbose)]
+            return [line, *(f"  {name}" for name in names if appearance.current().verbose)]
         case FileFinished(source, pages, _, tokens, surprise, _, warnings, unit, omissions, new):
             line = f"read {source}: {plural(pages, unit)}, {plural(tokens, 'token')}, surprise {surprise:.2f}"
             line += "" if new is None else f", new to the session {new:.2f}"
-            skipped = [f"  skipped: {in_words(omissions)}"] if omissions and look.current().verbose else []
+            skipped = [f"  skipped: {in_words(omissions)}"] if omissions and appearance.current().verbose else []
             return [line, *(f"  warning: {w}" for w in warnings), *skipped]
         case IngestFinished(session, read, skipped, failed, tokens, seconds, _, left_out):
             parts = [f"{plural(read, 'file')} read"]

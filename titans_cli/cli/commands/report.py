@@ -1,4 +1,4 @@
-"""titans report: a session as one HTML page."""
+"""titans report: where the page goes; what stands on it is `titans_cli.report`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from titans_cli.cli.render.console import Output, out
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
-EXAMPLE = "Example: titans report -o survey.html"
+EXAMPLES = "Example: titans report -o survey.html"
 
 
 def report(

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import asking, options, terminal
-from titans_cli.cli.render import answer, console, documents, errors
-from titans_cli.cli.render.console import Output
+from titans_cli.cli import options, terminal, values
+from titans_cli.cli.render import answer, documents
+from titans_cli.cli.render.console import Output, bold, note, out
+from titans_cli.cli.render.errors import error
 from titans_cli.errors import TitansError, UsageError
 
 if TYPE_CHECKING:
     from titans_cli.sessions.conversation import Conversation
 
-EXAMPLE = "Example: titans chat\n\nExample: titans chat --json < questions.txt | jq -r .short"
+EXAMPLES = "Example: titans chat\n\nExample: titans chat --json < questions.txt | jq -r .short"
 COMMANDS = {
     "/sources": "the documents that were read",
     "/open N": "the page around citation N of the last answer",
@@ -58,12 +59,12 @@ def chat(
     from being answered, and the exit code is that of the first that failed.
     """
     settings.require_choice("route", route)
-    options.ready(session, sources=sources)
+    values.ready(session, sources=sources)
     from titans_cli.sessions.ask import AskOptions
 
     output = Output(json, quiet)
     how = AskOptions(sentences, top_k, closed_book, route=route)
-    talk = asking.conversation(
+    talk = values.conversation(
         session,
         how,
         output,
@@ -81,19 +82,19 @@ def chat(
     )
     live = sys.stdin.isatty()
     if live:
-        console.note(f"session {talk.name}; ask, or /help")
+        note(f"session {talk.name}; ask, or /help")
     failed = 0
     for entered in _typed(talk) if live else _piped():
         try:
             if not _turn(talk, entered, output, shown=live, first=follows):
                 break
         except TitansError as problem:
-            errors.error(problem, output)
+            error(problem, output)
             failed = failed or problem.exit_code
         except KeyboardInterrupt:
             if not live:
                 raise
-            console.note("stopped; ask again, or /quit")
+            note("stopped; ask again, or /quit")
     if failed and not live:
         raise typer.Exit(failed)
 
@@ -102,10 +103,10 @@ def _turn(talk: Conversation, entered: str, output: Output, *, shown: bool, firs
     """One line; False when it was the last. `shown`: the question stands on the terminal already."""
     if not entered.startswith("/"):
         if not shown and not output.json:
-            console.out(console.bold(f"{_PROMPT}{entered}"))
+            out(bold(f"{_PROMPT}{entered}"))
         answer.answer(talk.ask(entered, after_kept=first), output, told=True)
         if not output.json:
-            console.out()
+            out()
         return True
     command, _, rest = entered.partition(" ")
     rest = rest.strip()
@@ -113,8 +114,8 @@ def _turn(talk: Conversation, entered: str, output: Output, *, shown: bool, firs
         case "/quit" | "/exit" | "/q":
             return False
         case "/help" | "/?":
-            for name, what in COMMANDS.items():
-                console.note(f"{name:16}{what}")
+            for name, meaning in COMMANDS.items():
+                note(f"{name:16}{meaning}")
         case "/sources":
             documents.sources(talk.sources(), output)
         case "/open":
@@ -149,10 +150,10 @@ def _typed(talk: Conversation) -> Iterator[str]:
         try:
             entered = input(_PROMPT).strip()
         except EOFError:
-            console.out()
+            out()
             return
         except KeyboardInterrupt:
-            console.out()
+            out()
             continue
         if entered:
             yield entered

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import complete, options
-from titans_cli.cli.options import seconds
+from titans_cli.cli import completion, options, values
+from titans_cli.cli.confirmation import confirm, require_terminal
 from titans_cli.cli.render import gate
 from titans_cli.cli.render import session as view
 from titans_cli.cli.render.console import Output, line, named
-from titans_cli.cli.terminal import on_one_line
 from titans_cli.cli.tree import Grouped
-from titans_cli.errors import UsageError
 from titans_cli.store import Home
 from titans_cli.wording import plural
 
@@ -27,7 +24,7 @@ app = typer.Typer(cls=Grouped, help="Start, look at, change, copy, promote or di
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME", help="Session, by name or ID prefix.", show_default=False, autocompletion=complete.sessions
+        metavar="NAME", help="Session, by name or ID prefix.", show_default=False, autocompletion=completion.sessions
     ),
 ]
 
@@ -44,7 +41,7 @@ def new(
             metavar="LTM",
             help="Start from this LTM entry.",
             show_default=False,
-            autocompletion=complete.entries,
+            autocompletion=completion.entries,
         ),
     ] = None,
     model: options.Model = None,
@@ -72,7 +69,7 @@ def new(
         Home.locate(),
         name,
         entry=entry,
-        how=lifecycle.SessionOptions(model, precision, loading, options.room(max_room), options.bound(memory)),
+        how=lifecycle.SessionOptions(model, precision, loading, values.room(max_room), values.bound(memory)),
         use=not no_use,
     )
     start = f"from {entry}" if entry else "knowing nothing"
@@ -106,7 +103,7 @@ def show(
 def use(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Session, by name or ID prefix.", autocompletion=complete.sessions),
+        typer.Argument(metavar="NAME", help="Session, by name or ID prefix.", autocompletion=completion.sessions),
     ],
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -143,7 +140,7 @@ def promote(
     home, selector, wait, output = (
         Home.locate(),
         session if name is None else name,
-        seconds(retry_lock),
+        values.seconds(retry_lock),
         Output(json, quiet),
     )
     details = lifecycle.show_session(home, selector)
@@ -156,7 +153,7 @@ def promote(
         forced = "" if measured.passed else ", below the gate's bounds,"
         confirm(f"Promote session {details.info.name}{forced} to LTM entry {target} and close it?", yes)
 
-    room = options.room(max_room)
+    room = values.room(max_room)
     how = lifecycle.PromoteOptions(note, force)
     info = lifecycle.promote_session(
         home, details.info.name, entry, how, approve=approve, retry_lock=wait, max_room=room
@@ -182,7 +179,7 @@ def discard(
     preview = lifecycle.discard_session(home, session if name is None else name, dry_run=True)
     if not (dry_run or preview.finished):
         confirm(f"Discard session {preview.name} and the {plural(preview.tokens, 'token')} it learned?", yes)
-        preview = lifecycle.discard_session(home, preview.name, retry_lock=seconds(retry_lock))
+        preview = lifecycle.discard_session(home, preview.name, retry_lock=values.seconds(retry_lock))
     view.discarded(preview, Output(json, quiet))
 
 
@@ -206,7 +203,7 @@ def forget(
     document: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="Path, displayed name, hash prefix or number.", autocompletion=complete.documents
+            metavar="SOURCE", help="Path, displayed name, hash prefix or number.", autocompletion=completion.documents
         ),
     ],
     session: options.Session = None,
@@ -222,7 +219,7 @@ def forget(
     """
     from titans_cli.sessions import history
 
-    home, wait = Home.locate(), seconds(retry_lock)
+    home, wait = Home.locate(), values.seconds(retry_lock)
     preview = history.forget(home, session, document, dry_run=True)
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
@@ -238,7 +235,7 @@ def rewind(
             "--to",
             metavar="DOCUMENT",
             help="The last document to keep: path, name, hash or number.",
-            autocompletion=complete.documents,
+            autocompletion=completion.documents,
         ),
     ],
     session: options.Session = None,
@@ -251,7 +248,7 @@ def rewind(
     """Forget everything that was read after a document. There is no way back: fork the session first to keep it."""
     from titans_cli.sessions import history
 
-    home, wait = Home.locate(), seconds(retry_lock)
+    home, wait = Home.locate(), values.seconds(retry_lock)
     preview = history.rewind(home, session, to, dry_run=True)
     if not dry_run:
         count = plural(len(preview.sources), "document")
@@ -281,7 +278,7 @@ def fork(
         details = lifecycle.show_session(home, session)
         view.would(f"fork session {details.info.name}", details.info, Output(json, quiet))
         return
-    wait, room = seconds(retry_lock), options.room(max_room)
+    wait, room = values.seconds(retry_lock), values.room(max_room)
     info = lifecycle.fork(home, session, new, use=not no_use, retry_lock=wait, max_room=room)
     named("session-info", info, f"started session {info.name} as a fork", Output(json, quiet))
 
@@ -304,11 +301,11 @@ def export(
     done = lifecycle.export(
         Home.locate(),
         session,
-        options.one_file(file, written),
+        values.one_file(file, written),
         replace_file=yes,
         dry_run=dry_run,
-        retry_lock=seconds(retry_lock),
-        max_room=options.room(max_room),
+        retry_lock=values.seconds(retry_lock),
+        max_room=values.room(max_room),
     )
     view.exported(done, dry_run, Output(json, quiet))
 
@@ -328,7 +325,7 @@ def import_(
     """Make the session that a file holds, if every byte of it is as it was exported. Exit code 13 otherwise."""
     from titans_cli.sessions import lifecycle
 
-    info = lifecycle.import_(Home.locate(), file, name, use=use or not no_use, max_room=options.room(max_room))
+    info = lifecycle.import_(Home.locate(), file, name, use=use or not no_use, max_room=values.room(max_room))
     named("session-info", info, f"imported session {info.name}", Output(json, quiet))
 
 
@@ -343,7 +340,7 @@ def gc(
     """Discard sessions in which nothing happened for a long time. The current one always stays."""
     from titans_cli.sessions import lifecycle
 
-    home, age = Home.locate(), seconds(older_than)
+    home, age = Home.locate(), values.seconds(older_than)
     old, problems = lifecycle.discard_old(home, age, dry_run=True)
     if not dry_run and old:
         confirm(f"Discard {', '.join(d.name for d in old)}?", yes)
@@ -370,23 +367,10 @@ def repair(
     """
     from titans_cli.sessions import health
 
-    home, wait, selector = Home.locate(), seconds(retry_lock), session if name is None else name
+    home, wait, selector = Home.locate(), values.seconds(retry_lock), session if name is None else name
     repair = health.repair_session(home, selector, dry_run=True, compact=compact, retry_lock=wait)
     if not dry_run:
         if repair.lost:
             confirm(f"Forget {plural(len(repair.lost), 'document')} whose text is damaged?", yes)
         repair = health.repair_session(home, selector, compact=compact, retry_lock=wait)
     view.repaired(repair, Output(json, quiet))
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Ask on a terminal; without one `--yes` is needed. Raises UsageError, or Abort for a no."""
-    require_terminal(yes)
-    if not yes:
-        typer.confirm(on_one_line(question), abort=True, err=True)
-
-
-def require_terminal(yes: bool) -> None:
-    """Raise UsageError when nobody said yes and nobody can be asked."""
-    if not (yes or (sys.stdin.isatty() and sys.stderr.isatty())):
-        raise UsageError("this needs a confirmation, and there is no terminal to ask on", hint="Add --yes")

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, options
+from titans_cli.cli import completion, options, values
+from titans_cli.cli.confirmation import confirm
 from titans_cli.cli.render import ltm as view
 from titans_cli.cli.render.console import Output, named
 from titans_cli.cli.render.session import exported
-from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
 from titans_cli.store import Home
 from titans_cli.wording import plural
 
 app = typer.Typer(cls=Grouped, help="Look at, copy and remove long-term memory (LTM) entries.", rich_markup_mode=None)
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.", autocompletion=complete.entries)
+    str, typer.Argument(metavar="NAME", help="LTM entry, by name or ID prefix.", autocompletion=completion.entries)
 ]
 
 
@@ -43,9 +43,9 @@ def show(name: Name, json: options.Json = False, quiet: options.Quiet = False) -
 @app.command(epilog="Example: titans ltm diff survey-2025 survey-2026")
 def diff(
     one: Annotated[
-        str, typer.Argument(metavar="A", help="LTM entry, by name or ID prefix.", autocompletion=complete.entries)
+        str, typer.Argument(metavar="A", help="LTM entry, by name or ID prefix.", autocompletion=completion.entries)
     ],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=complete.entries)],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=completion.entries)],
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -78,7 +78,7 @@ def export(
     """Write an entry to one file, with a checksum for every part of it. Exit code 13 unless all of it is sound."""
     from titans_cli.sessions import lifecycle
 
-    room, target = options.room(max_room), options.one_file(file, written)
+    room, target = values.room(max_room), values.one_file(file, written)
     done = lifecycle.export_entry(Home.locate(), name, target, replace_file=yes, dry_run=dry_run, max_room=room)
     exported(done, dry_run, Output(json, quiet), what="LTM entry")
 
@@ -96,7 +96,7 @@ def import_(
     """Take the entry that a file holds, if every byte of it is as it was promoted. Exit code 13 otherwise."""
     from titans_cli.sessions import lifecycle
 
-    info = lifecycle.import_entry(Home.locate(), file, name, max_room=options.room(max_room))
+    info = lifecycle.import_entry(Home.locate(), file, name, max_room=values.room(max_room))
     named("ltm-imported", info, f"imported LTM entry {info.name}", Output(json, quiet))
 
 

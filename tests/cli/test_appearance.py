@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.conftest import Titans
-from titans_cli.cli import look
+from titans_cli.cli import appearance
 from titans_cli.cli.render.console import Output
 from titans_cli.cli.render.ingest import IngestView
 from titans_cli.progress import BlocksRead, FileStarted, IngestFinished, IngestStarted, Waiting
@@ -25,9 +25,9 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm")
-    look.begin()
+    appearance.begin()
     yield
-    look.begin()
+    appearance.begin()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_who_decides_on_colour(
     command = ["ltm", "list", "-q"]
     done = titans(*argv, *command) if place == "before" else titans(*command, *argv)
     assert done.code == 0
-    assert look.color_wanted(Terminal() if terminal else io.StringIO()) is colored
+    assert appearance.color_wanted(Terminal() if terminal else io.StringIO()) is colored
 
 
 def test_a_colour_that_is_none_is_2(titans: Titans) -> None:
@@ -78,15 +78,16 @@ def test_plain_draws_nothing_and_moves_nothing(titans: Titans, monkeypatch: pyte
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", Terminal())
             patch.setattr(sys, "stderr", Terminal())
-            assert look.drawings() is wanted
-            assert look.lively() is wanted
+            assert appearance.drawings() is wanted
+            assert appearance.lively() is wanted
             assert IngestView(Output()).live is wanted
 
 
 def test_one_command_line_leaves_nothing_to_the_next(titans: Titans) -> None:
     titans("--plain", "--color", "always", "-v", "ltm", "list")
     assert titans("ltm", "list", "--json").err == ""
-    assert (look.current().color, look.current().plain, look.current().verbose) == ("auto", False, False)
+    now = appearance.current()
+    assert (now.color, now.plain, now.verbose) == ("auto", False, False)
 
 
 def test_off_a_terminal_a_line_is_due_when_none_was_told_for_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

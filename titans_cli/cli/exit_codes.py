@@ -1,4 +1,7 @@
-"""The exit codes in words, for the help and docs/commands.md; which error has which, `errors.py` decides."""
+"""The exit codes in words, for the help and docs/commands.md.
+
+Which error has which, `titans_cli.errors` decides; that a command ends with it, `main`.
+"""
 
 from __future__ import annotations
 

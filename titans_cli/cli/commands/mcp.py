@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from titans_cli.cli import options
-from titans_cli.cli.options import seconds
 from titans_cli.cli.render.console import Output, document, note
 from titans_cli.cli.signals import stop_flag
+from titans_cli.cli.values import seconds
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.store import Home
 

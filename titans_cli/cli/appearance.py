@@ -14,7 +14,7 @@ from typing import TextIO
 
 
 @dataclass(slots=True)
-class Look:
+class Appearance:
     """None: not said on the command line; the settings decide."""
 
     color: str | None = None  # auto, always, never
@@ -24,17 +24,17 @@ class Look:
     applied: list[str] = field(default_factory=list)  # the settings that are not at their default, in words
 
 
-_look = Look()
+_current = Appearance()
 
 
-def current() -> Look:
-    return _look
+def current() -> Appearance:
+    return _current
 
 
 def begin(argv: Sequence[str] = ()) -> None:
     """Forget what was set by a command line before this one in the same process."""
-    global _look
-    _look = Look(asking_help=bool({"-h", "--help"} & set(argv)))
+    global _current
+    _current = Appearance(asking_help=bool({"-h", "--help"} & set(argv)))
 
 
 def dumb() -> bool:
@@ -43,18 +43,18 @@ def dumb() -> bool:
 
 def color_wanted(stream: TextIO | None = None) -> bool:
     """Whether to write colour to `stream` (stdout). What is said by `--color` is stronger than NO_COLOR."""
-    if _look.plain or _look.color == "never":
+    if _current.plain or _current.color == "never":
         return False
-    if _look.color == "always":
+    if _current.color == "always":
         return True
     return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and not dumb()
 
 
 def lively() -> bool:
     """Whether something on stderr may move."""
-    return not _look.plain and sys.stderr.isatty() and not dumb()
+    return not _current.plain and sys.stderr.isatty() and not dumb()
 
 
 def drawings() -> bool:
     """Whether bars and other drawings made of characters can and may be shown on stdout."""
-    return not _look.plain and "utf" in (sys.stdout.encoding or "").lower()
+    return not _current.plain and "utf" in (sys.stdout.encoding or "").lower()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from titans_cli import settings
-from titans_cli.cli import complete, options
+from titans_cli.cli import completion, options
 from titans_cli.cli.render import config as view
 from titans_cli.cli.render.console import Output
 from titans_cli.cli.terminal import in_json
@@ -18,7 +18,7 @@ from titans_cli.store.files import atomic_write, private_mkdir
 
 app = typer.Typer(cls=Grouped, help="Look at and change the settings.", rich_markup_mode=None)
 Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="A setting: titans config show.", autocompletion=complete.settings)
+    str, typer.Argument(metavar="KEY", help="A setting: titans config show.", autocompletion=completion.settings)
 ]
 _BY_HAND = "Change it in an editor; it is TOML"
 

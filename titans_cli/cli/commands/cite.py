@@ -11,7 +11,7 @@ from titans_cli.cli.render.cite import references
 from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
-EXAMPLE = (
+EXAMPLES = (
     "Example: titans cite --bibtex > survey.bib\n\n"
     "Example: titans ask 'Which papers are about groundwater?' && titans cite --last --bibtex"
 )

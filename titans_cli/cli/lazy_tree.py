@@ -98,12 +98,12 @@ class Sparing:
     """A command that converts no value that needs no conversion, and imports nothing to do so."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in found:
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
             # of typer 0.29; in a version without it values are converted as that version does
             if "get_runtime_param" not in vars(parameter) and hasattr(parameter, "get_runtime_param"):
                 parameter.get_runtime_param = partial(Taken, cache(parameter.get_runtime_param))
-        return found
+        return parameters
 
 
 class Plain(Sparing, TyperCommand):

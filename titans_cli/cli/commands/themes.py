@@ -1,4 +1,4 @@
-"""titans themes, titans trends: what the documents of a session say as a whole."""
+"""titans themes, and what it shares with trends: of which documents, how much, and whether it is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options
+from titans_cli.cli import options, values
 from titans_cli.cli.render import answer
 from titans_cli.cli.render.console import Output
 from titans_cli.store import Home
@@ -16,8 +16,7 @@ Sources = Annotated[
 ]
 Long = Annotated[bool, typer.Option("--long", help="All of them, not a page.")]
 NoLog = Annotated[bool, typer.Option("--no-log", help="Leave no episode.")]
-THEMES = "Example: titans themes --json | jq '.themes[] | {phrase, members}'"
-TRENDS = "Example: titans trends --long"
+EXAMPLES = "Example: titans themes --json | jq '.themes[] | {phrase, members}'"
 
 
 def themes(
@@ -32,27 +31,11 @@ def themes(
 
     Topics, their share and central documents.
     """
-    _tell("themes", session, sources, long, no_log, Output(json, quiet))
+    tell("themes", session, sources, long, no_log, Output(json, quiet))
 
 
-def trends(
-    session: options.Session = None,
-    sources: Sources = [],  # noqa: B006
-    long: Long = False,
-    no_log: NoLog = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Tell what comes, goes and stays over the years of the documents, with cited sentences.
-
-    A year is that of the catalogue card, or else taken from a file's name, its title or what it states of itself;
-    documents without one take no part. Phrases that stand with another change with it, more likely than not.
-    """
-    _tell("trends", session, sources, long, no_log, Output(json, quiet))
-
-
-def _tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
-    options.ready(session)
+def tell(kind: str, session: str | None, sources: list[str], long: bool, no_log: bool, output: Output) -> None:
+    values.ready(session)
     from titans_cli.sessions.retrieve import SummaryRequest, summary
     from titans_cli.sessions.selection import Filter
 

@@ -1,21 +1,18 @@
-"""titans memory, note and recall: how a text, a filter and a time are given on a command line."""
+"""titans memory: how a text, an item and a filter are given; what is learned and forgotten is `sessions/items.py`."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from titans_cli.cli import options
-from titans_cli.cli.options import seconds
+from titans_cli.cli import options, values
+from titans_cli.cli.confirmation import confirm
 from titans_cli.cli.render import answer
 from titans_cli.cli.render import memory as view
 from titans_cli.cli.render.console import Output
 from titans_cli.cli.render.session import forgotten
-from titans_cli.cli.session import confirm
 from titans_cli.cli.tree import Grouped
-from titans_cli.errors import UsageError
 from titans_cli.store import Home
 
 app = typer.Typer(
@@ -23,19 +20,11 @@ app = typer.Typer(
     help="Tell a session things, correct them, take them back, and retrieve what it knows.",
     rich_markup_mode=None,
 )
-Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to memorise; - reads it from stdin.")]
 Named = Annotated[str, typer.Argument(metavar="ITEM", help="An item, by key or id.")]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        "--key", metavar="KEY", help="A name of your own: telling it again learns nothing twice.", show_default=False
-    ),
-]
 Label = Annotated[
     str | None,
     typer.Option("--source", metavar="LABEL", help="Where it comes from: cited with it.", show_default=False),
 ]
-Tags = Annotated[list[str], typer.Option("--tag", metavar="TAG", help="May be repeated.", show_default=False)]
 OfTags = Annotated[
     list[str],
     typer.Option("--tag", metavar="TAG", help="Only items with this tag; repeated: with all.", show_default=False),
@@ -45,9 +34,6 @@ OfSources = Annotated[
     typer.Option(
         "--sources", metavar="GLOB", help="Only what has such a key, label or path; repeated: any.", show_default=False
     ),
-]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="2h, 7d, or 2026-11-22.", show_default=False)
 ]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="As --since.", show_default=False)]
 Least = Annotated[
@@ -62,11 +48,11 @@ NoLog = Annotated[bool, typer.Option("--no-log", help="Do not keep question and 
     epilog="Example: titans memory add 'The weir failed in 2019.' --source 'call with Ito' --tag weir --key weir-1"
 )
 def add(
-    text: Text,
+    text: options.Text,
     session: options.Session = None,
-    key: Key = None,
+    key: options.Key = None,
     source: Label = None,
-    tag: Tags = [],  # noqa: B006
+    tag: options.Tags = [],  # noqa: B006
     model: options.Model = None,
     max_room: options.MaxRoom = None,
     retry_lock: options.RetryLock = "0s",
@@ -77,37 +63,23 @@ def add(
 
     With a key a repeated call learns nothing twice; another text under the same key is refused: see update.
     """
-    tell(text, session, key, source, tag, model, max_room, retry_lock, Output(json, quiet))
-
-
-def tell(
-    text: str,
-    session: str | None,
-    key: str | None,
-    source: str | None,
-    tags: list[str],
-    model: str | None,
-    max_room: str | None,
-    retry_lock: str,
-    output: Output,
-) -> None:
     from titans_cli.sessions import items
 
     result = items.add(
         Home.locate(),
         session,
-        items.ItemRequest(given(text), key, source, tags),
+        items.ItemRequest(values.text_or_stdin(text), key, source, tag),
         model=model,
-        retry_lock=seconds(retry_lock),
-        max_room=options.room(max_room),
+        retry_lock=values.seconds(retry_lock),
+        max_room=values.room(max_room),
     )
-    view.item(result, output)
+    view.item(result, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans memory update weir-1 'The weir failed in 2020.' --json")
 def update(
     item: Named,
-    text: Text,
+    text: options.Text,
     session: options.Session = None,
     source: Label = None,
     tag: Annotated[
@@ -134,10 +106,10 @@ def update(
         Home.locate(),
         session,
         item,
-        items.ItemRequest(given(text), label=source, tags=tag or None),
+        items.ItemRequest(values.text_or_stdin(text), label=source, tags=tag or None),
         fast=fast,
-        retry_lock=seconds(retry_lock),
-        max_room=options.room(max_room),
+        retry_lock=values.seconds(retry_lock),
+        max_room=values.room(max_room),
     )
     view.item(result, Output(json, quiet))
 
@@ -160,7 +132,7 @@ def delete(
     """
     from titans_cli.sessions import history
 
-    home, wait = Home.locate(), seconds(retry_lock)
+    home, wait = Home.locate(), values.seconds(retry_lock)
     preview = history.forget(home, session, item, dry_run=True)
     if not dry_run and preview.sources:
         confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
@@ -177,7 +149,7 @@ def retrieve(
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=200, help="So many passages.")] = 8,
     tag: OfTags = [],  # noqa: B006
     sources: OfSources = [],  # noqa: B006
-    since: Since = None,
+    since: options.Since = None,
     until: Until = None,
     least: Least = None,
     most: Most = None,
@@ -185,12 +157,13 @@ def retrieve(
     quiet: options.Quiet = False,
 ) -> None:
     """Show what the memory alone recalls, and the passages that bear on it, with scores and places. Changes nothing."""
-    options.ready(session)
+    values.ready(session)
     from titans_cli.sessions.retrieve import retrieve as use_case
     from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
-    view.retrieved(use_case(Home.locate(), session, given(query), top_k=top_k, within=within), Output(json, quiet))
+    result = use_case(Home.locate(), session, values.text_or_stdin(query), top_k=top_k, within=within)
+    view.retrieved(result, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans memory summary --tag weir --kind disagreements")
@@ -204,7 +177,7 @@ def summary(
     ] = "trends",
     tag: OfTags = [],  # noqa: B006
     sources: OfSources = [],  # noqa: B006
-    since: Since = None,
+    since: options.Since = None,
     until: Until = None,
     least: Least = None,
     most: Most = None,
@@ -214,13 +187,13 @@ def summary(
     quiet: options.Quiet = False,
 ) -> None:
     """Summarise what a filter lets through, with citations; of few documents, in their own sentences."""
-    options.ready(session)
+    values.ready(session)
     from titans_cli.sessions.retrieve import SummaryRequest
     from titans_cli.sessions.retrieve import summary as use_case
     from titans_cli.sessions.selection import Filter
 
     within = Filter(tag, sources, since, until, least, most)
-    question = given(about) if about is not None else None
+    question = values.text_or_stdin(about) if about is not None else None
     request = SummaryRequest(kind, question, within, sentences, log=not no_log)
     result = use_case(Home.locate(), session, request)
     answer.answer(result, Output(json, quiet))
@@ -233,7 +206,7 @@ def filter_(
     session: options.Session = None,
     tag: OfTags = [],  # noqa: B006
     sources: OfSources = [],  # noqa: B006
-    since: Since = None,
+    since: options.Since = None,
     until: Until = None,
     least: Least = None,
     most: Most = None,
@@ -258,7 +231,7 @@ def filter_(
         exclude=exclude,
         include=include,
         excluded=excluded,
-        retry_lock=seconds(retry_lock),
+        retry_lock=values.seconds(retry_lock),
     )
     view.filtered(result, Output(json, quiet), did="excluded" if exclude else "included" if include else "")
 
@@ -274,26 +247,5 @@ def gc(
     """Erase what fast updates left behind: text, memory and events of superseded versions."""
     from titans_cli.sessions import history
 
-    done = history.erase(Home.locate(), session, dry_run=dry_run, retry_lock=seconds(retry_lock))
+    done = history.erase(Home.locate(), session, dry_run=dry_run, retry_lock=values.seconds(retry_lock))
     view.erased(done, Output(json, quiet))
-
-
-def recall(words: str, session: str | None, since: str | None, kind: str | None, limit: int, output: Output) -> None:
-    from titans_cli.sessions import history
-
-    result = history.recall(Home.locate(), session, given(words), since=since, kind=kind, limit=limit)
-    view.recalled(result, output)
-
-
-def given(text: str) -> str:
-    """The argument, or all of standard input for "-". Raises UsageError when there is too much of it."""
-    from titans_cli.sessions import items
-
-    if text != "-":
-        return text
-    most = 4 * items.LONGEST_TEXT
-    raw = sys.stdin.buffer.read(most + 1)
-    if len(raw) > most:
-        problem = f"standard input is longer than {items.LONGEST_TEXT:,} characters"
-        raise UsageError(problem, hint="Read it as a document: titans ingest -")
-    return raw.decode("utf-8", "replace")
