@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from threading import local
 
-import snowballstemmer
+from Stemmer import Stemmer
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 _INDEX = re.compile(r"(?<=[^\W\d_])_(?=\d+$)")
@@ -42,9 +43,19 @@ def _plain(word: str) -> str:
     return word.lower()
 
 
+class _Own(local):
+    """A stemmer keeps what it works on, so every thread has one."""
+
+    def __init__(self) -> None:
+        self.stemmer = Stemmer("english")
+
+
+_OWN = _Own()
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    return str(snowballstemmer.stemmer("english").stemWord(word.replace("’", "'")))
+    return str(_OWN.stemmer.stemWord(word.replace("’", "'")))
 
 
 def stems(text: str) -> list[str]:
