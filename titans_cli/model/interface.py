@@ -32,7 +32,7 @@ UNTRAINED = (
 BATCH = 8  # segments of one trunk pass: part of the arithmetic, since it fixes the shapes of the products
 NEAREST = 8  # cells that an answer is read from
 FOCUS = 50.0  # of the softmax over them, by the cosine of topics
-_AT_ONCE = 16_384  # topics that are unpacked at once: so much stays in the processor's cache
+_AT_ONCE = 4_096  # topics that are unpacked at once: a megabyte of them as floats stays in the processor's cache
 LONGEST_ANSWER = 40  # tokens generated from memory alone
 
 
