@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from titans_cli import Session, Workspace
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
 PAPERS = [
@@ -30,7 +32,7 @@ def test_the_worked_example_prints_what_the_page_says(tmp_path: Path, monkeypatc
     monkeypatch.delenv("TITANS_MODEL", raising=False)
     blocks = re.findall(r"^```(python|text)\n(.*?)^```$", PAGE, re.M | re.S)
     code = "\n".join(text for kind, text in blocks if kind == "python")
-    (printed,) = (text for kind, text in blocks if kind == "text")
+    printed = "".join(text for kind, text in blocks if kind == "text")
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(compile(code, "docs/agents.md", "exec"), {"__name__": "agents"})
     assert out.getvalue() == printed
@@ -38,9 +40,10 @@ def test_the_worked_example_prints_what_the_page_says(tmp_path: Path, monkeypatc
     assert "48 kg" not in printed
 
 
-def test_every_method_of_a_session_is_on_the_page() -> None:
-    from titans_cli import Session
-
-    inherited = {"engine", "reader", "shelf"}  # what it keeps loaded
-    for name in {n for n in vars(Session) if not n.startswith("_")} - inherited:
+@pytest.mark.parametrize("handle", [Session, Workspace])
+def test_every_method_is_on_the_page(handle: type) -> None:
+    loaded = {"engine", "engines", "reader", "shelf"}  # what it keeps
+    names = {n for n in vars(handle) if not n.startswith("_")} - loaded
+    assert names
+    for name in names:
         assert re.search(rf"\b{name}\(", PAGE), name

@@ -1,19 +1,20 @@
-"""`from titans_cli import Session`: the use-cases for programs."""
+"""`from titans_cli import Workspace`: the use-cases for programs."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import titans_cli
 from tests.sessions.samples import child_environment, write_documents
-from titans_cli import Filter, Session
-from titans_cli.errors import LockedError, NotFoundError, UsageError
+from titans_cli import Filter, Session, SessionOptions, Workspace
+from titans_cli.errors import DamagedError, LockedError, NotFoundError, UsageError
 from titans_cli.progress import FileFailed, IngestEvent
-from titans_cli.store import SessionStore
+from titans_cli.store import Home, SessionStore
 
 OLD = "The melting point of brunsite is 417 kelvin, as the first survey found."
 NEW = "The boiling temperature of brunsite lies near 902 degrees after the recount."
@@ -25,8 +26,98 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def workspace(tmp_path: Path, tiny_folder: Path) -> Workspace:
+    return Workspace(tmp_path / "home", model=str(tiny_folder))
+
+
+@pytest.fixture
 def session(tmp_path: Path, tiny_folder: Path) -> Session:
     return Session.new("papers", home=tmp_path / "home", model=str(tiny_folder))
+
+
+def test_a_workspace_is_a_folder_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TITANS_HOME", str(folder))
+    named = [Workspace(), Workspace(folder), Workspace(str(folder)), Workspace(Home(folder))]
+    assert {w.home.root for w in named} == {folder}
+    assert str(folder) in repr(named[0])
+    assert not folder.exists()
+
+
+def test_a_workspace_opens_what_it_made_and_says_what_there_is(workspace: Workspace) -> None:
+    made = workspace.new("papers")
+    assert made.info.model == workspace.model
+    assert workspace.open("papers").id == workspace.open(made.id[:20]).id == workspace.resume("papers").id == made.id
+    assert workspace.resume("notes").id != made.id
+    assert [info.name for info in workspace.sessions().sessions] == ["papers", "notes"]
+    assert workspace.home.current() is None
+    with pytest.raises(NotFoundError):
+        workspace.open("nobody")
+    with pytest.raises(NotFoundError):  # none is the command line's current one
+        workspace.open()
+    with pytest.raises(UsageError):
+        workspace.new("papers")
+
+
+def test_sessions_of_a_workspace_share_the_model_and_others_do_not(workspace: Workspace) -> None:
+    one, other = workspace.new("one"), workspace.new("other")
+    assert one.engine is other.engine is workspace.open("one").engine
+    assert Session.open("one", home=workspace.home).engine is not one.engine
+
+
+def test_every_session_of_a_patient_workspace_waits_for_another_writer(workspace: Workspace, tiny_folder: Path) -> None:
+    patient = Workspace(workspace.home, model=str(tiny_folder), retry_lock=600)
+    workspace.new("one")
+    for opened in (patient.open("one"), patient.resume("two"), patient.new("three")):
+        held, enough = threading.Event(), threading.Event()
+
+        def hold(name: str, held: threading.Event, enough: threading.Event) -> None:
+            with SessionStore.open(workspace.home, name).writer(command="ingest"):
+                held.set()
+                enough.wait()
+
+        other = threading.Thread(target=hold, args=(opened.name, held, enough))
+        other.start()
+        held.wait()
+        with pytest.raises(LockedError):
+            workspace.open(opened.name).add(OLD)
+        threading.Timer(0.2, enough.set).start()
+        assert opened.add(OLD).status == "added"
+        other.join()
+
+
+def test_what_is_said_of_one_session_is_stronger_than_the_workspace(tmp_path: Path, tiny_folder: Path) -> None:
+    workspace = Workspace(tmp_path / "home", model="nothing/here")
+    session = workspace.new("papers", options=SessionOptions(str(tiny_folder), memory=10**8))
+    assert session.info.model == str(tiny_folder)
+    assert (held := session.status().remembered) is not None
+    assert held.bound == 10**8
+
+
+def test_a_workspace_hands_out_entries(workspace: Workspace, tmp_path: Path) -> None:
+    for name, text in (("first", OLD), ("second", NEW)):
+        session = workspace.new(name)
+        session.add(text, key=name)
+        session.promote(force=True)
+    assert [entry.name for entry in workspace.entries().entries] == ["first", "second"]
+    assert workspace.entry("first").session == workspace.verify_entry("first").session == "first"
+    compared = workspace.diff_entries("first", "second")
+    assert (len(compared.only_a), len(compared.only_b), compared.both) == (1, 1, ())
+    file = tmp_path / "first.ltm"
+    workspace.export_entry("first", file)
+    with pytest.raises(UsageError, match="exists"):
+        workspace.export_entry("first", str(file))
+    elsewhere = Workspace(tmp_path / "elsewhere")
+    assert elsewhere.import_entry(file, "copy").memory_sha256 == workspace.entry("first").memory_sha256
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(DamagedError):
+        Workspace(tmp_path / "third").import_entry(str(file))
+    assert elsewhere.new("heir", entry="copy").retrieve("brunsite").passages[0].key == "first"
+    assert workspace.remove_entry("first", dry_run=True).name == "first"
+    workspace.remove_entry("first")
+    with pytest.raises(NotFoundError):
+        workspace.entry("first")
+    assert [entry.name for entry in workspace.entries().entries] == ["second"]
 
 
 def test_a_session_is_found_again_by_name_id_and_resume(session: Session, tmp_path: Path, tiny_folder: Path) -> None:
@@ -102,7 +193,8 @@ def test_importing_the_package_loads_nothing_and_the_session_no_model() -> None:
     code = (
         "import sys, titans_cli\n"
         "assert 'titans_cli.api' not in sys.modules\n"
-        "from titans_cli import Session\n"
+        "from titans_cli import Session, Workspace\n"
+        "Workspace('nowhere')\n"
         "print(sorted({'torch', 'numpy', 'transformers', 'safetensors', 'typer', 'rich'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -43,9 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers": {"model", "memory", "store"} | WORDS,
     "sessions": {"readers", "store", "model", "answers", "train"} | WORDS,  # train: to adapt a memory
     "report": {"sessions", "store", "model", "answers"} | WORDS,
-    "cli": {"sessions", "store", "report", "server"} | WORDS,  # of the store only Home, to say where it is
+    "cli": {"sessions", "store", "report", "server", "api"} | WORDS,  # of the store only Home, to say where it is
     "api": {"sessions", "store", "model"} | WORDS,  # the use-cases for programs; of the model only the type
-    "server": {"api", "sessions", "store"} | WORDS,  # of the sessions only records, the log and Engines
+    "server": {"api", "sessions", "store"} | WORDS,  # of the sessions only records and the log
     "__init__": {"api", "version"},  # the first when asked for, and no sooner
     "__main__": {"cli"},
     "train": {"memory", "model", "paper", "readers", "store", "answers"} | LEAVES,
@@ -72,7 +72,7 @@ OWNS = {
     "train": "the outer loop that makes the embedded model, and adapts memories to others",
     "sessions": "the use-cases: they take values, yield records and print nothing",
     "report": "a session as one HTML page: `gather` reads, `charts` and `page` draw, `write` keeps",
-    "api": "the use-cases for programs: `from titans_cli import Session`",
+    "api": "the use-cases for programs: `from titans_cli import Workspace`",
     "server": "sessions for agents over the Model Context Protocol: tools over `api`, and who takes turns",
     "cli": "argv to one use-case to text; exit codes in `main.py` alone",
 }

@@ -16,7 +16,7 @@ import pytest
 
 import titans_cli
 from titans_cli import settings
-from titans_cli.api import Filter, Session
+from titans_cli.api import Filter, Session, Workspace
 from titans_cli.cli import tree
 from titans_cli.cli.app import command_tree
 from titans_cli.errors import NotFoundError
@@ -142,7 +142,8 @@ def test_the_server_has_what_a_step_names(action: str) -> None:
 @pytest.mark.parametrize("action", METHODS)
 def test_python_has_what_a_step_names(action: str) -> None:
     call = METHODS[action]
-    taken = set(inspect.signature(getattr(Session, call.name.split(".")[1])).parameters)
+    owner, _, method = call.name.partition(".")
+    taken = set(inspect.signature(getattr({"workspace": Workspace}.get(owner, Session), method)).parameters)
     assert {name.lstrip("*") for name in call.arguments.values()} <= taken
 
 

@@ -1,6 +1,6 @@
 """titans: long-document memorization sessions with a neural memory that learns while it reads.
 
-For programs: `from titans_cli import Session` (docs/agents.md).
+For programs: `from titans_cli import Workspace` (docs/agents.md).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from titans_cli.version import __version__
 
 if TYPE_CHECKING:
-    from titans_cli.api import Filter, Session
+    from titans_cli.api import Filter, Session, SessionOptions, Workspace
 
-__all__ = ["Filter", "Session", "__version__"]
+__all__ = ["Filter", "Session", "SessionOptions", "Workspace", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """`Session` and `Filter`, imported when they are asked for: `import titans_cli` stays light."""
-    if name in ("Filter", "Session"):
+    """The names for programs, imported when they are asked for: `import titans_cli` stays light."""
+    if name in ("Filter", "Session", "SessionOptions", "Workspace"):
         from titans_cli import api
 
         return getattr(api, name)

@@ -1,23 +1,30 @@
-"""The use-cases for programs: `from titans_cli import Session`.
+"""The use-cases for programs: `from titans_cli import Workspace`.
 
-A `Session` is a handle and nothing more: what it learns is durable when a method returns, and the handle that another
-process opens by the same name or id goes on from there. It keeps what is slow to load (the model, the memory's cells)
-from one call to the next. Everything a method returns is a frozen record, everything it raises a `TitansError`
-(`titans_cli.errors`). Nothing heavy is imported before it is needed.
+A `Workspace` is a home, and what its sessions share in this process: how they are opened, and models that are loaded
+once for all of them. It hands out sessions and long-term entries. A `Session` is a handle and nothing more: what it
+learns is durable when a method returns, and the handle that another process opens by the same name or id goes on from
+there. It keeps what is slow to load (the model, the memory's cells) from one call to the next. Everything a method
+returns is a frozen record, everything it raises a `TitansError` (`titans_cli.errors`). Nothing heavy is imported before
+its time.
+
+How anything is done is `titans_cli.sessions`; what is typed, sent or shown is not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.progress import IngestEvent, IngestFinished, Waiting
 from titans_cli.records import Answer, EntryInfo, SessionInfo
 from titans_cli.sessions import history, items, lifecycle
+from titans_cli.sessions.lifecycle import SessionOptions
 from titans_cli.sessions.selection import Filter
-from titans_cli.store import Home, SessionStore
+from titans_cli.store import EntryList, Export, Home, SessionList, SessionStore
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import PassageReader, SessionModel
@@ -28,47 +35,129 @@ if TYPE_CHECKING:
     from titans_cli.sessions.search import SearchResult
     from titans_cli.sessions.shelf import Shelf
 
-__all__ = ["Filter", "Session"]
+__all__ = ["Filter", "Session", "SessionOptions", "Workspace"]
 Where = Home | PathLike[str] | str | None  # a home's folder; None: TITANS_HOME, or the platform's
 
 
-class Session:
-    """One session, from `open`, `new` or `resume`. One writer at a time: `retry_lock` seconds are waited for another's
-    turn, then LockedError is raised. `engines`: models to share with the other sessions of the process. `reader`: a
-    model (a name, a folder, an id of the hub) that finds short answers; None: the session's own, if it can read."""
+class Workspace:
+    """A home, and how sessions are opened in it.
+
+    `home`: its folder; None: the setting's (TITANS_HOME), or the platform's. `model`: of sessions to be made, where
+    none is named; None: the setting's. `reader`: a model (a name, a folder, an id of the hub) that finds short answers;
+    None: the session's own, if it can read. One writer at a time: `retry_lock` seconds are waited for another's turn,
+    then LockedError is raised.
+
+    Raises UsageError for a settings file that makes no sense, if `home` is None.
+    """
 
     def __init__(
-        self,
-        home: Home,
-        info: SessionInfo,
-        *,
-        retry_lock: float = 0,
-        engine: SessionModel | None = None,
-        engines: Engines | None = None,
-        reader: str | None = None,
+        self, home: Where = None, *, model: str | None = None, reader: str | None = None, retry_lock: float = 0
     ) -> None:
-        self.home, self.name, self.id, self.info = home, info.name, info.id, info  # info: as it was when opened
-        self.retry_lock = retry_lock
-        self._engine, self._engines = engine, engines
+        self.home = home if isinstance(home, Home) else Home.locate() if home is None else Home(Path(home))
+        self.model, self.reader, self.retry_lock = model, reader, retry_lock
+        self._engines: Engines | None = None
+
+    @property
+    def engines(self) -> Engines:
+        """The models that its sessions share."""
+        if self._engines is None:
+            from titans_cli.sessions.engines import Engines
+
+            self._engines = Engines()
+        return self._engines
+
+    # ---- sessions
+
+    def open(self, name: str | None = None) -> Session:
+        """A session that is there, by name or the start of its id; None: the command line's current one.
+
+        Raises NotFoundError."""
+        return Session(self, SessionStore.open(self.home, name).info)
+
+    def new(
+        self, name: str | None = None, *, entry: str | None = None, options: SessionOptions | None = None
+    ) -> Session:
+        """A session that knows nothing, or what the LTM `entry` does. Raises UsageError when the name is taken.
+
+        It does not become the command line's current session."""
+        how = options or SessionOptions()
+        how = replace(how, model=self.model) if how.model is None else how
+        return Session(
+            self, lifecycle.new_session(self.home, name, entry=entry, how=how, use=False, engines=self.engines)
+        )
+
+    def resume(self, name: str, *, entry: str | None = None, options: SessionOptions | None = None) -> Session:
+        """The session of this name, or a `new` one: so that a program that was killed is simply run again.
+
+        No other session is meant, even if its id begins like this."""
+        if self.home.named(name) is None:
+            try:
+                return self.new(name, entry=entry, options=options)
+            except UsageError:
+                if self.home.named(name) is None:  # not made by somebody else meanwhile
+                    raise
+        return self.open(self.home.named(name) or name)
+
+    def sessions(self) -> SessionList:
+        """Those that can be read, oldest first, and why the others cannot."""
+        return SessionStore.list(self.home)
+
+    # ---- long-term memory
+
+    def entries(self) -> EntryList:
+        """What was promoted and can be read, oldest first, and why the rest cannot."""
+        return lifecycle.list_entries(self.home)
+
+    def entry(self, name: str) -> EntryInfo:
+        """One, by name or the start of its id: where it came from, what the gate measured. Raises NotFoundError."""
+        return lifecycle.show_entry(self.home, name)
+
+    def diff_entries(self, one: str, other: str) -> lifecycle.EntryDiff:
+        """Which documents only one of them holds."""
+        return lifecycle.diff_entries(self.home, one, other)
+
+    def verify_entry(self, name: str) -> EntryInfo:
+        """Read it whole. Raises DamagedError unless every byte is as it was promoted."""
+        return lifecycle.verify_entry(self.home, name)
+
+    def export_entry(self, name: str, file: str | PathLike[str], *, replace_file: bool = False) -> Export:
+        """Write it to one file. Raises UsageError when that exists, DamagedError, LimitError."""
+        return lifecycle.export_entry(self.home, name, Path(file), replace_file=replace_file)
+
+    def import_entry(self, file: str | PathLike[str], name: str | None = None) -> EntryInfo:
+        """The entry in an exported file. Raises DamagedError unless every byte is as it was promoted, LimitError."""
+        return lifecycle.import_entry(self.home, Path(file), name)
+
+    def remove_entry(self, name: str, *, dry_run: bool = False) -> EntryInfo | lifecycle.DamagedEntry:
+        """Sessions that started from it keep what they have. Raises NotFoundError."""
+        return lifecycle.remove_entry(self.home, name, dry_run=dry_run)
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.home.root)!r})"
+
+
+class Session:
+    """One session, from a `Workspace`, or from `open`, `new` or `resume`, which make one of their own.
+
+    `engine`: its model, if the caller has loaded it."""
+
+    def __init__(self, workspace: Workspace | Home, info: SessionInfo, *, engine: SessionModel | None = None) -> None:
+        self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+        self.home = self.workspace.home
+        self.name, self.id, self.info = info.name, info.id, info  # info: as it was when opened
+        self._engine = engine
         self._reader: PassageReader | None = None
-        self._read_by, self._reader_sought = reader, False
+        self._reader_sought = False
         self._shelf: Shelf | None = None
 
     # ---- getting one
 
     @classmethod
     def open(
-        cls,
-        name: str | None = None,
-        *,
-        home: Where = None,
-        retry_lock: float = 0,
-        engines: Engines | None = None,
-        reader: str | None = None,
+        cls, name: str | None = None, *, home: Where = None, retry_lock: float = 0, reader: str | None = None
     ) -> Session:
-        """A session that is there, by name or the start of its id; None: the current one. Raises NotFoundError."""
-        at = _home(home)
-        return cls(at, SessionStore.open(at, name).info, retry_lock=retry_lock, engines=engines, reader=reader)
+        """As `Workspace.open`."""
+        return Workspace(home, retry_lock=retry_lock, reader=reader).open(name)
 
     @classmethod
     def new(
@@ -80,16 +169,11 @@ class Session:
         model: str | None = None,
         precision: str | None = None,
         retry_lock: float = 0,
-        engines: Engines | None = None,
         reader: str | None = None,
     ) -> Session:
-        """A session that knows nothing, or what the LTM `entry` does. Raises UsageError when the name is taken.
-
-        It does not become the command line's current session."""
-        at = _home(home)
-        how = lifecycle.SessionOptions(model, precision)
-        info = lifecycle.new_session(at, name, entry=entry, how=how, use=False, engines=engines)
-        return cls(at, info, retry_lock=retry_lock, engines=engines, reader=reader)
+        """As `Workspace.new`."""
+        options = SessionOptions(model, precision)
+        return Workspace(home, retry_lock=retry_lock, reader=reader).new(name, entry=entry, options=options)
 
     @classmethod
     def resume(
@@ -101,21 +185,11 @@ class Session:
         model: str | None = None,
         precision: str | None = None,
         retry_lock: float = 0,
-        engines: Engines | None = None,
         reader: str | None = None,
     ) -> Session:
-        """The session of this name, or a `new` one: so that a program that was killed is simply run again.
-
-        No other session is meant, even if its id begins like this."""
-        at = _home(home)
-        if at.named(name) is None:
-            try:
-                make = {"entry": entry, "model": model, "precision": precision, "reader": reader}
-                return cls.new(name, home=at, retry_lock=retry_lock, engines=engines, **make)
-            except UsageError:
-                if at.named(name) is None:  # not made by somebody else meanwhile
-                    raise
-        return cls.open(at.named(name) or name, home=at, retry_lock=retry_lock, engines=engines, reader=reader)
+        """As `Workspace.resume`."""
+        options = SessionOptions(model, precision)
+        return Workspace(home, retry_lock=retry_lock, reader=reader).resume(name, entry=entry, options=options)
 
     # ---- learning
 
@@ -136,9 +210,9 @@ class Session:
         from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 
         finished: IngestFinished | None = None
-        how = IngestOptions(append=append, retry_lock=self.retry_lock, stop=stop)
-        what = IngestRequest([str(p) for p in paths], include, exclude, within=within)
-        for event in ingest(self.home, self.id, what, how, lambda: self.engine):
+        how = IngestOptions(append=append, retry_lock=self.workspace.retry_lock, stop=stop)
+        request = IngestRequest([str(p) for p in paths], include, exclude, within=within)
+        for event in ingest(self.home, self.id, request, how, lambda: self.engine):
             on_event(event)
             if isinstance(event, IngestFinished):
                 finished = event
@@ -158,10 +232,10 @@ class Session:
         from titans_cli.sessions.ingest import IngestOptions, IngestRequest
         from titans_cli.sessions.watch import watch
 
-        how = IngestOptions(retry_lock=self.retry_lock, stop=stop)
-        what = IngestRequest([str(p) for p in paths], include, exclude)
+        how = IngestOptions(retry_lock=self.workspace.retry_lock, stop=stop)
+        request = IngestRequest([str(p) for p in paths], include, exclude)
         try:
-            for event in watch(self.home, self.id, what, how, engine=self.engine):
+            for event in watch(self.home, self.id, request, how, engine=self.engine):
                 on_event(event)
         except Interrupted:
             return
@@ -174,7 +248,7 @@ class Session:
             self.home,
             self.id,
             items.ItemRequest(text, key, source, tags),
-            retry_lock=self.retry_lock,
+            retry_lock=self.workspace.retry_lock,
             engine=lambda: self.engine,
         )
 
@@ -194,13 +268,13 @@ class Session:
             item,
             items.ItemRequest(text, label=source, tags=tags),
             fast=fast,
-            retry_lock=self.retry_lock,
+            retry_lock=self.workspace.retry_lock,
             engine=self.engine,
         )
 
     def delete(self, item: str, *, dry_run: bool = False) -> history.ForgetResult:
         """Unlearn an item or a document exactly. Raises NotFoundError, also when it is gone already."""
-        return history.forget(self.home, self.id, item, dry_run=dry_run, retry_lock=self.retry_lock)
+        return history.forget(self.home, self.id, item, dry_run=dry_run, retry_lock=self.workspace.retry_lock)
 
     def filter(
         self,
@@ -218,7 +292,7 @@ class Session:
             exclude=exclude,
             include=include,
             excluded=excluded,
-            retry_lock=self.retry_lock,
+            retry_lock=self.workspace.retry_lock,
         )
 
     # ---- asking
@@ -328,13 +402,13 @@ class Session:
             self.id,
             entry,
             lifecycle.PromoteOptions(note, force),
-            retry_lock=self.retry_lock,
+            retry_lock=self.workspace.retry_lock,
             engine=engine,
         )
 
     def discard(self) -> lifecycle.DiscardResult:
         """Remove it and all it learned."""
-        return lifecycle.discard_session(self.home, self.id, retry_lock=self.retry_lock)
+        return lifecycle.discard_session(self.home, self.id, retry_lock=self.workspace.retry_lock)
 
     # ---- what it keeps loaded
 
@@ -343,23 +417,19 @@ class Session:
         """The model it was made with. Raises IncompatibleError if that has changed.
 
         Sets the number of threads that the session keeps to: two sessions of one program may differ in it."""
-        from titans_cli.sessions.engines import engine_of, use_threads
+        from titans_cli.sessions.engines import use_threads
 
         if self._engine is None:
-            find = self._engines.of if self._engines else engine_of
-            self._engine = find(SessionStore.open(self.home, self.id).info)
+            self._engine = self.workspace.engines.of(SessionStore.open(self.home, self.id).info)
         use_threads(self.info.threads)
         return self._engine
 
     @property
     def reader(self) -> PassageReader | None:
         """Who finds short answers; None when nobody does."""
-        from titans_cli.sessions.engines import own_reader, reader_of
-
         if not self._reader_sought:
-            named = self._engines.reader if self._engines else reader_of
-            own = self._engines.own_reader if self._engines else own_reader
-            self._reader = named(self._read_by) if self._read_by else own(self.info)
+            named, engines = self.workspace.reader, self.workspace.engines
+            self._reader = engines.reader(named) if named else engines.own_reader(self.info)
             self._reader_sought = True
         return self._reader
 
@@ -374,13 +444,3 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.name!r}, id={self.id!r})"
-
-
-def _home(where: Where) -> Home:
-    if isinstance(where, Home):
-        return where
-    if where is None:
-        return Home.locate()
-    from pathlib import Path
-
-    return Home(Path(where))

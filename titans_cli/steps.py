@@ -141,9 +141,14 @@ METHODS: Mapping[str, Call] = {
     "ask": Call("session.ask", {"question": "question"}),
     "recall": Call("session.recall", {"words": "words", "since": "since"}),
     "session new": Call("Session.new", {"name": "name", "entry": "entry", "model": "model"}),
+    "session list": Call("workspace.sessions"),
     "session use": Call("Session.open", {"name": "name"}),
     "session show": Call("session.status"),
     "session promote": Call("session.promote"),
+    "session discard": Call("session.discard"),
+    "ltm list": Call("workspace.entries"),
+    "ltm export": Call("workspace.export_entry", {"entry": "name", "file": "file"}),
+    "ltm rm": Call("workspace.remove_entry", {"entry": "name"}),
     "memory add": Call("session.add", {"text": "text", "key": "key", "tag": "tags"}),
     "memory update": Call("session.update", {"item": "item", "text": "text"}),
     "memory filter": Call("session.filter", {"excluded": "excluded"}),
@@ -214,7 +219,7 @@ def in_tools(hint: Hint | str) -> str:
 
 
 def in_python(hint: Hint | str) -> str:
-    """For programs: methods of `titans_cli.Session` and their arguments."""
+    """For programs: methods of `titans_cli.Workspace` and `Session`, and their arguments."""
 
     def step(named: NextStep) -> str:
         call = METHODS.get(named.action)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.clients import Place
+from titans_cli import Workspace
 from titans_cli.server.keeper import Keeper
 from titans_cli.store import Home
 
@@ -28,7 +29,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def keeper(home: Home, tiny_folder: Path) -> Keeper:
-    return Keeper(home, model=str(tiny_folder))
+    return Keeper(Workspace(home, model=str(tiny_folder)))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mcp import Client
 from tests.server.clients import call, opened
 from tests.sessions.samples import LONG, write_document
 from tests.tiny import make_sentences
-from titans_cli import Session
+from titans_cli import Session, Workspace
 from titans_cli.model.engine import Engine
 from titans_cli.model.interface import ReaderAnswer
 from titans_cli.server import progress as reports
@@ -135,7 +135,7 @@ async def test_the_model_is_loaded_once_and_only_so_many_sessions_stay_warm(
         return load(path, precision)
 
     monkeypatch.setattr(Engine, "load", counted)
-    keeper = Keeper(home, model=str(tiny_folder), warm=2)
+    keeper = Keeper(Workspace(home, model=str(tiny_folder)), warm=2)
     async with Client(TitansServer(keeper)) as client:
         handles = [await opened(client, f"s{i}") for i in range(4)]
         for handle in [*handles, handles[0]]:
@@ -165,7 +165,7 @@ async def test_a_handle_outlives_the_server_and_says_where_a_cancelled_call_stop
         with anyio.CancelScope() as scope:  # by the time it is felt the call may have ended as interrupted
             await client.call_tool("memory_add", {"handle": handle, "paths": ["."]}, progress_callback=give_up)
     assert scope.cancel_called
-    again = Keeper(home, model=str(tiny_folder))
+    again = Keeper(Workspace(home, model=str(tiny_folder)))
     async with Client(TitansServer(again, roots=[path.parent])) as client:
         (begun,) = (await call(client, "session_status", handle=handle))["unfinished"]
         assert 0 < begun["blocks_done"] < begun["blocks_total"]
@@ -201,7 +201,7 @@ async def test_a_reader_is_loaded_once_for_all_sessions_of_a_server(
         return Sure()
 
     monkeypatch.setattr("titans_cli.sessions.engines.reader_of", load)
-    async with Client(TitansServer(Keeper(home, model=str(tiny_folder), reader="smollm2"))) as client:
+    async with Client(TitansServer(Keeper(Workspace(home, model=str(tiny_folder), reader="smollm2")))) as client:
         for name in ("one", "two"):
             handle = await opened(client, name)
             await call(client, "memory_add", handle=handle, text="The weir of Ostmark failed in 1911, they say.")

@@ -17,9 +17,8 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter, Lock, from_thread, to_thread
 
-from titans_cli.api import Session
+from titans_cli.api import Session, Workspace
 from titans_cli.errors import NotFoundError
-from titans_cli.sessions.engines import Engines
 from titans_cli.store import Home
 
 T = TypeVar("T")
@@ -38,20 +37,12 @@ class _Slot:
 
 
 class Keeper:
-    """`model`: of sessions to be made. `reader`: of short answers. `retry_lock`: seconds to wait for a writer in
-    another process."""
+    """`workspace`: where sessions are, and how they are opened; a home alone: with the settings' defaults."""
 
-    def __init__(
-        self,
-        home: Home,
-        *,
-        model: str | None = None,
-        reader: str | None = None,
-        retry_lock: float = 0,
-        warm: int = WARM,
-    ) -> None:
-        self.home, self.model, self.reader, self.retry_lock, self.warm = home, model, reader, retry_lock, warm
-        self.engines = Engines()
+    def __init__(self, workspace: Workspace | Home, *, warm: int = WARM) -> None:
+        self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+        self.engines = self.workspace.engines  # made now, before there are threads
+        self.home, self.warm = self.workspace.home, warm
         self._slots = OrderedDict[str, _Slot]()  # the one asked for last comes last
         self._opening = Lock()
         self._alone: dict[str, Lock] = {}  # by fingerprint: a memory on somebody else's model does one thing at a time
@@ -59,14 +50,11 @@ class Keeper:
         self._stopping = False
 
     async def open(self, name: str, entry: str | None) -> tuple[Session, bool]:
-        """The session of this name, made if there is none; and whether it was. Raises as `Session.resume`."""
+        """The session of this name, made if there is none; and whether it was. Raises as `Workspace.resume`."""
 
         def work() -> tuple[Session, bool]:
             made = self.home.named(name) is None
-            session = Session.resume(
-                name, home=self.home, entry=entry, model=self.model, engines=self.engines, reader=self.reader
-            )
-            return session, made
+            return self.workspace.resume(name, entry=entry), made
 
         async with self._opening:
             return await self.thread(work)
@@ -113,9 +101,7 @@ class Keeper:
         if not _HANDLE.fullmatch(handle):
             raise NotFoundError("this is not a handle", subject=repr(handle[:40]), hint=hint)
         try:
-            session = Session.open(
-                handle, home=self.home, retry_lock=self.retry_lock, engines=self.engines, reader=self.reader
-            )
+            session = self.workspace.open(handle)
         except NotFoundError as error:
             raise NotFoundError("no session has this handle; it was discarded", subject=handle, hint=hint) from error
         if session.id != handle:

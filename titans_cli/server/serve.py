@@ -7,28 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from titans_cli.api import Workspace
 from titans_cli.errors import UsageError
 from titans_cli.server.http import Http, Token, is_loopback
 from titans_cli.server.keeper import Keeper
 from titans_cli.server.stdio import Stdio
 from titans_cli.server.tools import TitansServer
 from titans_cli.steps import Hint, Option
-from titans_cli.store import Home
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """`http`: HOST:PORT, or None for stdio. `token`: the secret, and where it was said. `model`: of new sessions;
-    `reader`: of short answers."""
+    """`http`: HOST:PORT, or None for stdio. `token`: the secret, and where it was said."""
 
     http: str | None = None
     token: tuple[str, str] | None = None
     roots: Sequence[str] = ()
     names: Sequence[str] = ()
     allow_promote: bool = False
-    model: str | None = None
-    reader: str | None = None
-    retry_lock: float = 0.0
 
 
 class Runnable(Protocol):
@@ -39,7 +35,7 @@ class Runnable(Protocol):
         """Makes it end; may be called by a signal's handler."""
 
 
-def ready(home: Home, how: Serving, told: Callable[[str], None]) -> Runnable:
+def ready(workspace: Workspace, how: Serving, told: Callable[[str], None]) -> Runnable:
     """`told` is called with the address of an HTTP server once it listens.
 
     Raises UsageError: an address or a token that is none, a root that is no folder, or another address than this
@@ -50,7 +46,7 @@ def ready(home: Home, how: Serving, told: Callable[[str], None]) -> Runnable:
     if place and token is None and not is_loopback(place[0]):
         hint = Hint("Give one: ", Option("token_file", "FILE"), ", or TITANS_MCP_TOKEN; or listen on 127.0.0.1")
         raise UsageError("others can reach this address, so it needs a token", subject=how.http, hint=hint)
-    keeper = Keeper(home, model=how.model, reader=how.reader, retry_lock=how.retry_lock)
+    keeper = Keeper(workspace)
     roots = [_root(root) for root in how.roots]
     if place is None:
         return Stdio(TitansServer(keeper, roots=roots, allow_promote=how.allow_promote))

@@ -13,7 +13,6 @@ from titans_cli.cli.render.console import Output, document, note
 from titans_cli.cli.signals import stop_flag
 from titans_cli.cli.values import seconds
 from titans_cli.errors import Interrupted, UsageError
-from titans_cli.store import Home
 
 TOKEN = "TITANS_MCP_TOKEN"
 NEEDED = {"mcp", "mcp_types", "anyio", "pydantic", "starlette", "uvicorn"}  # the extra brings them all
@@ -62,6 +61,7 @@ def mcp(
     if json and http is None:
         raise UsageError("--json without --http", hint="Standard output is the protocol's; leave --json out")
     try:
+        from titans_cli.api import Workspace
         from titans_cli.server.serve import Serving, ready
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in NEEDED:
@@ -75,9 +75,8 @@ def mcp(
             note(f"titans: serving on {url}")
 
     secret = _token(token_file) if http else None
-    server = ready(
-        Home.locate(), Serving(http, secret, root, allow_host, allow_promote, model, reader, wait), listening
-    )
+    workspace = Workspace(model=model, reader=reader, retry_lock=wait)
+    server = ready(workspace, Serving(http, secret, root, allow_host, allow_promote), listening)
     with stop_flag(server.end) as stop:
         server.run()
     if stop.code:
