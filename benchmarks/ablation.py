@@ -70,7 +70,7 @@ def main() -> None:
                 figures = measure(trainer, engine, options.data)
             except FloatingPointError as error:
                 print(f"{name}: diverged ({error})", flush=True)
-                figures = {"diverged": trainer.step}
+                figures = {"diverged": trainer.outer.step}
             done.write_text(json.dumps(figures), encoding="utf-8")
         for figure, value in json.loads(done.read_text(encoding="utf-8")).items():
             report.add(f"{name}.{figure}", value)

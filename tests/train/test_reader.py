@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data: Path, model: Path
     stopped.save()
     resumed = trainer(data, model, tmp_path / "parts", 16)
     assert resumed.resume()
-    assert resumed.step == 8
+    assert resumed.outer.step == 8
     resumed.train()
     for name, p in whole.named.items():
         assert torch.equal(p, resumed.named[name]), name

@@ -246,16 +246,16 @@ def adapt(
     for p in trainer.train(stop=stop):
         yield Adapting(p.step, p.steps, p.answer, p.text, p.seconds)
     digest = trainer.save()
-    if trainer.step < steps:
-        hint = Hint(AGAIN, f": it continues at step {trainer.step}")
+    if trainer.outer.step < steps:
+        hint = Hint(AGAIN, f": it continues at step {trainer.outer.step}")
         raise Interrupted("stopped; a checkpoint was kept", subject=model, hint=hint)
     kept = where.adapter(backbone, digest)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(working.read_bytes())
     if out is None:
         working.unlink()
-    trainer.checkpoint.unlink()
-    yield Adapting(trainer.step, steps, 0.0, 0.0, 0.0, str(working if out else kept))
+    trainer.outer.path.unlink()
+    yield Adapting(trainer.outer.step, steps, 0.0, 0.0, 0.0, str(working if out else kept))
 
 
 def _texts(paths: Sequence[str]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def main() -> None:
     trainer = Trainer(args.work, spec, TrainingPlan(steps=args.steps, lr=args.lr, device=args.device))
     resumed = trainer.resume()
     if args.action == "run":
-        print("resumed at" if resumed else "starting at", trainer.step, flush=True)
+        print("resumed at" if resumed else "starting at", trainer.outer.step, flush=True)
         trainer.train(args.until)
     elif args.action == "eval":
         for facts, held_out in ((f, held_out) for held_out in (True, False) for f in (1, 4, 16, 32)):

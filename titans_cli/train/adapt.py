@@ -12,7 +12,6 @@ lies beside the adapter; the adapter itself is written at every checkpoint, and 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -29,8 +28,8 @@ from titans_cli.model.attach import PAD, AttachedModel
 from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, Option
-from titans_cli.train import checkpoint
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
+from titans_cli.train.outer import OuterLoop, warmed_cosine
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
 TEXT_WEIGHT, WRITE_WEIGHT, TEXT_SAMPLE = 1.0, 0.05, 0.25
@@ -68,8 +67,7 @@ class AdaptationPlan:
         return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
 
     def rate(self, step: int) -> float:
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return self.lr * min(1.0, (step + 1) / self.warmup) * (0.05 + 0.95 * cosine)
+        return self.lr * warmed_cosine(step, self.steps, warmup=self.warmup, least=0.05)
 
 
 @dataclass(frozen=True)
@@ -141,40 +139,33 @@ class AdapterTrainer:
         weigh_by_rarity(attached, corpus)
         self.adapter.strength.data.clamp_(min=BEGIN_STRENGTH)
         self.adapter.memory.scales.data.copy_(torch.tensor(BEGIN_SCALES))
-        self.words, self.spans, self.step = Words(attached.tokenizer), spans or [], 0
+        self.words, self.spans = Words(attached.tokenizer), spans or []
         memory = self.adapter.memory
         loud = [self.adapter.strength, self.adapter.loudness, memory.log_focus, memory.scales]
         matrices = [p for p in self.adapter.parameters() if p.ndim >= 2]
         rest = [p for p in self.adapter.parameters() if p.ndim < 2 and not any(p is q for q in loud)]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": 0.01, "times": 1.0},
-                {"params": rest, "weight_decay": 0.0, "times": 1.0},
-                {"params": loud, "weight_decay": 0.0, "times": 5.0},  # single numbers that have far to go
-            ],
-            betas=(0.9, 0.97),
-        )
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.out.with_name(self.out.name + ".checkpoint")
+        groups = [
+            {"params": matrices, "weight_decay": 0.01},
+            {"params": rest, "weight_decay": 0.0},
+            {"params": loud, "weight_decay": 0.0, "times": 5.0},  # single numbers that have far to go
+        ]
+        self.outer = OuterLoop(out.with_name(out.name + ".checkpoint"), groups, betas=(0.9, 0.97))
 
     def save(self) -> str:
         """Adapter and checkpoint; returns the adapter's sha256."""
-        run = {"step": self.step, "backbone": self.backbone, "plan": asdict(self.plan)}
-        checkpoint.save(self.checkpoint, self.adapter.state_dict(), self.optimizer, run)
-        return files.save(self.adapter, self.out, self.backbone, steps=self.step, plan=asdict(self.plan))
+        plan = asdict(self.plan)
+        self.outer.save(self.adapter.state_dict(), backbone=self.backbone, plan=plan)
+        return files.save(self.adapter, self.out, self.backbone, steps=self.outer.step, plan=plan)
 
     def resume(self) -> bool:
         """Continue from the last checkpoint, if any. Raises IncompatibleError for another model's, DamagedError."""
-        if not self.checkpoint.exists():
+        record = self.outer.saved()
+        if record is None:
             return False
-        run = checkpoint.run_of(self.checkpoint)
-        if run["backbone"] != self.backbone:
+        if record["backbone"] != self.backbone:
             hint = Hint("Write to another file with ", Option("out"), ", or remove it")
-            raise IncompatibleError("this checkpoint is of another model", subject=str(self.checkpoint), hint=hint)
-        self.adapter.load_state_dict(checkpoint.load(self.checkpoint, self.optimizer))
-        self.step = int(run["step"])
+            raise IncompatibleError("this checkpoint is of another model", subject=str(self.outer.path), hint=hint)
+        self.adapter.load_state_dict(self.outer.resume(record))
         return True
 
     def streams(self, seed: int, *, evaluation: bool = False) -> Streams:
@@ -213,30 +204,24 @@ class AdapterTrainer:
         mean = {"answer": 0.0, "text": 0.0}
         kind = self.attached.device.type
         last = min(plan.steps, plan.steps if until is None else until)
-        while self.step < last and not stop():
-            seed = plan.seed * 1_000_003 + self.step
+        while self.outer.step < last and not stop():
+            step = self.outer.step
+            seed = plan.seed * 1_000_003 + step
             torch.manual_seed(seed)
-            batch = self.streams(seed).batch(plan.batch_size(self.step), plan.recipe(self.step))
-            for group in self.optimizer.param_groups:
-                group["lr"] = plan.rate(self.step) * group["times"]
+            batch = self.streams(seed).batch(plan.batch_size(step), plan.recipe(step))
             whole, features.width = features.width, min(plan.width, features.width)
             self.adapter.train()
             with torch.autocast(kind, torch.bfloat16):
                 answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
                 loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
             features.width = whole
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), 1.0)
-            if not math.isfinite(float(norm)):
-                raise FloatingPointError(f"step {self.step}: the gradient is not finite; resume with a lower rate")
-            self.optimizer.step()
-            self.step += 1
+            self.outer.advance(loss, plan.rate(step))
+            step = self.outer.step
             for key, value in (("answer", float(answer.detach())), ("text", float(text.detach()))):
                 mean[key] = 0.95 * mean[key] + 0.05 * value if mean[key] else value
-            if self.step % plan.save_every == 0 or self.step == last:
+            if step % plan.save_every == 0 or step == last:
                 self.save()
-            yield Progress(self.step, plan.steps, mean["answer"], mean["text"], time.monotonic() - begun)
+            yield Progress(step, plan.steps, mean["answer"], mean["text"], time.monotonic() - begun)
         self.adapter.eval()
 
     @torch.no_grad()

@@ -13,7 +13,6 @@ resumed run sees what an uninterrupted one would have seen.
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,8 +25,8 @@ from torch.nn import functional as F
 from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
-from titans_cli.train import checkpoint
 from titans_cli.train.corpus import Corpus, load_rows
+from titans_cli.train.outer import OuterLoop, warmed_cosine
 from titans_cli.train.streams import Batch, Recipe, Streams, Words
 
 TEXT_WEIGHT = 0.3
@@ -67,8 +66,7 @@ class TrainingPlan:
         return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
 
     def rate(self, step: int) -> float:
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return self.lr * min(1.0, (step + 1) / self.warmup) * (0.03 + 0.97 * cosine)
+        return self.lr * warmed_cosine(step, self.steps, warmup=self.warmup, least=0.03)
 
 
 class Trainer:
@@ -86,7 +84,7 @@ class Trainer:
         network: TitansNetwork | None = None,
         run: Path | None = None,
     ) -> None:
-        self.checkpoint, self.plan = (run or work) / "checkpoint.safetensors", plan
+        self.plan = plan
         self.tokenizer = TitansTokenizer.load(work / "tokenizer.json")
         self.corpus = Corpus.load(work / "sentences.npz")
         pairs = np.load(work / "pairs.npz")
@@ -99,29 +97,27 @@ class Trainer:
         self.network.know_sentences(self.tokenizer)
         decay = [p for n, p in self.network.named_parameters() if p.ndim >= 2]
         plain = [p for n, p in self.network.named_parameters() if p.ndim < 2]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.97)
-        )
-        self.step = 0
+        groups = [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
+        self.outer = OuterLoop((run or work) / "checkpoint.safetensors", groups, betas=(0.9, 0.97))
         self.tokens = 0
         self.seconds = 0.0
 
     # ---- checkpoints
 
     def save(self) -> None:
-        run = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
-        checkpoint.save(self.checkpoint, self.network.state_dict(), self.optimizer, run)
+        record = {"tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
+        self.outer.save(self.network.state_dict(), **record)
 
     def resume(self) -> bool:
         """Continue from the last checkpoint, if there is one. Raises DamagedError."""
-        if not self.checkpoint.exists():
+        record = self.outer.saved()
+        if record is None:
             return False
-        trained = checkpoint.load(self.checkpoint, self.optimizer)
+        trained = self.outer.resume(record)
         # the kernel does not depend on which frequencies were drawn, so a run may go on with more features
         trained |= dict(self.network.memory.features.named_buffers(prefix="memory.features"))
         self.network.load_state_dict(trained)
-        run = checkpoint.run_of(self.checkpoint)
-        self.step, self.tokens, self.seconds = int(run["step"]), int(run["tokens"]), float(run["seconds"])
+        self.tokens, self.seconds = int(record["tokens"]), float(record["seconds"])
         return True
 
     def streams(self, seed: int, *, evaluation: bool = False) -> Streams:
@@ -158,42 +154,36 @@ class Trainer:
         plan = self.plan
         stop = plan.steps if until is None else min(until, plan.steps)
         running: dict[str, float] = {}
-        while self.step < stop:
+        while self.outer.step < stop:
             begun = time.monotonic()
-            seed = plan.seed * 1_000_003 + self.step
+            step = self.outer.step
+            seed = plan.seed * 1_000_003 + step
             torch.manual_seed(seed)
             streams = self.streams(seed)
-            batch = streams.batch(plan.batch_size(self.step), plan.recipe(self.step))
-            for group in self.optimizer.param_groups:
-                group["lr"] = plan.rate(self.step)
+            batch = streams.batch(plan.batch_size(step), plan.recipe(step))
             with torch.autocast(plan.device, torch.bfloat16):
                 answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
                 loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
-                if self.step % LANDMARK_EVERY == 0:
+                if step % LANDMARK_EVERY == 0:
                     landmark = self.landmark_loss(np.random.default_rng(seed))
                     loss = loss + landmark
                     running["landmark"] = float(landmark.detach())
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            if not math.isfinite(float(norm)):
-                raise FloatingPointError(f"step {self.step}: the gradient is not finite; resume with a lower --lr")
-            self.optimizer.step()
-            self.step += 1
+            norm = self.outer.advance(loss, plan.rate(step))
+            step = self.outer.step
             self.tokens += int(batch.answer.sum() + batch.text.sum())
             self.seconds += time.monotonic() - begun
-            for key, value in (("answer", answer), ("text", text), ("written", written), ("norm", norm)):
-                now = float(value.detach())
+            seen = {"answer": answer, "text": text, "written": written}
+            for key, now in ({k: float(v.detach()) for k, v in seen.items()} | {"norm": norm}).items():
                 running[key] = 0.95 * running.get(key, now) + 0.05 * now
-            if self.step % 20 == 0:
+            if step % 20 == 0:
                 rate = self.tokens / self.seconds
                 print(
-                    self.step,
+                    step,
                     f"{self.seconds:.0f}s {rate:.0f} tok/s",
                     {k: round(v, 3) for k, v in running.items()},
                     flush=True,
                 )
-            if self.step % plan.save_every == 0 or self.step == stop:
+            if step % plan.save_every == 0 or step == stop:
                 self.save()
                 print("eval", json.dumps(self.evaluate()), flush=True)
 

@@ -30,7 +30,7 @@ from titans_cli.model.reader import (
     save_reader,
     sketch,
 )
-from titans_cli.train import checkpoint
+from titans_cli.train.outer import OuterLoop
 from titans_cli.train.reading import (
     TEXTS,
     Example,
@@ -133,9 +133,9 @@ class ReaderTrainer:
         for layer in self.model.model.layers if compiled else ():
             layer.compile(dynamic=True)  # twice as fast on a processor, after a minute
         self.encoder = ExampleEncoder(tokenizer)
-        self.optimizer = torch.optim.AdamW(self.named.values(), lr=schedule.lr, weight_decay=0.0, betas=(0.9, 0.98))
-        self.step, self.drawn = 0, 0
-        self.checkpoint = work / "checkpoint.safetensors"
+        groups = [{"params": list(self.named.values()), "weight_decay": 0.0}]
+        self.outer = OuterLoop(work / "checkpoint.safetensors", groups, betas=(0.9, 0.98))
+        self.drawn = 0
         self.examples = self._examples()
 
     def _examples(self) -> Examples:
@@ -145,23 +145,22 @@ class ReaderTrainer:
         return Examples(asked, seed=self.schedule.seed)
 
     def save(self) -> None:
-        run = {"step": self.step, "drawn": self.drawn}
-        checkpoint.save(self.checkpoint, self.named, self.optimizer, run)
-        save_reader(self.work / "reader.safetensors", self.named, self.spec, self.sketch, {"steps": self.step})
+        self.outer.save(self.named, drawn=self.drawn)
+        save_reader(self.work / "reader.safetensors", self.named, self.spec, self.sketch, {"steps": self.outer.step})
 
     def resume(self) -> bool:
         """Continue from the last checkpoint, if there is one. Raises DamagedError."""
-        if not self.checkpoint.exists():
+        record = self.outer.saved()
+        if record is None:
             return False
-        for name, tensor in checkpoint.load(self.checkpoint, self.optimizer).items():
+        for name, tensor in self.outer.resume(record).items():
             self.named[name].data.copy_(tensor)
-        run = checkpoint.run_of(self.checkpoint)
-        self.step, self.drawn = run["step"], run["drawn"]
+        self.drawn = record["drawn"]
         return True
 
     def batches(self) -> list[list[EncodedExample]]:
         """The next `POOLED` batches, of examples of like length each, in an order drawn anew."""
-        rng = random.Random(f"{self.schedule.seed} {self.step}")
+        rng = random.Random(f"{self.schedule.seed} {self.outer.step}")
         pool = []
         for _ in range(POOLED * self.schedule.batch):
             e = self.examples[self.drawn]
@@ -182,27 +181,20 @@ class ReaderTrainer:
     def train_until(self, last: int) -> None:
         """On to a step; saves on the way."""
         running: dict[str, float] = {}
-        begun, tokens, saved = time.monotonic(), 0, self.step
-        while self.step < last:
+        begun, tokens, saved = time.monotonic(), 0, self.outer.step
+        while self.outer.step < last:
             for batch in self.batches():
                 total, count = losses(self.model, batch, self.encoder.end)
-                loss = (total / count.sqrt()).mean()
-                self.optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.named.values(), 1.0)
-                for group in self.optimizer.param_groups:
-                    group["lr"] = self.schedule.rate(self.step)
-                self.optimizer.step()
-                self.step += 1
+                self.outer.advance((total / count.sqrt()).mean(), self.schedule.rate(self.outer.step))
                 tokens += len(batch) * max(len(e.context) + len(e.target) for e in batch)
                 for e, x in zip(batch, total.tolist(), strict=True):
                     running[e.kind] = 0.99 * running.get(e.kind, x) + 0.01 * x
-                if self.step % 20 == 0:
+                if self.outer.step % 20 == 0:
                     seconds = time.monotonic() - begun
                     told = {k: round(v, 3) for k, v in sorted(running.items())}
-                    print(self.step, told, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
-            if self.step - saved >= SAVE_EVERY:
-                saved = self.step
+                    print(self.outer.step, told, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
+            if self.outer.step - saved >= SAVE_EVERY:
+                saved = self.outer.step
                 self.save()
 
 
@@ -217,7 +209,7 @@ def main() -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(args.threads)
     trainer = ReaderTrainer(args.data, args.model, args.work, Schedule(args.steps))
-    print("resumed at" if trainer.resume() else "starting at", trainer.step, flush=True)
+    print("resumed at" if trainer.resume() else "starting at", trainer.outer.step, flush=True)
     trainer.train()
 
 
