@@ -145,7 +145,6 @@ METHODS: Mapping[str, Call] = {
     "session use": Call("Session.open", {"name": "name"}),
     "session show": Call("session.status"),
     "session promote": Call("session.promote"),
-    "session discard": Call("session.discard"),
     "ltm list": Call("workspace.entries"),
     "ltm export": Call("workspace.export_entry", {"entry": "name", "file": "file"}),
     "ltm rm": Call("workspace.remove_entry", {"entry": "name"}),

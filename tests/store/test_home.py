@@ -102,7 +102,7 @@ def test_a_prefix_of_several_is_refused_with_their_names(tmp_path: Path) -> None
 
 def test_what_is_not_there_is_answered_with_close_names(tmp_path: Path) -> None:
     new_session(tmp_path, "papers")
-    with pytest.raises(NotFoundError, match=r"Did you mean papers\? See: titans session list") as caught:
+    with pytest.raises(NotFoundError, match=r"Did you mean papers\? See: workspace.sessions\(\)") as caught:
         Home(tmp_path).find_session("paper")
     assert caught.value.exit_code == 10
     for selector in ("../papers", "", "\0", ".new-x"):

@@ -80,7 +80,7 @@ def test_entries_are_never_replaced(tmp_path: Path) -> None:
     memories = LongTermMemory(Home(tmp_path))
     first = memories.promote(learned(tmp_path), "chem")
     other = learned(tmp_path, "other")
-    with pytest.raises(UsageError, match="titans ltm rm chem"):
+    with pytest.raises(UsageError, match=r'workspace.remove_entry\(name="chem"\)'):
         memories.promote(other, "chem")
     assert newest(other) == 2
     assert memories.verify("chem") == first
