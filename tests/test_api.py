@@ -14,6 +14,8 @@ from tests.sessions.samples import child_environment, write_documents
 from titans_cli import Filter, Session, SessionOptions, Workspace
 from titans_cli.errors import DamagedError, LockedError, NotFoundError, UsageError
 from titans_cli.progress import FileFailed, IngestEvent
+from titans_cli.records import Step
+from titans_cli.sessions.ask import AskOptions
 from titans_cli.store import Home, SessionStore
 
 OLD = "The melting point of brunsite is 417 kelvin, as the first survey found."
@@ -169,6 +171,27 @@ def test_every_use_case_is_a_method(session: Session, tmp_path: Path) -> None:
     assert session.delete("brunsite").left == 2
     assert session.delete("01.txt").clean
     assert [s.display.rsplit("/", 1)[-1] for s in session.status().sources] == ["00.txt"]
+
+
+def test_a_conversation_keeps_what_was_asked_and_what_is_loaded(session: Session) -> None:
+    session.add(OLD, key="brunsite")
+    with pytest.raises(UsageError):
+        session.conversation(AskOptions(route="nowhere"))
+    told = list[Step]()
+    talk = session.conversation(AskOptions(sentences=1, route="deliberate"), tell=told.append)
+    first = talk.ask("What is the melting point of brunsite?")
+    assert "417" in first.text
+    assert talk.last is first
+    assert len(told) == len(first.steps) > 0
+    assert talk.ask("Was it measured by the first survey?") is talk.last
+    assert talk.asked_before() == ["What is the melting point of brunsite?", "Was it measured by the first survey?"]
+    session.add("Gulls nest upon the northern roof.", tags=["birds"])
+    silent = session.conversation(within=Filter(tags=["birds"]), log=False)
+    assert silent.ask("What is the melting point of brunsite?").support == "none"
+    assert len(talk.asked_before()) == 2
+    session.promote(force=True)
+    with pytest.raises(UsageError, match="promoted"):
+        session.conversation()
 
 
 def test_a_session_ends_as_an_entry_or_not_at_all(session: Session, tiny_folder: Path) -> None:

@@ -18,9 +18,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from titans_cli import settings
 from titans_cli.errors import Interrupted, UsageError
 from titans_cli.progress import IngestEvent, IngestFinished, Waiting
-from titans_cli.records import Answer, EntryInfo, SessionInfo
+from titans_cli.records import Answer, EntryInfo, SessionInfo, Step
 from titans_cli.sessions import history, items, lifecycle
 from titans_cli.sessions.lifecycle import SessionOptions
 from titans_cli.sessions.selection import Filter
@@ -28,6 +29,7 @@ from titans_cli.store import EntryList, Export, Home, SessionList, SessionStore
 
 if TYPE_CHECKING:
     from titans_cli.model.interface import PassageReader, SessionModel
+    from titans_cli.sessions.ask import AskModels, AskOptions
     from titans_cli.sessions.citing import CatalogueEntry
     from titans_cli.sessions.engines import Engines
     from titans_cli.sessions.pages import PageView, SourceTable
@@ -278,7 +280,7 @@ class Session:
 
     def filter(
         self,
-        what: Filter = Filter(),  # noqa: B008 - frozen, so sharing it is harmless
+        within: Filter = Filter(),  # noqa: B008 - frozen, so sharing it is harmless
         *,
         exclude: bool = False,
         include: bool = False,
@@ -288,7 +290,7 @@ class Session:
         return items.filter_items(
             self.home,
             self.id,
-            what,
+            within,
             exclude=exclude,
             include=include,
             excluded=excluded,
@@ -318,6 +320,19 @@ class Session:
         how = AskOptions(sentences, closed_book=closed_book, route=route, budget=budget)
         models = AskModels(reader=self.reader)
         return ask(self.home, self.id, request, how, models=models, engine=self.engine, shelf=self.shelf)
+
+    def conversation(
+        self,
+        how: AskOptions | None = None,
+        models: AskModels | None = None,
+        *,
+        within: Filter | None = None,
+        log: bool = True,
+        tell: Callable[[Step], None] | None = None,
+    ) -> Conversation:
+        """Many questions, each of which may follow the last. `how`, `models`, `tell`: as of `titans_cli.sessions.ask`;
+        the models are loaded now. `within`, `log`: of every question. Raises what `ask` does before its first one."""
+        return Conversation(self, how, models, within=within, log=log, tell=tell)
 
     def catalogue(self, sources: Sequence[str] = ()) -> list[CatalogueEntry]:
         """The catalogue cards of the documents, or of those whose path matches any of the globs."""
@@ -444,3 +459,60 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.name!r}, id={self.id!r})"
+
+
+class Conversation:
+    """A session that is asked again and again, from `Session.conversation`. `last`: its last answer."""
+
+    def __init__(
+        self,
+        session: Session,
+        how: AskOptions | None = None,
+        models: AskModels | None = None,
+        *,
+        within: Filter | None = None,
+        log: bool = True,
+        tell: Callable[[Step], None] | None = None,
+    ) -> None:
+        from titans_cli.sessions.ask import AskModels, AskOptions
+        from titans_cli.sessions.conversation import loaded
+
+        self._how, models = how or AskOptions(), models or AskModels()
+        settings.require_choice("route", self._how.route)
+        SessionStore.open(session.home, session.id).require_open()
+        session.engine  # noqa: B018 - what is wrong with the model is said now
+        self.session = session
+        self._within, self._log, self._tell = within or Filter(), log, tell
+        self._models = loaded(replace(models, reader=models.reader or session.reader), self._how)
+        self.last: Answer | None = None
+
+    def ask(self, question: str, *, follows: bool = True, after_kept: bool = False) -> Answer:
+        """`follows`: "it" is what the last answer of this conversation was about; before its first question, with
+        `after_kept`, the last answer that the session keeps. Raises as `Session.ask`."""
+        from titans_cli.sessions.ask import AskRequest, ask
+
+        request = AskRequest(
+            question,
+            self._within,
+            after=self.last if follows else None,
+            follows=follows and after_kept and self.last is None,
+            log=self._log,
+        )
+        session = self.session
+        self.last = ask(
+            session.home,
+            session.id,
+            request,
+            self._how,
+            models=self._models,
+            engine=session.engine,
+            shelf=session.shelf,
+            tell=self._tell,
+        )
+        return self.last
+
+    def asked_before(self) -> list[str]:
+        """What the session was asked, oldest first."""
+        from titans_cli.sessions.conversation import asked_before
+
+        return asked_before(self.session.home, self.session.id)

@@ -19,7 +19,7 @@ from titans_cli.records import Answer
 from titans_cli.report.write import write_report
 from titans_cli.sessions.ask import AskOptions, AskRequest, ask
 from titans_cli.sessions.citing import catalogue
-from titans_cli.sessions.conversation import Conversation
+from titans_cli.sessions.conversation import asked_before
 from titans_cli.sessions.history import erase, forget, recall, session_log
 from titans_cli.sessions.ingest import IngestOptions, IngestRequest, ingest
 from titans_cli.sessions.items import ItemRequest, add, filter_items, update
@@ -156,10 +156,9 @@ def test_what_a_fast_update_superseded_is_neither_offered_nor_opened_again(
     ask(home, "papers", HERONS, engine=engine)
     assert cited(home, "papers", 1).citation == 1
     assert VALUE in ask(home, "papers", f"Is the vault code of Brixholm depot {VALUE}?", engine=engine).text
-    talk = Conversation(home, "papers")
-    assert len(talk.asked_before()) == 2
+    assert len(asked_before(home, "papers")) == 2
     update(home, "papers", "vault", NEW, fast=True, engine=engine)
-    assert talk.asked_before() == [HERONS]
+    assert asked_before(home, "papers") == [HERONS]
     with pytest.raises(NotFoundError, match="replaced since"):
         cited(home, "papers", 1)
 

@@ -20,9 +20,9 @@ from titans_cli.errors import UsageError
 from titans_cli.steps import Hint, Option
 
 if TYPE_CHECKING:
+    from titans_cli.api import Conversation
     from titans_cli.records import Step
     from titans_cli.sessions.ask import AskOptions
-    from titans_cli.sessions.conversation import Conversation
 
 MOST_TOKENS = 1_000_000  # of one answer; no model here writes as many
 
@@ -144,12 +144,10 @@ def conversation(
     tell: Callable[[Step], None] | None,
     **flags: Unpack[SharedFlags],
 ) -> Conversation:
-    """What both commands ask: here their flags become values. Raises as `Conversation`."""
+    """What both commands ask: here their flags become values. Raises as `Session.conversation`."""
+    from titans_cli.api import Filter, Workspace
     from titans_cli.records import Loading
     from titans_cli.sessions.ask import AskModels, Writing
-    from titans_cli.sessions.conversation import Conversation
-    from titans_cli.sessions.selection import Filter
-    from titans_cli.store import Home
 
     loading = Loading(flags["device"], flags["dtype"], trust_remote_code=flags["trust_remote_code"])
     writer = flags["answer_model"]
@@ -157,8 +155,8 @@ def conversation(
         None if writer is None else Writing(writer, loading, flags["max_tokens"], answer.piece(output)),
         flags["landmark_model"],
         flags["reasoner"],
-        flags["reader"],
-        loading,
+        loading=loading,
     )
     within = Filter(sources=flags["sources"])
-    return Conversation(Home.locate(), session, how, models, within=within, log=not flags["no_log"], tell=tell)
+    opened = Workspace(reader=flags["reader"]).open(session)
+    return opened.conversation(how, models, within=within, log=not flags["no_log"], tell=tell)

@@ -105,8 +105,8 @@ def ask(
         view.heading(number, len(asked), text, output)
         answers.append(talk.ask(text, follows=follows, after_kept=follows))
         view.answer(answers[-1], output, verbose=verbose, told=tell is not None)
-    markdown.write_answers(talk.home, talk.id, answers, files)
-    if reader is None and view.watched(output) and (hint := hints.reading_model(talk.home, talk.id)):
+    markdown.write_answers(talk.session.home, talk.session.id, answers, files)
+    if reader is None and view.watched(output) and (hint := hints.reading_model(talk.session.home, talk.session.id)):
         note(in_shell(hint))
 
 

@@ -17,7 +17,7 @@ from titans_cli.cli.render.errors import error
 from titans_cli.errors import TitansError, UsageError
 
 if TYPE_CHECKING:
-    from titans_cli.sessions.conversation import Conversation
+    from titans_cli.api import Conversation
 
 EXAMPLES = "Example: titans chat\n\nExample: titans chat --json < questions.txt | jq -r .short"
 COMMANDS = {
@@ -82,7 +82,7 @@ def chat(
     )
     live = sys.stdin.isatty()
     if live:
-        note(f"session {talk.name}; ask, or /help")
+        note(f"session {talk.session.name}; ask, or /help")
     failed = 0
     for entered in _typed(talk) if live else _piped():
         try:
@@ -117,15 +117,13 @@ def _turn(talk: Conversation, entered: str, output: Output, *, shown: bool, firs
             for name, meaning in COMMANDS.items():
                 note(f"{name:16}{meaning}")
         case "/sources":
-            documents.sources(talk.sources(), output)
+            documents.sources(talk.session.sources(), output)
         case "/open":
             if not rest.isdecimal():
                 raise UsageError("which citation?", subject=entered, hint="Give its number: /open 1")
-            documents.page(talk.cited(int(rest)), output)
+            documents.page(talk.session.cited(int(rest)), output)
         case "/search":
-            from titans_cli.sessions.search import search
-
-            documents.passages(search(talk.home, talk.id, rest, limit=10), output)
+            documents.passages(talk.session.search(rest, limit=10), output)
         case _:
             raise UsageError("there is no such command", subject=command, hint=f"There are: {', '.join(COMMANDS)}")
     return True
