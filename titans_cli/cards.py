@@ -115,8 +115,8 @@ def listings(card: Card, works: Mapping[int, tuple[str, Card]]) -> set[int]:
 
     Two of one name are both meant: a card keeps no more of them than that.
     """
-    said = {e.origin for e in card.entries}
-    return {i for i, (name, work) in works.items() if work.first(ENTRY) is not None and f"{LISTING}{name}" in said}
+    origins = {e.origin for e in card.entries}
+    return {i for i, (name, work) in works.items() if work.first(ENTRY) is not None and f"{LISTING}{name}" in origins}
 
 
 def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[Entry]]) -> dict[int, Card]:
@@ -130,9 +130,9 @@ def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[En
         return {i: card for i, (_, card) in cards.items()}
     by_key: dict[str, list[Entry]] = {}
     for name, work in works:
-        said = [Entry(f, str(v), f"{LISTING}{name}") for f, values in work.items() for v in values if f in FIELDS]
+        entries = [Entry(f, str(v), f"{LISTING}{name}") for f, values in work.items() for v in values if f in FIELDS]
         for key in (*(work.get("file") or ()), *(work.get("doi") or ()), *map(folded, work.get("title") or ())):
-            by_key.setdefault(key.lower(), said)
+            by_key.setdefault(key.lower(), entries)
 
     def said_of(name: str, card: Card) -> list[Entry]:
         keys = (name, name.rsplit(".", 1)[0], card.doi or "", folded(card.title or ""))

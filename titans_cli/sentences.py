@@ -96,17 +96,17 @@ def _ends_here(text: str, start: int, match: re.Match[str]) -> bool:
 
 def _purposed_breaks(text: str) -> frozenset[int]:
     """Places of the line breaks that end a heading, a row, a line of a log, and not just a full line of prose."""
-    found: set[int] = set()
+    breaks: set[int] = set()
     block: list[tuple[int, str]] = []
     start = 0
     for line in (*text.split("\n"), ""):
         if line.strip():
             block.append((start, line.strip()))
         elif block:
-            found.update(_purposed(block))
+            breaks.update(_purposed(block))
             block = []
         start += len(line) + 1
-    return frozenset(found)
+    return frozenset(breaks)
 
 
 def _purposed(block: Sequence[tuple[int, str]]) -> list[int]:
@@ -115,7 +115,7 @@ def _purposed(block: Sequence[tuple[int, str]]) -> list[int]:
     wrapped = _NARROWEST <= width <= _WIDEST
     if wrapped and all(line[0].isdigit() for _, line in block):
         return [start - 1 for start, _ in block[1:]]  # a log
-    found = []
+    breaks = []
     for (_, line), (start, after) in pairwise(block):
         row = any(mark in line and mark in after for mark in ("\t", " | "))
         begins = (
@@ -123,8 +123,8 @@ def _purposed(block: Sequence[tuple[int, str]]) -> list[int]:
         )
         room = not wrapped or len(line) + 1 + len(after.split(None, 1)[0]) <= width
         if row or (begins and room and line[-1] not in "-‐,;(["):
-            found.append(start - 1)
-    return found
+            breaks.append(start - 1)
+    return breaks
 
 
 def _append(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:

@@ -211,22 +211,22 @@ def parse_file(text: str, path: Path) -> dict[str, Value]:
     import tomllib
 
     try:
-        found: dict[str, Any] = tomllib.loads(text)
+        entries: dict[str, Any] = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         hint = 'Mend it; a line looks like: route = "deliberate"'
         why = "it is nested too deeply" if isinstance(error, RecursionError) else f"not TOML: {error}"
         raise UsageError(why, subject=str(path), hint=hint) from error
     values: dict[str, Value] = {}
-    for key, raw in found.items():
+    for key, raw in entries.items():
         where = f"{path}{_line(text, key)}"
         if key not in SETTINGS:
             raise unknown(key, where)
         try:
             values[key] = SETTINGS[key].parse(raw)
         except ValueError as error:
-            what = f"{key} is {raw!r}, and has to be {SETTINGS[key].wanted}"
+            problem = f"{key} is {raw!r}, and has to be {SETTINGS[key].wanted}"
             raise UsageError(
-                what, subject=where, hint=Hint("Correct it, or take it out: ", NextStep("config unset", key=key))
+                problem, subject=where, hint=Hint("Correct it, or take it out: ", NextStep("config unset", key=key))
             ) from error
     return values
 
@@ -276,8 +276,8 @@ def _from_environment(setting: Setting, environ: Mapping[str, str]) -> SettingVa
     try:
         return SettingValue(setting, setting.parse(environ[variable]), "environment", variable)
     except ValueError as error:
-        what = f"is {environ[variable]!r}, and has to be {setting.wanted}"
-        raise UsageError(what, subject=variable, hint=f"Correct it, or unset {variable}") from error
+        problem = f"is {environ[variable]!r}, and has to be {setting.wanted}"
+        raise UsageError(problem, subject=variable, hint=f"Correct it, or unset {variable}") from error
 
 
 def strangers(environ: Mapping[str, str] = os.environ) -> list[str]:

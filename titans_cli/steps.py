@@ -209,10 +209,10 @@ def in_tools(hint: Hint | str) -> str:
             else _named(call, named)
         )
 
-    def option(told: Option) -> str:
-        if name := TOOL_ARGUMENTS.get(told.name):
-            return f"the argument {name}" + (f" ({json.dumps(told.value)})" if told.value else "")
-        return _set(told, "the server's setting") or f"{_flag(told)} (of whoever starts this server)"
+    def option(argument: Option) -> str:
+        if name := TOOL_ARGUMENTS.get(argument.name):
+            return f"the argument {name}" + (f" ({json.dumps(argument.value)})" if argument.value else "")
+        return _set(argument, "the server's setting") or f"{_flag(argument)} (of whoever starts this server)"
 
     return _told(hint, step, option, "Make the same call again")
 
@@ -224,10 +224,10 @@ def in_python(hint: Hint | str) -> str:
         call = METHODS.get(named.action)
         return f"{_command(named)} (on the command line)" if call is None else _named(call, named)
 
-    def option(told: Option) -> str:
-        if name := KEYWORDS.get(told.name):
-            return f"{name}=" + (json.dumps(told.value, ensure_ascii=False) if told.value else "...")
-        return _set(told, "the setting") or f"{_flag(told)} (on the command line)"
+    def option(argument: Option) -> str:
+        if name := KEYWORDS.get(argument.name):
+            return f"{name}=" + (json.dumps(argument.value, ensure_ascii=False) if argument.value else "...")
+        return _set(argument, "the setting") or f"{_flag(argument)} (on the command line)"
 
     return _told(hint, step, option, "Make the same call again")
 
@@ -282,10 +282,10 @@ def _given(name: str, value: Any) -> str:
     return shown if name.startswith("*") else f"{name}={shown}"
 
 
-def _set(option: Option, what: str) -> str:
+def _set(option: Option, kind: str) -> str:
     if option.name not in SETTINGS:
         return ""
-    return f"{what} {option.name}" + (f" ({option.value})" if option.value else "")
+    return f"{kind} {option.name}" + (f" ({option.value})" if option.value else "")
 
 
 def in_json(value: object) -> str:

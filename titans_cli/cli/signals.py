@@ -31,9 +31,9 @@ def _leave(number: int, frame: FrameType | None) -> None:
 class StopFlag:
     """Callable: True once a signal has come. `code` is the exit code it asks for. `told` is called when it comes."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, tell: Callable[[], None]) -> None:
         self.code = 0
-        self._told = told
+        self._told = tell
 
     def __call__(self) -> bool:
         return self.code != 0
@@ -46,9 +46,9 @@ class StopFlag:
 
 
 @contextmanager
-def stop_flag(told: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
+def stop_flag(tell: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
     """SIGINT and the signals to end ask for a stop; a second one stops at once."""
-    flag = StopFlag(told)
+    flag = StopFlag(tell)
     heard = (signal.SIGINT, *(n for n in ENDING if signal.getsignal(n) is not signal.SIG_IGN))
     before = {n: signal.signal(n, flag._receive) for n in heard}
     try:

@@ -72,8 +72,10 @@ def budget(text: str | None) -> tuple[float | None, int | None]:
 def network(allowed: bool) -> bool:
     """Whether addresses may be fetched. Raises UsageError when that is both allowed and forbidden."""
     if allowed and os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        what = "the network is allowed by --allow-network, and forbidden by --offline, TITANS_OFFLINE or HF_HUB_OFFLINE"
-        raise UsageError(what, hint="Leave one of them out")
+        problem = (
+            "the network is allowed by --allow-network, and forbidden by --offline, TITANS_OFFLINE or HF_HUB_OFFLINE"
+        )
+        raise UsageError(problem, hint="Leave one of them out")
     return allowed
 
 

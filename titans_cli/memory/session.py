@@ -83,8 +83,8 @@ def rows_of(share: Share) -> Tensor:
     """A share as rows [n + 1, 4] int32, to be kept: a token, the two guesses at the next one, and how much of that is
     written; of the last token, with which a share ends, these are 0, 0, -1."""
     last = torch.tensor([[0, 0, -1]])
-    said = torch.cat([torch.cat([share.guesses, share.amounts[:, None]], dim=1), last])
-    return torch.cat([share.tokens[:, None], said], dim=1).to(torch.int32)
+    columns = torch.cat([torch.cat([share.guesses, share.amounts[:, None]], dim=1), last])
+    return torch.cat([share.tokens[:, None], columns], dim=1).to(torch.int32)
 
 
 def shares_of(rows: Tensor, vocabulary: int) -> Iterator[Share]:
@@ -231,9 +231,9 @@ class _Tally:
         self.right = torch.zeros(KEYS)
 
     def count(self, answers: _Answers, next_n: Tensor) -> None:
-        said = (answers.ids >= 0).view(-1, KEYS, WAYS)
+        guessed = (answers.ids >= 0).view(-1, KEYS, WAYS)
         right = (answers.ids == next_n[:, None]).view(-1, KEYS, WAYS)
-        self.said += said.any(2).sum(0)
+        self.said += guessed.any(2).sum(0)
         self.right += right.any(2).sum(0)
 
 

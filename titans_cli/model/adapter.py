@@ -118,13 +118,13 @@ class MemoryAdapter(nn.Module):
     def say(self, x_NCD: Tensor, recalled_NCV: Tensor, size: Tensor) -> MemoryOutput:
         """`x_NCD` as `seen`. `size`: length of a row of the output embedding, after which logits are scaled."""
         heard = self.memory.heard(recalled_NCV)
-        said = self.memory.w_out(heard)
+        spoken = self.memory.w_out(heard)
         thought = F.silu(self.listen(torch.cat([x_NCD, heard], dim=-1)))
         loud = (recalled_NCV.norm(dim=-1, keepdim=True) + FAINT).log()  # a match is loud, and a norm is hard to learn
         within, above = (2 * (self.open(thought) + self.loudness * loud).sigmoid()).split(1, dim=-1)
         thought = thought * heard.norm(dim=-1, keepdim=True)
-        hidden = self.x_rms * (within * self.gate * said + self.to_hidden(thought))
-        output = (above * self.strength * said / said.shape[-1] ** 0.5 + self.to_output(thought)) / size
+        hidden = self.x_rms * (within * self.gate * spoken + self.to_hidden(thought))
+        output = (above * self.strength * spoken / spoken.shape[-1] ** 0.5 + self.to_output(thought)) / size
         return MemoryOutput(hidden, output)
 
 
@@ -159,12 +159,12 @@ def described(path: Path) -> dict[str, Any]:
 
 def load(path: Path, backbone: str) -> MemoryAdapter:
     """Raises IncompatibleError when it was made for another backbone, ModelError when it is none."""
-    told = described(path)
-    if told["backbone"] != backbone:
-        what = f"this adapter was made for another model ({told['backbone'][:12]}, here {backbone[:12]})"
+    header = described(path)
+    if header["backbone"] != backbone:
+        problem = f"this adapter was made for another model ({header['backbone'][:12]}, here {backbone[:12]})"
         hint = Hint("Make one for this model: ", NextStep("model adapt", model=None, corpus=None))
-        raise IncompatibleError(what, subject=str(path), hint=hint)
-    adapter = MemoryAdapter(AdapterSpec.from_dict(told["spec"]))
+        raise IncompatibleError(problem, subject=str(path), hint=hint)
+    adapter = MemoryAdapter(AdapterSpec.from_dict(header["spec"]))
     try:
         missing = adapter.load_state_dict(tensors := load_file(path), strict=False)
     except (RuntimeError, SafetensorError, OSError) as error:

@@ -49,10 +49,10 @@ def attach_new(model: Any, tokenizer: HubTokenizer, name: str | None = None, dep
 
 def backbone_of(model: str, loading: Loading, places: Places) -> tuple[hub.ModelFolder, str, Loading]:
     """The checkpoint, its fingerprint, and `loading` with device, dtype and revision settled."""
-    found = named.find(model, places.root, revision=loading.revision)
+    location = named.find(model, places.root, revision=loading.revision)
     device = hub.device_of(loading.device)
-    settled = replace(loading, device=device, dtype=hub.dtype_of(loading.dtype, device), revision=found.revision)
-    return found, hub.fingerprint(found, places.digests), settled
+    settled = replace(loading, device=device, dtype=hub.dtype_of(loading.dtype, device), revision=location.revision)
+    return location, hub.fingerprint(location, places.digests), settled
 
 
 def assemble(model: str, loading: Loading, places: Places) -> AttachedEngine:
@@ -61,25 +61,25 @@ def assemble(model: str, loading: Loading, places: Places) -> AttachedEngine:
 
     Raises NoSuchModelError, ModelError and its kinds, IncompatibleError (an adapter of another model).
     """
-    found, backbone, settled = backbone_of(model, loading, places)
+    location, backbone, settled = backbone_of(model, loading, places)
     path = _adapter_file(loading.adapter, backbone, places)
     network, tokenizer = hub.load(
-        found, device=settled.device, dtype=settled.dtype, trust_remote_code=loading.trust_remote_code
+        location, device=settled.device, dtype=settled.dtype, trust_remote_code=loading.trust_remote_code
     )
     if path is None:
-        attached, digest = _untrained(network, tokenizer, found.name, backbone, settled, places), UNTRAINED
+        attached, digest = _untrained(network, tokenizer, location.name, backbone, settled, places), UNTRAINED
     else:
-        anatomy(network, found.name)
+        anatomy(network, location.name)
         attached = AttachedModel(network, tokenizer, files.load(path, backbone))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     session, made_of = None, [RULES, backbone, digest, asdict(attached.adapter.spec), settled.device, settled.dtype]
     if settled.session_memory:
-        session, of = session_reader(network, tokenizer.backend, found.folder)
+        session, of = session_reader(network, tokenizer.backend, location.folder)
         made_of.append(of)
     kept = asdict(replace(settled, adapter=digest))
     fingerprint = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return AttachedEngine(
-        attached, fingerprint, found.name, settled.dtype, kept, adapted=path is not None, session=session
+        attached, fingerprint, location.name, settled.dtype, kept, adapted=path is not None, session=session
     )
 
 

@@ -214,10 +214,10 @@ class AttachedEngine:
                 return_dict_in_generate=True,
                 **GREEDY,
             )
-        said, text, sure = out.sequences[0, ids.shape[1] :].tolist(), "", list[Tensor]()
-        for n, (token, logits) in enumerate(zip(said, out.logits, strict=True), start=1):
+        written, text, sure = out.sequences[0, ids.shape[1] :].tolist(), "", list[Tensor]()
+        for n, (token, logits) in enumerate(zip(written, out.logits, strict=True), start=1):
             sure.append(logits[0].float().log_softmax(-1)[token])
-            text = self.tokenizer.decode([t for t in said[:n] if t != self.tokenizer.end])
-            if token == self.tokenizer.end or (text and "\n" in self.tokenizer.backend.decode(said[:n]).lstrip()):
+            text = self.tokenizer.decode([t for t in written[:n] if t != self.tokenizer.end])
+            if token == self.tokenizer.end or (text and "\n" in self.tokenizer.backend.decode(written[:n]).lstrip()):
                 break
         return Recollection(text.split("\n")[0].strip(), float(torch.stack(sure).mean().exp()))

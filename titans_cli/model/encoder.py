@@ -126,8 +126,8 @@ def _configured(name: str) -> tuple[str, int | None, dict[str, str]]:
         kinds = [str(m["type"]).rsplit(".", 1)[-1] for m in modules]
         unknown = sorted(set(kinds) - _KNOWN)
         if unknown:
-            what = f"its embeddings need a step that is not followed here: {', '.join(unknown)}"
-            raise ModelError(what, subject=name, hint=_HINT)
+            problem = f"its embeddings need a step that is not followed here: {', '.join(unknown)}"
+            raise ModelError(problem, subject=name, hint=_HINT)
         folder = next((m["path"] for m, kind in zip(modules, kinds, strict=True) if kind == "Pooling"), None)
         pooling = "mean" if folder is None else _pooling(name, _read(name, f"{folder}/config.json") or {})
         longest = (_read(name, "sentence_bert_config.json") or {}).get("max_seq_length")
@@ -145,8 +145,8 @@ def _pooling(name: str, config: dict[str, Any]) -> str:
     if isinstance(config.get("pooling_mode"), str):  # newer releases write the name alone
         kinds, others = [config["pooling_mode"]], [config["pooling_mode"]]
     if len(others) != 1 or len(kinds) != 1 or kinds[0] not in POOLINGS:
-        said = ", ".join(others) or "none named"
-        raise ModelError(f"its pooling is not followed here ({said})", subject=name, hint=_HINT)
+        listed = ", ".join(others) or "none named"
+        raise ModelError(f"its pooling is not followed here ({listed})", subject=name, hint=_HINT)
     return kinds[0]
 
 
@@ -158,8 +158,8 @@ def _read(name: str, file: str) -> Any:
         if Path(name).is_dir():
             path = Path(name) / file
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
-        return None if found is None else json.loads(Path(found).read_text(encoding="utf-8"))
+        cached = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+        return None if cached is None else json.loads(Path(cached).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"cannot read its {file} ({reason})", subject=name, hint=_HINT) from error

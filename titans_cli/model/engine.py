@@ -104,16 +104,16 @@ class Engine:
             tensors = load_file(folder / "model.safetensors")
             spec = TitansSpec.from_dict(config)
             if spec.variant != "mac":
-                what = f"sessions need memory as context (mac), and this model is of the variant {spec.variant}"
-                raise ModelError(what, subject=str(folder), hint=_HINT_VARIANT)
+                problem = f"sessions need memory as context (mac), and this model is of the variant {spec.variant}"
+                raise ModelError(problem, subject=str(folder), hint=_HINT_VARIANT)
             network = TitansNetwork(spec)
             network.load_state_dict({k.removeprefix("network."): v.float() for k, v in tensors.items()})
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"cannot load the model ({error})", subject=str(folder), hint=_HINT) from error
         require_numbers(tensors, str(folder / "model.safetensors"))
         if spec.segment_length < LONGEST_ANSWER + 8:
-            what = f"its segments of {spec.segment_length} tokens are too short to answer in"
-            raise ModelError(what, subject=str(folder), hint=_HINT)
+            problem = f"its segments of {spec.segment_length} tokens are too short to answer in"
+            raise ModelError(problem, subject=str(folder), hint=_HINT)
         tokenizer = TitansTokenizer.load(folder / "tokenizer.json")
         if tokenizer.vocab_size > spec.vocab_size:
             sizes = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {spec.vocab_size}"

@@ -70,9 +70,9 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).norm() <= limit * b.norm())
 
 
-def _unfit(model: Any, what: str) -> ModelError:
+def _unfit(model: Any, problem: str) -> ModelError:
     return ModelError(
-        f"{what} ({type(model).__name__}, transformers {transformers.__version__}); its answers would be wrong",
+        f"{problem} ({type(model).__name__}, transformers {transformers.__version__}); its answers would be wrong",
         subject=getattr(model, "name_or_path", "") or type(model).__name__,
         hint=Hint("Install a transformers that was tested with this version; this names them: ", NextStep("doctor")),
     )

@@ -49,8 +49,8 @@ def dequantise(path: Path, folder: Path) -> None:
     """
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        what = f"reading GGUF needs {' and '.join(missing)}"
-        raise ModelError(what, subject=str(path), hint="Install it: pip install 'titans-cli[gguf]'")
+        problem = f"reading GGUF needs {' and '.join(missing)}"
+        raise ModelError(problem, subject=str(path), hint="Install it: pip install 'titans-cli[gguf]'")
     dtype = _examined(path)
     network, tokenizer = _loaded(path, dtype)
     _written(network, tokenizer, folder)
@@ -85,14 +85,14 @@ def _examined(path: Path) -> torch.dtype:
         raise ModelError(f"is one of {count} parts of a model", subject=str(path), hint=hint)
     if architecture not in GGUF_SUPPORTED_ARCHITECTURES:
         known = ", ".join(sorted(GGUF_SUPPORTED_ARCHITECTURES))
-        what = f"wrong architecture: transformers cannot read {architecture!r} from GGUF"
-        raise WrongArchitectureError(what, subject=str(path), hint=f"It reads {known}")
+        problem = f"wrong architecture: transformers cannot read {architecture!r} from GGUF"
+        raise WrongArchitectureError(problem, subject=str(path), hint=f"It reads {known}")
     if not matrices:
         raise ModelError("holds no weights", subject=str(path), hint="Give the GGUF of a language model")
     needs, free = numbers * 4 * 1.3, hub.room("cpu")  # unpacked by transformers in single precision
     if free is not None and needs > free:
-        what = f"dequantising needs about {needs / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
-        raise MemoryTooSmallError(what, subject=str(path), hint="Take a smaller model")
+        problem = f"dequantising needs about {needs / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise MemoryTooSmallError(problem, subject=str(path), hint="Take a smaller model")
     (kind, _), *_ = matrices.most_common(1)
     kept: torch.dtype = getattr(torch, _WHOLE.get(kind, "bfloat16"))
     return kept
@@ -113,20 +113,22 @@ def _loaded(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
             network, notes = loaded
         except Exception as error:  # of any kind, by which tensor or key it was that had no place
             unable = isinstance(error, NotImplementedError)
-            what = "cannot be dequantised" if unable else "cannot be loaded"
+            problem = "cannot be dequantised" if unable else "cannot be loaded"
             hint = "Take the same model in another quantisation, such as Q4_K_M or Q8_0"
             raise ModelError(
-                f"{what} ({type(error).__name__}: {' '.join(str(error).split())[:200]})", subject=str(path), hint=hint
+                f"{problem} ({type(error).__name__}: {' '.join(str(error).split())[:200]})",
+                subject=str(path),
+                hint=hint,
             ) from error
         try:
             tokenizer = AutoTokenizer.from_pretrained(path.parent, **how)
         except Exception as error:
-            what = f"its tokenizer cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-            raise ModelError(what, subject=str(path), hint="Give a folder written by save_pretrained") from error
+            problem = f"its tokenizer cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+            raise ModelError(problem, subject=str(path), hint="Give a folder written by save_pretrained") from error
     lacks = sorted(notes["missing_keys"]) + sorted(str(key) for key, *_ in notes.get("mismatched_keys", ()))
     if lacks:  # transformers makes up what is missing
-        what = f"lacks {len(lacks)} of the model's weights, {lacks[0]} among them"
-        raise ModelError(what, subject=str(path), hint="Take another file of the same model")
+        problem = f"lacks {len(lacks)} of the model's weights, {lacks[0]} among them"
+        raise ModelError(problem, subject=str(path), hint="Take another file of the same model")
     if any(not p.is_floating_point() for p in network.parameters()):
         raise ModelError("was left quantised by transformers", subject=str(path), hint="Update transformers")
     return network, tokenizer

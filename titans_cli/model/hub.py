@@ -53,8 +53,8 @@ def find(model: str, *, revision: str | None = None, local_only: bool = False) -
         return ModelFolder(folder.resolve(), str(folder.resolve()), None)
     if folder.is_dir() or model.startswith((".", "/", "~")) or not _ID.fullmatch(model):
         hint = "Give a folder written by save_pretrained, or an id of the hub such as Qwen/Qwen3-0.6B"
-        what = "no model there" if folder.exists() else "no such model"
-        raise NoSuchModelError(what, subject=model, hint=hint) from FileNotFoundError(str(folder / "config.json"))
+        problem = "no model there" if folder.exists() else "no such model"
+        raise NoSuchModelError(problem, subject=model, hint=hint) from FileNotFoundError(str(folder / "config.json"))
     try:
         return _fetched(model, revision, local_only=True)
     except NoSuchModelError:
@@ -240,9 +240,9 @@ def load(folder: ModelFolder, *, device: str, dtype: str, trust_remote_code: boo
     numbers, _ = parameters(folder)
     needs, free = int(numbers * kept.itemsize * 1.2), room(device)
     if free is not None and needs > free:
-        what = f"needs about {needs / 1e9:.1f} GB in {dtype}, and {free / 1e9:.1f} GB are free on {device}"
+        problem = f"needs about {needs / 1e9:.1f} GB in {dtype}, and {free / 1e9:.1f} GB are free on {device}"
         raise MemoryTooSmallError(
-            what,
+            problem,
             subject=folder.name,
             hint=Hint("Try ", Option("dtype", "bf16"), ", a smaller model, or another device"),
         )
@@ -251,8 +251,8 @@ def load(folder: ModelFolder, *, device: str, dtype: str, trust_remote_code: boo
     except Exception as error:  # foreign files in foreign code: anything may come
         raise _foreign(folder, error) from error
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and not trust_remote_code:
-        what = f"wrong architecture: {config.model_type} is no causal language model"
-        raise WrongArchitectureError(what, subject=folder.name, hint="Give a decoder-only language model")
+        problem = f"wrong architecture: {config.model_type} is no causal language model"
+        raise WrongArchitectureError(problem, subject=folder.name, hint="Give a decoder-only language model")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # stdout is for data, stderr for what the user has to know
     try:
         network: Any = AutoModelForCausalLM.from_pretrained(

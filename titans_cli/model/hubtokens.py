@@ -19,8 +19,8 @@ class HubTokenizer:
     def __init__(self, backend: Any, vocabulary: int, subject: str | None = None) -> None:
         self.backend = backend
         if len(backend) > vocabulary:
-            what = f"model and tokenizer do not fit together ({len(backend)} tokens, the model knows {vocabulary})"
-            raise ModelError(what, subject=subject)
+            problem = f"model and tokenizer do not fit together ({len(backend)} tokens, the model knows {vocabulary})"
+            raise ModelError(problem, subject=subject)
         self.vocab_size = vocabulary
         plain, whole = self.encode_raw("a"), list(backend("a").input_ids)
         self.bos = whole[: len(whole) - len(plain)] if whole[-len(plain) :] == plain else []

@@ -219,7 +219,7 @@ def nearness(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Tensor:
         if places:
             rows = torch.cat([topics[i] for i in places])
             some = [rows[i : i + _AT_ONCE] for i in range(0, len(rows), _AT_ONCE)]
-            found = [cosines(r, topic_T) if dtype == torch.uint8 else r.float() @ topic_T for r in some]
+            products = [cosines(r, topic_T) if dtype == torch.uint8 else r.float() @ topic_T for r in some]
             lengths = torch.tensor([len(topics[i]) for i in places])
-            near[places] = torch.segment_reduce(torch.cat(found), "max", lengths=lengths)
+            near[places] = torch.segment_reduce(torch.cat(products), "max", lengths=lengths)
     return near

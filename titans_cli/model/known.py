@@ -38,8 +38,8 @@ class Places:
 
     def adapters(self, backbone: str) -> list[Path]:
         """Of this backbone, the newest first."""
-        found = (self.root / "adapters").glob(f"{backbone[:16]}-*.safetensors")
-        return sorted(found, key=lambda p: (-p.stat().st_mtime_ns, p.name))
+        adapters = (self.root / "adapters").glob(f"{backbone[:16]}-*.safetensors")
+        return sorted(adapters, key=lambda p: (-p.stat().st_mtime_ns, p.name))
 
     def adapter(self, backbone: str, digest: str) -> Path:
         return self.root / "adapters" / f"{backbone[:16]}-{digest[:16]}.safetensors"
@@ -75,13 +75,13 @@ def attached(model: str, loading: Loading, root: Path) -> Identity | None:
     if not (adapter == "untrained" or _HEX.fullmatch(adapter)) or "auto" in (loading.device, loading.dtype):
         return None
     try:
-        found = named.find(model, root, revision=loading.revision)
-        files = hub.fingerprint(found, root / "digests.json")
+        location = named.find(model, root, revision=loading.revision)
+        files = hub.fingerprint(location, root / "digests.json")
     except TitansError:
         return None
     of: list[object] = [__version__, RULES, files, adapter, loading.device, loading.dtype]
     if loading.session_memory:
-        of.append(hashlib.sha256(session_weights(found.folder).read_bytes()).hexdigest())
+        of.append(hashlib.sha256(session_weights(location.folder).read_bytes()).hexdigest())
     return Identity(files, _key(of))
 
 
@@ -109,8 +109,8 @@ def remember(identity: Identity, fingerprint: str, root: Path) -> None:
 
 
 def _known(root: Path) -> dict[str, tuple[str, str]]:
-    found = memo.recalled(root / "fingerprints.json")
-    sound = {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 2 and all(map(_is_digest, v))}
+    kept = memo.recalled(root / "fingerprints.json")
+    sound = {k: v for k, v in kept.items() if isinstance(v, list) and len(v) == 2 and all(map(_is_digest, v))}
     return {key: (value[0], value[1]) for key, value in sound.items()}
 
 

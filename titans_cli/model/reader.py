@@ -212,12 +212,12 @@ class Reader:
 
         `titles`: of the passages' documents, as many or none. Long passages are read in pieces.
         """
-        found = self.find(question, passages, titles)
-        if found is None:
+        span = self.find(question, passages, titles)
+        if span is None:
             return ReaderAnswer(None, None, 0, 0, 0.0, 1.0)
-        text = passages[found.passage][found.start : found.end]
-        right, absent = probability(self.spec.right, found.right), probability(self.spec.absent, found.absent)
-        return ReaderAnswer(text, found.passage, found.start, found.end, right, absent)
+        text = passages[span.passage][span.start : span.end]
+        right, absent = probability(self.spec.right, span.right), probability(self.spec.absent, span.absent)
+        return ReaderAnswer(text, span.passage, span.start, span.end, right, absent)
 
     def find(self, question: str, passages: Sequence[str], titles: Sequence[str] = ()) -> ReaderFinding | None:
         """None when there is nothing to read."""
@@ -225,10 +225,12 @@ class Reader:
         if not cut:
             return None
         read = self.spans(question, [(titles[n] if titles else "", passages[n][a:b]) for n, a, b in cut])
-        said = [_plain(passages[n][a + s.start : a + s.end]) for (n, a, _), s in zip(cut, read, strict=True)]
+        spoken = [_plain(passages[n][a + s.start : a + s.end]) for (n, a, _), s in zip(cut, read, strict=True)]
         odds = [s.answer - s.nothing for s in read]
         best = max(range(len(read)), key=lambda k: odds[k])
-        ahead = odds[best] - max((o for o, text in zip(odds, said, strict=True) if text != said[best]), default=-20.0)
+        ahead = odds[best] - max(
+            (o for o, text in zip(odds, spoken, strict=True) if text != spoken[best]), default=-20.0
+        )
         n, a, _ = cut[best]
         span = read[best]
         right = (span.answer, span.nothing, min(20.0, ahead), 1.0)

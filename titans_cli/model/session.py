@@ -88,12 +88,12 @@ class SessionReader:
     def plain(self, tokens: Sequence[int], window: int = WINDOW, stride: int = STRIDE) -> Tensor:
         """The model's own loss [n], nats: what `look` finds too, and nothing else. For comparing speed."""
         hidden = self._hidden(tokens, window, stride)
-        came, found = torch.tensor(tokens[1:], dtype=torch.long, device=hidden.device), []
+        came, nats = torch.tensor(tokens[1:], dtype=torch.long, device=hidden.device), []
         for start in range(0, max(1, len(came)), _ROWS):
             logits = self._logits(hidden[start : start + _ROWS])
             own = logits.gather(1, came[start : start + _ROWS, None])[:, 0]
-            found.append(logits.logsumexp(-1) - own)
-        return torch.cat(found)
+            nats.append(logits.logsumexp(-1) - own)
+        return torch.cat(nats)
 
     @torch.inference_mode()
     def look(self, tokens: Sequence[int], window: int = WINDOW, stride: int = STRIDE) -> dict[str, Tensor]:
@@ -103,16 +103,16 @@ class SessionReader:
         """
         hidden = self._hidden(tokens, window, stride)
         came = torch.tensor(tokens[1:], dtype=torch.long, device=hidden.device)
-        found: dict[str, list[Tensor]] = {name: [] for name in ("guesses", "sure", "nats", "log_z")}
+        columns: dict[str, list[Tensor]] = {name: [] for name in ("guesses", "sure", "nats", "log_z")}
         for start in range(0, max(1, len(came)), _ROWS):
             logits = self._logits(hidden[start : start + _ROWS])
             own = logits.gather(1, came[start : start + _ROWS, None])[:, 0]
             best, log_z = logits.topk(2), logits.logsumexp(-1)
-            found["guesses"].append(best.indices)
-            found["sure"].append(best.values[:, 0] - log_z)
-            found["nats"].append(log_z - own)
-            found["log_z"].append(log_z)
-        whole = {name: torch.cat(parts).cpu() for name, parts in found.items()}
+            columns["guesses"].append(best.indices)
+            columns["sure"].append(best.values[:, 0] - log_z)
+            columns["nats"].append(log_z - own)
+            columns["log_z"].append(log_z)
+        whole = {name: torch.cat(parts).cpu() for name, parts in columns.items()}
         return whole | {"tokens": torch.tensor(tokens), "hidden": hidden.cpu()}
 
     def _logits(self, hidden: Tensor) -> Tensor:
@@ -163,8 +163,8 @@ def load_gate(path: Path, of: Sequence[float]) -> SessionGate:
         gate = SessionGate(tensors["inner.weight"].shape[0])
         gate.load_state_dict(tensors)
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        what = f"the session memory's weights cannot be read ({error})"
-        raise ModelError(what, subject=str(path), hint="Install titans-cli again") from error
+        problem = f"the session memory's weights cannot be read ({error})"
+        raise ModelError(problem, subject=str(path), hint="Install titans-cli again") from error
     if len(of) != len(notes["sketch"]) or max(abs(a - b) for a, b in zip(of, notes["sketch"], strict=True)) > LARGEST:
         hint = Hint("They are trained for one model; go on without: ", WITHOUT)
         raise IncompatibleError("these weights of a session memory are another model's", subject=str(path), hint=hint)
@@ -177,8 +177,8 @@ def session_reader(model: Any, tokenizer: Any, folder: Path) -> tuple[SessionRea
     path = session_weights(folder)
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):
         hint = Hint("Go on without: ", WITHOUT)
-        what = f"no session memory was trained for {type(model).__name__}"
-        raise IncompatibleError(what, subject=str(folder), hint=hint)
+        problem = f"no session memory was trained for {type(model).__name__}"
+        raise IncompatibleError(problem, subject=str(folder), hint=hint)
     gate = load_gate(path, sketch(model))
     return SessionReader(model, tokenizer, gate), hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -30,8 +30,8 @@ def anatomy(model: Any, subject: str | None = None) -> Anatomy:
     if getattr(model.config, "is_encoder_decoder", False):
         raise WrongArchitectureError("wrong architecture: an encoder and a decoder", subject=subject, hint=_HINT)
     wanted = getattr(config, "num_hidden_layers", None)
-    found = [(name.count("."), m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
-    stacks = sorted((depth, i) for i, (depth, m) in enumerate(found) if len(m) == wanted)
+    lists = [(name.count("."), m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
+    stacks = sorted((depth, i) for i, (depth, m) in enumerate(lists) if len(m) == wanted)
     embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
     if not stacks or embeddings is None or head is None:
         lacks = "output head" if stacks else f"stack of {wanted} layers"
@@ -40,8 +40,8 @@ def anatomy(model: Any, subject: str | None = None) -> Anatomy:
         )
     width = int(embeddings.weight.shape[1])
     if head.weight.shape[1] != width or getattr(config, "hidden_size", width) != width:
-        what = "wrong architecture: embeddings, layers and output head differ in width"
-        raise WrongArchitectureError(what, subject=subject, hint=_HINT)
-    layers = found[stacks[0][1]][1]
+        problem = "wrong architecture: embeddings, layers and output head differ in width"
+        raise WrongArchitectureError(problem, subject=subject, hint=_HINT)
+    layers = lists[stacks[0][1]][1]
     assert isinstance(layers, nn.ModuleList)
     return Anatomy(layers, embeddings, head, width)

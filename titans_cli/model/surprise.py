@@ -59,14 +59,14 @@ def first_unknown(
     The batches are those in which the segments were read, in order, from the memory's beginning; what it knew in
     between is computed anew.
     """
-    found, before = list[float](), list[PreparedSteps]()
+    nats, before = list[float](), list[PreparedSteps]()
     for put in batches:
         for steps in before:  # what nobody asks any more need not be learned, so only now
             memory = absorb(rule, memory, steps, rehearsals).state
         during, steps, count = memory, put.steps(), len(put.features)  # rehearsal comes when the whole batch was read
         for i in range(count):
-            found += unknown(during, KeyedInputs(put.inputs.slice(i, i + 1), put.features[i : i + 1]))
+            nats += unknown(during, KeyedInputs(put.inputs.slice(i, i + 1), put.features[i : i + 1]))
             if i + 1 < count:
                 during = absorb(rule, during, steps.slice(i, i + 1)).state
         before = [steps]
-    return found
+    return nats

@@ -39,15 +39,15 @@ def header(path: Path) -> dict[str, dict[str, Any]]:
             if length > LONGEST_HEADER:
                 raise _damaged(path, f"its header claims {length:,} bytes")
             file.seek(8)
-            found = json.loads(file.read(length))
+            entries = json.loads(file.read(length))
     except OSError as error:
         why = error.strerror or str(error)
         raise ModelError(f"cannot be read ({why})", subject=str(path), hint="Check the file and its disk") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "its header is no JSON") from error
-    if not isinstance(found, dict):
+    if not isinstance(entries, dict):
         raise _damaged(path, "its header is no table of tensors")
-    tensors = {name: entry for name, entry in found.items() if name != "__metadata__"}
+    tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
     end = max((_end(path, name, entry) for name, entry in tensors.items()), default=0)
     if 8 + length + end != size:
         raise _damaged(path, f"its tensors end at byte {8 + length + end:,}, and the file at {size:,}")
@@ -71,15 +71,15 @@ def _end(path: Path, name: str, entry: Any) -> int:
 def table(path: Path) -> dict[str, Any]:
     """A JSON file that holds an object. Raises DamagedError, ModelError (unreadable)."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         why = error.strerror or str(error)
         raise ModelError(f"cannot be read ({why})", subject=str(path), hint="Check the file and its disk") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "it is no JSON") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise _damaged(path, "it is no table")
-    return found
+    return values
 
 
 def shards(index: Path) -> set[str]:

@@ -88,8 +88,8 @@ class EndpointWriter:
         except (self.errors, _EndlessError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._unreachable(error) from error
         if len(served) != 1:
-            what = f"serves {len(served)} models: {', '.join(served[:8])}"
-            raise ModelError(what, subject=self.told, hint=f"Name one: {self.told}#MODEL")
+            problem = f"serves {len(served)} models: {', '.join(served[:8])}"
+            raise ModelError(problem, subject=self.told, hint=f"Name one: {self.told}#MODEL")
         self.model = served[0]
         return self.model
 
@@ -140,8 +140,8 @@ class EndpointWriter:
         if status in (401, 403):
             raise ModelError(f"refuses the key (HTTP {status})", subject=self.told, hint=f"Set {KEY_VARIABLE}")
         if status != 200:
-            what = f"answers HTTP {status}: {_shortly(text)}"
-            raise ModelError(what, subject=self.told, hint="Check the URL and the model")
+            problem = f"answers HTTP {status}: {_shortly(text)}"
+            raise ModelError(problem, subject=self.told, hint="Check the URL and the model")
 
     def _unreachable(self, error: Exception) -> ModelError:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
@@ -213,9 +213,9 @@ class _Events:
             self.done = True
         hint = "Ask again, or choose another model"
         if self.reason == "length":
-            what = f"the reply was cut at {max_tokens} tokens"
+            problem = f"the reply was cut at {max_tokens} tokens"
             more = Hint("Allow more: ", Option("max_tokens"), "; or ask for less")
-            raise ReplyCutError(what, subject=self.told, hint=more)
+            raise ReplyCutError(problem, subject=self.told, hint=more)
         if self.reason == "content_filter":
             raise ModelError("withholds the reply (content_filter)", subject=self.told, hint=hint)
         if not self.written:
@@ -290,9 +290,9 @@ class LocalWriter:
         ids = self.encode(messages).to(self.model.device)
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest is not None and ids.shape[1] + max_tokens > longest:
-            what = f"the question and its evidence are {ids.shape[1]} tokens, and this model reads {longest}"
+            problem = f"the question and its evidence are {ids.shape[1]} tokens, and this model reads {longest}"
             raise ModelError(
-                what,
+                problem,
                 subject=self.name,
                 hint=Hint("Ask with a smaller ", Option("top_k"), ", or a model with a longer context"),
             )

@@ -108,8 +108,8 @@ class TitansForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-un
 
         def counted() -> list[Tensor]:
             nonlocal read
-            found, read = torch.tensor([read]), 0
-            return [found]
+            counts, read = torch.tensor([read]), 0
+            return [counts]
 
         hook = self.register_forward_pre_hook(count, with_kwargs=True)
         try:

@@ -96,10 +96,10 @@ def _awaited(answer: _Answer, stop: Callable[[], bool]) -> SourceReady | None:
     """What comes of it, or None when somebody said stop before."""
     while True:
         with suppress(queue.Empty):
-            found = answer.get(timeout=_HEARD)
-            if isinstance(found, BaseException):
-                raise found
-            return found
+            outcome = answer.get(timeout=_HEARD)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
         if stop():
             return None
 

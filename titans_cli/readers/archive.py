@@ -45,13 +45,13 @@ def members(path: str, display: str) -> list[tuple[str, ReadError | None]]:
         raise _translated(error, display) from error
     total = sum(info.file_size for info in infos)
     if total > _MOSTUNPACKED or (total > _HARMLESS and total > _MOST_RATIO * size):
-        what = f"it unpacks to {total / (1 << 20):,.0f} MiB, {total // max(1, size):,} times its size"
-        raise LimitError(what, subject=display, hint=UNPACK)
-    found = [(info.filename, _objection(info.filename, display)) for info in _last_of_each_name(infos)]
+        problem = f"it unpacks to {total / (1 << 20):,.0f} MiB, {total // max(1, size):,} times its size"
+        raise LimitError(problem, subject=display, hint=UNPACK)
+    names = [(info.filename, _objection(info.filename, display)) for info in _last_of_each_name(infos)]
     contents = {info.filename: (info.CRC, info.file_size) for info in infos}
     lost = {info.filename for info in infos if (info.CRC, info.file_size) != contents[info.filename]}
-    found += [(name, _namesake(name, display)) for name in lost]
-    return sorted(found, key=lambda item: item[0].encode("utf-8", "replace"))
+    names += [(name, _namesake(name, display)) for name in lost]
+    return sorted(names, key=lambda item: item[0].encode("utf-8", "replace"))
 
 
 def _last_of_each_name(infos: Sequence[ZipInfo]) -> Sequence[ZipInfo]:
@@ -61,8 +61,8 @@ def _last_of_each_name(infos: Sequence[ZipInfo]) -> Sequence[ZipInfo]:
 
 def _namesake(name: str, display: str) -> ReadError:
     shown = f"{display}/{name[:200].encode('unicode_escape').decode('ascii')}"
-    what = "the archive has another member of this name and other content, and only the last one is read"
-    return ReadError(what, subject=shown, hint=UNPACK)
+    problem = "the archive has another member of this name and other content, and only the last one is read"
+    return ReadError(problem, subject=shown, hint=UNPACK)
 
 
 def _objection(name: str, display: str) -> ReadError | None:
@@ -111,8 +111,8 @@ def gunzip(data: bytes, display: str, limits: Limits) -> bytes:
                 piece = data[at : at + _PIECE]
                 out += stream.decompress(piece, most - len(out) + 1)
                 if len(out) > most:
-                    what = f"it unpacks to more than {most / (1 << 20):,.0f} MiB"
-                    raise LimitError(what, subject=display, hint=UNPACK)
+                    problem = f"it unpacks to more than {most / (1 << 20):,.0f} MiB"
+                    raise LimitError(problem, subject=display, hint=UNPACK)
                 at += len(piece) - len(stream.unused_data)
             if time.monotonic() > deadline:
                 raise LimitError(f"it took more than {limits.seconds:g} s", subject=display, hint=UNPACK)
@@ -140,8 +140,8 @@ def _translated(error: Exception, display: str) -> ReadError:
     if isinstance(error, EncryptedError):
         return EncryptedError(error.what, subject=display, hint="Unpack the archive with its password first")
     if isinstance(error, LimitError | MemoryError):
-        what = error.what if isinstance(error, LimitError) else "it takes too much memory"
-        return LimitError(what, subject=display, hint=UNPACK)
+        problem = error.what if isinstance(error, LimitError) else "it takes too much memory"
+        return LimitError(problem, subject=display, hint=UNPACK)
     if isinstance(error, OSError) and error.errno:
         return ReadError(f"it could not be read: {error.strerror}", subject=display, hint="Check the file and its disk")
     if isinstance(error, NotImplementedError):

@@ -148,10 +148,10 @@ def vocabulary(pages: Sequence[Sequence[str]]) -> set[str]:
     words: set[str] = set()
     for lines in pages:
         for line in lines:
-            found = _WORD.findall(line.lower())
-            if line.endswith(("-", "‐")) and found:
-                found.pop()  # half a word
-            for word in found:
+            line_words = _WORD.findall(line.lower())
+            if line.endswith(("-", "‐")) and line_words:
+                line_words.pop()  # half a word
+            for word in line_words:
                 words.add(word)
                 if "-" in word or "‐" in word:
                     words.update(re.split("[-‐]", word))

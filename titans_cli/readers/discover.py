@@ -131,28 +131,28 @@ class _Search:
 
     def address(self, url: str) -> None:
         if not self.network:
-            what = "it is an address on the network, and nothing is fetched unless you say so"
+            problem = "it is an address on the network, and nothing is fetched unless you say so"
             raise UsageError(
-                what, subject=url, hint=Hint("Add ", Option("allow_network"), ", or download it and name the file")
+                problem, subject=url, hint=Hint("Add ", Option("allow_network"), ", or download it and name the file")
             )
         if not self.excluded(url):
             self.sources.setdefault(url, Source(url, _displayable(url)))
 
     def folder(self, root: str) -> None:
         """Of a folder that was named. Nothing in it to read is a mistake, and told as one."""
-        failed, found = len(self.failures), False
+        failed, readable = len(self.failures), False
         for relative, path in sorted(self.walk(root), key=lambda entry: os.fsencode(entry[0])):
             if is_zip_name(relative):
-                found = True
+                readable = True
                 self.zip_file(path, relative)
             elif self.excluded(relative):
                 continue
             elif _matches(relative, self.include) if self.include else kind_of_name(relative) is not None:
-                found = True
+                readable = True
                 self.add(path)
             elif not self.include:
                 self.left_out.append(_displayable(path))
-        if not found and len(self.failures) == failed:
+        if not readable and len(self.failures) == failed:
             self.nothing_in(root)
 
     def nothing_in(self, path: str) -> None:
@@ -179,17 +179,17 @@ class _Search:
         """The members of a zip archive that a folder's rules let through; with `only`, that one."""
         display = _displayable(path)
         try:
-            found = archive.members(path, display)
+            members = archive.members(path, display)
         except ReadError as error:
             self.fail(display, error)
             return
-        if only is not None and only not in dict(found):
+        if only is not None and only not in dict(members):
             shown = f"{display}/{_displayable(only)}"
             hint = f"See what is in it: unzip -l {display}"
             self.fail(shown, ReadError("the archive has no such member", subject=shown, hint=hint))
         include = self.include if not _matches(relative, self.include) else ()
         wanted_any = False
-        for name, problem in found:
+        for name, problem in members:
             below = f"{relative}/{name}"
             if only is not None:
                 wanted = name == only
@@ -234,8 +234,8 @@ class _Search:
                 if self.excluded(below):
                     continue
                 if entry.is_symlink() and not self.inside(entry.path):
-                    display, what = _displayable(entry.path), "it is a link out of the folders that may be read"
-                    self.fail(display, ReadError(what, subject=display, hint="Put a copy in its place"))
+                    display, problem = _displayable(entry.path), "it is a link out of the folders that may be read"
+                    self.fail(display, ReadError(problem, subject=display, hint="Put a copy in its place"))
                     continue
                 kind = _entry_kind(entry)
                 if kind == "folder":

@@ -100,20 +100,20 @@ def _transitional(part: bytes) -> bytes:
 def _around(package: Package, main: str) -> tuple[list[ET.Element], list[ET.Element]]:
     """The paragraphs of the headers and of the footers, each text once: most sections repeat them."""
     folder, name = posixpath.split(main)
-    found: dict[str, list[ET.Element]] = {"header": [], "footer": []}
+    blocks: dict[str, list[ET.Element]] = {"header": [], "footer": []}
     relations = package.part(f"{folder}/_rels/{name}.rels" if folder else f"_rels/{name}.rels")
     seen = set[str]()
     for relation in ET.fromstring(relations) if relations else ():
         kind = relation.get("Type", "").rpartition("/")[2]
         part = package.part(posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/"))
-        if kind not in found or part is None:
+        if kind not in blocks or part is None:
             continue
         inside = ET.fromstring(_transitional(part))
         words = " ".join("".join(inside.itertext()).split())
         if words and words not in seen:
             seen.add(words)
-            found[kind] += [_unlinked(block) for block in inside]
-    return found["header"], found["footer"]
+            blocks[kind] += [_unlinked(block) for block in inside]
+    return blocks["header"], blocks["footer"]
 
 
 def _unlinked(block: ET.Element) -> ET.Element:

@@ -52,8 +52,8 @@ def _decoded(data: bytes, display: str, declared: str | None) -> tuple[str, ...]
         if data.startswith(bom):
             marked = data.decode(name, "replace")
             if marked.count(_MARK) > _FEW * len(marked):
-                what = f"not valid {name.upper()}, though it is marked as such"
-                raise CorruptError(what, subject=display, hint=_HINT)
+                problem = f"not valid {name.upper()}, though it is marked as such"
+                raise CorruptError(problem, subject=display, hint=_HINT)
             return marked, *_marks(marked, data, name)
     if (wide := wide_without_mark(data)) and (text := _try(data, wide)):
         return text, f"no byte-order mark: read as {wide}"
@@ -67,8 +67,8 @@ def _decoded(data: bytes, display: str, declared: str | None) -> tuple[str, ...]
     for name in filter(None, (declared, _guess(data))):
         text = data.decode(name, "replace")
         if text.count(_MARK) <= _FEW * len(text):
-            said = () if name == declared else (f"not UTF-8: read as {name}",)
-            return text, *said, *_marks(text, data, name)
+            notes = () if name == declared else (f"not UTF-8: read as {name}",)
+            return text, *notes, *_marks(text, data, name)
     raise CorruptError("the text's encoding could not be made out", subject=display, hint=_HINT)
 
 
@@ -83,8 +83,8 @@ def _marks(text: str, data: bytes, name: str) -> tuple[str, ...]:
 
 def declared_charset(data: bytes) -> str | None:
     """The charset an HTML or XML page says it is in, if it is one that is known."""
-    found = _META_CHARSET.search(data[:4096])
-    name = python_name(found[1].decode("ascii")) if found else None
+    label = _META_CHARSET.search(data[:4096])
+    name = python_name(label[1].decode("ascii")) if label else None
     # The tag could be read as ASCII, so it is not UTF-16; what the HTML standard says to do.
     return "utf-8" if name and name.startswith(("utf-16", "utf-32")) else name
 
@@ -95,11 +95,11 @@ def python_name(label: str) -> str | None:
     if known is not None:
         return _WIDER.get(known.name, str(known.codec_info.name))
     try:
-        found = codecs.lookup(label.strip().lower()).name
-        "".encode(found)
+        codec = codecs.lookup(label.strip().lower()).name
+        "".encode(codec)
     except (LookupError, UnicodeError, ValueError):  # LookupError also for a codec such as "hex" that makes no text
         return None
-    return None if found in _NOT_OF_PAGES else found
+    return None if codec in _NOT_OF_PAGES else codec
 
 
 def wide_without_mark(data: bytes) -> str | None:
@@ -160,9 +160,9 @@ def _guess(data: bytes) -> str:
     from charset_normalizer import from_bytes
 
     first = next((i for i in range(0, len(data), _SAMPLE) if not data[i : i + _SAMPLE].isascii()), 0)
-    found = from_bytes(data[first : first + _SAMPLE], cp_isolation=list(_of_the_web()))
-    best = found.best()
+    guesses = from_bytes(data[first : first + _SAMPLE], cp_isolation=list(_of_the_web()))
+    best = guesses.best()
     if best is None:
         return "cp1252"
-    clean = {name for match in found if match.chaos <= best.chaos for name in match.could_be_from_charset}
+    clean = {name for match in guesses if match.chaos <= best.chaos for name in match.could_be_from_charset}
     return "cp1252" if "cp1252" in clean else best.encoding

@@ -54,8 +54,8 @@ def fetch(url: str, limits: Limits) -> tuple[bytes, str]:
     if isinstance(error, ReadError):
         raise error
     if isinstance(error, urllib.error.HTTPError):
-        what = f"the server answered {error.code} {error.reason}"
-        raise ReadError(what, subject=url, hint="Check the address in a browser") from error
+        problem = f"the server answered {error.code} {error.reason}"
+        raise ReadError(problem, subject=url, hint="Check the address in a browser") from error
     if isinstance(error, (OSError, http.client.HTTPException, ValueError)):
         raise ReadError(f"it could not be fetched: {_plainly(error)}", subject=url, hint=_hint(error)) from error
     raise error
@@ -96,9 +96,9 @@ class _Exchange:
         while piece := response.read1(_PIECE):
             data += piece
             if len(data) > self.limits.max_bytes:
-                what = f"it is larger than {self.limits.max_bytes:,} bytes"
+                problem = f"it is larger than {self.limits.max_bytes:,} bytes"
                 hint = "Download it yourself, and split it into smaller files"
-                raise LimitError(what, subject=self.url, hint=hint)
+                raise LimitError(problem, subject=self.url, hint=hint)
             if time.monotonic() > self.deadline:
                 raise TimeoutError
         promised = response.headers.get("Content-Length", "")
@@ -143,9 +143,9 @@ class _Exchange:
     def _straight(self, address: tuple[str, int], timeout: float | None = None, source: Any = None) -> socket.socket:
         """To the first address of the name that can be reached, if all that it has are allowed."""
         problem: OSError | None = None
-        for found in self._addresses(*address):
+        for resolved in self._addresses(*address):
             try:
-                return self._kept(socket.create_connection((found, address[1]), self._left(timeout), source))
+                return self._kept(socket.create_connection((resolved, address[1]), self._left(timeout), source))
             except OSError as error:
                 problem = error
         raise problem or OSError("the name has no address")
@@ -162,12 +162,12 @@ class _Exchange:
 
     def _addresses(self, host: str, port: int) -> list[str]:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        found = list(dict.fromkeys(str(info[4][0]) for info in infos))
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
         if not self.limits.private:
-            for address in found:
+            for address in addresses:
                 if not is_public(address):
                     raise self._refused(host, address)
-        return found
+        return addresses
 
     def _check_name(self, host: str) -> None:
         """Of a name that a proxy will look up: what it means here, if anything."""
@@ -176,8 +176,8 @@ class _Exchange:
 
     def _refused(self, host: str, address: str) -> ReadError:
         where = host if host == address else f"{host} is {address}"
-        what = f"it leads into this machine or a private network ({where})"
-        return ReadError(what, subject=self.url, hint=Hint("If that is meant, allow it: ", Option("allow_private")))
+        problem = f"it leads into this machine or a private network ({where})"
+        return ReadError(problem, subject=self.url, hint=Hint("If that is meant, allow it: ", Option("allow_private")))
 
 
 def _http_handler(exchange: _Exchange) -> urllib.request.HTTPHandler:
@@ -214,8 +214,8 @@ def is_public(address: str) -> bool:
 def name_of(url: str, kind: str) -> str:
     """A file name for what came from this address with this content type: its suffix decides the reader."""
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "page"
-    told = BY_MEDIA_TYPE.get(kind)
-    return name if told is None or name.lower().endswith(told.suffixes) else f"{name}{told.suffixes[0]}"
+    format_ = BY_MEDIA_TYPE.get(kind)
+    return name if format_ is None or name.lower().endswith(format_.suffixes) else f"{name}{format_.suffixes[0]}"
 
 
 def _plainly(error: Exception) -> str:

@@ -43,8 +43,8 @@ class _Linear:
         return self.told(element.find(f"{self.space}{name}"))
 
     def value(self, element: ET.Element, name: str, otherwise: str) -> str:
-        found = element.find(f"{self.space}{element.tag.rpartition('}')[2]}Pr/{self.space}{name}")
-        return otherwise if found is None else found.get(f"{self.space}val", otherwise)
+        node = element.find(f"{self.space}{element.tag.rpartition('}')[2]}Pr/{self.space}{name}")
+        return otherwise if node is None else node.get(f"{self.space}val", otherwise)
 
     def scripted(self, base: str, element: ET.Element) -> str:
         below = subscript(base, self.part(element, "sub"))

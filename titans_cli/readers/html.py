@@ -139,7 +139,7 @@ def _without_traps(text: str, xml: bool) -> str:
         text = _SELF_CLOSED.sub(lambda m: m[0] if m[1].lower() in _VOID else f"<{m[1]}{m[2]}></{m[1]}>", text)
     end = max(text.rfind("-->"), text.rfind("--!>"))
     text = text[: end + 1] + text[end + 1 :].replace("<!--", "&lt;!--")
-    closed = max((found.end() for found in _END_OF_TITLE.finditer(text)), default=0)
+    closed = max((tag.end() for tag in _END_OF_TITLE.finditer(text)), default=0)
     return text[:closed] + _TITLE.sub("", text[closed:])
 
 

@@ -191,40 +191,40 @@ class IsolatedParse:
             return
         if outcome == "time":
             doing = "opening it" if self.count is None else "it"
-            what = f"{doing} took more than {self.limits.seconds_per_page:g} s"
+            problem = f"{doing} took more than {self.limits.seconds_per_page:g} s"
         else:
-            what = "it takes too much memory" if outcome == "memory" else "its parser crashed"
+            problem = "it takes too much memory" if outcome == "memory" else "its parser crashed"
         if self.count is None or self.kind != "pdf":
-            raise self.error(what, outcome)
-        self.bad[self.next_page()] = (what, outcome)
+            raise self.error(problem, outcome)
+        self.bad[self.next_page()] = (problem, outcome)
 
-    def error(self, what: str, kind: str) -> ReadError:
+    def error(self, problem: str, kind: str) -> ReadError:
         if kind == EncryptedError.kind:
-            reason = "it is encrypted and needs a password" if self.kind == "pdf" else what
+            reason = "it is encrypted and needs a password" if self.kind == "pdf" else problem
             return EncryptedError(reason, subject=self.display, hint=_DECRYPT.get(self.kind, _DECRYPT[""]))
         if kind == "text":
             return _text_limit(self.display, self.limits)
         if kind in ("time", "memory", LimitError.kind):
             hint = "Split it, e.g. qpdf --split-pages=50 in.pdf out.pdf" if self.kind == "pdf" else _SPLIT
-            return LimitError(what, subject=self.display, hint=hint)
+            return LimitError(problem, subject=self.display, hint=hint)
         if kind == NoTextError.kind:
-            return NoTextError(what, subject=self.display, hint="Leave it out")
-        return CorruptError(f"it is damaged: {what}", subject=self.display, hint=FORMATS[self.kind].mend)
+            return NoTextError(problem, subject=self.display, hint="Leave it out")
+        return CorruptError(f"it is damaged: {problem}", subject=self.display, hint=FORMATS[self.kind].mend)
 
     def too_many_pages(self, count: int) -> LimitError:
-        what = (
+        problem = (
             f"it has {count:,} {FORMATS[self.kind].unit}s; at most {self.limits.max_pages:,} are read, each on its own"
         )
-        return LimitError(what, subject=self.display, hint="Split it, or keep what matters of it")
+        return LimitError(problem, subject=self.display, hint="Split it, or keep what matters of it")
 
-    def no_worker(self, what: str) -> ReadError:
-        return ReadError(what, subject=self.display, hint="The machine may be too busy; try again")
+    def no_worker(self, problem: str) -> ReadError:
+        return ReadError(problem, subject=self.display, hint="The machine may be too busy; try again")
 
     def no_text(self) -> ReadError:
         """Why no page gave any text: what went wrong first, or else there is none."""
         if self.bad:
-            number, (what, kind) = min(self.bad.items())
-            return self.error(what if kind in ("time", "memory") else f"page {number}: {what}", kind)
+            number, (problem, kind) = min(self.bad.items())
+            return self.error(problem if kind in ("time", "memory") else f"page {number}: {problem}", kind)
         if self.cut_off_at is not None:
             return self.error(f"it took more than {self.limits.seconds:g} s", "time")
         if self.undecoded:
@@ -235,7 +235,7 @@ class IsolatedParse:
         return NoTextError("there is no text in it", subject=self.display, hint="Leave it out")
 
     def warnings(self) -> tuple[str, ...]:
-        notes = [f"page {number}: skipped, {what}" for number, (what, _) in sorted(self.bad.items())]
+        notes = [f"page {number}: skipped, {problem}" for number, (problem, _) in sorted(self.bad.items())]
         if len(notes) > _MAX_WARNINGS:
             notes = [*notes[:_MAX_WARNINGS], f"and {len(notes) - _MAX_WARNINGS} more pages skipped"]
         if self.cut_off_at is not None:
@@ -266,5 +266,5 @@ def spans_of(numbers: list[int]) -> str:
 
 
 def _text_limit(display: str, limits: Limits) -> LimitError:
-    what = f"it holds more than {limits.max_text_chars:,} characters of text"
-    return LimitError(what, subject=display, hint="Split it into smaller files")
+    problem = f"it holds more than {limits.max_text_chars:,} characters of text"
+    return LimitError(problem, subject=display, hint="Split it into smaller files")

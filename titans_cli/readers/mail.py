@@ -115,15 +115,15 @@ def _body(message: Message) -> _Body:
     """The text of a message: parts one after another, and of alternatives one. Nesting is the sender's to choose, so
     it is followed with a list, from the innermost out."""
     parts = list(_parts(message))
-    told: dict[int, _Body] = {}
+    bodies: dict[int, _Body] = {}
     for part in reversed(parts):  # every part after those it holds
-        inside = [told[id(each)] for each in _inside(part) if id(each) in told]
+        inside = [bodies[id(each)] for each in _inside(part) if id(each) in bodies]
         kind = part.get_content_type()
         if not part.is_multipart():
-            told[id(part)] = _leaf(part, kind)
+            bodies[id(part)] = _leaf(part, kind)
         elif kind == "multipart/alternative":
-            kinds = [each.get_content_type() for each in _inside(part) if id(each) in told]
-            told[id(part)] = _alternative(
+            kinds = [each.get_content_type() for each in _inside(part) if id(each) in bodies]
+            bodies[id(part)] = _alternative(
                 [body for of, body in zip(kinds, inside, strict=True) if of != _CALENDAR],
                 [body for of, body in zip(kinds, inside, strict=True) if of == _CALENDAR],
             )
@@ -131,9 +131,9 @@ def _body(message: Message) -> _Body:
             is_mail = kind in ("message/rfc822", "message/delivery-status", "message/global")
             heads = [_head(each) or _fields(each) for each in _inside(part)] if is_mail else [""] * len(inside)
             texts = [text for head, body in zip(heads, inside, strict=False) for text in (head, body.text)]
-            told[id(part)] = _joined(texts, inside)
+            bodies[id(part)] = _joined(texts, inside)
     left = len(parts) >= _MOST_PARTS
-    body = told[id(message)]
+    body = bodies[id(message)]
     return body._replace(omissions=totals(body.omissions, (("part", 1),))) if left else body
 
 
@@ -167,8 +167,8 @@ def _alternative(forms: list[_Body], besides: list[_Body]) -> _Body:
     words = set(_WORD.findall(chosen.text.casefold()))
     another = 0
     for form in forms:
-        said = _WORD.findall(form.text.casefold())
-        another += bool(said) and sum(word in words for word in said) < _ANOTHER * len(said)
+        spoken = _WORD.findall(form.text.casefold())
+        another += bool(spoken) and sum(word in words for word in spoken) < _ANOTHER * len(spoken)
     dropped = [form._replace(omissions=()) for form in forms if form is not chosen]
     kept = _joined([chosen.text, *(each.text for each in besides)], [*dropped, chosen, *besides])
     return kept._replace(omissions=totals(kept.omissions, (("alternative text", another),)))
@@ -182,8 +182,8 @@ def _leaf(part: Message, kind: str) -> _Body:
     if is_file or part.get_content_maintype() != "text":
         name = short(part.get_filename(), 100)
         picture = part.get_content_maintype() == "image" and not is_file
-        said = () if picture and not name else (f"Attachment: {mend_characters(name or 'unnamed')} ({kind})",)
-        return _Body("", said, (("picture" if picture else "attachment", 1),))
+        notes = () if picture and not name else (f"Attachment: {mend_characters(name or 'unnamed')} ({kind})",)
+        return _Body("", notes, (("picture" if picture else "attachment", 1),))
     words, warnings = _content(part)
     if kind == _CALENDAR:
         words = _FOLDED.sub("", words).replace("\\n", "\n").replace("\\,", ",")

@@ -39,10 +39,10 @@ def parse_markdown(text: str) -> ParsedDocument:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     stated, data, body = _front_matter(text)
     title, words, omissions = _read(body)
-    said = {str(name).lower(): value for name, value in stated.items()}
-    year = next((year for name in _DATES if (year := year_in(str(said.get(name, ""))))), None)
+    fields = {str(name).lower(): value for name, value in stated.items()}
+    year = next((year for name in _DATES if (year := year_in(str(fields.get(name, ""))))), None)
     whole = "\n\n".join(filter(None, [tidy_code(data), words]))
-    return one_page(short(str(said.get("title") or "")) or title, whole, year=year, omissions=omissions)
+    return one_page(short(str(fields.get("title") or "")) or title, whole, year=year, omissions=omissions)
 
 
 def _front_matter(text: str) -> tuple[dict[str, Any], str, str]:
@@ -97,12 +97,12 @@ def _formula(_self: RendererHTML, tokens: list[Token], index: int, _options: Any
 
 def _no_definitions(body: str, env: dict[str, Any]) -> list[int]:
     """The lines that have the form of a link's definition, and no link is made from them: "[10:32]: pressure"."""
-    found = [(label, each["map"][0]) for label, each in env.get("references", {}).items()]
-    found += [(each["label"], each["map"][0]) for each in env.get("duplicate_refs", ())]
-    if not found:
+    definitions = [(label, each["map"][0]) for label, each in env.get("references", {}).items()]
+    definitions += [(each["label"], each["map"][0]) for each in env.get("duplicate_refs", ())]
+    if not definitions:
         return []
     plain = re.sub(r"\s+", " ", body).casefold()
-    return [line for label, line in found if plain.count(f"[{label.casefold()}]") < 2]
+    return [line for label, line in definitions if plain.count(f"[{label.casefold()}]") < 2]
 
 
 def _escaped(body: str, lines: list[int]) -> str:

@@ -67,8 +67,8 @@ def unpack(archive: ZipFile, member: ZipInfo, most: int) -> bytes:
 
 def _main_part(relations: bytes) -> str:
     """The part with which an office document begins, by whatever name."""
-    found = _MAIN_PART.search(relations)
-    target = _TARGET.search(found[0]) if found else None
+    relation = _MAIN_PART.search(relations)
+    target = _TARGET.search(relation[0]) if relation else None
     return target[1].decode("utf-8", "replace") if target else ""
 
 

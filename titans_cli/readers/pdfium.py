@@ -74,14 +74,14 @@ class Characters:
         self._box, self._matrix = raw.FS_RECTF(), raw.FS_MATRIX()
 
     def spans(self) -> Iterator[TextRun]:
-        found = unmapped = 0
+        count = unmapped = 0
         split = False
         for match in _WORD.finditer(self.text):
-            found += 1
+            count += 1
             unmapped += raw.FPDFText_HasUnicodeMapError(self.words, match.start(2)) == 1
             yield from self._word(match.start(2), match.end(2), "\n" if split else self._lead(match[1]))
             split = match[2][-1] in _HYPHEN
-        self.unmapped = unmapped / found if found else 0.0
+        self.unmapped = unmapped / count if count else 0.0
 
     @staticmethod
     def _lead(gap: str) -> str:

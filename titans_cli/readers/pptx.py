@@ -65,10 +65,10 @@ def _relations(package: Package, name: str) -> dict[str, tuple[str, str]]:
     """What a part refers to: by its key there, the kind of thing and the part's name."""
     folder, base = posixpath.split(name)
     part = package.part(f"{folder}/_rels/{base}.rels")
-    found = _Relations(folder)
+    relations = _Relations(folder)
     if part is not None:
-        parse_xml(part, found)
-    return found.targets
+        parse_xml(part, relations)
+    return relations.targets
 
 
 class _Relations(XmlHandler):
@@ -140,12 +140,12 @@ class _Slide(XmlHandler):
             self.cells = None
 
     def close(self) -> None:
-        said, self.words = mend_characters("".join(self.words)).strip(), []
-        if not said or self.placeholder in _PLACEHOLDERS:
+        text, self.words = mend_characters("".join(self.words)).strip(), []
+        if not text or self.placeholder in _PLACEHOLDERS:
             return
         if self.cells:
-            self.cells[-1] = f"{self.cells[-1]} {said}".strip()
+            self.cells[-1] = f"{self.cells[-1]} {text}".strip()
             return
         if self.placeholder in ("title", "ctrTitle"):
-            self.title = self.title or said
-        self.blocks.append(said)
+            self.title = self.title or text
+        self.blocks.append(text)

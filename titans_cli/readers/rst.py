@@ -128,11 +128,11 @@ class _Unknown(Directive):  # type: ignore[misc]  # docutils has no types
             return []
         if self.name in _CODE:
             return [nodes.literal_block(body, body)]
-        found = nodes.container()
+        container = nodes.container()
         if self.arguments and not _OPTION.match(self.arguments[0]):
-            found += nodes.paragraph("", "", nodes.Text(self.arguments[0].split("\n:")[0]))
-        self.state.nested_parse(self.content, self.content_offset, found)
-        return [found]
+            container += nodes.paragraph("", "", nodes.Text(self.arguments[0].split("\n:")[0]))
+        self.state.nested_parse(self.content, self.content_offset, container)
+        return [container]
 
 
 # ---------------------------------------------------------------- the tree, told
@@ -168,12 +168,12 @@ def _blocks(node: Any) -> Iterator[str]:
 
 def _items(items: Any) -> Iterator[str]:
     """A list of single paragraphs is one block, a line for each; items that hold more are blocks."""
-    told = [list(filter(None, _blocks(item))) for item in items.children]
-    marks = [_mark(items, number) for number in range(len(told))]
-    if all(len(blocks) <= 1 for blocks in told):
-        yield "\n".join(f"{mark} {blocks[0]}" for mark, blocks in zip(marks, told, strict=True) if blocks)
+    texts = [list(filter(None, _blocks(item))) for item in items.children]
+    marks = [_mark(items, number) for number in range(len(texts))]
+    if all(len(blocks) <= 1 for blocks in texts):
+        yield "\n".join(f"{mark} {blocks[0]}" for mark, blocks in zip(marks, texts, strict=True) if blocks)
     else:
-        for mark, blocks in zip(marks, told, strict=True):
+        for mark, blocks in zip(marks, texts, strict=True):
             yield from [f"{mark} {blocks[0]}", *blocks[1:]] if blocks else ()
 
 

@@ -79,8 +79,8 @@ def _running(lines: Sequence[_Line]) -> list[_Line]:
     if not lines[0].words:  # a figure alone: a page's number, or none
         offsets = [line.figures[0] - line.number for line in lines if len(line.figures) == 1]
         usual = max(set(offsets), key=offsets.count, default=0)
-        found = [line for line in lines if line.figures == (line.number + usual,)]
-        return found if len(found) >= _FEWEST else []
+        numbered = [line for line in lines if line.figures == (line.number + usual,)]
+        return numbered if len(numbered) >= _FEWEST else []
     if len({line.index for line in lines}) < _FEWEST:
         return []
     for figure in range(len(lines[0].figures)):

@@ -62,16 +62,16 @@ def kind_of_zip(file: IO[bytes]) -> tuple[str | None, str]:
     for known in FORMATS.values():
         if known.part and (known.part in names or main.startswith(known.part) or f"{known.part}document.xml" in names):
             return known.kind, known.kind
-    for name, what in _FOREIGN.items():
+    for name, described in _FOREIGN.items():
         if name in names and ("mimetype" in names or name != "content.xml"):
-            return None, what
+            return None, described
     return None, _PLAIN_ZIP
 
 
 def _kind_of_package(data: bytes, named: str | None, display: str, member: bool) -> str:
     """Word, slides or a book: all are zip archives, and which of them shows inside."""
     try:
-        kind, what = kind_of_zip(io.BytesIO(data))
+        kind, described = kind_of_zip(io.BytesIO(data))
     except Exception as error:
         if isinstance(error, LimitError):
             raise LimitError(error.what, subject=display, hint="Unpack it, and ingest what you need of it") from error
@@ -79,16 +79,16 @@ def _kind_of_package(data: bytes, named: str | None, display: str, member: bool)
             words = " ".join(str(error).split())[:160] or type(error).__name__
             hint = "Download it again, or open it in its program and save it again"
             raise CorruptError(f"it is damaged: {words}", subject=display, hint=hint) from error
-        what = "a damaged zip archive or office document"
+        described = "a damaged zip archive or office document"
         if member:
-            raise CorruptError(f"this is {what}", subject=display, hint=UNPACK) from error
-        raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=_CONVERT) from error
+            raise CorruptError(f"this is {described}", subject=display, hint=UNPACK) from error
+        raise UnsupportedFormatError(f"this is {described}, not text", subject=display, hint=_CONVERT) from error
     if kind is not None:
         return kind
-    if member and what == _PLAIN_ZIP:
+    if member and described == _PLAIN_ZIP:
         raise nested(display)
-    hint = f"Give it a name that ends in {ZIP}: then its members are read" if what == _PLAIN_ZIP else _CONVERT
-    raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=hint)
+    hint = f"Give it a name that ends in {ZIP}: then its members are read" if described == _PLAIN_ZIP else _CONVERT
+    raise UnsupportedFormatError(f"this is {described}, not text", subject=display, hint=hint)
 
 
 def _is_package(kind: str | None) -> bool:
@@ -126,13 +126,15 @@ def kind_of(data: bytes, name: str, display: str, *, member: bool = False) -> st
         raise EncryptedError("it is encrypted and needs a password", subject=display, hint=hint)
     refuse_binary(data, display)
     if _is_package(named):
-        what = f"it is called .{named} but does not look like one"
+        problem = f"it is called .{named} but does not look like one"
         hint = "Download it again, or give it the suffix that fits its content"
-        raise CorruptError(what, subject=display, hint=hint)
+        raise CorruptError(problem, subject=display, hint=hint)
     is_html = _HTML_START.match(data[:4096]) is not None
     if is_html and named is not None and FORMATS[named].page_in_error:
-        what = f"it is called {PurePath(name).suffix} but is an HTML page, often a download that went wrong"
-        raise CorruptError(what, subject=display, hint="Download it again, or rename it to .html to read it as it is")
+        problem = f"it is called {PurePath(name).suffix} but is an HTML page, often a download that went wrong"
+        raise CorruptError(
+            problem, subject=display, hint="Download it again, or rename it to .html to read it as it is"
+        )
     if named is None and is_html:
         return "html"
     return named or "txt"
@@ -141,18 +143,18 @@ def kind_of(data: bytes, name: str, display: str, *, member: bool = False) -> st
 def refuse_binary(data: bytes, display: str) -> None:
     """Raise UnsupportedFormatError for what is not text, whatever it is called."""
     if data[257:262] == b"ustar":
-        what = "this is a tar archive, not text"
-        raise UnsupportedFormatError(what, subject=display, hint="Unpack it, and ingest the folder")
-    for start, what in _MARKUP:
+        described = "this is a tar archive, not text"
+        raise UnsupportedFormatError(described, subject=display, hint="Unpack it, and ingest the folder")
+    for start, described in _MARKUP:
         if data.startswith(start):
-            raise UnsupportedFormatError(f"this is {what}, not text", subject=display, hint=_CONVERT)
+            raise UnsupportedFormatError(f"this is {described}, not text", subject=display, hint=_CONVERT)
     if data.startswith(_BOMS) or wide_without_mark(data):
         return
     # A program that died leaves holes of zeros in its log: each counts once.
     sample = _NULS.sub(b"\0", data[: 1 << 16])
     if len(sample.translate(None, _CONTROLS)) < (1 - _MOST_CONTROLS) * len(sample):
-        what = f"this is {kind}, not text" if (kind := _name_of(data)) else _controls(sample)
-        raise UnsupportedFormatError(what, subject=display, hint=_CONVERT)
+        described = f"this is {kind}, not text" if (kind := _name_of(data)) else _controls(sample)
+        raise UnsupportedFormatError(described, subject=display, hint=_CONVERT)
 
 
 def _controls(sample: bytes) -> str:
@@ -169,7 +171,7 @@ def _name_of(data: bytes) -> str | None:
     import puremagic
 
     try:
-        found = puremagic.magic_string(data[: 1 << 16])
+        matches = puremagic.magic_string(data[: 1 << 16])
     except (puremagic.PureError, ValueError):
         return None
-    return f"binary data ({found[0].name.strip()})" if found and found[0].confidence >= _SURE else None
+    return f"binary data ({matches[0].name.strip()})" if matches and matches[0].confidence >= _SURE else None

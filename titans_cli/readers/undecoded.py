@@ -26,7 +26,7 @@ def without_names(text: str) -> tuple[str, int]:
     """The text without names of glyphs, where these are much of it; and how many these were."""
     if _share(_NAMES, text) <= TOO_MUCH:
         return text, 0
-    return _NAMES.sub("", text), sum(len(_NAME.findall(found)) for found in _NAMES.findall(text))
+    return _NAMES.sub("", text), sum(len(_NAME.findall(names)) for names in _NAMES.findall(text))
 
 
 def undecoded(text: str, unmapped: float = 0.0) -> float:
@@ -69,4 +69,4 @@ def _shifted(text: str, by: int) -> str:
 
 def _share(pattern: re.Pattern[str], text: str) -> float:
     whole = sum(not character.isspace() for character in text)
-    return sum(len(found) for found in pattern.findall(text)) / whole if whole else 0.0
+    return sum(len(run) for run in pattern.findall(text)) / whole if whole else 0.0

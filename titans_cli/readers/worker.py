@@ -81,8 +81,8 @@ class Worker:
         except ReadError as error:
             self.send(error=error.what, kind=error.kind)
         except Exception as error:  # noqa: BLE001 - the boundary: parsers raise anything at all on hostile input
-            what, kind = _explain(error)
-            self.send(error=what, kind=kind)
+            problem, kind = _explain(error)
+            self.send(error=problem, kind=kind)
 
     def whole(self, data: bytes) -> None:
         """The other kinds: parsed in one go, since none of them has pages that fail one by one."""
@@ -90,11 +90,11 @@ class Worker:
 
         parse = reader_of(self.job["kind"])
         self.send(started=True, ceiling=limit_resources(self.job))
-        found = parse(data)
-        self.send(pages=len(found.pages), title=found.title, year=found.year)
-        for page in found.pages:
+        parsed = parse(data)
+        self.send(pages=len(parsed.pages), title=parsed.title, year=parsed.year)
+        for page in parsed.pages:
             self.send_text(page.number, page.text)
-        self.send(end=True, odd=0, notes=list(found.warnings), omissions=found.omissions)
+        self.send(end=True, odd=0, notes=list(parsed.warnings), omissions=parsed.omissions)
 
     def pdf(self, data: bytes) -> None:
         from titans_cli.readers.annotations import Annotations
@@ -110,8 +110,8 @@ class Worker:
             try:
                 page = pdf.page(number - 1)
             except Exception as error:  # noqa: BLE001 - the same boundary, for one page
-                what, kind = _explain(error)
-                self.send(page=number, failed=what, kind=kind)
+                problem, kind = _explain(error)
+                self.send(page=number, failed=problem, kind=kind)
                 if kind == "memory":
                     return  # what is left of this process is not worth trusting; the parent starts another
                 continue

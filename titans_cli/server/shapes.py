@@ -130,15 +130,15 @@ class Status:
     @classmethod
     def of(cls, details: SessionDetails, latest: Sequence[Episode], calls: int) -> Status:
         info, sources = details.info, details.sources
-        told = sum(source.kind == "item" for source in sources)
+        items = sum(source.kind == "item" for source in sources)
         return cls(
             info.id,
             info.name,
             info.state,
             info.promoted_to,
             info.origin,
-            len(sources) - told,
-            told,
+            len(sources) - items,
+            items,
             details.excluded,
             details.superseded,
             details.position,

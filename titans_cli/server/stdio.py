@@ -108,21 +108,21 @@ def fault(line: bytes) -> types.JSONRPCError | None:
     if not line.strip():
         return None
     try:
-        said = json.loads(line.decode("utf-8", "replace"))
+        message = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         return _error(types.PARSE_ERROR, f"this line is no JSON: {str(error)[:200]}", None)
-    if isinstance(said, list):
+    if isinstance(message, list):
         return _error(types.INVALID_REQUEST, "batches are not taken: send one message a line", None)
-    given = said.get("id") if isinstance(said, dict) else None
+    given = message.get("id") if isinstance(message, dict) else None
     known = given if isinstance(given, int | str) and not isinstance(given, bool) else None
     if isinstance(known, str) and not _is_text(known):
         known = None
-    if isinstance(said, dict) and "id" in said and "method" in said and known is None:
+    if isinstance(message, dict) and "id" in message and "method" in message and known is None:
         return _error(types.INVALID_REQUEST, "the id has to be a text or a whole number", None)
     try:
         types.jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValueError:
-        text = _is_text(json.dumps(said, ensure_ascii=False))
+        text = _is_text(json.dumps(message, ensure_ascii=False))
         why = "this is no message of JSON-RPC 2.0" if text else "it holds half a character (a lone surrogate)"
         return _error(types.INVALID_REQUEST if text else types.PARSE_ERROR, why, known)
     return None

@@ -214,8 +214,8 @@ class Tools:
         def work(session: Session) -> Added:
             inside = [_below(path, self.roots) for path in paths]
             read = session.ingest(*inside, within=self.roots, on_event=tell, stop=self.keeper.unwanted)
-            told = failures[:MOST_FAILURES]
-            return Added(read=read, failed=tuple(map(shapes.Failed.of, told)), left_out=len(failures) - len(told))
+            shown = failures[:MOST_FAILURES]
+            return Added(read=read, failed=tuple(map(shapes.Failed.of, shown)), left_out=len(failures) - len(shown))
 
         async with _told():
             return await self.keeper.call(handle, work)
@@ -262,15 +262,15 @@ class Tools:
         offset: Annotated[int, Field(ge=0)] = 0,
     ) -> RootModel[Listed]:
         """List items and documents by tag, source, time or surprise, and exclude them from answers or include them."""
-        what = (within or shapes.Within()).filter()
-        work = lambda s: s.filter(what, exclude=act == "exclude", include=act == "include", excluded=excluded)  # noqa: E731
+        only = (within or shapes.Within()).filter()
+        work = lambda s: s.filter(only, exclude=act == "exclude", include=act == "include", excluded=excluded)  # noqa: E731
         if act == "list":  # it changes nothing, and waits for nobody
             async with _told():
-                found = await self.keeper.look(handle, work)
+                matching = await self.keeper.look(handle, work)
         else:
-            found = await self._call(handle, context, "selecting", work)
-        page = found.items[offset : offset + limit]
-        return RootModel(Listed(found.session, len(found.items), page, offset, found.changed))
+            matching = await self._call(handle, context, "selecting", work)
+        page = matching.items[offset : offset + limit]
+        return RootModel(Listed(matching.session, len(matching.items), page, offset, matching.changed))
 
     # ---- asking it
 
@@ -356,9 +356,9 @@ class Tools:
         """List the documents that were read: title, authors, year, pages, tokens, surprise. Items that were told are
         counted alone; memory_filter lists them."""
         async with _told():
-            found = await self.keeper.look(handle, lambda s: s.sources())
-        page = found.sources[offset : offset + limit]
-        return RootModel(SourcesListed(found.session, len(found.sources), page, offset, found.items))
+            table = await self.keeper.look(handle, lambda s: s.sources())
+        page = table.sources[offset : offset + limit]
+        return RootModel(SourcesListed(table.session, len(table.sources), page, offset, table.items))
 
     async def document_page(
         self,
@@ -373,11 +373,11 @@ class Tools:
         20,000 characters, and `left` says how many follow."""
 
         def work(session: Session) -> PageText:
-            found = session.page(document, page or None)
-            text = found.text[start : start + LONGEST_PAGE]
-            left = max(0, len(found.text) - start - len(text))
-            named = (found.document, found.source, found.label, found.unit, found.page, found.pages)
-            return PageText(found.session, *named, start, text, left)
+            view = session.page(document, page or None)
+            text = view.text[start : start + LONGEST_PAGE]
+            left = max(0, len(view.text) - start - len(text))
+            named = (view.document, view.source, view.label, view.unit, view.page, view.pages)
+            return PageText(view.session, *named, start, text, left)
 
         async with _told():
             return RootModel(await self.keeper.look(handle, work))

@@ -77,13 +77,13 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         hint = Hint("Drop it: ", repair)
         yield Finding(ROWS, session, f"event {event} does not have the checksum that was recorded for it", hint)
     for source_id in episodes.damaged_items():
-        what = f"key, tags or exclusion of source {source_id} do not have the checksum that was recorded for them"
+        problem = f"key, tags or exclusion of source {source_id} do not have the checksum that was recorded for them"
         hint = Hint("Drop key and tags, and keep the text: ", repair)
-        yield Finding(ROWS, session, what, hint, source_id)
+        yield Finding(ROWS, session, problem, hint, source_id)
     for source_id in episodes.damaged_cards():
-        what = f"the catalogue card of source {source_id}, or what its reader left out, is not what was written"
+        problem = f"the catalogue card of source {source_id}, or what its reader left out, is not what was written"
         hint = Hint("Drop it, and keep the text: ", repair)
-        yield Finding(ROWS, session, what, hint, source_id)
+        yield Finding(ROWS, session, problem, hint, source_id)
     position = 0
     anew = Hint(
         "Make anew what its pages tell: ",
@@ -97,25 +97,25 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         except DamagedError as error:  # rows that cannot be told: neither can those after them
             yield Finding(TEXT, source.display, error.what, anew, source.id)
             return
-        for what in problems:
-            yield Finding(TEXT, source.display, what, anew, source.id)
+        for problem in problems:
+            yield Finding(TEXT, source.display, problem, anew, source.id)
         for block in blocks:
             if block.position != position:
-                what = f"segment {block.index} is not where it was read"
-                yield Finding(ROWS, source.display, what, Hint("Count anew: ", repair), source.id)
+                problem = f"segment {block.index} is not where it was read"
+                yield Finding(ROWS, source.display, problem, Hint("Count anew: ", repair), source.id)
             position += block.tokens
-        for subject, what in _cell_problems(source, episodes, snapshots, read_data):
+        for subject, problem in _cell_problems(source, episodes, snapshots, read_data):
             hint = Hint("Learn it anew from the retained text: ", repair)
-            yield Finding(CELL, subject, what, hint, source.id)
+            yield Finding(CELL, subject, problem, hint, source.id)
 
 
 def _text_problems(source: SourceRecord, episodes: Episodes) -> list[str]:
     """What does not fit together; and if all does, whether it is still what was written."""
-    found = list(_text_misfits(source, episodes))
+    problems = list(_text_misfits(source, episodes))
     written = episodes.meta(f"{DIGEST}{source.id}")
-    if not found and written is not None and written != episodes.digest_of(source.id):
-        found.append("what is retained of it does not have the checksum that was recorded for it")
-    return found
+    if not problems and written is not None and written != episodes.digest_of(source.id):
+        problems.append("what is retained of it does not have the checksum that was recorded for it")
+    return problems
 
 
 def _text_misfits(source: SourceRecord, episodes: Episodes) -> Iterator[str]:

@@ -200,8 +200,8 @@ def _nothing_pending(path: Path) -> bool:
     with storage_errors(log):
         pending = log.exists() and log.stat().st_size > 0
     if pending:
-        what = "the file system is read-only, and the last commits still lie in the log beside the database"
-        raise StorageError(what, subject=str(path), hint="Copy the session's folder to where it can be written")
+        problem = "the file system is read-only, and the last commits still lie in the log beside the database"
+        raise StorageError(problem, subject=str(path), hint="Copy the session's folder to where it can be written")
     return True
 
 
@@ -285,9 +285,9 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def check_pages(db: sqlite3.Connection, path: Path) -> None:
     """Raise DamagedError unless every page and row of the file fits. Reads the whole file."""
-    found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
-    if found != ["ok"]:
-        raise _damaged(path, "; ".join(found))
+    problems = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
+    if problems != ["ok"]:
+        raise _damaged(path, "; ".join(problems))
 
 
 def check_all(db: sqlite3.Connection, path: Path) -> None:
@@ -355,9 +355,9 @@ def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError
     return StorageError(str(error), subject=str(path), hint=Hint("Check the disk, then ", AGAIN))
 
 
-def _damaged(path: Path, what: str) -> DamagedError:
+def _damaged(path: Path, problem: str) -> DamagedError:
     return DamagedError(
-        f"damaged: {what}",
+        f"damaged: {problem}",
         subject=str(path),
         hint=Hint(
             "Restore it from a backup, or remove its session: ",

@@ -230,8 +230,8 @@ class Episodes(Queries):
         """
         with self._transaction():
             if forgettings is not None and forgettings != self.forgettings():
-                what = "something was forgotten meanwhile, so what was said before is not kept"
-                raise LockedError(what, subject=shown(self.path.parent.name), hint=AGAIN)
+                problem = "something was forgotten meanwhile, so what was said before is not kept"
+                raise LockedError(problem, subject=shown(self.path.parent.name), hint=AGAIN)
             return self._put_events(events, sources)
 
     def put_item(self, source_id: int, item: ItemRow, at: str, events: Iterable[Episode] = ()) -> None:

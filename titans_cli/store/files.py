@@ -44,9 +44,9 @@ _HINTS: dict[int, tuple[str, Hint | str]] = {
 
 def storage_error(error: OSError, subject: Path | str) -> StorageError:
     """The StorageError that tells a person what `error` means for `subject`."""
-    told: Hint | str = "Check the disk and the folder, then retry"
-    what, hint = _HINTS.get(error.errno or 0, (error.strerror or str(error) or "the file system refused", told))
-    return StorageError(what, subject=str(subject), hint=hint)
+    usual: Hint | str = "Check the disk and the folder, then retry"
+    problem, hint = _HINTS.get(error.errno or 0, (error.strerror or str(error) or "the file system refused", usual))
+    return StorageError(problem, subject=str(subject), hint=hint)
 
 
 @contextmanager
@@ -268,8 +268,8 @@ def leftovers(folder: Path) -> list[Path]:
 
 def clear_leftovers(folder: Path) -> list[Path]:
     """Finish what a kill interrupted, and say what. Only under the lock that covers building and removing here."""
-    found = leftovers(folder)
-    for path in found:
+    paths = leftovers(folder)
+    for path in paths:
         with storage_errors(path):
             delete_folder(path)
-    return found
+    return paths

@@ -40,19 +40,19 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 SHORTEST_PREFIX = 4
 
 
-def validate_name(name: str, what: str = "session") -> str:
+def validate_name(name: str, kind: str = "session") -> str:
     """Return `name`, composed, if it can be one (`names.is_name`); raise UsageError otherwise.
 
     Nothing is named like an id: whoever is given an id must find what has it, and nothing else."""
     if looks_like_ulid(name):
         hint = Hint("Choose another name; what has an id already is found by it: ", NextStep("session list"))
-        raise UsageError(f"{name!r} looks like an id, and so cannot be the name of a {what}", hint=hint)
-    return _typeable(name, what)
+        raise UsageError(f"{name!r} looks like an id, and so cannot be the name of a {kind}", hint=hint)
+    return _typeable(name, kind)
 
 
-def _typeable(name: str, what: str = "session") -> str:
+def _typeable(name: str, kind: str = "session") -> str:
     if not names.is_name(name := names.composed(name)):
-        raise UsageError(f"{name[:80]!r} cannot be the name of a {what}", hint=names.RULE)
+        raise UsageError(f"{name[:80]!r} cannot be the name of a {kind}", hint=names.RULE)
     return name
 
 
@@ -227,11 +227,11 @@ class Home:
     def refuse_prefix(self, name: str, *, entry: bool = False) -> None:
         """Raise UsageError for a name by which something has been found so far: it begins an id. For whoever holds
         `lock` and is about to give the name."""
-        what, folder = ("LTM entry", self.ltm_dir) if entry else ("session", self.sessions_dir)
-        fitting = _with_prefix(name, folder, what, _folder_names(folder))
+        kind, folder = ("LTM entry", self.ltm_dir) if entry else ("session", self.sessions_dir)
+        fitting = _with_prefix(name, folder, kind, _folder_names(folder))
         if fitting:
             used = f"it begins the id of {', '.join(fitting[:5])}, which is found by it"
-            raise UsageError(f"{name!r} cannot be the name of a {what}: {used}", hint="Choose another name")
+            raise UsageError(f"{name!r} cannot be the name of a {kind}: {used}", hint="Choose another name")
 
     def find_session(self, selector: str | None, *, make: bool = False) -> str:
         """The session's name for a name, a ULID, a unique ULID prefix, or None: the current one.
@@ -248,11 +248,11 @@ class Home:
                     promoted = NextStep("session new", entry="NAME")
                     hint = Hint(hint, "; from what was promoted: ", promoted, " (", NextStep("ltm list"), ")")
                 raise NotFoundError("there is no current session", hint=hint)
-        return _find(selector, self.sessions_dir, what="session", make=make)
+        return _find(selector, self.sessions_dir, kind="session", make=make)
 
     def find_entry(self, selector: str) -> str:
         """The LTM entry's name for a name, a ULID or a unique ULID prefix. Raises as `find_session`."""
-        return _find(selector, self.ltm_dir, what="LTM entry")
+        return _find(selector, self.ltm_dir, kind="LTM entry")
 
 
 def _folder_names(folder: Path) -> list[str]:
@@ -275,10 +275,10 @@ def _is_shell(folder: Path) -> bool:
         return True
 
 
-def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
-    listing = "session list" if what == "session" else "ltm list"
+def _find(selector: str, folder: Path, *, kind: str, make: bool = False) -> str:
+    listing = "session list" if kind == "session" else "ltm list"
     there = _folder_names(folder)
-    fitting = _with_prefix(selector, folder, what, there)
+    fitting = _with_prefix(selector, folder, kind, there)
     if (written := _named(selector, there)) is not None and not looks_like_ulid(selector):
         selector = written  # an id is never a name, whatever folders are called
         if not set(fitting) - {selector}:
@@ -297,7 +297,7 @@ def _find(selector: str, folder: Path, *, what: str, make: bool = False) -> str:
     see = Hint(meant, "See: ", NextStep(listing))
     if make and not close and names.is_name(names.composed(selector)):
         see = Hint("Make it: ", NextStep("session new", name=selector), ". ", see)
-    raise NotFoundError(f"no {what} has this name or ULID", subject=selector[:80], hint=see)
+    raise NotFoundError(f"no {kind} has this name or ULID", subject=selector[:80], hint=see)
 
 
 def _named(name: str, there: Sequence[str]) -> str | None:
@@ -307,16 +307,16 @@ def _named(name: str, there: Sequence[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _with_prefix(selector: str, folder: Path, what: str, there: Iterable[str]) -> list[str]:
+def _with_prefix(selector: str, folder: Path, kind: str, there: Iterable[str]) -> list[str]:
     """Those whose ULID begins with the selector, if that is long enough to mean one."""
     if not (may_start_ulid(selector) and SHORTEST_PREFIX <= len(selector) <= 26):
         return []
-    return [n for n in there if _id_of(folder / names.folder_of(n), what).startswith(selector.upper())]
+    return [n for n in there if _id_of(folder / names.folder_of(n), kind).startswith(selector.upper())]
 
 
-def _id_of(folder: Path, what: str) -> str:
+def _id_of(folder: Path, kind: str) -> str:
     """The ULID of what lies in `folder`; nothing can be found by ULID if its file is unreadable."""
     try:
-        return read_session(folder).id if what == "session" else read_entry(folder).id
+        return read_session(folder).id if kind == "session" else read_entry(folder).id
     except (DamagedError, IncompatibleError, StorageError):
         return ""

@@ -41,9 +41,9 @@ def landmarks(episodes: Episodes, encoder: str, make: Callable[[], Landmarks]) -
     """
     folder = episodes.path.parent / LANDMARKS
     path, wanted = folder / f"{encoder[:32]}{_SUFFIX}", episodes.blocks_sha256()
-    found = _mapped(path, wanted)
-    if found is not None:
-        return found
+    mapped = _mapped(path, wanted)
+    if mapped is not None:
+        return mapped
     made = make()
     if not episodes.is_current():  # a reader does not bring a session up to date; whoever writes to it does
         return made
@@ -81,10 +81,10 @@ def _mapped(path: Path, blocks: str) -> Landmarks | None:
         with safetensors.safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get(_OF) != blocks:
                 return None
-            found = Landmarks(file.get_tensor("ids"), file.get_tensor("vectors"))
+            kept = Landmarks(file.get_tensor("ids"), file.get_tensor("vectors"))
     except (OSError, safetensors.SafetensorError):
         return None
-    return found if found.vectors.ndim == 2 and len(found.ids) == len(found.vectors) else None
+    return kept if kept.vectors.ndim == 2 and len(kept.ids) == len(kept.vectors) else None
 
 
 def _blocks_of(path: Path) -> str | None:

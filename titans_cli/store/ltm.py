@@ -125,12 +125,12 @@ class LongTermMemory:
                 with store.writer() as episodes, self.home.lock():
                     self.home.clear()
                     if vetted is not None and vetted.memory_sha256 != episodes.memory_sha256():
-                        what, hint = "something was read into it since it was probed", AGAIN
-                        raise LockedError(what, subject=store.info.name, hint=hint)
-                    found = self._existing(store.info, name, episodes)
-                    if found is None:
+                        problem, hint = "something was read into it since it was probed", AGAIN
+                        raise LockedError(problem, subject=store.info.name, hint=hint)
+                    existing = self._existing(store.info, name, episodes)
+                    if existing is None:
                         admit(copied_size(episodes) + sum(map(len, map(str, episodes.sources()))))
-                    entry = found or self._build(store, episodes, name, note, vetted)
+                    entry = existing or self._build(store, episodes, name, note, vetted)
             store.mark_promoted(name)
         return entry
 
@@ -261,13 +261,13 @@ def check_folder(folder: Path, entry: EntryInfo) -> None:
 def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, list[bytes]]]:
     """The cells of the entry in `folder`, with their rows in `episodes`: as many, and the same bytes."""
     rows = episodes.snapshots()
-    found = 0
-    for found, (row, parts) in enumerate(zip(rows, split_snapshots(folder / MEMORY), strict=False), start=1):
+    count = 0
+    for count, (row, parts) in enumerate(zip(rows, split_snapshots(folder / MEMORY), strict=False), start=1):
         if hashlib.sha256(b"".join(parts)).hexdigest() != row.sha256:
-            raise _damaged(folder / MEMORY, f"cell {found} is not what its row says")
+            raise _damaged(folder / MEMORY, f"cell {count} is not what its row says")
         yield row, parts
-    if found != len(rows):
-        raise _damaged(folder / MEMORY, f"it has {found} cells and {len(rows)} rows")
+    if count != len(rows):
+        raise _damaged(folder / MEMORY, f"it has {count} cells and {len(rows)} rows")
 
 
 def _intact(path: Path, size: int | None, sha256: str) -> None:
@@ -282,12 +282,12 @@ def _sized(path: Path, size: int | None) -> None:
     if not path.exists():
         raise _damaged(path, "the file is missing")
     with storage_errors(path):
-        found = path.stat().st_size
-    if size is not None and found != size:
-        raise _damaged(path, f"it has {found:,} bytes, and {size:,} were promoted")
+        here = path.stat().st_size
+    if size is not None and here != size:
+        raise _damaged(path, f"it has {here:,} bytes, and {size:,} were promoted")
 
 
-def _damaged(path: Path, what: str) -> DamagedError:
+def _damaged(path: Path, problem: str) -> DamagedError:
     return DamagedError(
-        f"damaged: {what}", subject=str(path), hint="Restore it from a backup, or remove it and ingest again"
+        f"damaged: {problem}", subject=str(path), hint="Restore it from a backup, or remove it and ingest again"
     )

@@ -140,13 +140,13 @@ class _Fields:
         self.data = self._load(text)
         if self.data.get("schema") != schema:
             raise self.damaged(f'its "schema" is not "{schema}"')
-        if (found := self.number("format")) not in READABLE:
+        if (version := self.number("format")) not in READABLE:
             newer = "Upgrade: pip install --upgrade titans-cli"
             older = f"Read the documents into a new session, and remove this folder: {path.parent}"
             raise IncompatibleError(
-                f"it has format version {found}, and this release knows version {FORMAT}",
+                f"it has format version {version}, and this release knows version {FORMAT}",
                 subject=str(path),
-                hint=newer if found > FORMAT else older,
+                hint=newer if version > FORMAT else older,
             )
         if CHECKSUM in self.data and self.data[CHECKSUM] != _checksum(self.data):
             raise self.damaged("its fields do not have the checksum that was written with them")
@@ -174,8 +174,8 @@ class _Fields:
             raise self.damaged("it is far larger than such a file can be")
         return data
 
-    def damaged(self, what: str) -> DamagedError:
-        return DamagedError(f"damaged: {what}", subject=str(self.path), hint=self.hint)
+    def damaged(self, problem: str) -> DamagedError:
+        return DamagedError(f"damaged: {problem}", subject=str(self.path), hint=self.hint)
 
     def text(self, key: str) -> str:
         value = self.data.get(key)
@@ -199,10 +199,10 @@ class _Fields:
         return value
 
     def threads(self) -> int:
-        found = self.number("threads")
-        if not 0 < found <= MOST_THREADS:
+        threads = self.number("threads")
+        if not 0 < threads <= MOST_THREADS:
             raise self.damaged(f'"threads" is not a number from 1 to {MOST_THREADS}')
-        return found
+        return threads
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         value = self.data.get(key)

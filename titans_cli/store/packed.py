@@ -136,8 +136,8 @@ def unpacking(file: Path, kind: PackedKind) -> Iterator[Unpacking]:
             if not isinstance(manifest, dict) or manifest.get("schema") != kind.schema:
                 raise damaged(file, f"its manifest is not that of an {kind.noun}")
             if manifest.get("format") not in READABLE:
-                what = f"it has format version {manifest.get('format')!r}, and this release knows version {FORMAT}"
-                raise IncompatibleError(what, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
+                problem = f"it has format version {manifest.get('format')!r}, and this release knows version {FORMAT}"
+                raise IncompatibleError(problem, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
             yield Unpacking(file, kind, archive, manifest)
     except FileNotFoundError as error:
         hint = Hint("Give the file that this wrote: ", kind.export)
@@ -175,5 +175,5 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return content
 
 
-def damaged(path: Path, what: str) -> DamagedError:
-    return DamagedError(f"damaged: {what}", subject=str(path), hint="Export it again, or use another copy")
+def damaged(path: Path, problem: str) -> DamagedError:
+    return DamagedError(f"damaged: {problem}", subject=str(path), hint="Export it again, or use another copy")

@@ -191,13 +191,13 @@ class Queries:
 
     def items(self) -> list[Item]:
         """Everything the session holds, told or read, in the order of reading."""
-        told, held = "items", "withheld"
+        items, held = "items", "withheld"
         if not self._has_items():
-            told, held = "(SELECT 0 AS source_id, NULL AS key, NULL AS tags)", "(SELECT 0 AS source_id, NULL AS why)"
+            items, held = "(SELECT 0 AS source_id, NULL AS key, NULL AS tags)", "(SELECT 0 AS source_id, NULL AS why)"
         rows = self._rows(
             "SELECT s.id, s.uri, s.display, s.kind, told.key, told.tags, s.read_at, s.sha256, s.tokens,"
             " coalesce((SELECT avg(surprise) FROM blocks WHERE source_id = s.id), 0.0), held.why"
-            f" FROM sources AS s LEFT JOIN {told} AS told ON told.source_id = s.id"
+            f" FROM sources AS s LEFT JOIN {items} AS told ON told.source_id = s.id"
             f" LEFT JOIN {held} AS held ON held.source_id = s.id ORDER BY s.id"
         )
         return [self._item(*row) for row in rows]
@@ -314,13 +314,13 @@ class Queries:
 
     def consolidated(self) -> dict[tuple[int, int], tuple[str, int]]:
         """The form of each cell, by source and number, that is not verbatim, and the bytes of its file when it was."""
-        found = dict[tuple[int, int], tuple[str, int]]()
+        forms = dict[tuple[int, int], tuple[str, int]]()
         for key, value in self._rows(f"SELECT key, value FROM meta WHERE key GLOB '{KEPT}*'"):
             place = re.fullmatch(rf"{KEPT}(\d+):(\d+)", str(key))
             form = _KEPT.fullmatch(str(value))
             if place and form:
-                found[int(place[1]), int(place[2])] = form[1], int(form[2])
-        return found
+                forms[int(place[1]), int(place[2])] = form[1], int(form[2])
+        return forms
 
     def uses(self) -> dict[int, int]:
         """By source, how many of the answers that are kept were made from it."""

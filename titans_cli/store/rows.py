@@ -28,7 +28,7 @@ def records(kind: type[R], rows: Iterable[tuple[Any, ...]], path: Path) -> Itera
     for row in rows:
         for (name, accepted), value in zip(types, row, strict=False):  # fields with a default may be left out
             if not isinstance(value, accepted):
-                what = f"damaged: {name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
+                problem = f"damaged: {name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
                 hint = Hint("See what can be saved: ", NextStep("session repair", session=shown(path.parent.name)))
-                raise DamagedError(what, subject=str(path), hint=hint)
+                raise DamagedError(problem, subject=str(path), hint=hint)
         yield kind(*row)

@@ -253,8 +253,8 @@ class SessionStore:
         except (FileNotFoundError, DamagedError) as error:
             with self.episodes() as episodes:
                 if info not in episodes.cells_of(info.source_id):
-                    what = f"snapshot {info.number} was superseded meanwhile"
-                    raise NotFoundError(what, subject=self.info.name, hint=AGAIN) from error
+                    problem = f"snapshot {info.number} was superseded meanwhile"
+                    raise NotFoundError(problem, subject=self.info.name, hint=AGAIN) from error
             if isinstance(error, DamagedError):
                 with self._overtaken():
                     raise

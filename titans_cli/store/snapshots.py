@@ -260,9 +260,9 @@ def _end_of(path: Path, description: Any) -> int:
     return int(end)
 
 
-def _damaged(path: Path, what: str) -> DamagedError:
+def _damaged(path: Path, problem: str) -> DamagedError:
     return DamagedError(
-        f"damaged: {what}",
+        f"damaged: {problem}",
         subject=str(path),
         hint=Hint(
             "Learn it anew from the retained text: ", NextStep("session repair"), "; or restore the file from a backup"

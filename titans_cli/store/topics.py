@@ -154,7 +154,7 @@ class _File:
         return {cell for kind in self._kinds() for cell in self._named(kind)}
 
     def rows(self) -> dict[str, Rows]:
-        found = dict[str, Rows]()
+        rows = dict[str, Rows]()
         for prefix in self._kinds():
             (kind, width), begin = self._of(prefix), 0
             data, cells = self._tensor(f"{prefix}.rows", kind), self._named(prefix)
@@ -165,11 +165,11 @@ class _File:
                 end = begin + count * width * _KINDS[kind]
                 if not begin <= end <= len(data):
                     raise self._damaged()
-                found[cell] = Rows(kind, width, count, data[begin:end])
+                rows[cell] = Rows(kind, width, count, data[begin:end])
                 begin = end
             if begin != len(data):
                 raise self._damaged()
-        return found
+        return rows
 
     def _kinds(self) -> set[str]:
         return {name.rpartition(".")[0] for name in self._described}

@@ -23,8 +23,8 @@ _K1, _B = 1.2, 0.75  # as in FTS5's bm25()
 def pairs(text: str) -> list[str]:
     """Overlapping pairs of characters of each run, in order, each once; a character that stands alone as it is."""
     runs: list[str] = _RUN.findall(text)
-    found = (run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1)))
-    return list(dict.fromkeys(found))[:_MOST]
+    cut = (run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1)))
+    return list(dict.fromkeys(cut))[:_MOST]
 
 
 def bm25(wanted: Iterable[str], texts: Mapping[int, str], total: int, mean_length: float) -> dict[int, float]:

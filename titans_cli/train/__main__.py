@@ -45,8 +45,8 @@ def main() -> None:
         for facts, held_out in ((f, held_out) for held_out in (True, False) for f in (1, 4, 16, 32)):
             recipe = Recipe(segments=4 + facts // 2, facts=facts, asking=1 + facts // 5, clozes=0, spans=0, unknown=0.0)
             figures = trainer.evaluate(spec.features, recipe=recipe, held_out=held_out)
-            told = {"wording": "held out" if held_out else "trained on", "cells": 8, "facts a cell": facts}
-            print(json.dumps({**told, "segments": recipe.segments, **figures}), flush=True)
+            setting = {"wording": "held out" if held_out else "trained on", "cells": 8, "facts a cell": facts}
+            print(json.dumps({**setting, "segments": recipe.segments, **figures}), flush=True)
     else:
         export(trainer, args.out, local=args.local, topic=args.topic)
 

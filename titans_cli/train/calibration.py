@@ -47,12 +47,12 @@ def trials(reader: Reader, asked: Sequence[ReadingQuestion], pool: Pool) -> Iter
     for number, a in enumerate(asked):
         near = [pool.passages[n] for n in pool.best(a.question, (), 60)]
         for passages in (near[:PASSAGES], [p for p in near if p[0] != a.title][:PASSAGES]):
-            found = reader.find(a.question, [text for _, text in passages], [title for title, _ in passages])
-            if found is None:
+            span = reader.find(a.question, [text for _, text in passages], [title for title, _ in passages])
+            if span is None:
                 continue
-            said = normal(passages[found.passage][1][found.start : found.end])
+            chosen = normal(passages[span.passage][1][span.start : span.end])
             held = any(x.lower() in text.lower() for x in a.answers for _, text in passages)
-            yield Trial(found, any(said == normal(x) for x in a.answers), held)
+            yield Trial(span, any(chosen == normal(x) for x in a.answers), held)
         if number % 50 == 0:
             print(number, flush=True)
 

@@ -191,8 +191,8 @@ class ReaderTrainer:
                     running[e.kind] = 0.99 * running.get(e.kind, x) + 0.01 * x
                 if self.outer.step % 20 == 0:
                     seconds = time.monotonic() - begun
-                    told = {k: round(v, 3) for k, v in sorted(running.items())}
-                    print(self.outer.step, told, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
+                    means = {k: round(v, 3) for k, v in sorted(running.items())}
+                    print(self.outer.step, means, f"{seconds:.0f} s {tokens / seconds:.0f} tok/s", flush=True)
             if self.outer.step - saved >= SAVE_EVERY:
                 saved = self.outer.step
                 self.save()

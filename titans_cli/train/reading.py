@@ -102,28 +102,30 @@ def asked_of(question: str, answers: Iterable[str], title: str, text: str) -> Re
 
 def people_asked(data: Path, texts: dict[str, tuple[str, str]]) -> list[ReadingQuestion]:
     """Natural Questions, TimeQA, factbook and glossaries of a data folder; `texts`: (title, text) by document."""
-    folder, found = data / "qa" / "train", list[ReadingQuestion | None]()
+    folder, questions = data / "qa" / "train", list[ReadingQuestion | None]()
     for r in load_records(folder / "nq_open_oracle.jsonl"):
         title, _, rest = r["context"].partition(". ")
-        found.append(asked_of(r["question"], r["answers"], title, rest if len(title) < 90 else r["context"]))
+        questions.append(asked_of(r["question"], r["answers"], title, rest if len(title) < 90 else r["context"]))
     docs = {d["doc_id"]: d for d in load_records(folder / "timeqa_docs.jsonl")}
     for r in load_records(folder / "timeqa.jsonl"):
         doc = docs[r["doc_id"]]
-        found += [asked_of(r["question"], r["answers"], doc["title"], doc["text"])] * 2  # hard, and few
+        questions += [asked_of(r["question"], r["answers"], doc["title"], doc["text"])] * 2  # hard, and few
     facts = load_records(folder / "factbook.jsonl")
     random.Random(5).shuffle(facts)
     for r in facts[:FACTS]:
         if r["doc_id"] in texts:
-            found.append(asked_of(r["question"], r["answers"], *texts[r["doc_id"]]))
+            questions.append(asked_of(r["question"], r["answers"], *texts[r["doc_id"]]))
     terms = load_records(folder / "openstax_glossary.jsonl")
     random.Random(6).shuffle(terms)
-    found += [a for a in map(reversed_definition, terms) if a is not None][:TERMS]
-    found += [a for a in (in_its_words(r, r["context"]) for r in terms) if a is not None][:DEFINITIONS]
+    questions += [a for a in map(reversed_definition, terms) if a is not None][:TERMS]
+    questions += [a for a in (in_its_words(r, r["context"]) for r in terms) if a is not None][:DEFINITIONS]
     for r in load_records(folder / "openstax_exercises.jsonl"):
         paragraphs = texts[r["doc_id"]][1].split("\n\n") if r["doc_id"] in texts else []
-        said = set(content(r["answers"][0]))
-        found.append(in_its_words(r, max(paragraphs, key=lambda p: len(said & set(content(p))), default="")))
-    return [a for a in found if a is not None]
+        content_words = set(content(r["answers"][0]))
+        questions.append(
+            in_its_words(r, max(paragraphs, key=lambda p: len(content_words & set(content(p))), default=""))
+        )
+    return [a for a in questions if a is not None]
 
 
 def reversed_definition(record: dict[str, Any]) -> ReadingQuestion | None:
@@ -207,11 +209,11 @@ class Pool:
     def best(self, question: str, answers: Sequence[str], most: int = NEAREST) -> list[int]:
         scores: dict[int, float] = defaultdict(float)
         for word in set(content(question)):
-            found = self.postings.get(word, ())
-            if not 0 < len(found) < len(self.passages) / 8:
+            postings = self.postings.get(word, ())
+            if not 0 < len(postings) < len(self.passages) / 8:
                 continue
-            idf = math.log(1 + len(self.passages) / len(found))
-            for n, weight in found:
+            idf = math.log(1 + len(self.passages) / len(postings))
+            for n, weight in postings:
                 scores[n] += idf * weight
         ranked = sorted(scores, key=lambda n: (-scores[n], n))[: 3 * most]
         low = [a.lower() for a in answers]

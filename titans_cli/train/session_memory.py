@@ -109,16 +109,16 @@ def session_of(
     reader: SessionReader, read: Sequence[dict[str, Tensor]], unrelated: Sequence[dict[str, Tensor]] = ()
 ) -> TrainingSession:
     """A session that reads documents in order. With `unrelated` ones only these count, and they are not written."""
-    state, nats, said, begun = initial_state(CELLS), list[Tensor](), list[KeyEvidence](), 0
+    state, nats, gathered, begun = initial_state(CELLS), list[Tensor](), list[KeyEvidence](), 0
     for number, looked in enumerate([*read, *unrelated]):
         seen, write = reader.seen(looked), number < len(read)
-        found = list(read_on(state, seen, write=write))
+        pieces = list(read_on(state, seen, write=write))
         if unrelated and write:
             continue
-        said += [evidence._replace(at=evidence.at + begun) for evidence in found]
+        gathered += [evidence._replace(at=evidence.at + begun) for evidence in pieces]
         nats.append(seen.nats)
         begun += len(seen.nats)
-    return TrainingSession(torch.cat(nats), KeyEvidence(*(torch.cat(parts) for parts in zip(*said, strict=True))))
+    return TrainingSession(torch.cat(nats), KeyEvidence(*(torch.cat(parts) for parts in zip(*gathered, strict=True))))
 
 
 def beginning(looked: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -158,19 +158,19 @@ class Streams:
 
     def _facts(self, recipe: Recipe) -> tuple[list[list[int]], list[Asked]]:
         rng, maker, encode = self.rng, self.maker, self.tokenizer.encode
-        said, asked = [], list[Asked]()
+        statements, asked = [], list[Asked]()
         for _ in range(recipe.facts):
             fact, relation, entity = maker.fact()
             salad = not maker.evaluation and rng.random() < SALAD
-            said.append(self._salad(fact, relation, entity) if salad else encode(fact.statement))
+            statements.append(self._salad(fact, relation, entity) if salad else encode(fact.statement))
             if rng.random() < 0.1:  # said again later with another value: the latest wins
                 fact = maker.fact(relation, entity)[0]
-                said.append(encode(fact.statement))
+                statements.append(encode(fact.statement))
             if rng.random() < recipe.unknown:
                 asked.append((encode(maker.fact()[0].question), encode(UNKNOWN)))
             else:
                 asked.append((self._noisy(encode(fact.question)), encode(fact.answer)))
-        return said, asked
+        return statements, asked
 
     def _noisy(self, question: list[int]) -> list[int]:
         """Now and then with words of the prose in it: what a question says besides must not count for its topic."""
@@ -193,12 +193,12 @@ class Streams:
 
     def stream(self, recipe: Recipe) -> tuple[list[list[int]], list[list[int]]]:
         rng = self.rng
-        said, asked = self._facts(recipe)
+        statements, asked = self._facts(recipe)
         for _ in range(recipe.spans if self.spans else 0):
             question, sentence, answer = self.spans[rng.randrange(len(self.spans))]
-            said.insert(rng.randrange(len(said) + 1), sentence)
+            statements.insert(rng.randrange(len(statements) + 1), sentence)
             asked.append((question, answer))
-        room = recipe.segments * self.length * 0.86 - sum(map(len, said))
+        room = recipe.segments * self.length * 0.86 - sum(map(len, statements))
         sentences: list[list[int]] = []
         for ids in self._prose():
             if room < len(ids):
@@ -210,11 +210,11 @@ class Streams:
         asked += [c for c, _ in zip(clozes, range(recipe.clozes))]  # noqa: B905  the shorter decides
 
         body = Packer(self.length)
-        slots = sorted(rng.randrange(len(sentences) + 1) for _ in said)  # order kept: the latest wins
+        slots = sorted(rng.randrange(len(sentences) + 1) for _ in statements)  # order kept: the latest wins
         for i in range(len(sentences) + 1):
             while slots and slots[0] == i:
                 slots.pop(0)
-                ids = said.pop(0)
+                ids = statements.pop(0)
                 body.add(ids, [0] * len(ids))
             if i < len(sentences):
                 body.add(sentences[i], [0] * len(sentences[i]))

@@ -52,8 +52,8 @@ def set_(
     try:
         parsed = setting.parse(value)
     except ValueError as error:
-        what = f"{key} cannot be {value!r}: it has to be {setting.wanted}"
-        raise UsageError(what, hint="See: titans config show") from error
+        problem = f"{key} cannot be {value!r}: it has to be {setting.wanted}"
+        raise UsageError(problem, hint="See: titans config show") from error
     if setting.kind == "path":
         parsed = str(Path(str(parsed)).absolute())  # where it is now, whatever folder the next command runs in
     file = _change(key, f"{key} = {_toml(parsed)}")

@@ -80,7 +80,7 @@ def export(
 
     room, target = values.room(max_room), values.one_file(file, written)
     done = lifecycle.export_entry(Home.locate(), name, target, replace_file=yes, dry_run=dry_run, max_room=room)
-    exported(done, dry_run, Output(json, quiet), what="LTM entry")
+    exported(done, dry_run, Output(json, quiet), kind="LTM entry")
 
 
 @app.command("import", epilog="Example: titans ltm import survey-2026.ltm && titans session new --from survey-2026")
@@ -118,8 +118,8 @@ def rm(
         return
     children = lifecycle.started_from(home, info.name)
     if not dry_run:
-        what = "damaged" if isinstance(info, lifecycle.DamagedEntry) else plural(len(info.sources), "source")
-        confirm(f"Remove LTM entry {info.name} ({what})?{_children(children)}", yes)
+        content = "damaged" if isinstance(info, lifecycle.DamagedEntry) else plural(len(info.sources), "source")
+        confirm(f"Remove LTM entry {info.name} ({content})?{_children(children)}", yes)
         info = lifecycle.remove_entry(home, info.name)
     verb = "would remove" if dry_run else "removed"
     named("ltm-removed", info, f"{verb} {info.name}.{_children(children)}".rstrip("."), Output(json, quiet))

@@ -172,13 +172,13 @@ def collected(discards: Sequence[DiscardResult], problems: Sequence[TitansError]
         note(f"titans: {message(problem)}")
 
 
-def exported(e: Export, dry_run: bool, output: Output, what: str = "session") -> None:
+def exported(e: Export, dry_run: bool, output: Output, kind: str = "session") -> None:
     if output.json:
         document("exported", asdict(e) | {"done": not dry_run})
     elif output.quiet:
         line(e.file)
     else:
-        line(f"{'would export' if dry_run else 'exported'} {what} {e.session} to {e.file}: {human_bytes(e.size)}")
+        line(f"{'would export' if dry_run else 'exported'} {kind} {e.session} to {e.file}: {human_bytes(e.size)}")
 
 
 def repaired(r: RepairResult, output: Output) -> None:

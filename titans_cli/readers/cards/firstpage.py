@@ -70,21 +70,21 @@ def authors_of(page: Layout) -> list[str]:
         return []
     if columns := _columns(page, last):
         return columns
-    found: list[TypedLine] = []
+    author_lines: list[TypedLine] = []
     right = max(line.end for line in page.lines)
     for line in page.lines[last : last + _MOST_LINES]:
-        before = found[-1] if found else None
+        before = author_lines[-1] if author_lines else None
         if _HEADING.match(line.text) or line.marked or (before is None and line.size > page.lines[first].size):
             break
         if before is not None and (not _same(line.size, before.size) or before.y - line.y > _FAR * line.size):
             break
         going_on = before is not None and (_ends_open(before) or _full(before, right))
         if not any(map(is_name, names_in(line.parts))) and not going_on:
-            if found:
+            if author_lines:
                 break
             continue  # a subtitle, a date
-        found.append(line)
-    return names_in(_joined(found, right))
+        author_lines.append(line)
+    return names_in(_joined(author_lines, right))
 
 
 def _body(page: Layout) -> float:
@@ -113,13 +113,13 @@ def _columns(page: Layout, last: int) -> list[str]:
             rows[-1].append(line)
         else:
             rows.append([line])
-    found: list[str] = []
+    names: list[str] = []
     addresses = True  # the title does as well
     for row in rows:
         if addresses:
-            found += names_in([part for line in row for part in line.parts])
+            names += names_in([part for line in row for part in line.parts])
         addresses = any("@" in line.text for line in row)
-    return found
+    return names
 
 
 def _joined(lines: Sequence[TypedLine], right: float) -> list[str]:
@@ -148,13 +148,13 @@ def _ends_open(line: TypedLine) -> bool:
 
 def names_in(parts: Sequence[str]) -> list[str]:
     """The names in pieces of text; a piece that does not begin with a comma or "and" begins a new one."""
-    found: list[str] = []
+    names: list[str] = []
     for part in parts:
         for piece in _SPLIT.split(part):
             name = " ".join(_STRAY.sub(" ", piece or "").split()).strip(" .,;:-–—")
             if name and len(name) > 1:
-                found.append(f"{name}." if re.search(r"\b[A-Z]$", name) and " " in name else name)
-    return [name for name in found if is_name(name)]
+                names.append(f"{name}." if re.search(r"\b[A-Z]$", name) and " " in name else name)
+    return [name for name in names if is_name(name)]
 
 
 def is_name(text: str) -> bool:

@@ -53,22 +53,22 @@ class Imprint(NamedTuple):
     dated: bool
 
 
-def iso(found: re.Match[str]) -> str:
+def iso(date: re.Match[str]) -> str:
     """A match of a date as ISO 8601."""
-    if found["iso"]:
-        return found["iso"]
+    if date["iso"]:
+        return date["iso"]
     for n in ("1", "2", "3"):
-        if found[f"y{n}"]:
-            month = 1 + next(i for i, m in enumerate(_MONTHS) if m.startswith(found[f"m{n}"][:3].lower()))
-            day = f"-{int(found[f'd{n}']):02}" if n != "3" and 1 <= int(found[f"d{n}"]) <= 31 else ""
-            return f"{found[f'y{n}']}-{month:02}{day}"
-    return found["y4"]
+        if date[f"y{n}"]:
+            month = 1 + next(i for i, m in enumerate(_MONTHS) if m.startswith(date[f"m{n}"][:3].lower()))
+            day = f"-{int(date[f'd{n}']):02}" if n != "3" and 1 <= int(date[f"d{n}"]) <= 31 else ""
+            return f"{date[f'y{n}']}-{month:02}{day}"
+    return date["y4"]
 
 
 def date_in(text: str) -> str | None:
     """The first date of a text as ISO 8601."""
-    found = _DATE.search(text)
-    return iso(found) if found else None
+    date = _DATE.search(text)
+    return iso(date) if date else None
 
 
 def printed(lines: Sequence[str], margins: Iterable[str] = ()) -> Imprint:
@@ -102,8 +102,8 @@ def _joined(line: str) -> str:
 
 def _after(lead: re.Pattern[str], text: str) -> str | None:
     """The first date that stands right after what leads to one."""
-    for found in lead.finditer(text):
-        date = _DATE.match(text, found.end())
+    for label in lead.finditer(text):
+        date = _DATE.match(text, label.end())
         if date:
             return iso(date)
     return None
@@ -112,14 +112,14 @@ def _after(lead: re.Pattern[str], text: str) -> str | None:
 def _venues(line: str, edge: bool) -> Iterator[dict[str, str | None]]:
     """`edge`: the line is a head or foot; elsewhere "Attribution 4.0" is a licence and no journal."""
     for pattern in _NUMBERED if edge else (_NUMBERED[0], _NUMBERED[2]):
-        for found in pattern.finditer(line):
-            name = found["venue"].strip(" ,:")
+        for imprint in pattern.finditer(line):
+            name = imprint["venue"].strip(" ,:")
             if len(name) >= 4 and not _DATE.search(name):
-                year = re.search(rf"\b{_YEAR}\b", found["rest"] or "")
+                year = re.search(rf"\b{_YEAR}\b", imprint["rest"] or "")
                 yield {
                     "venue": name,
-                    "volume": found["volume"],
-                    "issue": found["issue"],
+                    "volume": imprint["volume"],
+                    "issue": imprint["issue"],
                     "date": year.group() if year else None,
                 }
     meeting = _MEETING.search(line)
@@ -131,7 +131,7 @@ def _venues(line: str, edge: bool) -> Iterator[dict[str, str | None]]:
 
 def _doi(text: str, edges: Sequence[str]) -> str | None:
     """The one that is called so on the page, or else one in its margins: others are of works cited."""
-    for found in _LABELLED_DOI.finditer(text):
-        if doi := _DOI.match(text, found.end()):
+    for label in _LABELLED_DOI.finditer(text):
+        if doi := _DOI.match(text, label.end()):
             return doi.group()
     return next((doi.group() for edge in edges for doi in _DOI.finditer(edge)), None)

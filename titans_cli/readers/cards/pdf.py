@@ -35,8 +35,8 @@ def _metadata(pdf: Any) -> dict[str, str]:
     """What the metadata states, by the names the format has for it."""
     if hasattr(pdf, "document"):  # PDFium
         return {key: str(value) for key, value in pdf.document.get_metadata_dict().items()}
-    found = {key.lstrip("/"): str(value) for key, value in (pdf.reader.metadata or {}).items()}
-    return found | {"Lang": str(pdf.reader.root_object.get("/Lang") or "")}
+    metadata = {key.lstrip("/"): str(value) for key, value in (pdf.reader.metadata or {}).items()}
+    return metadata | {"Lang": str(pdf.reader.root_object.get("/Lang") or "")}
 
 
 def _layout(pdf: Any, index: int) -> Layout:
@@ -84,8 +84,8 @@ def _borne_out(entries: Sequence[Entry], text: str, seen: Sequence[str]) -> list
 
 
 def _made(metadata: Mapping[str, str]) -> str | None:
-    found = _PDF_DATE.match(metadata.get("CreationDate", ""))
-    return "-".join(p for p in found.groups() if p) if found else None
+    date = _PDF_DATE.match(metadata.get("CreationDate", ""))
+    return "-".join(p for p in date.groups() if p) if date else None
 
 
 def _not_before(entries: Sequence[Entry], made: str, metadata: Mapping[str, str]) -> list[Entry]:
@@ -153,6 +153,6 @@ def xmp(data: bytes) -> list[Entry]:
         parse_xml(data[start : end + len(_CLOSES)], handler)
     except (ExpatError, CorruptError):
         return []
-    found = {name: [t for t in texts if t.strip()] for name, texts in handler.found.items()}
-    found["title"] = [t for t in found.get("title", [])[:1] if told_title(t)]
-    return made_entries("XMP metadata", found)
+    values = {name: [t for t in texts if t.strip()] for name, texts in handler.found.items()}
+    values["title"] = [t for t in values.get("title", [])[:1] if told_title(t)]
+    return made_entries("XMP metadata", values)
