@@ -101,11 +101,11 @@ def test_off_a_terminal_a_line_is_due_when_none_was_told_for_ten_seconds(capsys:
     view.show(FileStarted("/docs/long.txt", 1, 900, 90_000, 0))
     assert "long.txt: 90,000 tokens in 900 segments" in str(view.overdue())
     view.show(BlocksRead("/docs/long.txt", 120, 900, 12_000, 1_000.0, 0.9, 78.0, 0, 3))
-    told = str(view.overdue())
-    assert "segment 120 of 900" in told
-    assert "file 1/3" in told
-    assert "about 1m18s left" in told
-    view.line(told)
+    line = str(view.overdue())
+    assert "segment 120 of 900" in line
+    assert "file 1/3" in line
+    assert "about 1m18s left" in line
+    view.line(line)
     assert view.overdue() is None
     assert "segment 120" in capsys.readouterr().err
 

@@ -36,14 +36,14 @@ def test_the_answer_comes_first_then_evidence_then_memory(capsys: pytest.Capture
 
 def test_what_memory_alone_says_is_told_once_and_as_that(capsys: pytest.CaptureFixture[str]) -> None:
     rendered.answer(replace(FACT, support="memory", text="5 kg", citations=(), short="5 kg", recalled="5 kg"), Output())
-    told, source = capsys.readouterr().out.splitlines()
-    assert told == "5 kg"
+    answer, source = capsys.readouterr().out.splitlines()
+    assert answer == "5 kg"
     assert source.startswith("From memory alone")
 
 
 def test_the_head_of_a_list_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
-    told = "2 of 9 documents:\n- a.txt [1]\n- b.txt [2]"
-    rendered.answer(replace(FACT, kind="pile", text=told, short="2 of 9 documents", citations=()), Output())
+    text = "2 of 9 documents:\n- a.txt [1]\n- b.txt [2]"
+    rendered.answer(replace(FACT, kind="pile", text=text, short="2 of 9 documents", citations=()), Output())
     assert capsys.readouterr().out.splitlines()[:3] == ["2 of 9 documents", "- a.txt [1]", "- b.txt [2]"]
 
 

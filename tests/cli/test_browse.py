@@ -38,20 +38,20 @@ def read(titans: Titans, tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("read")
 def test_a_hit_has_every_word_by_its_stem_and_says_where_it_stands(titans: Titans) -> None:
-    found = titans("search", "gates", "painted", "--json").document
-    assert (found["matched"], found["words"]) == ("all", ["gates", "painted"])
-    assert {hit["source"].rsplit("/", 1)[-1] for hit in found["hits"]} == {"weir.md", "bridge.txt"}
-    for hit in found["hits"]:
+    result = titans("search", "gates", "painted", "--json").document
+    assert (result["matched"], result["words"]) == ("all", ["gates", "painted"])
+    assert {hit["source"].rsplit("/", 1)[-1] for hit in result["hits"]} == {"weir.md", "bridge.txt"}
+    for hit in result["hits"]:
         lit = {hit["text"][a:b].casefold() for a, b in hit["spans"]}
         assert lit <= {"gate", "gates", "painted"}
         assert {word[:4] for word in lit} == {"gate", "pain"}
-    assert "paragraph" in found["hits"][0]["place"] or "page" in found["hits"][0]["place"]
+    assert "paragraph" in result["hits"][0]["place"] or "page" in result["hits"][0]["place"]
 
 
 @pytest.mark.usefixtures("read")
 def test_a_phrase_is_found_as_it_is_written_over_line_breaks_and_no_other_way(titans: Titans) -> None:
-    found = titans("search", '"old sluice gate"', "--json").document
-    (hit,) = found["hits"]
+    result = titans("search", '"old sluice gate"', "--json").document
+    (hit,) = result["hits"]
     ((start, end),) = hit["spans"]
     assert " ".join(hit["text"][start:end].split()) == "old sluice gate"
     assert titans("search", "--exact", "OLD SLUICE GATE", "--json").document["hits"][0]["text"] == hit["text"]
@@ -83,8 +83,8 @@ def test_a_search_can_be_narrowed_cut_and_left_bare(titans: Titans) -> None:
 def test_characters_of_scripts_without_spaces_are_found(titans: Titans, tmp_path: Path) -> None:
     (tmp_path / "水.txt").write_text("堰は二〇一九年の春に壊れた。だれも怪我をしなかった。", encoding="utf-8")
     assert titans("ingest", tmp_path / "水.txt").code == 0
-    found = titans("search", "怪我", "--json").document
-    assert [found["hits"][0]["text"][a:b] for a, b in found["hits"][0]["spans"]] == ["怪我"]
+    result = titans("search", "怪我", "--json").document
+    assert [result["hits"][0]["text"][a:b] for a, b in result["hits"][0]["spans"]] == ["怪我"]
     assert titans("search", '"春に壊れた"', "--json").document["matched"] == "all"
     assert titans("search", '"春は壊れた"', "--json").document["matched"] == "none"
 
@@ -104,8 +104,8 @@ def test_sources_are_a_table_of_their_cards(titans: Titans, read: Path) -> None:
     assert "Marsh" in table.out
     assert "The weir of Ostrel" in table.out
     assert "1 item that it was told" in table.err
-    told = titans("sources", "--json").document
-    weir = next(s for s in told["sources"] if s["source"].endswith("weir.md"))
+    document = titans("sources", "--json").document
+    weir = next(s for s in document["sources"] if s["source"].endswith("weir.md"))
     assert (weir["title"], weir["authors"], weir["year"], weir["pages"]) == (
         "The weir of Ostrel",
         ["Ada Marsh"],

@@ -61,6 +61,6 @@ def test_a_card_is_shown_with_the_session_and_in_citations(titans: Titans, tmp_p
     assert titans("ask", "Who wrote Weirs & Tides?").code == 0
     assert titans("ask", "and when was it published?", "--continue", "--no-log").out.startswith("4 May 2019\n")
     assert not titans("ask", "and when was it published?", "--no-log").out.startswith("4 May 2019")
-    told = titans("ask", "How many papers are there?", "--no-log", "--json").document
-    assert told["short"] == "1"
-    assert told["support"] == "card"
+    answer = titans("ask", "How many papers are there?", "--no-log", "--json").document
+    assert answer["short"] == "1"
+    assert answer["support"] == "card"

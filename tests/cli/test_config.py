@@ -28,9 +28,13 @@ def origins(titans: Titans) -> dict[str, tuple[object, str]]:
 def test_show_says_where_each_value_comes_from(titans: Titans, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text('route = "fast"\nsentences = 5\n', encoding="utf-8")
     monkeypatch.setenv("TITANS_SENTENCES", "7")
-    told = origins(titans)
-    assert set(told) == set(SETTINGS)
-    assert (told["route"], told["sentences"], told["top_k"]) == (("fast", "file"), (7, "environment"), (16, "default"))
+    settings = origins(titans)
+    assert set(settings) == set(SETTINGS)
+    assert (settings["route"], settings["sentences"], settings["top_k"]) == (
+        ("fast", "file"),
+        (7, "environment"),
+        (16, "default"),
+    )
     text = titans("config", "show").out
     assert str(file) in text
     assert "TITANS_SENTENCES" in text

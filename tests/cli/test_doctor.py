@@ -31,12 +31,12 @@ def examined(titans: Titans, *argv: str, code: int = 0) -> dict[str, dict[str, s
 
 
 def test_on_a_sound_machine_nothing_fails_and_nothing_is_left_behind(titans: Titans, home: Home) -> None:
-    found = examined(titans)
+    findings = examined(titans)
     looked_at = {"titans", "packages", "settings", "terminal", "cores", "threads", "home", "locks", "disk", "device"}
-    assert looked_at | {"model", "speed"} <= set(found)
-    assert found["model"]["level"] == found["locks"]["level"] == found["home"]["level"] == "ok"
-    assert "tokens/s" in found["speed"]["said"]
-    assert all(f["todo"] for f in found.values() if f["level"] != "ok")
+    assert looked_at | {"model", "speed"} <= set(findings)
+    assert findings["model"]["level"] == findings["locks"]["level"] == findings["home"]["level"] == "ok"
+    assert "tokens/s" in findings["speed"]["said"]
+    assert all(f["todo"] for f in findings.values() if f["level"] != "ok")
     assert not home.root.exists()
     assert not list(home.root.parent.glob(".titans-doctor-*"))
 
@@ -58,10 +58,10 @@ def test_a_model_that_does_not_load_is_a_problem(
     titans: Titans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TITANS_MODEL", str(tmp_path / "nowhere"))
-    found = examined(titans, code=1)
-    assert found["model"]["level"] == "problem"
-    assert "nowhere" in found["model"]["said"]
-    assert found["model"]["todo"]
+    findings = examined(titans, code=1)
+    assert findings["model"]["level"] == "problem"
+    assert "nowhere" in findings["model"]["said"]
+    assert findings["model"]["todo"]
 
 
 def test_settings_that_make_no_sense_are_a_problem_and_no_crash(
@@ -70,17 +70,17 @@ def test_settings_that_make_no_sense_are_a_problem_and_no_crash(
     file = tmp_path / "config.toml"
     file.write_text("sesion = 'x'\n", encoding="utf-8")
     monkeypatch.setenv("TITANS_CONFIG", str(file))
-    found = examined(titans, code=1)
-    assert found["settings"]["level"] == "problem"
-    assert f"{file}, line 1" in found["settings"]["said"]
+    findings = examined(titans, code=1)
+    assert findings["settings"]["level"] == "problem"
+    assert f"{file}, line 1" in findings["settings"]["said"]
 
 
 def test_a_home_that_others_can_read_is_told_and_with_fix_mended(titans: Titans, home: Home, papers: Any) -> None:
     (home.sessions_dir / "papers").chmod(0o755)
     (home.sessions_dir / "papers" / "session.json").chmod(0o644)
-    found = examined(titans)["permissions"]
-    assert (found["level"], found["todo"]) == ("advice", "Run: titans doctor --fix")
-    assert found["said"].startswith("2 files and folders")
+    permissions = examined(titans)["permissions"]
+    assert (permissions["level"], permissions["todo"]) == ("advice", "Run: titans doctor --fix")
+    assert permissions["said"].startswith("2 files and folders")
     assert (home.sessions_dir / "papers").stat().st_mode & 0o777 == 0o755
     assert examined(titans, "--fix")["permissions"]["level"] == "ok"
     assert (home.sessions_dir / "papers").stat().st_mode & 0o777 == 0o700
@@ -95,9 +95,9 @@ def test_a_home_that_cannot_be_written_is_a_problem(titans: Titans, monkeypatch:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refused)
-    found = examined(titans, code=1)["home"]
-    assert "cannot be written (Permission denied)" in found["said"]
-    assert "titans config set home" in found["todo"]
+    finding = examined(titans, code=1)["home"]
+    assert "cannot be written (Permission denied)" in finding["said"]
+    assert "titans config set home" in finding["todo"]
 
 
 def test_locks_that_do_not_lock_are_a_problem(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,23 +116,23 @@ def test_room_on_the_disk(titans: Titans, monkeypatch: pytest.MonkeyPatch, free:
 def test_more_threads_than_cores_are_told(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "cores", lambda: machine.Cores(8, 8, 0.5))
     monkeypatch.setenv("TITANS_THREADS", "2")
-    found = examined(titans)
-    assert found["cores"]["said"] == "8 in the machine, 8 allowed, 0.5 by the control group"
-    assert found["threads"]["todo"].startswith("Set TITANS_THREADS=1")
+    findings = examined(titans)
+    assert findings["cores"]["said"] == "8 in the machine, 8 allowed, 0.5 by the control group"
+    assert findings["threads"]["todo"].startswith("Set TITANS_THREADS=1")
 
 
 def test_a_package_that_is_missing_or_too_old_is_a_problem(titans: Titans, monkeypatch: pytest.MonkeyPatch) -> None:
     needs = ["typer>=99", "no-such-package>=1", "numpy; extra == 'dev'", "torch>=2"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: needs)
-    said = examined(titans, code=1)["packages"]["said"]
-    assert "no-such-package is missing" in said
-    assert "is not >=99" in said
-    assert "torch" not in said
+    packages = examined(titans, code=1)["packages"]["said"]
+    assert "no-such-package is missing" in packages
+    assert "is not >=99" in packages
+    assert "torch" not in packages
 
 
 def diagnosis(name: str, **how: Any) -> doctor.Diagnosis:
     """The first of that name; what comes after it is not examined."""
-    return next(found for found in doctor.examine(**how) if found.name == name)
+    return next(each for each in doctor.examine(**how) if each.name == name)
 
 
 @pytest.mark.usefixtures("home")
@@ -150,9 +150,9 @@ def test_a_cuda_build_without_a_gpu_is_told(
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    found = diagnosis("device")
-    assert found.level == level
-    assert ("CUDA 12.8" in found.said) == (level == "advice")
+    device = diagnosis("device")
+    assert device.level == level
+    assert ("CUDA 12.8" in device.said) == (level == "advice")
 
 
 # ---------------------------------------------------------------- what a control group grants
@@ -209,12 +209,12 @@ def test_a_version_newer_than_what_was_tested_is_named_by_the_doctor_and_by_nobo
     older.write_text("\n".join("rich==1.2" if x.startswith("rich==") else x for x in lines), encoding="utf-8")
     monkeypatch.setattr(doctor, "TESTED", older)
     monkeypatch.setattr(doctor, "NEWEST_PYTHON", "3.10")
-    found = examined(titans)["tested"]
-    assert found["level"] == "advice"
-    assert f"rich {importlib.metadata.version('rich')} (1.2)" in found["said"]
-    assert f"python {platform.python_version()} (3.10)" in found["said"]
-    assert "torch" not in found["said"]
-    assert found["todo"]
+    finding = examined(titans)["tested"]
+    assert finding["level"] == "advice"
+    assert f"rich {importlib.metadata.version('rich')} (1.2)" in finding["said"]
+    assert f"python {platform.python_version()} (3.10)" in finding["said"]
+    assert "torch" not in finding["said"]
+    assert finding["todo"]
     assert titans("session", "new", "papers").err.count("rich") == 0
 
 
@@ -230,10 +230,10 @@ def test_newer_is_newer_than_the_newest_release_that_was_tested(
     versions = {"transformers": installed, "numpy": "2.4", "unknown": "9"}
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: list(versions))
     monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
-    before_the_settings = takewhile(lambda found: found.name != "settings", doctor.examine())
-    said = [found.said for found in before_the_settings if found.name == "tested"]
-    assert any(f"transformers {installed}" in line for line in said) == newer
-    assert not any("numpy" in line or "unknown" in line for line in said)
+    before_the_settings = takewhile(lambda finding: finding.name != "settings", doctor.examine())
+    lines = [finding.said for finding in before_the_settings if finding.name == "tested"]
+    assert any(f"transformers {installed}" in line for line in lines) == newer
+    assert not any("numpy" in line or "unknown" in line for line in lines)
 
 
 def test_what_a_killed_run_of_the_first_release_left_is_named_and_removed_when_asked(

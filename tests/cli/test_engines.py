@@ -35,8 +35,8 @@ def test_a_session_per_folder(titans: Titans, tmp_path: Path) -> None:
     done = titans("ingest", tmp_path / "shelf", "--session-per", "folder")
     assert done.code == 3
     assert "1 input failed" in done.err
-    told = titans("session", "list", "--json").document["sessions"]
-    assert sorted(s["name"] for s in told) == ["apples", "pears"]
+    sessions = titans("session", "list", "--json").document["sessions"]
+    assert sorted(s["name"] for s in sessions) == ["apples", "pears"]
     again = titans("ingest", tmp_path / "shelf", "--session-per", "folder", "--json")
     skipped = sum(line["schema"] == "titans.ingest.file-skipped/1" for line in again.lines)
     assert skipped == 3

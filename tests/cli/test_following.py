@@ -43,8 +43,8 @@ def test_a_dry_run_says_what_would_be_read_and_makes_no_session(titans: Titans, 
     assert "would read 1 file, 1 failing into a new session: 1 page" in done.out
     assert "of disk" in done.out
     assert "bad.txt" in done.err
-    told = titans("ingest", tmp_path / "docs" / "a.txt", "--dry-run", "--json").document
-    assert (told["schema"], told["read"], told["session"]) == ("titans.ingest.preview/1", 1, None)
+    preview = titans("ingest", tmp_path / "docs" / "a.txt", "--dry-run", "--json").document
+    assert (preview["schema"], preview["read"], preview["session"]) == ("titans.ingest.preview/1", 1, None)
     assert not home.session_names()
 
 
@@ -59,15 +59,15 @@ def test_what_cannot_be_followed_is_2(titans: Titans, tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_watch_in_order(titans: Titans, home: Home, tmp_path: Path) -> None:
     write_document(tmp_path / "docs" / "a.txt")
     command = [sys.executable, "-m", "titans_cli", "ingest", str(tmp_path / "docs"), "--watch"]
-    said = list[str]()
+    lines = list[str]()
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environment(), text=True) as child:
         assert child.stderr is not None
         for line in child.stderr:
-            said.append(line)
+            lines.append(line)
             if "Ctrl-C stops" in line:
                 child.send_signal(signal.SIGINT)
     assert child.returncode == 130
-    assert "stopped following" in said[-1]
+    assert "stopped following" in lines[-1]
     assert titans("check", "--read-data").code == 0
     assert len(titans("sources", "--json").document["sources"]) == 1
 

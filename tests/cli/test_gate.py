@@ -27,8 +27,8 @@ def test_the_probes_are_printed_before_and_kept_after(titans: Titans) -> None:
     assert "FAILED" not in done.err
     assert done.out.startswith("promoted papers to kept")
     shown = titans("ltm", "show", "kept").out
-    for said in ("PROBE", "recall", "at most 0.80", "why", "by "):
-        assert said in shown
+    for word in ("PROBE", "recall", "at most 0.80", "why", "by "):
+        assert word in shown
     document = titans("ltm", "show", "kept", "--json").document
     assert [probe["name"] for probe in document["probes"]] == ["integrity", "finite", "recall", "unseen"]
     assert document["forced"] is False
@@ -76,11 +76,11 @@ def test_entries_are_compared(titans: Titans, tmp_path: Path) -> None:
     titans("ingest", write_document(tmp_path / "more.txt", seed=9))
     titans("session", "forget", "1", "--yes")
     assert titans("session", "promote", "--as", "next", "--yes").code == 0
-    said = titans("ltm", "diff", "kept", "next").out
-    assert "only in kept: 1 source\n" in said
-    assert "only in next: 1 source\n" in said
-    assert "in both: 2 sources\n" in said
-    assert "recall" in said
+    shown = titans("ltm", "diff", "kept", "next").out
+    assert "only in kept: 1 source\n" in shown
+    assert "only in next: 1 source\n" in shown
+    assert "in both: 2 sources\n" in shown
+    assert "recall" in shown
     document = titans("ltm", "diff", "kept", "next", "--json").document
     assert [Path(uri).name for uri in document["only_b"]] == ["more.txt"]
     assert titans("ltm", "diff", "kept", "nowhere").code == 10

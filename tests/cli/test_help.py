@@ -98,12 +98,12 @@ def test_a_command_that_is_missing_or_misspelt_is_told_which_there_are(titans: T
 
 
 def test_the_tree_as_json_has_every_command_option_setting_and_exit_code(titans: Titans) -> None:
-    told = titans("help", "--json").document
+    tree_ = titans("help", "--json").document
 
     def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
         return [node, *(below for child in node["commands"] for below in walk(child))]
 
-    leaves = {node["path"]: node for node in walk(told) if not node["commands"]}
+    leaves = {node["path"]: node for node in walk(tree_) if not node["commands"]}
     assert set(leaves) == set(COMMANDS) == set(titans("help", "-q").out.splitlines())
     assert all(node["examples"] and node["summary"] and node["usage"] for node in leaves.values())
     route = next(o for o in leaves["titans ask"]["options"] if o["name"] == "route")
@@ -113,9 +113,9 @@ def test_the_tree_as_json_has_every_command_option_setting_and_exit_code(titans:
     assert (sentences["type"], sentences["default"], sentences["multiple"]) == ("integer", 3, False)
     (paths,) = leaves["titans ingest"]["arguments"]
     assert (paths["multiple"], paths["metavar"]) == (True, "PATH...")
-    assert {o["name"] for o in told["common_options"]} == {"color", "plain", "verbose", "offline"}
-    assert {s["name"] for s in told["settings"]} == set(SETTINGS)
-    assert {c["code"]: c["meaning"] for c in told["exit_codes"]} == EXIT_CODES
+    assert {o["name"] for o in tree_["common_options"]} == {"color", "plain", "verbose", "offline"}
+    assert {s["name"] for s in tree_["settings"]} == set(SETTINGS)
+    assert {c["code"]: c["meaning"] for c in tree_["exit_codes"]} == EXIT_CODES
 
 
 def test_a_part_of_the_tree_can_be_had_alone(titans: Titans) -> None:

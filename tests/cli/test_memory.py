@@ -22,15 +22,15 @@ def add(titans: Titans, *more: str, text: str = OLD) -> dict[str, object]:
 @pytest.mark.usefixtures("papers")
 def test_a_memory_is_added_updated_retrieved_and_deleted(titans: Titans, memory: Callable[..., str]) -> None:
     before = memory()
-    told = add(titans)
-    assert told["status"] == "added"
+    added = add(titans)
+    assert added["status"] == "added"
     assert add(titans)["status"] == "unchanged"
     updated = titans("memory", "update", "brunsite", "-", "--json", stdin=NEW.encode()).document
     assert (updated["status"], updated["superseded"]) == ("updated", 0)
-    assert updated["item"]["id"] == told["item"]["id"]  # type: ignore[index]
-    found = titans("memory", "retrieve", "boiling temperature of brunsite", "--top-k", "2", "--json").document
-    assert found["schema"] == "titans.memory-retrieved/1"
-    first = found["passages"][0]
+    assert updated["item"]["id"] == added["item"]["id"]  # type: ignore[index]
+    retrieved = titans("memory", "retrieve", "boiling temperature of brunsite", "--top-k", "2", "--json").document
+    assert retrieved["schema"] == "titans.memory-retrieved/1"
+    first = retrieved["passages"][0]
     assert (first["key"], first["label"], first["text"], first["tags"]) == ("brunsite", "survey", NEW, ["metal"])
     assert {"page", "start", "end", "score", "surprise"} <= first.keys()
     assert titans("memory", "delete", "brunsite").code == 2  # nobody to ask
@@ -101,9 +101,9 @@ def test_a_note_starts_a_session_and_is_recalled_as_an_episode(titans: Titans) -
     assert noted["item"]["tags"] == ["metal", "note"]
     assert titans("note", OLD, "-q", "--tag", "metal").out.strip() == noted["item"]["id"]
     titans("ask", "What is brunsite?")
-    found = titans("recall", "brunsite", "--since", "2h", "--json").document
-    assert found["schema"] == "titans.recalled/1"
-    assert {e["kind"] for e in found["events"]} == {"told", "asked", "answered"}
+    recalled = titans("recall", "brunsite", "--since", "2h", "--json").document
+    assert recalled["schema"] == "titans.recalled/1"
+    assert {e["kind"] for e in recalled["events"]} == {"told", "asked", "answered"}
     assert [line.split()[2] for line in titans("recall", "brunsite", "--kind", "told").out.splitlines()] == ["told"]
     nothing = titans("recall", "zebra")
     assert (nothing.code, nothing.out) == (0, "")

@@ -81,9 +81,9 @@ def test_no_notice_of_a_library_reaches_the_user(
     code = "from titans_cli.cli.main import run; run(['ingest', {!r}]); run(['ask', 'Why?', '--closed-book'])"
     command = [sys.executable, "-W", "default", "-c", code.format(str(documents[0]))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = done.stderr.lower()
-    assert "the memory of this model is untrained" in told
-    assert not [word for word in ("deprecat", "warning", "transformers", "use `") if word in told], done.stderr
+    errors = done.stderr.lower()
+    assert "the memory of this model is untrained" in errors
+    assert not [word for word in ("deprecat", "warning", "transformers", "use `") if word in errors], done.stderr
 
 
 def test_a_session_keeps_to_its_model(titans: Titans, documents: list[Path], llama: Path, tmp_path: Path) -> None:

@@ -166,8 +166,8 @@ def test_every_command_that_writes_names_the_other_writer_and_can_wait_for_it(
     before = kept_files(home)
     done = titans(*argv)
     assert done.code == 11
-    for said in (str(holder.pid), "since 2", "--retry-lock"):  # type: ignore[attr-defined]
-        assert said in done.err
+    for word in (str(holder.pid), "since 2", "--retry-lock"):  # type: ignore[attr-defined]
+        assert word in done.err
     assert kept_files(home) == before
     assert titans(*argv, "--retry-lock", "soon").code == 2
     assert "--retry-lock" in titans(*argv[:2], "--help").out
@@ -278,9 +278,9 @@ def test_a_removed_entry_is_said_to_have_heirs_and_their_promotion_claims_no_com
     assert "2 sessions started from it (heir, other heir)" in dry
     done = titans("ltm", "rm", "kept", "--yes").out
     assert "they keep what came from it, and the gate can no longer compare it" in done
-    told = titans("session", "promote", "-s", "heir", "--as", "next", "--yes", "--force").err
-    (said,) = [line for line in told.splitlines() if line.startswith("inherited")]
-    assert ("unknown" in said, "passed" in said, "gone" in said) == (True, False, True)
+    errors = titans("session", "promote", "-s", "heir", "--as", "next", "--yes", "--force").err
+    (probe,) = [line for line in errors.splitlines() if line.startswith("inherited")]
+    assert ("unknown" in probe, "passed" in probe, "gone" in probe) == (True, False, True)
     shown = titans("ltm", "show", "next").out
     (kept,) = [line for line in shown.splitlines() if line.startswith("inherited")]
     assert ("unknown" in kept, "passed" in kept) == (True, False)
@@ -298,9 +298,9 @@ def test_an_heir_that_keeps_nothing_of_its_entry_claims_no_comparison(
     assert titans("ingest", write_document(tmp_path / "own.txt", seed=9)).code == 0
     for document in documents:
         assert titans("session", "forget", document, "--yes").code == 0
-    told = titans("session", "promote", "--yes", "--force").err
-    (said,) = [line for line in told.splitlines() if line.startswith("inherited")]
-    assert ("unknown" in said, "passed" in said) == (True, False)
+    errors = titans("session", "promote", "--yes", "--force").err
+    (probe,) = [line for line in errors.splitlines() if line.startswith("inherited")]
+    assert ("unknown" in probe, "passed" in probe) == (True, False)
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -78,17 +78,17 @@ def test_a_file_is_announced_only_when_it_is_continued() -> None:
 
 
 def test_warnings_follow_the_file_they_are_about() -> None:
-    said = describe(FileFinished("a.pdf", 3, 9, 500, 0.5, 1, ("page 2 has no text",)))
-    first, second = said
+    lines = describe(FileFinished("a.pdf", 3, 9, 500, 0.5, 1, ("page 2 has no text",)))
+    first, second = lines
     assert first.startswith("read a.pdf: 3 pages, 500 tokens")
     assert second.strip() == "warning: page 2 has no text"
 
 
 def test_what_nobody_reads_is_told_by_suffix() -> None:
     names = ("a/x.png", "a/y.PNG", "a/LICENSE", *(f"a/{i}.k{i}" for i in range(9)))
-    (said,) = describe(FilesLeftOut(names))
-    assert said.startswith("left out 12 files that no reader knows by name: 2 .png, LICENSE, .k0, ")
-    assert said.endswith(", ...")
+    (line,) = describe(FilesLeftOut(names))
+    assert line.startswith("left out 12 files that no reader knows by name: 2 .png, LICENSE, .k0, ")
+    assert line.endswith(", ...")
 
 
 def test_batches_are_no_lines() -> None:

@@ -62,8 +62,8 @@ async def test_many_sessions_at_once_are_each_as_if_alone(
         for i, name in enumerate(names):
             handle = await opened(client, name)
             status = await call(client, "session_status", handle=handle)
-            found = await call(client, "memory_retrieve", handle=handle, query=texts(i)[0])
-            got = (status["memory_sha256"], [(p["text"], p["score"]) for p in found["passages"]])
+            retrieved = await call(client, "memory_retrieve", handle=handle, query=texts(i)[0])
+            got = (status["memory_sha256"], [(p["text"], p["score"]) for p in retrieved["passages"]])
             assert got == expected[name], name
 
 
@@ -85,9 +85,9 @@ async def test_calls_on_one_session_take_turns_and_none_is_lost(
     server = TitansServer(keeper)
     async with Client(server) as one, Client(server) as other:
         handle = await opened(one)
-        told = texts(1, 8)
+        added = texts(1, 8)
         async with anyio.create_task_group() as group:
-            for i, text in enumerate(told):
+            for i, text in enumerate(added):
                 client = (one, other)[i % 2]
                 group.start_soon(partial(call, client, "memory_add", handle=handle, text=text, key=str(i)))
         listed = await call(one, "memory_filter", handle=handle)

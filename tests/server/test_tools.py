@@ -47,12 +47,14 @@ async def test_every_tool_does_what_its_use_case_does(server: TitansServer, home
         item = {"text": OLD, "key": "brunsite", "source": "survey", "tags": ["metal"]}
         assert (await call(client, "memory_add", handle=handle, **item))["told"]["status"] == "added"
         assert (await call(client, "memory_add", handle=handle, **item))["told"]["status"] == "unchanged"
-        found = await call(client, "memory_retrieve", handle=handle, query=QUESTION, top_k=1)
-        assert found["passages"][0] | {"key": "brunsite", "label": "survey", "text": OLD} == found["passages"][0]
+        retrieved = await call(client, "memory_retrieve", handle=handle, query=QUESTION, top_k=1)
+        assert (
+            retrieved["passages"][0] | {"key": "brunsite", "label": "survey", "text": OLD} == retrieved["passages"][0]
+        )
         assert "417" in (await call(client, "memory_ask", handle=handle, question=QUESTION))["text"]
         only = {"tags": ["metal"]}
-        told = await call(client, "memory_summary", handle=handle, within=only, log=False)
-        assert {c["source"] for c in told["citations"]} == {"survey"}
+        summary = await call(client, "memory_summary", handle=handle, within=only, log=False)
+        assert {c["source"] for c in summary["citations"]} == {"survey"}
         out = await call(client, "memory_filter", handle=handle, within=only, act="exclude")
         assert (out["changed"], out["items"][0]["withheld"]) == (1, "excluded")
         assert not (await call(client, "memory_retrieve", handle=handle, query=QUESTION, within=only))["passages"]
@@ -91,8 +93,8 @@ async def test_what_was_read_can_be_looked_at(server: TitansServer) -> None:
         listed = await call(client, "document_list", handle=handle, limit=1, offset=1)
         assert (listed["documents"], len(listed["sources"]), listed["items"]) == (2, 1, 1)
         number = listed["sources"][0]["number"]
-        found = await call(client, "memory_search", handle=handle, query='"melting point of brunsite" kelvin')
-        assert (found["matched"], found["hits"][0]["label"]) == ("all", "survey")
+        result = await call(client, "memory_search", handle=handle, query='"melting point of brunsite" kelvin')
+        assert (result["matched"], result["hits"][0]["label"]) == ("all", "survey")
         page = await call(client, "document_page", handle=handle, document=str(number))
         rest = await call(client, "document_page", handle=handle, document="01.txt", page=1, start=10)
         assert (page["left"], page["page"], page["pages"]) == (0, 1, [1])
@@ -190,8 +192,8 @@ async def test_a_text_is_a_text_whatever_else_it_could_be(server: TitansServer) 
     async with Client(server) as client:
         handle = await opened(client)
         for text in ("null", "true", '["a", 1]', '{"a": 1}', "123"):
-            told = (await call(client, "memory_add", handle=handle, text=text, key=text, source=text))["told"]
-            assert (told["status"], told["item"]["key"], told["item"]["label"]) == ("added", text, text)
+            added = (await call(client, "memory_add", handle=handle, text=text, key=text, source=text))["told"]
+            assert (added["status"], added["item"]["key"], added["item"]["label"]) == ("added", text, text)
 
 
 async def test_nothing_outside_the_roots_is_read(server: TitansServer, papers: Path, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ async def test_every_tool_works_over_each_transport_and_handles_survive_restarts
         assert await call(client, "session_status", handle=handle) == before
         assert await opened(client) == handle
         assert "417" in (await call(client, "memory_ask", handle=handle, question=QUESTION))["text"]
-        found = await call(client, "memory_retrieve", handle=handle, query=QUESTION)
-        assert found["passages"][0]["key"] == "brunsite"
+        retrieved = await call(client, "memory_retrieve", handle=handle, query=QUESTION)
+        assert retrieved["passages"][0]["key"] == "brunsite"
         assert (await call(client, "memory_summary", handle=handle, within={"tags": ["metal"]}))["citations"]
         assert (await call(client, "memory_filter", handle=handle))["total"] == 2
         assert (await call(client, "memory_update", handle=handle, item="brunsite", text=NEW))["status"] == "updated"

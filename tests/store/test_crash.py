@@ -209,8 +209,8 @@ def test_a_session_survives_being_killed_again_and_again(worker: Worker, tmp_pat
         time.sleep(chance.random() * 0.03)  # wherever this falls, the checks below must hold
         os.kill(pid, signal.SIGKILL)
         worker.say("wait", pid)
-        while (said := worker.hear()) != "reaped":
-            heard = int(said)
+        while (line := worker.hear()) != "reaped":
+            heard = int(line)
         with store.writer():
             number = check_whole(store)
             assert number >= heard  # what a commit returned is there

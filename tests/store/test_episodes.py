@@ -139,11 +139,11 @@ def test_a_commit_that_fails_leaves_nothing(episodes: Episodes) -> None:
 def test_words_are_found_by_their_stem_and_the_best_come_first(episodes: Episodes) -> None:
     read(episodes, 1)
     read(episodes, 2)
-    found = episodes.search_blocks("fermenting topic2", 10)
-    assert found[0][0] == 4
-    assert {i for i, _ in found} == {1, 3, 4}
-    assert all(score > 0 for _, score in found[:1])
-    assert [score for _, score in found] == sorted((s for _, s in found), reverse=True)
+    hits = episodes.search_blocks("fermenting topic2", 10)
+    assert hits[0][0] == 4
+    assert {i for i, _ in hits} == {1, 3, 4}
+    assert all(score > 0 for _, score in hits[:1])
+    assert [score for _, score in hits] == sorted((s for _, s in hits), reverse=True)
     assert len(episodes.search_blocks("fermenting", 1)) == 1
     assert episodes.search_events("paper2 nothing", 5)[0][0].id == 2
 
@@ -294,13 +294,13 @@ def test_a_damaged_name_is_damage_though_it_is_no_text(path: Path) -> None:
     with Episodes.create(path):
         pass
     raw = path.read_bytes()
-    said = []
-    for found in re.finditer(rb"sources_uri", raw):
-        path.write_bytes(raw[: found.start() + 2] + b"\xa8" + raw[found.start() + 3 :])
+    messages = []
+    for match in re.finditer(rb"sources_uri", raw):
+        path.write_bytes(raw[: match.start() + 2] + b"\xa8" + raw[match.start() + 3 :])
         with pytest.raises(DamagedError) as caught:
             Episodes.open(path, check=True)
-        said.append(str(caught.value))
-    assert any("a name in it is not text" in what for what in said)  # SQLite's own message quotes it
+        messages.append(str(caught.value))
+    assert any("a name in it is not text" in message for message in messages)  # SQLite's own message quotes it
 
 
 def test_a_truncated_or_overwritten_database_is_damage(path: Path) -> None:
