@@ -101,6 +101,7 @@ class FactForms:
     several: re.Pattern[str]
     counted: re.Pattern[str]
     mass: re.Pattern[str]
+    species: re.Pattern[str]
     of_kind: re.Pattern[str]
     share: re.Pattern[str]
     rate: re.Pattern[str]
@@ -226,6 +227,7 @@ def _facts(table: Mapping[str, Any]) -> FactForms:
         re.compile(form("several"), re.I),
         word(q["counted"]),
         word(form("mass")),
+        word(form("species")),
         word(q["of_kind"]),
         word(q["share"]),
         word(q["rate"]),

@@ -68,7 +68,8 @@ class Question:
         self.bm25: dict[int, float] = {}  # of the blocks that hold any term: a sum, so nothing is asked twice
         total = max(1, sum(source.blocks_done for source in episodes.sources()))
         language = language_of(self.text)
-        found_words = content_words(self.text, language.closed if language else ()).split()
+        matter = facts(self.asked.language).species.sub(" ", self.text)
+        found_words = content_words(matter, language.closed if language else ()).split()
         for word in dict.fromkeys(found_words):
             hits = episodes.search_blocks(word, total)
             for block, score in hits:
