@@ -84,7 +84,12 @@ PROGRAMS = {
         | {"titans_cli.train.loop.EVALUATED": Recipe(segments=2, facts=2, asking=1, clozes=0, spans=0, unknown=0.0)},
     ),
     "answers": Smallest("--quick --json --data {data} --model {model}", {"planted.PAPERS": 16}),
-    "answers_premise": Smallest("--quick --data {data}", prints="refused"),
+    "answers_premise": Smallest(
+        "--quick --data {data}",
+        {"answers_conversations.MEETINGS": {"fit": {}, "held": {}}}
+        | {"answers_conversations.SINGLE": {"fit": ("4-0",), "held": ("4-12",)}},
+        prints="refused",
+    ),
     "answers_refusal": Smallest(
         "--data {data} --reader {model} --questions 2 --others 1",
         {"answers_refusal.reader_of": lambda _: Spoken(), "answers_refusal.is_kept_aside": lambda _: True},

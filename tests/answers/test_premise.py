@@ -12,7 +12,18 @@ from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds
 from titans_cli.answers.intent import asked
-from titans_cli.answers.premise import Premise, beside, information, others, premise, subjects
+from titans_cli.answers.premise import (
+    REFUSES,
+    REFUSES_SPOKEN,
+    SPOKEN,
+    Premise,
+    beside,
+    information,
+    others,
+    premise,
+    spoken,
+    subjects,
+)
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import AskRequest, ask
@@ -169,6 +180,9 @@ def test_no_sentence_of_the_document_asked_about_has_to_name_it(told: Callable[[
     ("question", "kind", "counts"),
     [
         ("Which vaccine did they use?", "vaccine", None),
+        ("What kind of vaccine did they use?", "vaccine", None),
+        ("What sorts of sails does it weave?", "sails", None),
+        ("What kind was it?", "kind", None),
         ("What did they use?", "", None),
         ("How many of the elderly women smoked?", "", "women"),
         ("How many women rated male bodies?", "", "women"),
@@ -182,6 +196,46 @@ def test_no_sentence_of_the_document_asked_about_has_to_name_it(told: Callable[[
 def test_the_kind_of_thing_that_is_asked_for_or_counted(question: str, kind: str, counts: str | None) -> None:
     found = asked(question)
     assert (found.of_kind, found.counts) == (kind, counts)
+
+
+def test_a_kind_of_thing_is_asked_for_by_the_thing(read: Episodes) -> None:
+    assert Question("What kind of lamp does the mast carry?", read).weight.keys() == {"lamp", "mast", "carri"}
+    assert "kind" in Question("Was the smith kind?", read).weight
+
+
+def test_more_has_to_speak_against_an_answer_where_somebody_tells_it_in_their_own_words(read: Episodes) -> None:
+    by_name = {s.name: s.id for s in read.sources()}
+    question = Question("Which lathe does the cooper own?", read)
+
+    def of(name: str) -> Premise:
+        return premise(question, {by_name[name]}, set(), read, [])
+
+    letter, report = of("letters.txt"), of("zorbix.md")
+    assert letter.spoken > SPOKEN > report.spoken
+    between = [s for s in (n / 100 for n in range(-1000, 1000)) if REFUSES < _refuted(letter, s) < REFUSES_SPOKEN]
+    assert between, "there is something between the two bounds"
+    for support in between:
+        assert (letter._replace(support=support).refuses, report._replace(support=support).refuses) == (False, True)
+    assert letter._replace(support=-10.0).refuses
+
+
+def _refuted(said: Premise, support: float) -> float:
+    return said._replace(support=support).refuted
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "read_of"),
+    [
+        ("english", "Ada: my mill is old, as you know.", "The mill is old, and we measured it."),
+        ("german", "Meine Mühle ist alt, weißt du.", "Die Mühle ist alt, und wir maßen sie."),
+        ("french", "Mon moulin est vieux.", "Le moulin est vieux, et nous l'avons mesuré."),
+        ("spanish", "", "Mi molino es viejo."),  # its forms are not known here
+    ],
+)
+def test_what_is_told_in_somebody_s_own_words_says_i_or_you(language: str, told: str, read_of: str) -> None:
+    assert spoken([read_of, read_of], language) == 0.0
+    assert spoken([told, read_of], language) == (0.5 if told else 0.0)
+    assert spoken([], language) == 0.0
 
 
 def test_what_is_not_said_of_a_document_is_refused_with_the_nearest_that_is(told: Callable[[str], Answer]) -> None:

@@ -20,7 +20,7 @@ from titans_cli.answers.definition import definitions
 from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
 from titans_cli.answers.landmarks import Marks
-from titans_cli.answers.premise import REFUSES, Premise, about_of, others, premise, subjects
+from titans_cli.answers.premise import Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import HEADLINE, ReadingResult, passages_of, read
@@ -109,7 +109,7 @@ class FactAnswerer:
         if reading is not None:
             looked = replace(looked, probability=reading.probability)
             chosen = [] if reading.refused else _led(reading.lead, chosen, limit)
-        elif not defined and s.premise.refuted >= REFUSES:
+        elif not defined and s.premise.refuses:
             chosen = []
         if not chosen:
             return self._refused(looked, s)
@@ -141,7 +141,7 @@ class FactAnswerer:
         """The best sentence of every document that says something of the matter, by year; None if nothing is said."""
         s = self.search(blank.question, only, None)
         chosen = select(s.terms, s.ranked, self.how.sentences)
-        if not chosen or s.premise.refuted >= REFUSES:
+        if not chosen or s.premise.refuses:
             return None
         best: dict[int, Candidate] = {}
         most = max(c.covers for c in s.ranked)

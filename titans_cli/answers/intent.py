@@ -108,6 +108,7 @@ class FactForms:
     measures: Mapping[str, str]
     units: Mapping[str, re.Pattern[str]]
     speaks: Mapping[str, re.Pattern[str]]
+    persons: re.Pattern[str]
     defines: tuple[str, ...]
     denial: Mapping[str, str]
     relative: Mapping[str, Any]
@@ -234,6 +235,7 @@ def _facts(table: Mapping[str, Any]) -> FactForms:
         q["measures"],
         {name: re.compile(rf"^\W*(?:{unit})(?!\w)", re.I) for name, unit in q["units"].items()},
         {name: word(speaks) for name, speaks in q.get("speaks", {}).items()},
+        word(form("persons")),
         tuple(table["definition"]["forms"]),
         table.get("denial", {}),
         table.get("relative", {}),

@@ -7,8 +7,13 @@ best. The words that name it are set aside; of the others counts which are said 
 are said together, where the answer would have to be. How much a word counts is how rare it is in general English: a
 document without "reach" may still say what was reached, one without "GPU" says nothing of GPUs.
 
+What somebody tells in their own words, in a conversation, a letter or a diary, is mostly asked about in other words
+("my dad is from there", "Where is his father from?"), so there a word that is not said tells less, and more has to
+speak against an answer before it is refused. Such a document has "I" or "you" in most of its blocks.
+
 The weights are fitted on questions of training data, each with the document that answers it and with others, and on
-questions of papers that no benchmark has, written for it (`python -m benchmarks.answers_premise`).
+questions of papers that no benchmark has, written for it; the bound of what is told in somebody's own words on
+questions of conversations and letters (`python -m benchmarks.answers_premise`).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from typing import NamedTuple
 from titans_cli.answers.background import background
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds, probability, weights
+from titans_cli.answers.intent import facts
 from titans_cli.answers.question import SAME, Question, near
 from titans_cli.answers.words import stems
 from titans_cli.cards import folded
@@ -33,6 +39,8 @@ BESIDE = 1  # blocks before and after one, in which what is asked may be said to
 LONGEST = 4_000  # blocks of a document that are looked through for other forms of a word
 LOOKED_AT = 30  # sentences, best first, among which one may have the figure that is asked for
 REFUSES = 0.5  # even odds: a wrong answer and a wrong refusal weigh the same
+SPOKEN = 0.5  # share of a document's blocks that speak of "I" or "you", above which it is told in somebody's own words
+REFUSES_SPOKEN = weights("premise.spoken")[""]  # ... and what is asked of it is refused
 Weights = tuple[float, ...]
 PREMISE: Weights = tuple(weights("premise").values())
 
@@ -48,11 +56,17 @@ class Premise(NamedTuple):
     kind: float  # of the word for the kind of thing asked for ("which vaccine"), where it says that nowhere: nats
     support: float  # log odds of retrieval's support, by the best sentence
     words: tuple[str, ...] = ()  # the stems that it says nowhere, the rarest first
+    spoken: float = 0.0  # share of its blocks that speak of "I" or "you"
 
     @property
     def refuted(self) -> float:
         """The probability that nothing answers."""
         return probability(PREMISE, self.signals)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the question gets no answer, if nothing else speaks for one."""
+        return self.refuted >= (REFUSES_SPOKEN if self.spoken > SPOKEN else REFUSES)
 
     @property
     def signals(self) -> Weights:
@@ -133,10 +147,16 @@ def premise(
             by_block = beside(by_block, [bool(_said(names, b.text)) for b in blocks])
         made = _of(terms, question, by_block, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
         if most is None or made.unsaid < most.unsaid:
-            most = made
+            most = made._replace(spoken=spoken([b.text for b in blocks], question.asked.language))
     return most or Premise(
         1.0, 0.0, 1.0, lacks, uncounted, terms.get(question.class_of or "", 0.0), support, tuple(terms)
     )
+
+
+def spoken(blocks: Sequence[str], language: str) -> float:
+    """The share of a document's blocks in which somebody says "I" or "you", in the language of the question."""
+    persons = facts(language).persons
+    return sum(persons.search(b) is not None for b in blocks) / max(1, len(blocks))
 
 
 def beside(by_block: Sequence[frozenset[str]], here: Sequence[bool]) -> list[frozenset[str]]:
