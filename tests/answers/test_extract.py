@@ -78,3 +78,14 @@ def test_what_memory_recalled_breaks_a_tie(episodes: Episodes, engine: Engine) -
     wanted = plain[-1].text
     ranked = extract.candidates(question, found, wanted)
     assert [c.score for c in ranked if c.text == wanted] > [c.score for c in plain if c.text == wanted]
+
+
+def test_a_list_of_references_answers_only_where_nothing_else_does(episodes: Episodes, engine: Engine) -> None:
+    question = Question("How much does the quibbleworth anchor weigh?", episodes)
+    found = gather(question, episodes, engine, None, 8)
+    best = extract.candidates(question, found, None)[0].block
+    without = extract.candidates(question, found, None, listed={best.id: 0})
+    assert without
+    assert best.id not in {c.block.id for c in without}
+    alone = [f for f in found if f.block.id == best.id]
+    assert extract.candidates(question, alone, None, listed={best.id: 0}) == extract.candidates(question, alone, None)

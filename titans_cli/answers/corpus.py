@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from titans_cli.answers.extract import Candidate, is_notice, is_prose
+from titans_cli.answers.references import lists_of_references
 from titans_cli.cards import Card
 from titans_cli.places import is_year_of_file
 from titans_cli.records import Block, SourceRecord
@@ -20,9 +21,6 @@ from titans_cli.store import Episodes
 _A_YEAR = r"(19[5-9]\d|20[0-4]\d)"
 _YEAR = re.compile(rf"\b{_A_YEAR}\b")
 _IN_NAME = re.compile(rf"(?<!\d){_A_YEAR}(?!\d)")
-_REFERENCES = re.compile(
-    r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
-)
 _PRINTED = re.compile(
     r"(?:\b(?:Published|Accepted|Received|Submitted|Revised)(?: online)?:?\s+(?:(?:on|in)\s+)?"
     r"|\barXiv:\S+ \[\S+\]\s+|\b[Cc]opyright\s+|©\s*)"
@@ -73,15 +71,13 @@ def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
 
 def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
     found: list[Candidate] = []
+    ends = lists_of_references(blocks)
     for block in blocks:
-        stop = _REFERENCES.search(block.text) if block.index >= len(blocks) // 2 else None
-        for a, b in sentence_spans(block.text[: stop.start()] if stop else block.text):
+        for a, b in sentence_spans(block.text[: ends.get(block.id)]):
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
             if is_prose(text) and not is_notice(text):
                 found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
-        if stop:
-            break
     return found
 
 

@@ -14,6 +14,7 @@ from titans_cli.answers.fitted import weights
 from titans_cli.answers.landmarks import Marks, own_marks
 from titans_cli.answers.question import Question, content_words
 from titans_cli.answers.words import stems
+from titans_cli.cards import surname
 from titans_cli.model.interface import SessionModel
 from titans_cli.records import Block
 from titans_cli.store import Episodes
@@ -117,6 +118,10 @@ def _abouts(
     firsts = {b.source_id: b for b in episodes.first_blocks(sources)}
     records = {s.id: s for s in episodes.sources() if s.id in sources}
     titles = {i: set(stems(f"{s.title or ''} {s.name.rsplit('.', 1)[0]}")) for i, s in records.items()}
+    for source, authors in episodes.authors(
+        sources
+    ).items():  # "What did Hinsen find?" names a document by who wrote it
+        titles[source] |= {t for a in authors for t in stems(surname(a))} & question.names
     whole = {source: set(titles[source]) for source in sources}
     for b in blocks:
         whole[b.source_id] |= terms[b.id]

@@ -11,6 +11,7 @@ from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.fitted import weights
 from titans_cli.answers.intent import notices
 from titans_cli.answers.question import Question
+from titans_cli.answers.references import ENTRY
 from titans_cli.answers.words import stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import ITEM, sentence_spans
@@ -51,15 +52,12 @@ class Candidate(NamedTuple):
     support: float  # probability that it speaks of the matter
 
 
-_REFERENCE = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):")
-
-
 def is_prose(text: str, *, lists: bool = False) -> bool:
     """Whether a sentence can be shown: not a heading, a table row, a reference or a rule of dashes.
 
     `lists`: one that mostly lists things can, too.
     """
-    if _REFERENCE.search(text) or text.lstrip()[:1] in "•●▪*":
+    if ENTRY.search(text) or text.lstrip()[:1] in "•●▪*":
         return False
     if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
@@ -149,18 +147,21 @@ def candidates(
     recalled: str | None,
     about: Collection[int] = (),
     naming: Collection[str] = (),
+    listed: Mapping[int, int] | None = None,
 ) -> list[Candidate]:
-    """Every showable sentence of the evidence with its score, best first.
+    """Every showable sentence of the evidence with its score, best first; of lists of references if there is no other.
 
     `about`: the documents that the question names, none of whose sentences has to name it again; `naming`: the stems
-    that do.
+    that do. `listed`: of blocks that list references, where in them that begins (references.py).
     """
-    found = []
+    found, cited = list[Candidate](), list[Candidate]()
     for block in evidence:
         for candidate, values in signals(question, block, recalled, naming if block.block.source_id in about else ()):
             score = sum(WEIGHTS[name] * value for name, value in values.items())
-            found.append(candidate._replace(score=score, support=support(score, values)))
-    return sorted(found, key=lambda c: (-c.score, c.block.id, c.start))
+            begins = (listed or {}).get(block.block.id, len(block.block.text))
+            kept = found if candidate.start - block.block.start < begins else cited
+            kept.append(candidate._replace(score=score, support=support(score, values)))
+    return sorted(found or cited, key=lambda c: (-c.score, c.block.id, c.start))
 
 
 def support(score: float, values: Mapping[str, float]) -> float:

@@ -180,6 +180,15 @@ class Queries:
         rows = self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid")
         return [(int(i), Entry(str(field), str(value), str(origin))) for i, field, _, value, origin in rows]
 
+    def authors(self, source_ids: Iterable[int]) -> dict[int, list[str]]:
+        """The names that each of these documents states of its authors, in order."""
+        found: dict[int, list[str]] = {}
+        wanted = ",".join(map(str, sorted(source_ids))) if self._version() >= 3 else ""
+        sql = f"SELECT source_id, value FROM cards WHERE field = 'author' AND source_id IN ({wanted}) ORDER BY rowid"
+        for source_id, value in self._rows(sql) if wanted else ():
+            found.setdefault(int(source_id), []).append(str(value))
+        return found
+
     def stated(self) -> dict[int, tuple[str, ...]]:
         """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""
         by_source: dict[int, tuple[str, ...]] = {}
