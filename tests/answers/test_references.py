@@ -54,9 +54,10 @@ def test_neither_a_list_nor_a_notice_with_the_name_of_its_author_is_the_answer(
     found = "The peat of the marsh was found to burn longer than any wood."
     notice = "Copyright 2020 Ada Quillfeather, released under a Creative Commons Attribution 4.0 licence."
     listed = "\n\n".join(f"{entry} It is what Quillfeather went on to find." for entry in LISTED)
-    path = tmp_path / "kilns.md"
-    head = "---\ntitle: Stone and fire\nauthor: Ada Quillfeather\n---\n\n# Stone and fire"
-    path.write_text(f"{head}\n\n{notice}\n\n{body}\n\n{found}\n\n# References\n\n{listed}\n")
+    path = tmp_path / "fire.md"
+    keywords = "kilns, stone, fire, peat, the north, brick, glaze, ash, clay, salt, lime, sand, marl"
+    head = f"---\ntitle: Stone and fire\nkeywords: {keywords}\nauthor: Ada Quillfeather\n---\n\n# Stone and fire"
+    path.write_text(f"{head}\n\n{body}\n\n{notice}\n\n{found}\n\n# References\n\n{listed}\n")
     read_into(home, "kilns", [path])
     answer = ask(home, "kilns", AskRequest("What did Quillfeather find?", log=False), engine=tiny_engine)
     assert answer.citations

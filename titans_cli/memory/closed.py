@@ -66,26 +66,21 @@ def outlined(
 ) -> ClosedMemory:
     """The closed form on the `most` of its keys that say most, their coefficients fitted anew to the whole's weights.
 
-    Rows go one by one, each time the one without which the others, fitted anew, come nearest to the weights: with G the
-    regularised kernel of the keys and X the coefficients, that of the least |X_i|^2 / (G^-1)_ii (the optimal brain
-    surgeon, Hassibi and Stork 1993; of kernel machines, de Kruif and de Vries 2003). A row whose neighbours can say it
-    goes before a shorter one that stands alone.
+    What a row says is what the weights lose where it alone is left out and the others are fitted anew: with G the
+    regularised kernel of the keys and X the coefficients, |X_i|^2 / (G^-1)_ii (the optimal brain surgeon, Hassibi and
+    Stork 1993; of kernel machines, de Kruif and de Vries 2003). What others say as well goes before what stands alone,
+    such as a name. All are looked at once: leaving out one after the other comes nearer to the weights and recalls
+    less (docs/log.md, 2026-11-28). Rows that say as much stay in their order.
     """
-    keys_NK, rows_NV = keys_of(memory, parts), _unrounded(memory.coefficients, memory.coefficient_scales, None).double()
-    if most >= len(keys_NK):
-        return memory
-    a_NF = features(keys_NK).double()
-    inverse_NN = _kernel(a_NF).inverse()
-    left = torch.ones(len(keys_NK), dtype=torch.bool)
-    for _ in range(len(keys_NK) - most):
-        own = inverse_NN.diagonal()
-        cost = rows_NV.square().sum(1) / own.clamp(min=torch.finfo(own.dtype).tiny)
-        first = int(torch.where(left, cost, torch.inf).argmin())
-        by = inverse_NN[first] / own[first]
-        rows_NV = rows_NV - by[:, None] * rows_NV[first]
-        inverse_NN = inverse_NN - by[:, None] * inverse_NN[first]
-        left[first] = False
-    return closed(opened(memory, parts, features), keys_NK[left], parts, features)
+    keys_NK = keys_of(memory, parts)
+    if not 0 < most < len(keys_NK):
+        kept_NK = keys_NK[:most]
+    else:
+        rows_NV = _unrounded(memory.coefficients, memory.coefficient_scales, None)
+        inverse_NN = torch.cholesky_inverse(torch.linalg.cholesky(_kernel(features(keys_NK))))
+        said_N = rows_NV.square().sum(1) / inverse_NN.diagonal()
+        kept_NK = keys_NK[said_N.sort(descending=True, stable=True).indices[:most].sort().values]
+    return closed(opened(memory, parts, features), kept_NK, parts, features)
 
 
 def _kernel(a_NF: Tensor) -> Tensor:

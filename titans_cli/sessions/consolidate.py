@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 BOUND = "bound"  # in a session's `memory`: bytes
-# Of a cell's tokens that are kept. Half of them, fitted anew, recall more than half of the cells kept whole would; a
-# third of them, less than a third would (`python -m benchmarks.capacity --papers 20 --kept 0.5`; docs/log.md).
-SHARES = {OUTLINE: 1 / 2, TEXT: 0.0}
+# Of a cell's tokens that are kept. Two fifths, fitted anew, recall five sixths of what the cells kept whole do; a third
+# of them two thirds; a half hardly more (docs/log.md, 2026-11-28).
+SHARES = {OUTLINE: 2 / 5, TEXT: 0.0}
 OVER = 1 / 8  # of the bound: while documents follow, it may be passed by so much before all is planned anew
 BESIDE = 1_000  # bytes of a cell's file that are no rows, at most: its header
 
