@@ -101,11 +101,11 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         points.append(Point(WHAT_THEY_ARE, (one.defined, other.defined)))
     naming = one.naming | other.naming
     pairs = []
-    theirs = [(b, set(stems(b.text)) - naming) for b in other.sentences if not _names(b, one)]
+    theirs = [(b, _terms(b) - naming) for b in other.sentences if not _names(b, one)]
     for n, a in enumerate(one.sentences):
         if _names(a, other):
             continue
-        mine = set(stems(a.text)) - naming
+        mine = _terms(a) - naming
         for m, (b, words_of) in enumerate(theirs):
             shared = mine & words_of
             worth = sum(map(information, shared))
@@ -122,6 +122,11 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         used += [a, b]
         told |= shared
     return points
+
+
+def _terms(c: Candidate) -> set[str]:
+    """The stems of a sentence that may be what two have in common: a figure is no matter of its own."""
+    return {t for t in stems(c.text) if t[:1].isalpha()}
 
 
 def _aspect(shared: set[str], text: str) -> str:
