@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.sessions.samples import read_into, start
 from titans_cli.answers.evidence import gather
 from titans_cli.answers.question import Question
@@ -32,6 +34,11 @@ def test_a_list_begins_with_its_heading_and_an_appendix_after_it_is_none() -> No
         )
     )
     assert found == {12: len(BODY) + 1, 13: 0}
+
+
+@pytest.mark.parametrize("heading", ["# References", "7. REFERENCES", "Works cited", "Literature Cited"])
+def test_headings_are_known_as_they_are_printed(heading: str) -> None:
+    assert lists_of_references(blocks(BODY, f"{BODY}\n{heading}\n{LISTED[0]}")) == {11: len(BODY) + 1}
 
 
 def test_a_heading_in_the_first_half_begins_no_list() -> None:

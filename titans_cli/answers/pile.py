@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from titans_cli.answers.extract import Candidate, is_notice, is_prose
+from titans_cli.answers.references import lists_of_references
 from titans_cli.answers.words import STOP_WORDS, stem, words
 from titans_cli.cards import Card, folded
 from titans_cli.records import Block, SourceRecord
@@ -16,7 +17,6 @@ HEAD = 2_500  # characters at the start of a document: title, abstract, first pa
 LEAST_OF_LETTER = 2  # mentions of a name of one letter: one alone may be anything
 OFTEN = 8  # mentions: a document that speaks of a matter so often is about it, wherever it does
 SHORT = 3  # letters: a shorter word is an abbreviation and has no other forms
-_REFERENCES = re.compile(r"^[\W\d]*(?:References|Bibliography|Works cited|Literature cited)\b", re.M | re.I)
 IN_TITLE, AT_HEAD, SOMEWHERE = 3, 2, 1  # how a document speaks of a matter
 
 
@@ -93,11 +93,10 @@ def _searched(matter: str) -> str:
 
 def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks: list[Block]) -> JudgedSource:
     mentions, at_head, passed, letters = 0, False, 0, False
-    total = sum(len(b.text) for b in blocks)
     sentence: Candidate | None = None
+    ends = lists_of_references(blocks)
     for block in blocks:
-        stop = next((m for m in _REFERENCES.finditer(block.text) if 2 * (passed + m.start()) >= total), None)
-        text = block.text[: stop.start()] if stop else block.text
+        text = block.text[: ends.get(block.id)]
         found = [m for m in form.finditer(text) if len(m.group()) > 1 or _stands_alone(text, m.start())]
         letters = letters or any(len(m.group()) == 1 for m in found)
         hits = [m.start() for m in found]
@@ -109,8 +108,6 @@ def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks:
             a, b = next(((a, b) for a, b in spans if is_prose(text[a:b]) and not is_notice(text[a:b])), (0, 0))
             if b:
                 sentence = Candidate(block, block.start + a, block.start + b, text[a:b], 1.0, 0.0, 1.0)
-        if stop:
-            break
     if letters and mentions < LEAST_OF_LETTER:
         mentions = 0
     about = at_head or mentions >= OFTEN

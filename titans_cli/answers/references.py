@@ -10,7 +10,9 @@ from titans_cli.records import Block
 # One entry of a list: its number, an author by family name and initials, or where the work is to be had.
 ENTRY = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):", re.M)
 _HEADING = re.compile(
-    r"^[\W\d]*(References|Bibliography|Works cited|Literature cited)\b|\bReferences\s*(?=\[1\]|1\.)", re.M
+    r"^[\W\d]*(?:References|REFERENCES|Bibliography|BIBLIOGRAPHY|Works [Cc]ited|WORKS CITED|Literature [Cc]ited"
+    r"|LITERATURE CITED)\b|\bReferences\s*(?=\[1\]|1\.)",
+    re.M,
 )
 
 
