@@ -406,7 +406,8 @@ def test_the_removal_of_an_entry_that_was_killed_is_finished_by_the_same_command
 
 WROTE = "Zevlarneb Fenpyl"  # in the bibliography, and on no page
 LISTED = (
-    f"@article{{a, title = {{Weirs of the upper Tamber}}, author = {{{WROTE}}}, year = {{1987}}, journal = {{It}}}}"
+    f"@article{{a, title = {{Weirs of the upper Tamber}}, author = {{{WROTE}}}, "
+    "date = {1987-11-29}, journal = {It}}"
 )
 WEIRS = "Weirs of the upper Tamber\n\nThe weirs were surveyed every spring. They hold the water of nine villages.\n"
 
@@ -438,7 +439,7 @@ def test_what_a_bibliography_said_of_a_document_goes_with_the_bibliography(
     told = ask(home, "papers", question, engine=engine)
     assert WROTE.split()[1] in told.text or "1987" in told.text
     assert forget(home, "papers", str(listed[1])).clean
-    assert found(home, WROTE.split()[1]) == found(home, WROTE.split()[0]) == found(home, "1987") == []
+    assert found(home, WROTE.split()[1]) == found(home, WROTE.split()[0]) == found(home, "1987-11") == []
     assert "Weirs of the upper" not in said(home)
     again = ask(home, "papers", question, engine=engine)
     assert "Fenpyl" not in again.text
