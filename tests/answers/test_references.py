@@ -8,8 +8,9 @@ import pytest
 
 from tests.sessions.samples import read_into, start
 from titans_cli.answers.evidence import gather
+from titans_cli.answers.extract import is_prose
 from titans_cli.answers.question import Question
-from titans_cli.answers.references import lists_of_references
+from titans_cli.answers.references import lists_of_references, may_list
 from titans_cli.answers.words import stem
 from titans_cli.model.engine import Engine
 from titans_cli.records import Block
@@ -34,11 +35,17 @@ def test_a_list_begins_with_its_heading_and_an_appendix_after_it_is_none() -> No
         )
     )
     assert found == {12: len(BODY) + 1, 13: 0}
+    assert [may_list(b) for b in blocks(BODY, f"{BODY}\n\nReferences", *LISTED)] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("heading", ["# References", "7. REFERENCES", "Works cited", "Literature Cited"])
 def test_headings_are_known_as_they_are_printed(heading: str) -> None:
     assert lists_of_references(blocks(BODY, f"{BODY}\n{heading}\n{LISTED[0]}")) == {11: len(BODY) + 1}
+
+
+def test_a_sentence_with_a_citation_at_the_beginning_of_a_line_is_no_entry() -> None:
+    assert is_prose("The kiln of the north was fired with peat, as the survey of\n[3] says of all the others.")
+    assert not is_prose("[3] The kilns of the north and their peat, a survey of the others.")
 
 
 def test_a_heading_in_the_first_half_begins_no_list() -> None:

@@ -20,6 +20,7 @@ from titans_cli.answers.facts import FactAnswerer
 from titans_cli.answers.intent import without_article
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
+from titans_cli.answers.statements import information as terms_of
 from titans_cli.answers.words import stem, stems, words
 from titans_cli.records import Answer, Citation, Step
 from titans_cli.sentences import one_line
@@ -101,11 +102,11 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         points.append(Point(WHAT_THEY_ARE, (one.defined, other.defined)))
     naming = one.naming | other.naming
     pairs = []
-    theirs = [(b, _terms(b) - naming) for b in other.sentences if not _names(b, one)]
+    theirs = [(b, terms_of(b.text) - naming) for b in other.sentences if not _names(b, one)]
     for n, a in enumerate(one.sentences):
         if _names(a, other):
             continue
-        mine = _terms(a) - naming
+        mine = terms_of(a.text) - naming
         for m, (b, words_of) in enumerate(theirs):
             shared = mine & words_of
             worth = sum(map(information, shared))
@@ -124,12 +125,7 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
     return points
 
 
-def _terms(c: Candidate) -> set[str]:
-    """The stems of a sentence that may be what two have in common: a figure is no matter of its own."""
-    return {t for t in stems(c.text) if t[:1].isalpha()}
-
-
-def _aspect(shared: set[str], text: str) -> str:
+def _aspect(shared: frozenset[str], text: str) -> str:
     """The rarest words that both have, as the first writes them, in its order."""
     rarest: Sequence[str] = sorted(shared, key=lambda t: -information(t))[:3]
     found = [w for w in words(text) if stem(w) in rarest]

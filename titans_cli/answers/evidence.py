@@ -118,9 +118,8 @@ def _abouts(
     firsts = {b.source_id: b for b in episodes.first_blocks(sources)}
     records = {s.id: s for s in episodes.sources() if s.id in sources}
     titles = {i: set(stems(f"{s.title or ''} {s.name.rsplit('.', 1)[0]}")) for i, s in records.items()}
-    for source, authors in episodes.authors(
-        sources
-    ).items():  # "What did Hinsen find?" names a document by who wrote it
+    # "What did Hinsen find?" names a document by who wrote it
+    for source, authors in episodes.authors(sources).items():
         titles[source] |= {t for a in authors for t in stems(surname(a))} & question.names
     whole = {source: set(titles[source]) for source in sources}
     for b in blocks:

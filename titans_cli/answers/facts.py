@@ -24,7 +24,7 @@ from titans_cli.answers.premise import Premise, about_of, others, premise, subje
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import HEADLINE, ReadingResult, passages_of, read
-from titans_cli.answers.references import lists_of_references
+from titans_cli.answers.references import lists_of_references, may_list
 from titans_cli.answers.request import AskOptions, Means
 from titans_cli.answers.span import short_answer, sure_answer
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
@@ -78,7 +78,7 @@ def search(
     more = others(terms, named, naming, titles)
     blocks = gather(terms, episodes, engine, recalled, how.top_k, named | more or only, marks)
     listed = dict[int, int]()
-    for source in {b.block.source_id for b in blocks}:
+    for source in {b.block.source_id for b in blocks if may_list(b.block)}:
         listed |= lists_of_references(episodes.blocks_of(source))
     ranked = candidates(terms, blocks, recalled, named, naming, listed)
     best = about_of(ranked)

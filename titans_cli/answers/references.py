@@ -7,13 +7,20 @@ from collections.abc import Sequence
 
 from titans_cli.records import Block
 
-# One entry of a list: its number, an author by family name and initials, or where the work is to be had.
-ENTRY = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):", re.M)
+# One entry of a list: its number, an author by family name and initials, or where the work is to be had. A sentence is
+# one where it begins so; that a line within it does ("...\n[3] shows") is how it was broken.
+ENTRY = re.compile(r"^\[?\d{1,3}[\].]|\b[A-Z][\w'’-]+, (?:[A-Z]\. ?)+(?:and|&|,|;|\()|\b(?:doi|https?):")
+_ENTRY_IN_BLOCK = re.compile(ENTRY.pattern, re.M)
 _HEADING = re.compile(
     r"^[\W\d]*(?:References|REFERENCES|Bibliography|BIBLIOGRAPHY|Works [Cc]ited|WORKS CITED|Literature [Cc]ited"
     r"|LITERATURE CITED)\b|\bReferences\s*(?=\[1\]|1\.)",
     re.M,
 )
+
+
+def may_list(block: Block) -> bool:
+    """Whether it can be any of `lists_of_references`, by itself: the others of its document need not be read then."""
+    return _ENTRY_IN_BLOCK.search(block.text) is not None or _HEADING.search(block.text) is not None
 
 
 def lists_of_references(blocks: Sequence[Block]) -> dict[int, int]:
@@ -25,7 +32,7 @@ def lists_of_references(blocks: Sequence[Block]) -> dict[int, int]:
     found: dict[int, int] = {}
     for block in blocks:
         if found:
-            if ENTRY.search(block.text):
+            if _ENTRY_IN_BLOCK.search(block.text):
                 found[block.id] = 0
         elif block.index >= len(blocks) // 2 and (heading := _HEADING.search(block.text)):
             found[block.id] = heading.start()
