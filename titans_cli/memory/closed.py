@@ -72,15 +72,13 @@ def outlined(
     such as a name. All are looked at once: leaving out one after the other comes nearer to the weights and recalls
     less (docs/log.md, 2026-11-28). Rows that say as much stay in their order.
     """
-    keys_NK = keys_of(memory, parts)
-    if not 0 < most < len(keys_NK):
-        kept_NK = keys_NK[:most]
-    else:
-        rows_NV = _unrounded(memory.coefficients, memory.coefficient_scales, None)
-        inverse_NN = torch.cholesky_inverse(torch.linalg.cholesky(_kernel(features(keys_NK))))
+    keys_NK, rows_NV = keys_of(memory, parts), _unrounded(memory.coefficients, memory.coefficient_scales, None)
+    a_NF, kept_NK = features(keys_NK), keys_NK[:most]
+    if 0 < most < len(keys_NK):
+        inverse_NN = torch.cholesky_inverse(torch.linalg.cholesky(_kernel(a_NF)))
         said_N = rows_NV.square().sum(1) / inverse_NN.diagonal()
         kept_NK = keys_NK[said_N.sort(descending=True, stable=True).indices[:most].sort().values]
-    return closed(opened(memory, parts, features), kept_NK, parts, features)
+    return closed(a_NF.mT @ rows_NV, kept_NK, parts, features)
 
 
 def _kernel(a_NF: Tensor) -> Tensor:
