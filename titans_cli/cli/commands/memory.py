@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from titans_cli.cli import options, values
-from titans_cli.cli.confirmation import confirm
+from titans_cli.cli.commands.session import forget
 from titans_cli.cli.render import answer
 from titans_cli.cli.render import memory as view
 from titans_cli.cli.render.console import Output
-from titans_cli.cli.render.session import forgotten
 from titans_cli.cli.tree import Grouped
 from titans_cli.store import Home
 
@@ -130,14 +129,7 @@ def delete(
 
     What is left is, bit for bit, what a session holds that was never told it. There is no way back.
     """
-    from titans_cli.sessions import history
-
-    home, wait = Home.locate(), values.seconds(retry_lock)
-    preview = history.forget(home, session, item, dry_run=True)
-    if not dry_run and preview.sources:
-        confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
-        preview = history.forget(home, session, item, retry_lock=wait)
-    forgotten(preview, Output(json, quiet))
+    forget(item, session, retry_lock, dry_run, yes, json, quiet)
 
 
 @app.command(
