@@ -82,7 +82,7 @@ def edged(top: str, body: str, bottom: str) -> list[str]:
 def test_running_lines_go_from_the_second_page_on_and_are_counted() -> None:
     pages = [edged("Proceedings 2019", f"body {word} here", f"- {i} -") for i, word in enumerate("abcd")]
     kept, dropped = drop_running_lines(pages)
-    assert kept[0] == ["Proceedings 2019", "", "body a here", "more of it", ""]
+    assert kept[0] == ["Proceedings 2019", "", "", "body a here", "more of it", ""]
     assert kept[2] == ["", "body c here", "more of it", ""]
     assert dropped == 3 + 4
 
@@ -124,11 +124,39 @@ def test_a_line_that_does_not_stand_apart_is_text() -> None:
     assert drop_running_lines(pages) == (pages, 0)
 
 
+def test_no_sentence_goes_on_across_a_running_line_that_stays() -> None:
+    pages = [
+        "A Journal of Tests\n\nthe first page goes on in small letters, and ends here.",
+        *["A Journal of Tests\n\nx"] * 3,
+    ]
+    text = clean_pages(pages).pages[0]
+    assert text == "A Journal of Tests\n\nthe first page goes on in small letters, and ends here."
+
+
+def test_a_head_that_begins_on_a_later_page_goes_where_the_document_says_it_elsewhere() -> None:
+    bodies = [f"half of a sentence {word}" for word in "abcd"]
+    first = "The Marsh\nand the Sea\n\nSomebody wrote this paper."
+    titled = [first, *(f"The Marsh and the Sea\n\n{body}" for body in bodies)]
+    assert clean_pages(titled).pages[1:] == bodies
+    said_nowhere = [first, *(f"Tidal Letters\n\n{body}" for body in bodies)]
+    assert clean_pages(said_nowhere).pages[1:] == [f"Tidal Letters\n\n{bodies[0]}", *bodies[1:]]
+
+
+def test_a_running_line_that_is_broken_before_its_figures_goes_whole() -> None:
+    pages = [edged("x", f"body {word}", "A Journal of Tests, 9(95). https://test/jo.") for word in "abcd"]
+    broken = [[*page, "00302."] for page in pages]
+    kept, dropped = drop_running_lines(broken)
+    assert [page[-1] for page in kept] == ["00302.", "", "", ""]
+    assert dropped == 3 * 3
+    alone = [edged("x", f"body {word}", "2031") for word in "abcd"]
+    assert [page[-1] for page in drop_running_lines(alone)[0]] == ["2031"] * 4
+
+
 def test_two_pages_are_too_few_to_tell_and_a_page_is_never_emptied() -> None:
     two = [["Header", "", "one"], ["Header", "", "two"]]
     assert drop_running_lines(two) == (two, 0)
     same = [["The same words.", "", "17"]] * 5
-    assert drop_running_lines(same)[0] == same
+    assert drop_running_lines(same)[0] == [["The same words.", "", "", "17"], *same[1:]]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 A running line stands apart from the text at the edge of a page, on three pages or more, and is the same on all of
 them but for a counter. Lines that differ in any other figure say something each ("Total due: 412 crowns") and stay.
-The first of those that run stays as well, so that nothing a document says is lost; page numbers alone say nothing.
+The first of those that run stays as well, so that nothing is lost, unless it is a later page's and the document says it
+elsewhere (its title); no sentence goes on across it. Page numbers alone say nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from titans_cli.cards import folded
 
 _DEEPEST = 4  # lines of a block at the edge that may be a header or footer
 _FEWEST = 3  # pages
@@ -32,7 +35,8 @@ def drop_running_lines(
 ) -> tuple[list[list[str]], int]:
     """Pages, an empty line between what stands apart, without their running lines; and how many these were.
 
-    `numbers`: of the pages; without them counted from 1. A page is never emptied.
+    `numbers`: of the pages; without them counted from 1. A page is never emptied. A running line that stays has two
+    empty lines on either side, which no paragraph goes over.
     """
     seen: defaultdict[str, list[_Line]] = defaultdict(list)
     for index, page in enumerate(pages):
@@ -42,11 +46,23 @@ def drop_running_lines(
             figures = tuple(int(figure[-9:]) for figure in _DIGITS.findall(line))
             words = any(character.isalpha() for character in line)
             seen[_DIGITS.sub("#", line).casefold()].append(_Line(index, place, number, figures, words))
+    groups = [running for alike in seen.values() if (running := _running(alike))]
+    spoken = {(line.index, line.place) for running in groups for line in running if line.words}
+    for running in groups:
+        if not running[0].words and not _counts(running):  # the rest of a line that was broken before its figures
+            running[:] = [r for r in running if {(r.index, r.place - 1), (r.index, r.place + 1)} & spoken]
+    edges = {(line.index, line.place) for running in groups for line in running}
+    text = (line for i, page in enumerate(pages) for place, line in enumerate(page) if (i, place) not in edges)
+    said = f" {folded(' '.join(text))} "
     dropped: defaultdict[int, set[int]] = defaultdict(set)
-    for alike in seen.values():
-        for running in _running(alike):
-            dropped[running.index].add(running.place)
-    kept = [_left(page, dropped[index]) for index, page in enumerate(pages)]
+    stays: defaultdict[int, set[int]] = defaultdict(set)
+    for lines in filter(None, groups):
+        first = min(lines, key=lambda line: (line.index, line.place))
+        counter = not first.words and _counts(lines)
+        told = counter or (first.index > 0 and f" {folded(pages[first.index][first.place])} " in said)
+        for one in lines:
+            (dropped if told or one.index != first.index else stays)[one.index].add(one.place)
+    kept = [_left(page, dropped[index], stays[index]) for index, page in enumerate(pages)]
     return [page for page, _ in kept], sum(count for _, count in kept)
 
 
@@ -59,24 +75,37 @@ def _edges(page: Sequence[str]) -> set[int]:
     return {*filled[:top], *filled[len(filled) - bottom :]}
 
 
-def _left(page: Sequence[str], dropped: set[int]) -> tuple[list[str], int]:
-    """A page without these lines, and how many went: of each block all or none."""
-    block: set[int] = set()
-    for i in range(len(page) + 1):
-        if i < len(page) and page[i]:
-            block.add(i)
-        else:
-            dropped = dropped if block <= dropped else dropped - block
-            block = set()
-    left = [line for i, line in enumerate(page) if i not in dropped]
+def _left(page: Sequence[str], dropped: set[int], stays: set[int]) -> tuple[list[str], int]:
+    """A page without the lines that are dropped, and how many went: of each block all or none.
+
+    `stays`: the running lines that are kept, set apart from what stands beside them.
+    """
+    blocks: list[set[int]] = [set()]
+    for i, line in enumerate(page):
+        if line:
+            blocks[-1].add(i)
+        elif blocks[-1]:
+            blocks.append(set())
+    gone = {i for block in blocks if block <= dropped for i in block}
+    apart = {i for block in blocks if block <= dropped | stays and block & stays for i in block}
+    left = list[str]()
+    for i, line in enumerate(page):
+        if i in gone:
+            continue
+        if line:
+            left.append(line)
+        elif not left or left[-1]:  # what was dropped leaves several in a row
+            left += ["", ""] if {i - 1, i + 1} & apart else [""]
     if any(character.isalpha() for line in left for character in line):
-        return left, len(dropped)
+        return left, len(gone)
     return list(page), 0
 
 
 def _running(lines: Sequence[_Line]) -> list[_Line]:
-    """Those to drop, of lines that are the same but for their figures."""
+    """Those of lines that are the same but for their figures that run."""
     if not lines[0].words:  # a figure alone: a page's number, or none
+        if len({line.figures for line in lines}) == 1 and len(lines) >= _FEWEST:
+            return list(lines)
         offsets = [line.figures[0] - line.number for line in lines if len(line.figures) == 1]
         usual = max(set(offsets), key=offsets.count, default=0)
         numbered = [line for line in lines if line.figures == (line.number + usual,)]
@@ -88,5 +117,8 @@ def _running(lines: Sequence[_Line]) -> list[_Line]:
         counter = {line.figures[figure] - line.number for line in lines}
         if min(len(constant), len(counter)) > 1:
             return []
-    first = min(line.index for line in lines)
-    return [line for line in lines if line.index != first]
+    return list(lines)
+
+
+def _counts(lines: Sequence[_Line]) -> bool:
+    return len({line.figures for line in lines}) > 1

@@ -18,22 +18,22 @@ _PROSE = 25  # characters; shorter lines say nothing about how wide the column i
 def unwrap_page(lines: Sequence[str]) -> str:
     """One page's lines as paragraphs separated by a blank line.
 
-    A blank line ends a paragraph unless a sentence plainly goes on below it. Without one, a paragraph ends where a
-    line stops well short of the column and either ends a sentence or looks like a heading, and where the next line
-    starts a list item or a numbered heading.
+    A blank line ends a paragraph unless a sentence plainly goes on below it; two of them always do. Without one, a
+    paragraph ends where a line stops well short of the column and either ends a sentence or looks like a heading, and
+    where the next line starts a list item or a numbered heading.
     """
     width = _column_width(lines)
     paragraphs: list[list[str]] = []
-    previous, apart = "", False
+    previous, apart = "", 0
     for line in lines:
         if line:
-            goes_on = previous and (not apart or (line[0].islower() and not _ENDED.search(previous)))
+            goes_on = previous and (not apart or (apart == 1 and line[0].islower() and not _ENDED.search(previous)))
             if goes_on and not _breaks(previous, line, width):
                 paragraphs[-1].append(line)
             else:
                 paragraphs.append([line])
             previous = line
-        apart = not line
+        apart = 0 if line else apart + 1
     return "\n\n".join(" ".join(paragraph) for paragraph in paragraphs)
 
 
