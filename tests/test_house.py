@@ -378,6 +378,42 @@ def test_a_class_is_named_by_a_noun_of_the_field() -> None:
     assert not {name for name, _ in classes() if name in NO_NOUNS}
 
 
+NO_VARIABLES = {"found", "said", "told", "what"}
+
+
+def names_given(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Variables and parameters. Not fields of a class: what is written to JSON keeps the name it has."""
+    of_classes = {id(n) for c in ast.walk(tree) if isinstance(c, ast.ClassDef) for b in c.body for n in fields_in(b)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in of_classes:
+            yield node.lineno, node.id
+
+
+def fields_in(statement: ast.stmt) -> Iterator[ast.AST]:
+    return ast.walk(statement) if isinstance(statement, ast.AnnAssign) else iter(())
+
+
+def test_a_variable_is_named_by_what_it_holds() -> None:
+    vague = [(p, line, name) for p in sources() for line, name in names_given(parse(p)) if name in NO_VARIABLES]
+    assert not [f"{path.relative_to(PACKAGE)}:{line}: {name}" for path, line, name in vague]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("found = 1", ["found"]),
+        ("def f(what, *told, **said): pass", ["what", "told", "said"]),
+        ("for found in x:\n    if (said := found): pass", ["found", "said"]),
+        ("class A:\n    said: str\n    def f(self):\n        told: str = self.said", ["self", "told"]),
+        ("f(what=1).found", []),
+    ],
+)
+def test_a_name_is_found_wherever_it_is_given(source: str, names: list[str]) -> None:
+    assert sorted(name for _, name in names_given(ast.parse(source))) == sorted(names)
+
+
 # ---------------------------------------------------------------- signatures
 
 

@@ -47,9 +47,9 @@ class TitansError(Exception):
     exit_code = 1
     kind = "failed"
 
-    def __init__(self, what: str, *, subject: str | None = None, hint: Hint | NextStep | str | None = None) -> None:
-        super().__init__(what, subject, hint)  # all three, so that pickling across a worker process keeps them
-        self.what = what
+    def __init__(self, problem: str, *, subject: str | None = None, hint: Hint | NextStep | str | None = None) -> None:
+        super().__init__(problem, subject, hint)  # all three, so that pickling across a worker process keeps them
+        self.what = problem
         self.subject = subject
         self.hint = as_hint(hint)
 
@@ -66,8 +66,8 @@ class TitansError(Exception):
         return (_rebuild, (type(self), self.what, self.subject, self.hint))
 
 
-def _rebuild(cls: type[TitansError], what: str, subject: str | None, hint: Hint | None) -> TitansError:
-    return cls(what, subject=subject, hint=hint)
+def _rebuild(cls: type[TitansError], problem: str, subject: str | None, hint: Hint | None) -> TitansError:
+    return cls(problem, subject=subject, hint=hint)
 
 
 class UsageError(TitansError):

@@ -19,7 +19,7 @@ from titans_cli.model.engine import Engine
 from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.sessions import lifecycle
 from titans_cli.sessions.items import ItemRequest, add, update
-from titans_cli.sessions.room import told
+from titans_cli.sessions.room import size_in_words
 from titans_cli.steps import Hint, as_hint, in_shell
 from titans_cli.store import Home
 
@@ -114,7 +114,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 999, 1000, 1001, 999_999, 10**6, 12_345_678, 10**9, 15 * 10**9])
 def test_a_size_that_is_told_is_never_too_small(size: int) -> None:
-    assert size <= settings.size(told(size).replace(" ", "")) <= 2 * size + 1000
+    assert size <= settings.size(size_in_words(size).replace(" ", "")) <= 2 * size + 1000
 
 
 # ---------------------------------------------------------------- what is told, and what is copied

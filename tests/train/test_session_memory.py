@@ -16,7 +16,7 @@ from titans_cli.model.reader import load_backbone
 from titans_cli.model.session import SessionReader, load_session_reader
 from titans_cli.model.tokenizer import TitansTokenizer
 from titans_cli.train import session_memory
-from titans_cli.train.session_memory import CorpusSlice, change, fit, load, prepare, session_of, told
+from titans_cli.train.session_memory import CorpusSlice, change, fit, load, perplexity_changes, prepare, session_of
 
 # Sentences that come again in every document of their kind, and are never heard of in the other's.
 KINDS = {"mills": CorpusSlice("mills", 0, 4, 0, 200), "ships": CorpusSlice("ships", 1, 4, 0, 200)}
@@ -49,7 +49,7 @@ def test_a_gate_learns_to_read_on_and_to_be_silent_about_what_is_unrelated(data:
     sessions = session_memory.sessions_of(reader, kinds)
     assert set(sessions) == {"mills", "ships", "mixed", "unrelated-0", "unrelated-1"}
     gate = fit(list(sessions.values()), steps=40)
-    after = told(gate, sessions)
+    after = perplexity_changes(gate, sessions)
     assert after["mills"] < -5
     assert after["mixed"] < -5
     assert after["unrelated-0"] < 1

@@ -58,11 +58,11 @@ class CataloguedDocument:
 class Catalogue:
     """The cards of a session's documents, and what can be answered from them.
 
-    `told`: the sources without which the answers given so far would be others; a count is of them all.
+    `made_from`: the sources without which the answers given so far would be others; a count is of them all.
     """
 
     def __init__(self, episodes: Episodes, only: Collection[int] | None = None) -> None:
-        self.episodes, self.told = episodes, set[int]()
+        self.episodes, self.made_from = episodes, set[int]()
         withheld = episodes.withheld()
         self.cards = episodes.cards(only)
         held = episodes.sources()
@@ -77,12 +77,12 @@ class Catalogue:
         for asked in card_questions(blank.question):
             document = self.called(asked.called, asked.wants) if asked.called else self._by_id(about)
             if document is not None and (made := self._of_card(blank, asked, document)) is not None:
-                self.told |= self.known_from([document])
+                self.made_from |= self.known_from([document])
                 return made
         pile = pile_question(blank.question)
         made = None if pile is None else self._of_pile(blank, pile)
         if made is not None:
-            self.told |= self.known_from(self.documents)
+            self.made_from |= self.known_from(self.documents)
         return made
 
     def known_from(self, documents: Sequence[CataloguedDocument]) -> set[int]:
@@ -142,36 +142,36 @@ class Catalogue:
         match asked.wants:
             case "author":
                 values: Sequence[str] = card.authors
-                said = listed(values)
+                reply = listed(values)
             case "first_author" | "last_author":
                 values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
-                said = listed(values)
+                reply = listed(values)
             case "date":
                 published = card.authors or card.venue or card.doi  # of a mere file the date says when it was saved
                 values = (card.date,) if card.date and published else ()
-                said = _in_words(values[0]) if values else ""
+                reply = _in_words(values[0]) if values else ""
             case "venue":
                 values = (card.venue,) if card.venue else ()
                 number = f"{card.first('volume') or ''}{f'({i})' if (i := card.first('issue')) else ''}"
-                said = ", ".join(filter(None, (card.venue, number)))
+                reply = ", ".join(filter(None, (card.venue, number)))
             case "authors":
                 values = card.authors
-                said = f"{len(values)}: {listed(values)}" if values else ""
+                reply = f"{len(values)}: {listed(values)}" if values else ""
             case "pages":
-                values, said = (), f"{d.source.pages}"
+                values, reply = (), f"{d.source.pages}"
             case wanted:
                 values = card.values(wanted)
-                said = values[0] if values else ""
-        if not said:
+                reply = values[0] if values else ""
+        if not reply:
             return None
-        short = str(len(values)) if asked.wants == "authors" else said
+        short = str(len(values)) if asked.wants == "authors" else reply
         field = {"authors": "author", "first_author": "author", "last_author": "author", "pages": ""}.get(
             asked.wants, asked.wants
         )
         cited = self._cited(d, values)
         mark = " [1]" if cited else ""
         origin = card.origin(field) or "the file"
-        text = f"{said} ({label(card, d.source.name)}; {origin}).{mark}"
+        text = f"{reply} ({label(card, d.source.name)}; {origin}).{mark}"
         support = "evidence" if cited else FROM_CARD
         return replace(blank, kind="card", support=support, short=short, text=text, citations=cited, about=d.source.id)
 

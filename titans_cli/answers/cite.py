@@ -39,11 +39,11 @@ class Citer:
             return date.fromisoformat(source.read_at[:10])
         return written_on(self.episodes.page(source.id, 1))
 
-    def evidence(self, found: ScoredBlock) -> Evidence:
-        b = found.block
+    def evidence(self, scored: ScoredBlock) -> Evidence:
+        b = scored.block
         source = self.sources[b.source_id]
         where = place(source.kind, b.page, self.episodes.page(b.source_id, b.page), b.start)
-        return Evidence(b.id, source.display, b.page, b.start, b.end, found.score, where)
+        return Evidence(b.id, source.display, b.page, b.start, b.end, scored.score, where)
 
 
 def cited(number: int, chosen: Candidate, sources: dict[int, SourceRecord], episodes: Episodes) -> Citation:

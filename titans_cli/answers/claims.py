@@ -145,7 +145,7 @@ class ParsedText:
 class Claim:
     """A sentence to be checked. `small`: words that texts at hand, cited or not, write in lower case."""
 
-    said: ParsedText
+    parsed: ParsedText
     small: frozenset[str] = field(default=frozenset())
 
     @classmethod
@@ -158,7 +158,7 @@ class Claim:
         missing = [*self._names_not_in(theirs), *self._dates_not_in(theirs), *self._numbers_not_in(theirs)]
         if missing:
             return f"what it cites does not say {', '.join(dict.fromkeys(missing))}"
-        mine = self.said.stems
+        mine = self.parsed.stems
         if mine and len(mine & theirs.stems) < LEAST_COVERED * len(mine):
             return "what it cites speaks of other things"
         return "one denies what the other says" if self._denies_otherwise(theirs) else ""
@@ -172,17 +172,17 @@ class Claim:
             runs = [(spans[i][0], spans[i + size - 1][1]) for i in range(len(spans) - size + 1)]
             good = [(a, b) for a, b in runs if not self.fault([text[a:b]])]
             if good:
-                return max(good, key=lambda s: (len(self.said.stems & ParsedText(text[slice(*s)]).stems), -s[0]))
+                return max(good, key=lambda s: (len(self.parsed.stems & ParsedText(text[slice(*s)]).stems), -s[0]))
         return spans[0][0], spans[-1][1]
 
     # ------------------------------------------------------------ what has to stand
 
     def _names_not_in(self, theirs: ParsedText) -> Iterator[str]:
-        for run in _runs(self.said.tokens):
+        for run in _runs(self.parsed.tokens):
             names = run[1:] if run[0].opens and self._is_common(run[0], theirs) else run
             folded = tuple(t.text.casefold() for t in names)
             if names and not _stands(folded, [t.text for t in names], theirs):
-                yield self.said.text[names[0].start : names[-1].end]
+                yield self.parsed.text[names[0].start : names[-1].end]
 
     def _is_common(self, token: _Token, theirs: ParsedText) -> bool:
         """Whether a word that opens a sentence would be written in lower case within one."""
@@ -195,25 +195,25 @@ class Claim:
         )
 
     def _numbers_not_in(self, theirs: ParsedText) -> Iterator[str]:
-        dated = {str(part) for date, _ in self.said.dates for part in date}  # checked as dates
-        for value, written in self.said.numbers.items():
+        dated = {str(part) for date, _ in self.parsed.dates for part in date}  # checked as dates
+        for value, written in self.parsed.numbers.items():
             if value not in theirs.numbers and value not in dated:
                 yield written
 
     def _dates_not_in(self, theirs: ParsedText) -> Iterator[str]:
-        for date, written in self.said.dates:
+        for date, written in self.parsed.dates:
             if not any(_agree(date, other, theirs.numbers) for other, _ in theirs.dates):
                 yield written
 
     def _denies_otherwise(self, theirs: ParsedText) -> bool:
         """Whether a word is denied in one and not in the other, by the sentences that speak most of the claim."""
-        shared = [(len(self.said.stems & s.stems), s) for s in theirs.sentences]
+        shared = [(len(self.parsed.stems & s.stems), s) for s in theirs.sentences]
         most = max((n for n, _ in shared), default=0)
         near = [s for n, s in shared if n and 2 * n >= most]
-        mine = _denied(self.said)
+        mine = _denied(self.parsed)
         if mine is not None and all(s.denied is None for s in near):
             return True
-        for word in self.said.stems:
+        for word in self.parsed.stems:
             ways = {word in (s.denied or ()) for s in near if word in s.stems}
             if ways and (word in (mine or ())) not in ways:
                 return True
@@ -353,12 +353,12 @@ def _agree(date: Date, other: Date, numbers: dict[str, str]) -> bool:
 # ---------------------------------------------------------------- denials
 
 
-def _denied(said: ParsedText) -> frozenset[str] | None:
+def _denied(parsed: ParsedText) -> frozenset[str] | None:
     """The stems within reach of a negator: what follows it up to a break; before it, if nothing follows."""
-    tokens, reach, found = said.tokens, set[str](), False
+    tokens, reach, any_negator = parsed.tokens, set[str](), False
     breaks = [
         0,
-        *(n for n, (a, b) in enumerate(pairwise(tokens), start=1) if _BREAK.search(said.text[a.end : b.start])),
+        *(n for n, (a, b) in enumerate(pairwise(tokens), start=1) if _BREAK.search(parsed.text[a.end : b.start])),
     ]
     breaks += [n for n, t in enumerate(tokens) if t.text.lower() in _BEYOND] + [len(tokens)]
     breaks = sorted(set(breaks))
@@ -368,7 +368,7 @@ def _denied(said: ParsedText) -> frozenset[str] | None:
             low = word.lower().replace("’", "'")
             if not (low in _NEGATORS or low.endswith("n't")) or (clause[n + 1 : n + 2] or [""])[0].lower() in _EVEN_SO:
                 continue
-            found = True
+            any_negator = True
             after = stems(" ".join(clause[n + 1 :]))
             reach.update(after or stems(" ".join(clause[:n])))
-    return frozenset(reach) if found else None
+    return frozenset(reach) if any_negator else None

@@ -43,7 +43,7 @@ class ComparedSide(NamedTuple):
 
 class Point(NamedTuple):
     aspect: str
-    said: tuple[Candidate, Candidate]
+    sentences: tuple[Candidate, Candidate]
 
 
 def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: set[int] | None) -> Answer | None:
@@ -68,7 +68,7 @@ def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: se
     numbers: dict[tuple[int, int, int], int] = {}
     lines = [f"- {quoted(c)}" for c in both]
     for point in points:
-        a, b = (f"{side.name}: {quoted(c)}" for side, c in zip((one, other), point.said, strict=True))
+        a, b = (f"{side.name}: {quoted(c)}" for side, c in zip((one, other), point.sentences, strict=True))
         lines.append(f"- {point.aspect}\n  - {a}\n  - {b}")
     steps = tuple(
         Step(s.name, tuple(c.text for c in s.sentences), (), f"{len(s.sentences)} sentences") for s in (one, other)
@@ -78,12 +78,12 @@ def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: se
 
 
 def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide:
-    found = facts.search(name, only, None)
+    result = facts.search(name, only, None)
     naming = frozenset(t for t in stems(name))
-    sentences = [c for c in found.ranked if _speaks(c, naming) or c.block.source_id in found.named][:LOOKED_AT]
+    sentences = [c for c in result.ranked if _speaks(c, naming) or c.block.source_id in result.named][:LOOKED_AT]
     bare = " ".join(name.split()).strip()
     terms = Question(bare, facts.means.episodes)
-    defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, found.named or only)
+    defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, result.named or only)
     return ComparedSide(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
 
 
@@ -112,21 +112,21 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
             worth = sum(map(information, shared))
             if worth >= LEAST_SHARED:
                 pairs.append((-worth / (len(mine) + len(words_of)) ** 0.5, n + m, a, b, shared))
-    used: list[Candidate] = [c for p in points for c in p.said]
-    told = set[str]()
+    used: list[Candidate] = [c for p in points for c in p.sentences]
+    covered = set[str]()
     for _, _, a, b, shared in sorted(pairs, key=lambda p: (p[0], p[1], p[2].start)):
         if len(points) == MOST_POINTS:
             break
-        if a in used or b in used or a.text == b.text or shared & told:
+        if a in used or b in used or a.text == b.text or shared & covered:
             continue
         points.append(Point(_aspect(shared, a.text), (a, b)))
         used += [a, b]
-        told |= shared
+        covered |= shared
     return points
 
 
 def _aspect(shared: frozenset[str], text: str) -> str:
     """The rarest words that both have, as the first writes them, in its order."""
     rarest: Sequence[str] = sorted(shared, key=lambda t: -information(t))[:3]
-    found = [w for w in words(text) if stem(w) in rarest]
-    return ", ".join(dict.fromkeys(found))
+    rare_words = [w for w in words(text) if stem(w) in rarest]
+    return ", ".join(dict.fromkeys(rare_words))

@@ -95,7 +95,7 @@ class Answerer:
             made = self._deliberate(blank, parts) if deep else self._about_matter(blank, self.only)
             made = replace(made, routed=why)
         # also of a part of the question, or of what a part calls "it"
-        self.citer.made_from |= self.catalogue.told
+        self.citer.made_from |= self.catalogue.made_from
         return replace(made, made_from=tuple(sorted(self.citer.made_from)))
 
     def _about(self) -> int | None:
@@ -152,9 +152,9 @@ class Answerer:
 
     def _from_memory(self, blank: Answer) -> Answer:
         recollection = self.means.recall(blank.question)
-        said = worth_telling(recollection)
-        support, text = ("memory", said) if said else ("none", NOT_RECALLED)
-        return replace(with_memory(blank, recollection), support=support, text=text, recalled=said, short=said)
+        recalled = worth_telling(recollection)
+        support, text = ("memory", recalled) if recalled else ("none", NOT_RECALLED)
+        return replace(with_memory(blank, recollection), support=support, text=text, recalled=recalled, short=recalled)
 
     def _about_all(self, blank: Answer, kind: str) -> Answer:
         s = synthesis(self.episodes, kind, self.citer.cite, self.only, self.how.long)
@@ -186,7 +186,7 @@ class Answerer:
     def _about_matter(self, blank: Answer, only: set[int] | None) -> Answer:
         """From the catalogue what it knows, or else from the text."""
         if (known := self.catalogue.answer(blank, self._about())) is not None:  # a part of a question
-            self.citer.made_from |= self.catalogue.told
+            self.citer.made_from |= self.catalogue.made_from
             return known
         if asks_for_change(blank.question) and (changes := self.facts.changes(blank, only)) is not None:
             return changes

@@ -70,15 +70,15 @@ def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
 
 
 def _sentences(blocks: Sequence[Block]) -> list[Candidate]:
-    found: list[Candidate] = []
+    sentences: list[Candidate] = []
     ends = lists_of_references(blocks)
     for block in blocks:
         for a, b in sentence_spans(block.text[: ends.get(block.id)]):
             a = a + heading_length(block.text[a:b])
             text = block.text[a:b]
             if is_prose(text) and not is_notice(text):
-                found.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
-    return found
+                sentences.append(Candidate(block, block.start + a, block.start + b, text, 0.0, 0.0, 0.0))
+    return sentences
 
 
 _HEADING = re.compile(

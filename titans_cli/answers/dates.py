@@ -29,7 +29,7 @@ class Forms:
     shifted: re.Pattern[str]
     weekday: re.Pattern[str]
     first_person: re.Pattern[str]
-    said: Mapping[str, Any]
+    table: Mapping[str, Any]
 
 
 @cache
@@ -60,28 +60,28 @@ def times_in(text: str) -> list[str]:
 def told_on(text: str, written: date) -> str | None:
     """That it was told on that day, of what somebody says of themselves; an event of another may be long past."""
     forms = _forms()
-    return str(forms.said["told"].format(date=in_words(written))) if forms.first_person.search(text) else None
+    return str(forms.table["told"].format(date=in_words(written))) if forms.first_person.search(text) else None
 
 
 def resolved(text: str, written: date) -> str | None:
     """The first such time in a text written on that day, as a date; None if it has none."""
     forms = _forms()
-    found = [(m.start(), told(m, written)) for told, form in (
+    times = [(m.start(), date_of(m, written)) for date_of, form in (
         (_day, forms.days), (_ago, forms.ago), (_shifted, forms.shifted), (_weekday, forms.weekday)
     ) if (m := form.search(text))]  # fmt: skip
-    return min(found)[1] if found else None
+    return min(times)[1] if times else None
 
 
 def in_words(day: date) -> str:
-    return f"{day.day} {_forms().said['months'][day.month - 1]} {day.year}"
+    return f"{day.day} {_forms().table['months'][day.month - 1]} {day.year}"
 
 
 def _day(m: re.Match[str], written: date) -> str:
-    return in_words(written + timedelta(days=_forms().said["days"][m.group().lower()]))
+    return in_words(written + timedelta(days=_forms().table["days"][m.group().lower()]))
 
 
 def _ago(m: re.Match[str], written: date) -> str:
-    table = _forms().said
+    table = _forms().table
     n = int(m["n"]) if m["n"].isdigit() else table["numbers"][m["n"].lower()]
     match m["unit"].lower():
         case "day":
@@ -96,7 +96,7 @@ def _ago(m: re.Match[str], written: date) -> str:
 
 
 def _shifted(m: re.Match[str], written: date) -> str:
-    table, unit = _forms().said, m["unit"].lower()
+    table, unit = _forms().table, m["unit"].lower()
     way = table["ways"][m["way"].lower()]
     if unit == "month":
         return _month(written, way)
@@ -110,7 +110,7 @@ def _shifted(m: re.Match[str], written: date) -> str:
 
 def _weekday(m: re.Match[str], written: date) -> str:
     """What somebody did "on Friday" was on the last one."""
-    return in_words(_nearest(_forms().said["weekdays"].index(m["unit"].lower()), written, -1))
+    return in_words(_nearest(_forms().table["weekdays"].index(m["unit"].lower()), written, -1))
 
 
 def _nearest(weekday: int, written: date, way: int) -> date:
@@ -121,4 +121,4 @@ def _nearest(weekday: int, written: date, way: int) -> date:
 
 def _month(written: date, by: int) -> str:
     year, month = divmod(written.year * 12 + written.month - 1 + by, 12)
-    return f"{_forms().said['months'][month]} {year}"
+    return f"{_forms().table['months'][month]} {year}"

@@ -40,13 +40,15 @@ def definitions(
 
 
 def _defining(block: Block, forms: Collection[object]) -> list[tuple[Candidate, int, int]]:
-    found = []
+    candidates = []
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
         if not is_prose(text):
             continue
         for n, form in enumerate(forms):
             if (m := form.search(text)) is not None:  # type: ignore[attr-defined]
-                found.append((Candidate(block, block.start + a, block.start + b, text, 1.0, 0.0, 1.0), n, m.start()))
+                candidates.append(
+                    (Candidate(block, block.start + a, block.start + b, text, 1.0, 0.0, 1.0), n, m.start())
+                )
                 break
-    return found
+    return candidates

@@ -47,20 +47,22 @@ def deliberate(
         looked_up = got.kind in ("card", "pile")  # what a card says is no claim to be checked
         answered = got.support != "none"  # else what it cites is only the nearest thing
         claims = [c for c in got.citations if answered and (looked_up or supported(c.quote, part))]
-        said = []
+        sentences = []
         for c in claims:
             same = next((k for k in kept if (k.uri, k.page, k.start) == (c.uri, c.page, c.start)), None)
             if same is None:
                 same = replace(c, number=len(kept) + 1)
                 kept.append(same)
-            said.append(f"{' '.join(c.quote.split())} [{same.number}]")
+            sentences.append(f"{' '.join(c.quote.split())} [{same.number}]")
         if looked_up:
             marks = "".join(f" [{n}]" for n in dict.fromkeys(_numbers(claims, kept)))
-            said = [f"{' '.join(_MARK.sub('', got.text).split())}{marks}"]
+            sentences = [f"{' '.join(_MARK.sub('', got.text).split())}{marks}"]
         note = "supported" if claims or looked_up else "nothing in this session supports an answer"
         budget.written += sum(budget.count(c.quote) for c in got.citations)
         did(Step(part, tuple(c.quote for c in got.citations), tuple(c.quote for c in claims), note))
-        lines.append(f"- {part.rstrip('?')}: {' '.join(said) if said else 'nothing in this session answers that.'}")
+        lines.append(
+            f"- {part.rstrip('?')}: {' '.join(sentences) if sentences else 'nothing in this session answers that.'}"
+        )
     whole = replace(blank, route="deliberate", steps=tuple(steps))
     evidence = tuple(dict.fromkeys(e for a in answers for e in a.evidence))
     recalled = "; ".join(a.recalled for a in answers if a.recalled) or None

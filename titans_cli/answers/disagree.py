@@ -76,9 +76,9 @@ def disagreements(texts: Sequence[Text], limit: int, *, asked: bool = True) -> l
     """
     least = ASKED if asked else UNASKED
     index = _Index(statements(texts), _weights(texts))
-    found = [*_said_to_differ(index), *_differing(index)]
+    candidates = [*_said_to_differ(index), *_differing(index)]
     chosen: list[Disagreement] = []
-    for d in _best_first(found, index.with_status):
+    for d in _best_first(candidates, index.with_status):
         if d.score < least or len(chosen) == limit:
             break
         if not any(_same(d, other) for other in chosen):
@@ -87,10 +87,10 @@ def disagreements(texts: Sequence[Text], limit: int, *, asked: bool = True) -> l
 
 
 def _best_first(
-    found: Sequence[Disagreement], with_status: Callable[[Disagreement], Disagreement]
+    candidates: Sequence[Disagreement], with_status: Callable[[Disagreement], Disagreement]
 ) -> Iterator[Disagreement]:
     """By the score they have once their outcome is known, which is looked up only when it can decide."""
-    heap = [(-(d.score + OUTCOME), False, n, d) for n, d in enumerate(found)]
+    heap = [(-(d.score + OUTCOME), False, n, d) for n, d in enumerate(candidates)]
     heapq.heapify(heap)
     while heap:
         _, known, n, d = heapq.heappop(heap)
@@ -111,12 +111,12 @@ def _weights(texts: Sequence[Text]) -> dict[str, float]:
 class _Index:
     """Where the statements of a corpus are, by what they say."""
 
-    def __init__(self, said: Sequence[Statement], weight: Weight) -> None:
-        self.said, self.weight = said, weight
+    def __init__(self, statements: Sequence[Statement], weight: Weight) -> None:
+        self.statements, self.weight = statements, weight
         self.figured: dict[str, list[Statement]] = defaultdict(list)  # take a side, by term
         self.figure: dict[Figure, list[Statement]] = defaultdict(list)  # ... by figure
         self.outcome: dict[str | Figure, list[int]] = defaultdict(list)  # say what came of it, by term and figure
-        for n, s in enumerate(said):
+        for n, s in enumerate(statements):
             if _RESOLVED.search(s.sentence.text) or _OPEN.search(s.sentence.text):
                 for key in s.terms | s.figures:
                     self.outcome[key].append(n)
@@ -128,7 +128,7 @@ class _Index:
 
     def near(self, n: int) -> list[Statement]:
         """A statement's neighbours in its document, and itself."""
-        return [s for s in self.said[max(0, n - NEXT) : n + NEXT + 1] if s.number == self.said[n].number]
+        return [s for s in self.statements[max(0, n - NEXT) : n + NEXT + 1] if s.number == self.statements[n].number]
 
     def with_most_of(self, matter: set[str]) -> list[Statement]:
         """Of every document the statement with figures that holds most of a matter, if that is NAMED of it."""
@@ -165,7 +165,7 @@ class _Index:
         newest = max((s.text.year or 0) for s in d.sides)
         status, spoken = d.status, list(d.about)
         for n in sorted({n for key in matter | values for n in self.outcome.get(key, ())}):
-            s = self.said[n]
+            s = self.statements[n]
             if (s.text.year or 0) >= newest and self._speaks_of(s, matter, values):
                 status = "open" if _OPEN.search(s.sentence.text) else "resolved"
                 spoken = [*[other for other in spoken if other.text is not s.text], Side(s.text, s.sentence)]
@@ -182,7 +182,7 @@ def _differing(index: _Index) -> list[Disagreement]:
     """Pairs of sentences that share a unit, or rare terms, and cannot both hold: the best of two documents."""
     weight = index.weight
     best: dict[tuple[int, int], tuple[float, Statement, Statement]] = {}
-    for a, b in pairs(index.said, weight):
+    for a, b in pairs(index.statements, weight):
         score = contradiction(a.content, b.content, weight)
         if score and not _same_thing(a, b, weight):
             score = 0.0
@@ -191,29 +191,29 @@ def _differing(index: _Index) -> list[Disagreement]:
             score *= common / (common + ENOUGH)
         if score > best.get((a.number, b.number), (0.0,))[0]:
             best[a.number, b.number] = (score, a, b)
-    spoken = {(s.number, s.place) for s in index.said if s.disputes}
+    spoken = {(s.number, s.place) for s in index.statements if s.disputes}
 
     def beside_dispute(s: Statement) -> bool:
         """Whether its document speaks of a dispute next to it."""
         return any((s.number, place) in spoken for place in range(s.place - NEXT, s.place + NEXT + 1))
 
-    found = []
+    disputes = []
     for score, a, b in best.values():
         sides = [Side(s.text, s.sentence) for s in (a, b)]
-        told = score + (beside_dispute(a) or beside_dispute(b))
-        found.append(Disagreement(_topic(sides, weight), _dated(sides), "unknown", (), told))
-    return found
+        rank = score + (beside_dispute(a) or beside_dispute(b))
+        disputes.append(Disagreement(_topic(sides, weight), _dated(sides), "unknown", (), rank))
+    return disputes
 
 
 def _said_to_differ(index: _Index) -> list[Disagreement]:
     """Sentences that speak of a dispute, or their neighbours, with two figures of one unit that others state."""
-    found = []
-    for n, s in enumerate(index.said):
+    disputes = []
+    for n, s in enumerate(index.statements):
         if not s.disputes:
             continue
         spoken = Side(s.text, s.sentence)
         if (over := _over(spoken, index)) is not None:
-            found.append(over)
+            disputes.append(over)
         near = index.near(n)
         around = {t for other in near for t in other.terms}
         named = defaultdict(list)
@@ -225,8 +225,8 @@ def _said_to_differ(index: _Index) -> list[Disagreement]:
             if len(apart) >= 2:
                 chosen = list(apart.values())[:3]
                 topic = _topic([*chosen, spoken], index.weight)
-                found.append(Disagreement(topic, _dated(chosen), "unknown", (spoken,), 1.2 + 0.1 * len(apart)))
-    return [d for d in found if len(d.topic.split()) >= LEAST_TOPIC and names_a_thing(stems(d.topic))]
+                disputes.append(Disagreement(topic, _dated(chosen), "unknown", (spoken,), 1.2 + 0.1 * len(apart)))
+    return [d for d in disputes if len(d.topic.split()) >= LEAST_TOPIC and names_a_thing(stems(d.topic))]
 
 
 def _same_thing(a: Statement, b: Statement, weight: Weight) -> bool:

@@ -130,8 +130,8 @@ def _abouts(
         title = titles[source]
         about = frozenset(title | set(stems(" ".join(text.split()[:OPENING]))))
         document = question.covered(whole[source])
-        told = records[source].origin == "told"
-        abouts[source] = _About(title | set(stems(text)), about, told, question.covered(set(about)), document)
+        was_told = records[source].origin == "told"
+        abouts[source] = _About(title | set(stems(text)), about, was_told, question.covered(set(about)), document)
     return abouts
 
 

@@ -103,10 +103,10 @@ def with_list(chosen: Candidate, episodes: Episodes) -> Candidate:
 
 
 def signals(
-    question: Question, found: ScoredBlock, recalled: str | None, naming: Collection[str] = ()
+    question: Question, scored: ScoredBlock, recalled: str | None, naming: Collection[str] = ()
 ) -> list[tuple[Candidate, dict[str, float]]]:
     """Every showable sentence of a block, with its signals and no score yet. `naming`: stems that name its document."""
-    block, known = found.block, found.topic.union(naming)
+    block, known = scored.block, scored.topic.union(naming)
     if question.is_of_others(known | set(stems(block.text))):
         return []
     sentences, several, asked = [], question.asked.several, set[str]()
@@ -114,22 +114,22 @@ def signals(
         text = block.text[a:b]
         terms = set(stems(text)) | asked  # what answers a question of the text speaks of what that asked
         asked = terms if text.endswith("?") else set[str]()
-        prose = is_prose(text, lists=several) or is_record(text) or found.told
+        prose = is_prose(text, lists=several) or is_record(text) or scored.told
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
-        title_again = block.index > 0 and terms <= found.topic  # in a running head, or where the document cites itself
+        title_again = block.index > 0 and terms <= scored.topic  # in a running head, or where the document cites itself
         rest = question.covered(terms, known)
         if title_again or (is_notice(text) and not rest):  # a notice answers what is asked of it: "Who paid for X?"
             continue
-        least = 0 if question.kind == "yes-no" else 1 if wanted or found.told else LEAST_NEW
+        least = 0 if question.kind == "yes-no" else 1 if wanted or scored.told else LEAST_NEW
         if question.adds(text) < least:
             continue
         values = {
             "covers": covers,
             "rest": rest,
-            "topic": question.covered(terms | found.topic),
-            "block": found.score,
+            "topic": question.covered(terms | scored.topic),
+            "block": scored.score,
             "wanted": wanted,
             "holds": float(wanted > 0),
             "time": question.at_the_time(text),
@@ -154,14 +154,14 @@ def candidates(
     `about`: the documents that the question names, none of whose sentences has to name it again; `naming`: the stems
     that do. `listed`: of blocks that list references, where in them that begins (references.py).
     """
-    found, cited = list[Candidate](), list[Candidate]()
+    in_text, cited = list[Candidate](), list[Candidate]()
     for block in evidence:
         for candidate, values in signals(question, block, recalled, naming if block.block.source_id in about else ()):
             score = sum(WEIGHTS[name] * value for name, value in values.items())
             begins = (listed or {}).get(block.block.id, len(block.block.text))
-            kept = found if candidate.start - block.block.start < begins else cited
+            kept = in_text if candidate.start - block.block.start < begins else cited
             kept.append(candidate._replace(score=score, support=support(score, values)))
-    return sorted(found or cited, key=lambda c: (-c.score, c.block.id, c.start))
+    return sorted(in_text or cited, key=lambda c: (-c.score, c.block.id, c.start))
 
 
 def support(score: float, values: Mapping[str, float]) -> float:
@@ -170,14 +170,14 @@ def support(score: float, values: Mapping[str, float]) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
-def select(question: Question, found: Sequence[Candidate], limit: int) -> list[Candidate]:
+def select(question: Question, ranked: Sequence[Candidate], limit: int) -> list[Candidate]:
     """The best sentences that do not repeat each other; none if there are none that could answer."""
-    found = [c for c in found if question.speaks_of_it(c.text)]
-    if not found or not question.weight:
+    ranked = [c for c in ranked if question.speaks_of_it(c.text)]
+    if not ranked or not question.weight:
         return []
-    best = found[0]
+    best = ranked[0]
     chosen: list[Candidate] = []
-    for candidate in found:
+    for candidate in ranked:
         if len(chosen) == limit or candidate.score < best.score - ALSO:
             break
         mine = set(stems(candidate.text))

@@ -82,8 +82,8 @@ def search(
         listed |= lists_of_references(episodes.blocks_of(source))
     ranked = candidates(terms, blocks, recalled, named, naming, listed)
     best = about_of(ranked)
-    said = premise(terms, named or best, naming, episodes, ranked, more & best)
-    return Search(terms, blocks, ranked, named, said)
+    assumption = premise(terms, named or best, naming, episodes, ranked, more & best)
+    return Search(terms, blocks, ranked, named, assumption)
 
 
 class FactAnswerer:
@@ -99,9 +99,9 @@ class FactAnswerer:
         recalled = worth_telling(recollection)
         s = self.search(blank.question, only, recalled)
         sure = recollection.confidence >= SURE
-        told = recalled if sure and borne_out(recalled, s.ranked) else None
+        confirmed = recalled if sure and borne_out(recalled, s.ranked) else None
         evidence = tuple(self.citer.evidence(f) for f in s.found)
-        looked = replace(with_memory(blank, recollection), recalled=told, evidence=evidence)
+        looked = replace(with_memory(blank, recollection), recalled=confirmed, evidence=evidence)
         if len(s.named) == 1:
             looked = replace(looked, about=next(iter(s.named)))
         defined = self._defined(s, only)
@@ -136,7 +136,7 @@ class FactAnswerer:
             text=told_by(citations, differ),
             citations=citations,
             short=short,
-            recalled=recalled if agrees else told,
+            recalled=recalled if agrees else confirmed,
             agrees=agrees if agrees or sure else None,
             disagreements=differ,
         )

@@ -12,10 +12,10 @@ from typing import Any
 
 @cache
 def fits() -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = json.loads(
+    weights: Mapping[str, Mapping[str, Any]] = json.loads(
         files("titans_cli.answers").joinpath("weights.json").read_text(encoding="utf-8")
     )
-    return found
+    return weights
 
 
 def weights(name: str) -> dict[str, float]:

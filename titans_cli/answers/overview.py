@@ -29,12 +29,12 @@ _DISAGREE = re.compile(
 
 def is_overview(question: str) -> bool:
     """Whether the question names no matter of its own: all its content words say what kind of answer is wanted."""
-    found = [w for w in words(question) if w not in STOP_WORDS]
-    if not found:
+    content = [w for w in words(question) if w not in STOP_WORDS]
+    if not content:
         return False
-    if all(w in ASKING for w in found):
+    if all(w in ASKING for w in content):
         return True
-    return bool(_OVERVIEW.search(question)) and all(w in ASKING or w in _OF_THE_WHOLE for w in found)
+    return bool(_OVERVIEW.search(question)) and all(w in ASKING or w in _OF_THE_WHOLE for w in content)
 
 
 def kind_of_whole(question: str) -> str | None:

@@ -33,17 +33,17 @@ def form_of(matter: str) -> re.Pattern[str] | None:
 
     A single capital ("R") is meant as it stands, and not as somebody's initial or a symbol of a formula.
     """
-    found = [
+    content = [
         w
         for w in re.findall(r"[^\W_]+(?:[+#]+|\.(?=\w)[^\W_]+)*", matter)
         if w.lower() not in STOP_WORDS or len(w) == 1
     ]
-    if not found:
+    if not content:
         return None
-    if len(found) == 1 and len(found[0]) == 1:
-        letter = re.escape(found[0].upper())
+    if len(content) == 1 and len(content[0]) == 1:
+        letter = re.escape(content[0].upper())
         return re.compile(rf"(?<![\w.&'’/(-]){letter}(?![\w'’.&^-]|\s?[=<>+∈(])")
-    return re.compile(r"[\s-]*".join(map(_form, found)), re.I)
+    return re.compile(r"[\s-]*".join(map(_form, content)), re.I)
 
 
 def _form(word: str) -> str:
@@ -76,14 +76,14 @@ def judge(matter: str, episodes: Episodes, cards: dict[int, Card], sources: list
         return []
     total = max(1, sum(s.blocks_done for s in sources))
     near = {b.source_id for b in episodes.blocks([i for i, _ in episodes.search_blocks(_searched(matter), total)])}
-    found = []
+    documents = []
     for source in sources:
         in_title = form.search(cards[source.id].title or "") is not None
         if source.id in near or in_title:
             judged = _judged(source, form, in_title, episodes.blocks_of(source.id))
             if judged.level:
-                found.append(judged)
-    return sorted(found, key=lambda j: (-j.level, -j.mentions, j.source.id))
+                documents.append(judged)
+    return sorted(documents, key=lambda j: (-j.level, -j.mentions, j.source.id))
 
 
 def _searched(matter: str) -> str:
@@ -97,9 +97,9 @@ def _judged(source: SourceRecord, form: re.Pattern[str], in_title: bool, blocks:
     ends = lists_of_references(blocks)
     for block in blocks:
         text = block.text[: ends.get(block.id)]
-        found = [m for m in form.finditer(text) if len(m.group()) > 1 or _stands_alone(text, m.start())]
-        letters = letters or any(len(m.group()) == 1 for m in found)
-        hits = [m.start() for m in found]
+        matches = [m for m in form.finditer(text) if len(m.group()) > 1 or _stands_alone(text, m.start())]
+        letters = letters or any(len(m.group()) == 1 for m in matches)
+        hits = [m.start() for m in matches]
         mentions += len(hits)
         at_head = at_head or any(passed + at < HEAD for at in hits)
         passed += len(text)

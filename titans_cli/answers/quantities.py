@@ -95,9 +95,9 @@ def phrase_end(text: str, start: int) -> int:
     end = start
     plural = False
     for word in _SIDE_BY_SIDE.finditer(text, start):
-        said = word[1].lower()
-        ends = stem(said) != said and said.endswith("s") and not said.endswith("ss")
-        if word.start() != end or said in STOP_WORDS or (plural and not ends):
+        lowered = word[1].lower()
+        ends = stem(lowered) != lowered and lowered.endswith("s") and not lowered.endswith("ss")
+        if word.start() != end or lowered in STOP_WORDS or (plural and not ends):
             break
         end, plural = word.end(), ends
     return end
@@ -105,10 +105,10 @@ def phrase_end(text: str, start: int) -> int:
 
 def quantities(sentence: str) -> list[Quantity]:
     """Every figure of a sentence, without numbers of figures and tables, and ordinals."""
-    found = []
+    figures = []
     for m in _NUMBER.finditer(sentence):
         if _LABEL.search(sentence[: m.start()]) or _ORDINAL.search(m["more"]):
             continue
         year = YEAR.fullmatch(m["number"]) is not None and not m["scale"]
-        found.append(Quantity(m.start(), m.end("scale"), m["sign"] or "", m["more"], year))
-    return found
+        figures.append(Quantity(m.start(), m.end("scale"), m["sign"] or "", m["more"], year))
+    return figures

@@ -55,12 +55,12 @@ class ReadingResult(NamedTuple):
     refused: bool
 
 
-def passages_of(found: Sequence[ScoredBlock], episodes: Episodes, count: int) -> list[ReadPassage]:
+def passages_of(scored: Sequence[ScoredBlock], episodes: Episodes, count: int) -> list[ReadPassage]:
     """At most `count` passages around the best blocks, best first; no block is in two of them."""
     taken, made = set[int](), list[ReadPassage]()
     pages: dict[tuple[int, int], list[Block]] = {}
-    scores = {f.block.id: f.score for f in found}
-    for f in found:
+    scores = {f.block.id: f.score for f in scored}
+    for f in scored:
         if len(made) == count:
             break
         if f.block.id in taken:
@@ -91,28 +91,28 @@ def _grown(block: Block, page: Sequence[Block], taken: set[int], scores: dict[in
     return tuple(page[first : last + 1])
 
 
-def signals(said: Premise, reading: ReaderAnswer) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def signals(premise: Premise, reading: ReaderAnswer) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Of refusing: log odds of the premise's and of the reader's that nothing answers, 1. Of believing: log odds of the
     reader's being right and of its absence, 1."""
     absent = log_odds(reading.absent)
-    return (log_odds(said.refuted), absent, 1.0), (log_odds(reading.probability), absent, 1.0)
+    return (log_odds(premise.refuted), absent, 1.0), (log_odds(reading.probability), absent, 1.0)
 
 
 def read(
     question: str,
     passages: Sequence[ReadPassage],
     titles: Mapping[int, str],
-    said: Premise,
+    premise: Premise,
     reader: PassageReader,
     episodes: Episodes,
 ) -> ReadingResult:
-    """What the reader makes of the passages; `titles`: of sources, by id; `said`: of what is asked.
+    """What the reader makes of the passages; `titles`: of sources, by id; `premise`: of what is asked.
 
     Raises ModelError when its words do not stand where it says.
     """
     named = [titles.get(p.blocks[0].source_id, "") for p in passages]
     reading = reader.read(question, [p.text for p in passages], named)
-    refusing, believing = signals(said, reading)
+    refusing, believing = signals(premise, reading)
     nothing = probability(REFUSAL, refusing)
     if reading.text is None or nothing >= REFUSES:
         return ReadingResult(None, None, nothing, True)
@@ -127,9 +127,9 @@ def _sentence(reading: ReaderAnswer, passages: Sequence[ReadPassage], episodes: 
     inside = reading.passage is not None and 0 <= reading.passage < len(passages)
     passage = passages[reading.passage or 0]
     if not inside or not reading.text or passage.text[reading.start : reading.end] != reading.text:
-        told = (reading.text or "")[:60]
+        quote = (reading.text or "")[:60]
         raise ModelError(
-            f"the reader's words do not stand where it says: {told!r}", hint=Hint("Ask without ", Option("reader"))
+            f"the reader's words do not stand where it says: {quote!r}", hint=Hint("Ask without ", Option("reader"))
         )
     start, end = passage.start + reading.start, passage.start + reading.end
     page = episodes.page(passage.blocks[0].source_id, passage.blocks[0].page)

@@ -113,8 +113,8 @@ def reason(
         if budget.spent() and evidence:
             did(part, (), (), "left out: the budget was spent")
             continue
-        found = look(part)[:MOST_SENTENCES]
-        new = [c for c in found if all((c.block.id, c.start) != (e.block.id, e.start) for e in evidence)]
+        sentences = look(part)[:MOST_SENTENCES]
+        new = [c for c in sentences if all((c.block.id, c.start) != (e.block.id, e.start) for e in evidence)]
         evidence += new
         did(part, (), [c.text for c in new], f"{len(new)} sentences of evidence")
     if not evidence:
@@ -151,9 +151,9 @@ def parts_proposed(text: str, question: str) -> list[str]:
 def checked(text: str, evidence: Sequence[Candidate], question: str = "") -> list[CitedClaim]:
     """Every sentence of a draft, with what it cites and what is wrong with it."""
     claims, shown = [], [question, *(e.text for e in evidence)]
-    for said in _sentences(text):
-        cited = tuple(dict.fromkeys(int(n) for marks in _MARK.findall(said) for n in marks.split(",")))
-        bare = re.sub(r"\s+([.!?])", r"\1", " ".join(_MARK.sub("", said).split()))
+    for sentence in _sentences(text):
+        cited = tuple(dict.fromkeys(int(n) for marks in _MARK.findall(sentence) for n in marks.split(",")))
+        bare = re.sub(r"\s+([.!?])", r"\1", " ".join(_MARK.sub("", sentence).split()))
         if words(bare):
             claims.append(CitedClaim(bare, cited, _fault(bare, cited, shown)))
     return claims
@@ -177,8 +177,8 @@ def _fault(claim: str, cited: Sequence[int], shown: Sequence[str]) -> str:
 
 def _faults_of(claims: Sequence[CitedClaim]) -> str:
     wrong = [c for c in claims if c.fault]
-    said = f"{len(claims) - len(wrong)} of {len(claims)} claims supported"
-    return said + "".join(f"; {c.fault}" for c in wrong)
+    count = f"{len(claims) - len(wrong)} of {len(claims)} claims supported"
+    return count + "".join(f"; {c.fault}" for c in wrong)
 
 
 def _broken(budget: Budget) -> str:

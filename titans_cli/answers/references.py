@@ -29,11 +29,11 @@ def lists_of_references(blocks: Sequence[Block]) -> dict[int, int]:
     It begins with its heading in the second half of the document; of what follows, blocks without any mark of an entry
     are an appendix. On 52 papers 527 of 578 blocks that follow have one; of the others, all but fifteen are none.
     """
-    found: dict[int, int] = {}
+    starts: dict[int, int] = {}
     for block in blocks:
-        if found:
+        if starts:
             if _ENTRY_IN_BLOCK.search(block.text):
-                found[block.id] = 0
+                starts[block.id] = 0
         elif block.index >= len(blocks) // 2 and (heading := _HEADING.search(block.text)):
-            found[block.id] = heading.start()
-    return found
+            starts[block.id] = heading.start()
+    return starts

@@ -53,7 +53,7 @@ DISTANCE = 40  # characters from the question's words at which a span is worth h
 
 class Span(NamedTuple):
     worth: float
-    said: str
+    words: str
     measures: bool = False  # of a figure: it counts or measures what is asked for
 
 
@@ -68,8 +68,8 @@ def short_answer(question: Question, sentence: str, units: set[str] | None = Non
     best = max(candidates)
     return (
         None
-        if _undecided(question, best.said, [s.said for s in candidates if s.worth >= RIVAL * best.worth])
-        else best.said
+        if _undecided(question, best.words, [s.words for s in candidates if s.worth >= RIVAL * best.worth])
+        else best.words
     )
 
 
@@ -83,8 +83,8 @@ def sure_answer(question: Question, sentence: str, covers: float) -> str | None:
     candidates = spans(question, sentence)
     if question.kind == "number":
         meant = [s for s in candidates if s.measures]
-        return meant[0].said if len(meant) == 1 else None
-    return candidates[0].said if len(candidates) == 1 else None
+        return meant[0].words if len(meant) == 1 else None
+    return candidates[0].words if len(candidates) == 1 else None
 
 
 LEAST_COVERED = 0.6  # of the question's information, by the sentence of a sure answer
@@ -106,7 +106,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
         distance = sum(min(abs(a - start), abs(a - end)) for a in anchors) / max(1, len(anchors))
         return 1 / (1 + distance / DISTANCE)
 
-    found: list[Span] = []
+    choices: list[Span] = []
     if question.kind == "number":
         for q in quantities(sentence):
             before = _BEFORE.search(sentence[: q.start])
@@ -119,8 +119,8 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
             if units is not None and not {u for _, u in figures(text)} & units:
                 continue
             fits = MEANT if measures else 1 / MEANT if q.is_rate else 1.0
-            found.append(Span(near_it(q.start, q.end) * fits, text, measures))
-        return found
+            choices.append(Span(near_it(q.start, q.end) * fits, text, measures))
+        return choices
     if question.kind == "when":
         return [
             Span(near_it(*m.span()), text)
@@ -141,8 +141,8 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
         lead = _LEADS.get(question.kind)
         if lead and lead.search(sentence[: m.start()]):
             worth *= LED
-        found.append(Span(worth, text))
-    return found
+        choices.append(Span(worth, text))
+    return choices
 
 
 def _with_unit(sentence: str, end: int) -> int:

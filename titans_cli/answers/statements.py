@@ -162,22 +162,22 @@ def same_figures(a: str, b: str) -> bool:
     return bool(figures(a) & figures(b))
 
 
-def pairs(said: Sequence[Statement], weight: Weight) -> Iterator[tuple[Statement, Statement]]:
+def pairs(statements: Sequence[Statement], weight: Weight) -> Iterator[tuple[Statement, Statement]]:
     """Statements of different documents that may contradict each other, each pair once, the earlier first."""
-    rarest = [sorted(s.terms, key=lambda t: (-weight.get(t, 0.0), t))[:RAREST] for s in said]
+    rarest = [sorted(s.terms, key=lambda t: (-weight.get(t, 0.0), t))[:RAREST] for s in statements]
     of_unit: dict[str, list[int]] = defaultdict(list)
-    for n, s in enumerate(said):
+    for n, s in enumerate(statements):
         for unit in s.content.units or {""}:
             of_unit[unit].append(n)
-    holds: list[list[list[int]]] = [[] for _ in said]  # of a statement, the blocks that hold it
+    holds: list[list[list[int]]] = [[] for _ in statements]  # of a statement, the blocks that hold it
     for members in of_unit.values():
         for block in _divided(members, rarest, "", DEEPEST):
             for n in block:
                 holds[n].append(block)
-    for n, s in enumerate(said):
+    for n, s in enumerate(statements):
         for m in sorted({m for block in holds[n] for m in block if m < n}):
-            if said[m].number != s.number and _may_oppose(said[m].content, s.content):
-                yield said[m], s
+            if statements[m].number != s.number and _may_oppose(statements[m].content, s.content):
+                yield statements[m], s
 
 
 def _divided(members: Sequence[int], rarest: Sequence[Sequence[str]], after: str, deep: int) -> Iterator[list[int]]:

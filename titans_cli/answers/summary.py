@@ -24,7 +24,7 @@ def summarise(texts: Sequence[Text], question: Question, limit: int) -> list[Can
     """At most `limit` sentences, in the order of the documents."""
     sentences = [s for text in texts for s in text.sentences]
     terms = [stems(s.text) for s in sentences]
-    counts = Counter(t for found in terms for t in found)
+    counts = Counter(t for stems_of_one in terms for t in stems_of_one)
     total = max(1, sum(counts.values()))
     share = {term: count / total for term, count in counts.items()}
     blocks: dict[int, float] = {}
@@ -32,8 +32,8 @@ def summarise(texts: Sequence[Text], question: Question, limit: int) -> list[Can
         if s.block.id not in blocks:
             blocks[s.block.id] = question.covered(set(stems(s.block.text)))
     asked = [
-        MATTER * ((1 - AROUND) * question.covered(set(found)) + AROUND * blocks[s.block.id])
-        for s, found in zip(sentences, terms, strict=True)
+        MATTER * ((1 - AROUND) * question.covered(set(stems_of_one)) + AROUND * blocks[s.block.id])
+        for s, stems_of_one in zip(sentences, terms, strict=True)
     ]
     chosen: list[int] = []
     left = set(range(len(sentences)))

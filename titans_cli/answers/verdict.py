@@ -39,5 +39,5 @@ def _negated(question: Question, sentence: str) -> set[str]:
     return {t for t in question.weight if _among(t, bare) and not _among(t, plain)}
 
 
-def _among(term: str, found: set[str] | frozenset[str]) -> bool:
-    return term in found or any(near(term, f) for f in found)
+def _among(term: str, terms: set[str] | frozenset[str]) -> bool:
+    return term in terms or any(near(term, f) for f in terms)

@@ -65,8 +65,8 @@ def stems(text: str) -> list[str]:
 
 @lru_cache(maxsize=8_192)  # the blocks and sentences of a question are looked at several times
 def _stems(text: str) -> tuple[str, ...]:
-    found: list[str] = []
+    stemmed: list[str] = []
     for word in words(text):
         parts = sorted({word, *word.split("-")}) if "-" in word else (word,)
-        found.extend(stem(w) for w in parts if w not in STOP_WORDS)
-    return tuple(found)
+        stemmed.extend(stem(w) for w in parts if w not in STOP_WORDS)
+    return tuple(stemmed)

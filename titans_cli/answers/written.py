@@ -32,35 +32,35 @@ SYSTEM = (
 _MARKER = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 
-def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, tell: Callable[[str], None]) -> Answer:
-    """`found`, with its text written by `writer`. `tell` gets the pieces as they come, unchecked.
+def written(answer: Answer, episodes: Episodes, writer: Writer, max_tokens: int, tell: Callable[[str], None]) -> Answer:
+    """`answer`, with its text written by `writer`. `tell` gets the pieces as they come, unchecked.
 
     Raises ModelError when the writer fails, or writes nothing.
     """
-    passages = _passages(found, episodes)
+    passages = _passages(answer, episodes)
     if not passages:
-        return found
+        return answer
     pieces, broken = list[str](), None
     try:
-        for piece in writer.complete(messages(found.question, passages), max_tokens):
+        for piece in writer.complete(messages(answer.question, passages), max_tokens):
             pieces.append(piece)
             tell(piece)
     except ReplyCutError:
         raise
     except IncompleteReplyError as error:
         broken = error.what
-    said = without_thoughts("".join(pieces))
-    if not _sentences(said):
-        what = f"wrote nothing{f': {broken}' if broken else ''}"
+    draft = without_thoughts("".join(pieces))
+    if not _sentences(draft):
+        problem = f"wrote nothing{f': {broken}' if broken else ''}"
         raise ModelError(
-            what,
+            problem,
             subject=writer.name,
             hint=Hint("Ask again, with a larger ", Option("max_tokens"), ", or another model"),
         )
-    text, citations, doubtful = checked(said, passages, found.question)
+    text, citations, doubtful = checked(draft, passages, answer.question)
     shown = {s.id for s in episodes.sources() if s.uri in {passage.uri for passage in passages}}
     return replace(
-        found,
+        answer,
         text=text,
         citations=citations,
         support="evidence" if citations else "none",
@@ -74,15 +74,15 @@ def written(found: Answer, episodes: Episodes, writer: Writer, max_tokens: int, 
         written_by=writer.name,
         unverified=doubtful,
         incomplete=broken,
-        made_from=tuple(sorted(shown.union(found.made_from))),
+        made_from=tuple(sorted(shown.union(answer.made_from))),
     )
 
 
 def messages(question: str, passages: Sequence[Citation]) -> list[Message]:
-    told = "\n\n".join(f"[{c.number}] {c.source}, page {c.page}:\n{one_line(c.quote)}" for c in passages)
+    listing = "\n\n".join(f"[{c.number}] {c.source}, page {c.page}:\n{one_line(c.quote)}" for c in passages)
     return [
         {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": f"Passages:\n\n{told}\n\nQuestion: {question}"},
+        {"role": "user", "content": f"Passages:\n\n{listing}\n\nQuestion: {question}"},
     ]
 
 
@@ -135,22 +135,22 @@ def _sentences(text: str) -> list[tuple[str, set[int]]]:
     """Sentences without their markers, and the numbers these name; a marker belongs to the sentence before it."""
     # put a marker that follows the full stop before it, or it would open the next sentence
     text = re.sub(r"([.!?])((?:\s*\[\d[\d,\s]*\])+)", r"\2\1", " ".join(text.split()))
-    found = []
+    sentences = []
     for a, b in sentence_spans(text):
         cited = {int(n) for m in _MARKER.finditer(text[a:b]) for n in m[1].split(",")}
         plain = _MARKER.sub("", text[a:b]).strip()
         if any(ch.isalnum() for ch in plain):
-            found.append((plain, cited))
-    return found
+            sentences.append((plain, cited))
+    return sentences
 
 
-def _passages(found: Answer, episodes: Episodes) -> list[Citation]:
+def _passages(answer: Answer, episodes: Episodes) -> list[Citation]:
     """What is put before the writer: the best blocks, or, of an answer about the whole, the sentences that carry it."""
     sources = {s.id: s for s in episodes.sources()}
-    if found.citations and (found.kind != "fact" or not found.evidence):
-        return list(found.citations)
-    blocks = {b.id: b for b in episodes.blocks([e.block for e in found.evidence[:PASSAGES]])}
-    chosen = [(blocks[e.block], e.score) for e in found.evidence[:PASSAGES] if e.block in blocks]
+    if answer.citations and (answer.kind != "fact" or not answer.evidence):
+        return list(answer.citations)
+    blocks = {b.id: b for b in episodes.blocks([e.block for e in answer.evidence[:PASSAGES]])}
+    chosen = [(blocks[e.block], e.score) for e in answer.evidence[:PASSAGES] if e.block in blocks]
     return [_whole(n, b, sources[b.source_id], score, episodes) for n, (b, score) in enumerate(chosen, start=1)]
 
 

@@ -29,11 +29,11 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 class StopFlag:
-    """Callable: True once a signal has come. `code` is the exit code it asks for. `told` is called when it comes."""
+    """Callable: True once a signal has come. `code` is the exit code it asks for. `tell` is called when it comes."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.code = 0
-        self._told = tell
+        self._tell = tell
 
     def __call__(self) -> bool:
         return self.code != 0
@@ -42,7 +42,7 @@ class StopFlag:
         if self.code:
             raise KeyboardInterrupt
         self.code = 128 + number
-        self._told()
+        self._tell()
 
 
 @contextmanager

@@ -227,13 +227,13 @@ class _Tally:
     """How often each key has answered in this document so far, and how often it was right."""
 
     def __init__(self) -> None:
-        self.said = torch.zeros(KEYS)
+        self.guesses = torch.zeros(KEYS)
         self.right = torch.zeros(KEYS)
 
     def count(self, answers: _Answers, next_n: Tensor) -> None:
         guessed = (answers.ids >= 0).view(-1, KEYS, WAYS)
         right = (answers.ids == next_n[:, None]).view(-1, KEYS, WAYS)
-        self.said += guessed.any(2).sum(0)
+        self.guesses += guessed.any(2).sum(0)
         self.right += right.any(2).sum(0)
 
 
@@ -271,8 +271,8 @@ def _evidence(answers: _Answers, tally: _Tally, seen: ModelOutputs, start: int) 
         torch.log1p(2 * much),
         much / (all_of_it + 0.5),
         torch.log1p(2 * all_of_it),
-        (3 * (tally.right + 0.5) / (tally.said + 3)).expand(len(at), -1),
-        (torch.log1p(tally.said) / 6).expand(len(at), -1),
+        (3 * (tally.right + 0.5) / (tally.guesses + 3)).expand(len(at), -1),
+        (torch.log1p(tally.guesses) / 6).expand(len(at), -1),
         log_p.clamp(min=-20)[:, None] / 5,
         seen.sure[at][:, None],
     ]

@@ -131,12 +131,12 @@ class MemoryAdapter(nn.Module):
 # ---- files
 
 
-def save(adapter: MemoryAdapter, path: Path, backbone: str, **told: Any) -> str:
+def save(adapter: MemoryAdapter, path: Path, backbone: str, **metadata: Any) -> str:
     """Write a safetensors file bound to the backbone's fingerprint; returns the file's sha256. The same adapter gives
     the same bytes: its metadata is one entry, since safetensors keeps no order among several."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in adapter.state_dict().items() if "omega" not in k}
-    meta = {"format": FORMAT, "backbone": backbone, "spec": asdict(adapter.spec)} | told
+    meta = {"format": FORMAT, "backbone": backbone, "spec": asdict(adapter.spec)} | metadata
     temporary = path.with_name(f".tmp-{path.name}")
     save_file(tensors, temporary, metadata={"adapter": json.dumps(meta, sort_keys=True)})
     temporary.replace(path)

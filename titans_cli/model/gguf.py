@@ -149,10 +149,10 @@ def _written(network: Any, tokenizer: Any, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     for name in ("config.json", "generation_config.json"):
         # the same file makes the same bytes, whichever version of transformers wrote them
-        _change(folder / name, lambda told: told.pop("transformers_version", None))
+        _change(folder / name, lambda values: values.pop("transformers_version", None))
     # what the tokenizer's kind is used to and this file has not, transformers adds, beyond what the model has rows for
     rows = int(plain.get_input_embeddings().weight.shape[0])
-    _change(folder / "tokenizer.json", lambda told: _cut(told, rows))
+    _change(folder / "tokenizer.json", lambda values: _cut(values, rows))
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -64,7 +64,7 @@ class EndpointWriter:
 
         parts = urlsplit(url)
         self.base = urlunsplit(parts._replace(fragment="")).rstrip("/").removesuffix("/chat/completions")
-        self.told = urlunsplit(urlsplit(self.base)._replace(netloc=parts.netloc.rpartition("@")[2]))  # no password
+        self.address = urlunsplit(urlsplit(self.base)._replace(netloc=parts.netloc.rpartition("@")[2]))  # no password
         self.model = parts.fragment
         self.client = client or httpx2.Client(timeout=httpx2.Timeout(TIMEOUT, connect=10.0))
         self.errors = httpx2.HTTPError
@@ -89,7 +89,7 @@ class EndpointWriter:
             raise self._unreachable(error) from error
         if len(served) != 1:
             problem = f"serves {len(served)} models: {', '.join(served[:8])}"
-            raise ModelError(problem, subject=self.told, hint=f"Name one: {self.told}#MODEL")
+            raise ModelError(problem, subject=self.address, hint=f"Name one: {self.address}#MODEL")
         self.model = served[0]
         return self.model
 
@@ -121,7 +121,7 @@ class EndpointWriter:
             "temperature": 0,
             "stream": True,
         }
-        events = _Events(self.told)
+        events = _Events(self.address)
         try:
             with self._asked("POST", "chat/completions", json=body) as reply:
                 if reply.status_code != 200:
@@ -132,20 +132,20 @@ class EndpointWriter:
                         break
         except (self.errors, _EndlessError) as error:
             if events.written:
-                raise IncompleteReplyError(f"the reply broke off ({_plainly(error)})", subject=self.told) from error
+                raise IncompleteReplyError(f"the reply broke off ({_plainly(error)})", subject=self.address) from error
             raise self._unreachable(error) from error
         yield from events.end(max_tokens)
 
     def _check(self, status: int, text: str) -> None:
         if status in (401, 403):
-            raise ModelError(f"refuses the key (HTTP {status})", subject=self.told, hint=f"Set {KEY_VARIABLE}")
+            raise ModelError(f"refuses the key (HTTP {status})", subject=self.address, hint=f"Set {KEY_VARIABLE}")
         if status != 200:
             problem = f"answers HTTP {status}: {_shortly(text)}"
-            raise ModelError(problem, subject=self.told, hint="Check the URL and the model")
+            raise ModelError(problem, subject=self.address, hint="Check the URL and the model")
 
     def _unreachable(self, error: Exception) -> ModelError:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
-        return ModelError(f"no usable answer from the endpoint ({_plainly(error)})", subject=self.told, hint=hint)
+        return ModelError(f"no usable answer from the endpoint ({_plainly(error)})", subject=self.address, hint=hint)
 
 
 class _EndlessError(Exception):
@@ -185,8 +185,8 @@ class _Events:
     A server that does not stream is understood, too: its reply is one JSON object.
     """
 
-    def __init__(self, told: str) -> None:
-        self.told = told
+    def __init__(self, address: str) -> None:
+        self.address = address
         self.written = self.done = False
         self.reason: str | None = None  # why the model stopped, as the endpoint calls it
         self._other = list[str]()  # lines that are no event
@@ -215,27 +215,29 @@ class _Events:
         if self.reason == "length":
             problem = f"the reply was cut at {max_tokens} tokens"
             more = Hint("Allow more: ", Option("max_tokens"), "; or ask for less")
-            raise ReplyCutError(problem, subject=self.told, hint=more)
+            raise ReplyCutError(problem, subject=self.address, hint=more)
         if self.reason == "content_filter":
-            raise ModelError("withholds the reply (content_filter)", subject=self.told, hint=hint)
+            raise ModelError("withholds the reply (content_filter)", subject=self.address, hint=hint)
         if not self.written:
-            raise ModelError("the reply is empty", subject=self.told, hint=hint)
+            raise ModelError("the reply is empty", subject=self.address, hint=hint)
         if not self.done and self.reason is None:
-            raise IncompleteReplyError("the reply broke off (the stream ended early)", subject=self.told, hint=hint)
+            raise IncompleteReplyError("the reply broke off (the stream ended early)", subject=self.address, hint=hint)
 
     def _parsed(self, text: str) -> dict[str, Any]:
         hint = "Give the base of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
         try:
             event = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"sends no JSON: {_shortly(text)}", subject=self.told, hint=hint) from error
+            raise ModelError(f"sends no JSON: {_shortly(text)}", subject=self.address, hint=hint) from error
         if not isinstance(event, dict):
-            raise ModelError(f"sends no event: {_shortly(text)}", subject=self.told, hint=hint)
+            raise ModelError(f"sends no event: {_shortly(text)}", subject=self.address, hint=hint)
         problem = event.get("error") or (event.get("message") if event.get("object") == "error" else None)
         if problem:
             message = problem.get("message") if isinstance(problem, dict) else None
             raise ModelError(
-                f"answers with an error: {_shortly(str(message or problem))}", subject=self.told, hint="Check the model"
+                f"answers with an error: {_shortly(str(message or problem))}",
+                subject=self.address,
+                hint="Check the model",
             )
         return event
 

@@ -63,9 +63,9 @@ def extract_docx(data: bytes) -> ParsedDocument:
         external_file_access=False,
     )
     page = extract_html(result.value.replace(_BACK, ""))
-    title = short(mend_characters(about.found.get("title", ""))) or page.title
+    title = short(mend_characters(about.texts.get("title", ""))) or page.title
     omissions = totals(counts.items(), page.omissions)
-    return one_page(title, page.text, year=year_in(about.found.get("created")), omissions=omissions)
+    return one_page(title, page.text, year=year_in(about.texts.get("created")), omissions=omissions)
 
 
 def _with_all_in_its_body(package: Package, main: str) -> tuple[bytes, Counter[str]]:

@@ -62,7 +62,7 @@ def extract_epub(data: bytes) -> ParsedDocument:
         notes += [f"part {number}: {doubt}" for doubt in doubts]
         if page.text:
             pages.append(Page(number, page.text))
-    stated = opf.found
+    stated = opf.texts
     title, year = short(mend_characters(stated.get("title", ""))), year_in(stated.get("date"))
     return ParsedDocument(title, tuple(pages), tuple(notes[:20]), year, totals(left_out))
 

@@ -9,14 +9,14 @@ from titans_cli.readers.scripts import grouped, subscript, superscript
 
 def linear(formula: ET.Element, space: str) -> str:
     """`space`: the namespace, in braces. Raises RecursionError for what is nested without end."""
-    return _Linear(space).told(formula).strip()
+    return _Linear(space).linear(formula).strip()
 
 
 class _Linear:
     def __init__(self, space: str) -> None:
         self.space = space
 
-    def told(self, element: ET.Element | None) -> str:
+    def linear(self, element: ET.Element | None) -> str:
         if element is None:
             return ""
         name = element.tag.rpartition("}")[2]
@@ -31,16 +31,16 @@ class _Linear:
         if name == "rad":
             return f"√({self.part(element, 'e')})"
         if name == "d":
-            inside = (self.told(part) for part in element.findall(f"{self.space}e"))
+            inside = (self.linear(part) for part in element.findall(f"{self.space}e"))
             return self.value(element, "begChr", "(") + ", ".join(inside) + self.value(element, "endChr", ")")
         if name == "mr":
-            return " ".join(self.told(part) for part in element) + "; "
+            return " ".join(self.linear(part) for part in element) + "; "
         if name == "func":
             return f"{self.part(element, 'fName')} {self.part(element, 'e')}"
-        return "".join(self.told(child) for child in element)
+        return "".join(self.linear(child) for child in element)
 
     def part(self, element: ET.Element, name: str) -> str:
-        return self.told(element.find(f"{self.space}{name}"))
+        return self.linear(element.find(f"{self.space}{name}"))
 
     def value(self, element: ET.Element, name: str, otherwise: str) -> str:
         node = element.find(f"{self.space}{element.tag.rpartition('}')[2]}Pr/{self.space}{name}")

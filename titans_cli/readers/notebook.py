@@ -17,7 +17,7 @@ from titans_cli.readers.dates import year_in
 from titans_cli.readers.html import extract_html
 from titans_cli.readers.markdown import parse_markdown
 from titans_cli.readers.parsed import ParsedDocument, short, totals
-from titans_cli.readers.tables import told
+from titans_cli.readers.tables import lines_of_value
 from titans_cli.records import Page
 
 # Names of the forms of an output before 2015.
@@ -98,7 +98,7 @@ def _rich(bundle: Mapping[str, Any], counts: Counter[str]) -> str:
     if latex := _text(bundle.get("text/latex")):
         return _cut(latex, counts)
     if "application/json" in bundle:
-        return _cut("\n".join(told(bundle["application/json"], "", 0)), counts)
+        return _cut("\n".join(lines_of_value(bundle["application/json"], "", 0)), counts)
     return ""
 
 

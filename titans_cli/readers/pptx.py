@@ -55,9 +55,9 @@ def extract_pptx(data: bytes) -> ParsedDocument:
                 counts[_OTHERS[kind]] += 1
         if text := tidy_prose("\n\n".join(blocks)):
             pages.append(Page(number, text))
-    stated = short(mend_characters(about.found.get("title", "")))
+    stated = short(mend_characters(about.texts.get("title", "")))
     return ParsedDocument(
-        stated or title, tuple(pages), tuple(notes[:20]), year_in(about.found.get("created")), totals(counts.items())
+        stated or title, tuple(pages), tuple(notes[:20]), year_in(about.texts.get("created")), totals(counts.items())
     )
 
 

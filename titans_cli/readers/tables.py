@@ -165,7 +165,7 @@ def extract_jsonl(data: bytes) -> ParsedDocument:
             continue
         total += 1
         try:
-            words = mend_characters("; ".join(told(_loaded(line), "", 0)))
+            words = mend_characters("; ".join(lines_of_value(_loaded(line), "", 0)))
         except (ValueError, RecursionError):
             bad += 1
             continue
@@ -211,18 +211,18 @@ def _loaded(text: str) -> Any:
 def _entry(name: str, value: Any) -> str:
     """One entry; the records of a list in it have a line each."""
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        lines = ["; ".join(told(item, name, 1)) for item in value]
+        lines = ["; ".join(lines_of_value(item, name, 1)) for item in value]
         return "\n".join(filter(None, lines))
-    return "; ".join(told(value, name, 0))
+    return "; ".join(lines_of_value(value, name, 0))
 
 
-def told(value: Any, name: str, depth: int) -> Iterator[str]:
+def lines_of_value(value: Any, name: str, depth: int) -> Iterator[str]:
     """A JSON value as "name: words"; what is nested has a dotted name."""
     if depth > _DEEPEST:
         raise RecursionError
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from told(inner, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from lines_of_value(inner, f"{name}.{key}" if name else str(key), depth + 1)
     elif isinstance(value, list):
         if all(not isinstance(item, dict | list) for item in value):
             words = ", ".join(_word(item) for item in value if item is not None)
@@ -230,7 +230,7 @@ def told(value: Any, name: str, depth: int) -> Iterator[str]:
                 yield f"{name}: {words}" if name else words
         else:
             for item in value:
-                yield from told(item, name, depth + 1)
+                yield from lines_of_value(item, name, depth + 1)
     elif value is not None and value != "":
         yield f"{name}: {_word(value)}" if name else _word(value)
 

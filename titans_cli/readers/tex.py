@@ -121,7 +121,7 @@ def _uncommented(text: str, counts: Counter[str]) -> str:
         counts["comment"] += any(c.isalnum() for c in match[4])
         return match[3] + ("\n" if match.start() == 0 or text[match.start() - 1] == "\n" else "")
 
-    return _SWITCHED_OFF.sub(lambda found: _switched(found, counts), _COMMENT.sub(spared, text))
+    return _SWITCHED_OFF.sub(lambda switch: _switched(switch, counts), _COMMENT.sub(spared, text))
 
 
 def _switched(match: re.Match[str], counts: Counter[str]) -> str:

@@ -20,21 +20,21 @@ class FirstTexts(XmlHandler):
     """The text of the first element of each of these names."""
 
     def __init__(self, *names: str) -> None:
-        self.found: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self.names = names
         self.inside: str | None = None
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        self.inside = name if name in self.names and name not in self.found else None
+        self.inside = name if name in self.names and name not in self.texts else None
         if self.inside:
-            self.found[self.inside] = ""
+            self.texts[self.inside] = ""
 
     def end(self, name: str) -> None:
         self.inside = None
 
     def text(self, words: str) -> None:
         if self.inside:
-            self.found[self.inside] += words
+            self.texts[self.inside] += words
 
 
 def parse_xml(data: bytes, handler: XmlHandler) -> None:

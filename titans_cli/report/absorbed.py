@@ -30,7 +30,7 @@ def measured(
     read = [s for s in sources if s.blocks_done]
     few = sum(s.blocks_done for s in read) <= most
     chosen = read if few else spread(read, CELLS)
-    found: list[AbsorbedPassage] = []
+    passages: list[AbsorbedPassage] = []
     for source, count in shares(chosen, most):
         ends = episodes.cells_of(source.id)
         begins = [0, *(cell.blocks_done for cell in ends)]
@@ -40,8 +40,8 @@ def measured(
         for cell, start in cells:
             here = spread([block for block in blocks if start <= block.index < cell.blocks_done], each)
             if here:
-                found += _measured(store, episodes, engine, cell, start, here)
-    return found
+                passages += _measured(store, episodes, engine, cell, start, here)
+    return passages
 
 
 def shares(sources: Sequence[SourceRecord], most: int) -> Iterator[tuple[SourceRecord, int]]:

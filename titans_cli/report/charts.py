@@ -51,8 +51,8 @@ def stream(stretches: Sequence[Stretch], documents: Sequence[DocumentTold]) -> M
             '<text class="label" x="{}" y="{}" dx="{}" text-anchor="{}">least new: {:.2f}, document {}</text>'
         ).format(_percent(at), y(least.mean) + 4, shift, anchor, least.mean, number)
     )
-    said = f"Surprise over {whole:,} tokens, between {low:.2f} and {high:.2f}; least in document {number}."
-    return _svg(parts, height, said, "stream")
+    caption = f"Surprise over {whole:,} tokens, between {low:.2f} and {high:.2f}; least in document {number}."
+    return _svg(parts, height, caption, "stream")
 
 
 def _bands(documents: Sequence[DocumentTold], whole: int, bottom: int) -> Iterable[Markup]:
@@ -98,9 +98,11 @@ def barcode(passages: Sequence[AbsorbedPassage]) -> Markup:
     parts.append(Markup('<text class="tick" x="2%" y="178">0 taken up</text>'))
     parts.append(Markup('<text class="tick" x="98%" y="178" text-anchor="end">not at all 1</text>'))
     first, now = (median(values) for _, _, values, _ in rows)
-    said = f"How little the cells had taken up of {len(passages)} passages: half lay below {first:.2f} when first read,"
-    said += f" half lie below {now:.2f} now."
-    return _svg(parts, height, said, "barcode")
+    caption = (
+        f"How little the cells had taken up of {len(passages)} passages: half lay below {first:.2f} when first read,"
+    )
+    caption += f" half lie below {now:.2f} now."
+    return _svg(parts, height, caption, "barcode")
 
 
 def dumbbell(first: float, now: float, bound: float | None) -> Markup:
@@ -143,13 +145,13 @@ def years(theme: ThemeTold | TrendTold) -> Markup:
                 height - 3, theme.series[-1][0]
             )
         )
-    said = f"{theme.phrase}, {theme.direction}: " + ", ".join(f"{y} {has} of {of}" for y, has, of in theme.series)
-    return _svg(parts, height, said, "years")
+    caption = f"{theme.phrase}, {theme.direction}: " + ", ".join(f"{y} {has} of {of}" for y, has, of in theme.series)
+    return _svg(parts, height, caption, "years")
 
 
-def _svg(parts: Iterable[Markup], height: int, said: str | None, kind: str) -> Markup:
-    """`said`: what it shows, in words; None for one that only repeats figures that stand beside it."""
-    role = Markup('role="img" aria-label="{}"').format(said) if said else Markup('aria-hidden="true"')
+def _svg(parts: Iterable[Markup], height: int, caption: str | None, kind: str) -> Markup:
+    """`caption`: what it shows, in words; None for one that only repeats figures that stand beside it."""
+    role = Markup('role="img" aria-label="{}"').format(caption) if caption else Markup('aria-hidden="true"')
     return Markup('<svg class="chart {}" width="100%" height="{}" {}>{}</svg>').format(
         kind, height, role, Markup("").join(parts)
     )

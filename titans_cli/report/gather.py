@@ -74,8 +74,8 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
         gate.admit(force=True)  # raises what it is
     with store.episodes() as episodes, episodes.frozen():
         if episodes.memory_sha256() != gate.memory_sha256:
-            what, hint = "it was read into while it was looked at", Hint("When that is done: ", AGAIN)
-            raise LockedError(what, subject=store.info.name, hint=hint)
+            problem, hint = "it was read into while it was looked at", Hint("When that is done: ", AGAIN)
+            raise LockedError(problem, subject=store.info.name, hint=hint)
         return _facts(store, episodes, engine, gate)
 
 
@@ -113,9 +113,9 @@ def stretches(rows: Sequence[Row], most: int) -> Iterator[Stretch]:
     ends = list(accumulate(tokens for _, _, tokens, _ in rows))
     size = max(1, math.ceil(len(rows) / most))
     for i in range(0, len(rows), size):
-        found = [row[3] for row in rows[i : i + size]]
+        surprises = [row[3] for row in rows[i : i + size]]
         start = ends[i] - rows[i][2]
-        yield Stretch(start, ends[min(i + size, len(rows)) - 1], _mean(found), min(found), max(found))
+        yield Stretch(start, ends[min(i + size, len(rows)) - 1], _mean(surprises), min(surprises), max(surprises))
 
 
 def _documents(
@@ -183,15 +183,15 @@ def _whole(
 ) -> PileSummary:
     """What `titans ask "summarize trends"` answers; nothing for a few documents, which have no trends."""
     means = Means(episodes, engine, lambda asked: engine.recall([], asked), own_marks(episodes, engine))
-    told = Answerer(means, info.name, 0, AskOptions(only=allowed(episodes))).answer("summarize trends")
-    if told.kind != "trends":
+    answer = Answerer(means, info.name, 0, AskOptions(only=allowed(episodes))).answer("summarize trends")
+    if answer.kind != "trends":
         return PileSummary("", (), (), (), ())
     quotes = []
-    for c in told.citations:
+    for c in answer.citations:
         text = " ".join(c.quote.split())
         data = {"source": c.source, "uri": c.uri, "page": c.page, "start": c.start, "end": c.end}
         quotes.append(_quote(episodes, sources, numbers, c.number, data, text))
-    return PileSummary(told.lead, told.themes, told.disagreements, told.alone, tuple(quotes), told.trends)
+    return PileSummary(answer.lead, answer.themes, answer.disagreements, answer.alone, tuple(quotes), answer.trends)
 
 
 def _questions(
@@ -209,9 +209,9 @@ def _questions(
             continue
         text = answered.text.removeprefix(ANSWERED)
         cited = answered.data.get("citations")
-        said = " ".join(text.split())
+        answer_text = " ".join(text.split())
         quotes = tuple(
-            _quote(episodes, sources, numbers, n, c, said)
+            _quote(episodes, sources, numbers, n, c, answer_text)
             for n, c in enumerate(cited if isinstance(cited, list) else (), start=1)
             if isinstance(c, Mapping)
         )
@@ -226,9 +226,9 @@ def _quote(
     numbers: dict[int, int],
     number: int,
     cited: Mapping[str, object],
-    said: str,
+    answer_text: str,
 ) -> Quote:
-    """The citation with its words, if what stands at its place is what was `said`.
+    """The citation with its words, if what stands at its place is in the answer's text.
 
     Older sessions kept no place, an imported one may say anything, and of a file there may be two versions.
     """
@@ -238,7 +238,7 @@ def _quote(
         case int(at), int(start), int(end) if 0 <= start < end:
             for source in named:
                 text = _page(episodes, source, at)
-                if (words := " ".join(text[start:end].split())) and words in said:
+                if (words := " ".join(text[start:end].split())) and words in answer_text:
                     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
                     cut = (start > AROUND, end + AROUND < len(text))
                     before = f"{'… ' if cut[0] else ''}{_after_word(before) if cut[0] else before}"

@@ -64,11 +64,11 @@ def page(facts: ReportFacts) -> str:
     )
 
 
-def _years(found: Sequence[int]) -> str:
+def _years(years: Sequence[int]) -> str:
     """Of the documents that state one, in words that follow their number."""
-    if not found:
+    if not years:
         return ""
-    first, last = min(found), max(found)
+    first, last = min(years), max(years)
     return f" of {first}" if first == last else f" of {first} to {last}"
 
 

@@ -73,8 +73,8 @@ def _while_unchanged(home: Home, facts: ReportFacts, data: bytes) -> Iterator[by
     yield data
     with SessionStore(home, facts.session).episodes() as episodes:
         if episodes.forgettings() != facts.forgettings:
-            what, hint = "something was forgotten while it was looked at", AGAIN
-            raise LockedError(what, subject=facts.session.name, hint=hint)
+            problem, hint = "something was forgotten while it was looked at", AGAIN
+            raise LockedError(problem, subject=facts.session.name, hint=hint)
 
 
 def report_text(

@@ -27,9 +27,9 @@ class Token:
 
     def __init__(self, secret: str, where: str) -> None:
         if len(secret) < SHORTEST_TOKEN or not secret.isascii() or not secret.isprintable() or " " in secret:
-            what = f"the token has to be {SHORTEST_TOKEN} or more visible ASCII characters without a space"
+            problem = f"the token has to be {SHORTEST_TOKEN} or more visible ASCII characters without a space"
             hint = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-            raise UsageError(what, subject=where, hint=hint)
+            raise UsageError(problem, subject=where, hint=hint)
         self._secret = secret.encode()
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -48,12 +48,12 @@ def is_loopback(host: str) -> bool:
 
 
 class Http:
-    """`told` is called with the address once requests are taken. `names`: more hosts that requests may be made to."""
+    """`announce` is called with the address once requests are taken. `names`: more hosts that requests may name."""
 
     def __init__(
-        self, server: TitansServer, host: str, port: int, *, names: Sequence[str], told: Callable[[str], None]
+        self, server: TitansServer, host: str, port: int, *, names: Sequence[str], announce: Callable[[str], None]
     ) -> None:
-        self.server, self.told = server, told
+        self.server, self.announce = server, announce
         self._socket = _bound(host, port)
         self.url = f"http://{_bracketed(host)}:{self._socket.getsockname()[1]}{PATH}"
         app = server.streamable_http_app(
@@ -67,7 +67,7 @@ class Http:
         )
 
     def run(self) -> None:
-        self.told(self.url)
+        self.announce(self.url)
         with self._socket:
             anyio.run(self._uvicorn.serve, [self._socket])
 

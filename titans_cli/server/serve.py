@@ -35,8 +35,8 @@ class Runnable(Protocol):
         """Makes it end; may be called by a signal's handler."""
 
 
-def ready(workspace: Workspace, how: Serving, told: Callable[[str], None]) -> Runnable:
-    """`told` is called with the address of an HTTP server once it listens.
+def ready(workspace: Workspace, how: Serving, announce: Callable[[str], None]) -> Runnable:
+    """`announce` is called with the address of an HTTP server once it listens.
 
     Raises UsageError: an address or a token that is none, a root that is no folder, or another address than this
     machine's own without a token.
@@ -51,7 +51,7 @@ def ready(workspace: Workspace, how: Serving, told: Callable[[str], None]) -> Ru
     if place is None:
         return Stdio(TitansServer(keeper, roots=roots, allow_promote=how.allow_promote))
     server = TitansServer(keeper, roots=roots, allow_promote=how.allow_promote, token=token)
-    return Http(server, *place, names=how.names, told=told)
+    return Http(server, *place, names=how.names, announce=announce)
 
 
 def _place(text: str) -> tuple[str, int]:

@@ -162,9 +162,9 @@ def _logged(
     about = {"about": of.uri} if of else {}
     if result.short and result.support != "none":
         about["short"] = result.short
-    said = "I answered" if asked else f"I was to sum up ({result.kind})"
+    opening = "I answered" if asked else f"I was to sum up ({result.kind})"
     exchange = [Episode(0, utc_now(), "asked", f"I was asked: {result.question}")] if asked else []
-    exchange.append(Episode(0, utc_now(), "answered", f"{said}: {result.text}", {"citations": cited, **about}))
+    exchange.append(Episode(0, utc_now(), "answered", f"{opening}: {result.text}", {"citations": cited, **about}))
     try:
         store.log(exchange, sources=result.made_from, forgettings=forgettings)
     except TitansError as error:

@@ -81,24 +81,24 @@ def catalogue(home: Home, session: str | None, sources: Sequence[str] = ()) -> l
     with store.episodes() as episodes:
         only = allowed(episodes, Filter(sources=tuple(sources)))
         withheld, cards = episodes.withheld(), episodes.cards()
-        found = [
+        entries = [
             CatalogueEntry.of(s, cards[s.id])
             for s in episodes.sources()
             if is_document(s.kind, cards[s.id]) and s.id not in withheld and (only is None or s.id in only)
         ]
-    if not found:
+    if not entries:
         raise NotFoundError(
             "it has read no document yet",
             subject=store.info.name,
             hint=Hint("Read some: ", NextStep("ingest", paths=None, session=store.info.name)),
         )
-    return found
+    return entries
 
 
 def catalogued(episodes: Episodes, uris: Sequence[str]) -> list[CatalogueEntry]:
     """The documents of these addresses, in their order; what is none, or is not there any more, is left out."""
-    cards, found = episodes.cards(), [episodes.source_by_uri(uri) for uri in uris]
-    return [CatalogueEntry.of(s, cards[s.id]) for s in found if s is not None and is_document(s.kind, cards[s.id])]
+    cards, records = episodes.cards(), [episodes.source_by_uri(uri) for uri in uris]
+    return [CatalogueEntry.of(s, cards[s.id]) for s in records if s is not None and is_document(s.kind, cards[s.id])]
 
 
 def last_cited(home: Home, session: str | None) -> list[CatalogueEntry]:
@@ -106,11 +106,11 @@ def last_cited(home: Home, session: str | None) -> list[CatalogueEntry]:
     store = SessionStore.open(home, session)
     with store.episodes() as episodes, episodes.frozen():
         _, cited = last_citations(episodes, store.info.name)
-        found = catalogued(episodes, list(dict.fromkeys(str(c.get("uri", "")) for c in cited.values())))
-    if not found:
-        what = "the last answer cites no document that is still there"
-        raise NotFoundError(what, subject=store.info.name, hint="Cite all that it has read instead")
-    return found
+        entries = catalogued(episodes, list(dict.fromkeys(str(c.get("uri", "")) for c in cited.values())))
+    if not entries:
+        problem = "the last answer cites no document that is still there"
+        raise NotFoundError(problem, subject=store.info.name, hint="Cite all that it has read instead")
+    return entries
 
 
 def plain(c: CatalogueEntry) -> str:

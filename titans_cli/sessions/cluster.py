@@ -100,8 +100,8 @@ def _engine(model: str, threads: int, precision: str, fingerprint: str, loading:
     """Loaded once a worker. Raises IncompatibleError if the worker has another version of the model."""
     engine = load_engine(model, threads, precision, loading)
     if engine.fingerprint != fingerprint:
-        what = f"a worker has another version of the model {model} ({engine.fingerprint[:12]})"
-        raise IncompatibleError(what, hint="Give every worker the same version of titans and the same model folder")
+        problem = f"a worker has another version of the model {model} ({engine.fingerprint[:12]})"
+        raise IncompatibleError(problem, hint="Give every worker the same version of titans and the same model folder")
     return engine
 
 
@@ -142,8 +142,10 @@ class ClusterWriter:
                 mean = sum(surprises) / max(1, len(surprises))
                 newest, warnings = self._run.episodes.newest_snapshot(), prepared.document.warnings
                 blocks, tokens, unit = record.blocks_total, record.tokens, unit_of(record.kind)
-                told = prepared.document.omissions
-                return FileFinished(record.display, record.pages, blocks, tokens, mean, newest, warnings, unit, told)
+                omissions = prepared.document.omissions
+                return FileFinished(
+                    record.display, record.pages, blocks, tokens, mean, newest, warnings, unit, omissions
+                )
         return None
 
     def close(self) -> int:
@@ -156,13 +158,13 @@ class ClusterWriter:
 def ingest_on_ray(
     home: Home,
     session: str | None,
-    what: IngestRequest,
+    request: IngestRequest,
     how: IngestOptions,
     cluster: Cluster = Cluster(),
 ) -> Iterator[IngestEvent]:
     """As `ingest`, with the same bytes, on a Ray cluster. Raises besides: UsageError without Ray, ClusterError."""
     ray = connected(cluster)
-    discovery = discovered(what, how)
+    discovery = discovered(request, how)
     if session is None and home.current() is None and not discovery.sources:  # no session for nothing
         yield from (failed(display, error) for display, error in discovery.failures)
         yield IngestFinished("", 0, 0, len(discovery.failures), 0, 0.0, None)
@@ -215,7 +217,7 @@ class _Driver:
         room = RoomBudget(self.store.folder, None, self.how.max_room)  # setting and disk are this machine's
         # stopping is the driver's, and a document is one commit: what is half committed a restarted writer could not go
         # on with, having no model
-        how = replace(self.how, stop=_never, commit_seconds=float("inf"), max_room=room.said)
+        how = replace(self.how, stop=_never, commit_seconds=float("inf"), max_room=room.limit)
         task = ray.remote(prepare).options(num_cpus=info.threads, max_retries=RETRIES)
         window = 2 * max(1, int(ray.cluster_resources().get("CPU", 1) // info.threads))
         writer = self._writer(how)
@@ -273,8 +275,8 @@ class _Driver:
     def _stop_if_asked(self) -> None:
         if self.how.stop():
             hint = Hint(AGAIN, ": it continues from here")
-            what = "stopped; every document committed so far is kept"
-            raise Interrupted(what, subject=self.store.info.name, hint=hint)
+            problem = "stopped; every document committed so far is kept"
+            raise Interrupted(problem, subject=self.store.info.name, hint=hint)
 
     def _progress(self, source: Source, done: int) -> BlocksRead:
         elapsed = max(1e-9, time.monotonic() - self.began)

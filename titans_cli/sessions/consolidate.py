@@ -71,19 +71,19 @@ class Held:
         return self.whole if form == VERBATIM else min(self.whole, BESIDE + int(self.whole * SHARES[form]))
 
 
-def wanted_bound(engine: SessionModel, said: int | None) -> int | None:
+def wanted_bound(engine: SessionModel, bound: int | None) -> int | None:
     """Bytes for the memory of a session to be made: those that were said, or the setting's; None where cells are not
     closed, since only closed ones can give way. Raises UsageError when something was said there."""
     if engine.closed_token is None:
-        _refuse(said)
+        _refuse(bound)
         return None
-    return said if said is not None else settings.size(str(settings.value("memory")))
+    return bound if bound is not None else settings.size(str(settings.value("memory")))
 
 
-def _refuse(said: int | None) -> None:
-    if said is not None:
-        what = "the memory of this model cannot be bounded: its cells are kept as they are"
-        raise UsageError(what, hint="Leave the bound out, or use the embedded model")
+def _refuse(bound: int | None) -> None:
+    if bound is not None:
+        problem = "the memory of this model cannot be bounded: its cells are kept as they are"
+        raise UsageError(problem, hint="Leave the bound out, or use the embedded model")
 
 
 def bound_of(info: SessionInfo) -> int | None:
@@ -113,7 +113,7 @@ def held(info: SessionInfo, episodes: Episodes) -> list[Held]:
     for source_id, _, tokens, surprise in episodes.surprises():
         read[source_id].append((tokens, surprise))
     forms, uses, gone = episodes.consolidated(), episodes.uses(), episodes.withheld(SUPERSEDED)
-    found, begun = list[Held](), dict[int, int]()
+    cells, begun = list[Held](), dict[int, int]()
     for row in episodes.snapshots():
         source, start = sources[row.source_id], begun.get(row.source_id, 0)
         begun[row.source_id] = row.blocks_done
@@ -126,8 +126,8 @@ def held(info: SessionInfo, episodes: Episodes) -> list[Held]:
             or not source.complete
         )
         used = -1 if source.id in gone else uses.get(source.id, 0)
-        found.append(Held(row, start, form, whole, tokens, surprise, used, stays))
-    return found
+        cells.append(Held(row, start, form, whole, tokens, surprise, used, stays))
+    return cells
 
 
 def planned(cells: Sequence[Held], bound: int, topics: float) -> dict[Place, str]:
@@ -213,13 +213,14 @@ def remembered(info: SessionInfo, episodes: Episodes) -> Remembered:
     return Remembered(bound_of(info), int(size * (1 + _topics_share(info))), **tokens)
 
 
-def told_loss(found: Remembered) -> str | None:
+def told_loss(remembered: Remembered) -> str | None:
     """What whoever asks the memory alone has to know; None when all is held verbatim."""
-    if not found.outline and not found.text:
+    if not remembered.outline and not remembered.text:
         return None
+    verbatim, outline, text = remembered.verbatim, remembered.outline, remembered.text
     return (
-        f"the memory has reached its bound: of {found.verbatim + found.outline + found.text:,} tokens it holds "
-        f"{found.verbatim:,} verbatim, {found.outline:,} in outline and {found.text:,} only as text, so without the "
+        f"the memory has reached its bound: of {verbatim + outline + text:,} tokens it holds "
+        f"{verbatim:,} verbatim, {outline:,} in outline and {text:,} only as text, so without the "
         "text it answers from what it still holds"
     )
 

@@ -68,8 +68,8 @@ def examine(*, encoding: str = "utf-8", fix: bool = False) -> Iterator[Diagnosis
 
 
 def _problem(name: str, error: TitansError) -> Diagnosis:
-    said = f"{error.subject}: {error.what}" if error.subject else error.what
-    return Diagnosis(name, "problem", said, error.hint or "")
+    text = f"{error.subject}: {error.what}" if error.subject else error.what
+    return Diagnosis(name, "problem", text, error.hint or "")
 
 
 # ---------------------------------------------------------------- versions, settings, terminal
@@ -101,8 +101,8 @@ def _versions() -> Iterator[Diagnosis]:
     if wrong:
         yield Diagnosis("packages", "problem", "; ".join(wrong), f"Run: {sys.executable} -m pip install {DISTRIBUTION}")
     else:
-        told = [v for v in had if v.split()[0] in ("torch", "transformers", "tokenizers", "safetensors", "typer")]
-        yield Diagnosis("packages", "ok", f"all {len(had)} fit: {', '.join(told)}, ...")
+        shown = [v for v in had if v.split()[0] in ("torch", "transformers", "tokenizers", "safetensors", "typer")]
+        yield Diagnosis("packages", "ok", f"all {len(had)} fit: {', '.join(shown)}, ...")
         if newer := _untested(versions):
             todo = "Nothing has to be done; if something fails, install the version that was tested"
             yield Diagnosis("tested", "advice", f"newer than what was tested: {'; '.join(newer)}", todo)
@@ -135,11 +135,11 @@ def _untested(versions: Mapping[str, str]) -> list[str]:
 
 def _settings() -> Iterator[Diagnosis]:
     try:
-        found = settings.load()
+        values = settings.load()
     except TitansError as error:
         yield _problem("settings", error)
     else:
-        chosen = [f"{name} = {f.value} ({f.where})" for name, f in found.items() if f.origin != "default"]
+        chosen = [f"{name} = {f.value} ({f.where})" for name, f in values.items() if f.origin != "default"]
         yield Diagnosis("settings", "ok", "; ".join(chosen) or "all as they come")
     if strange := settings.strangers():
         todo = f"Correct or unset it; there are: {', '.join(s.variable for s in settings.SETTINGS.values())}"
@@ -157,9 +157,9 @@ def _terminal(encoding: str) -> Diagnosis:
 
 
 def _processors(here: Cores) -> Iterator[Diagnosis]:
-    said = f"{here.machine} in the machine, {here.allowed} allowed"
-    said += f", {here.quota:g} by the control group" if here.quota else ""
-    yield Diagnosis("cores", "ok", said)
+    summary = f"{here.machine} in the machine, {here.allowed} allowed"
+    summary += f", {here.quota:g} by the control group" if here.quota else ""
+    yield Diagnosis("cores", "ok", summary)
     try:
         threads = default_threads()
     except TitansError:
@@ -215,26 +215,28 @@ def _locks(scratch: Path) -> Diagnosis:
 
 def _room(folder: Path) -> Diagnosis:
     free = shutil.disk_usage(folder).free
-    said = f"{free / 1e9:,.1f} GB free"
+    summary = f"{free / 1e9:,.1f} GB free"
     todo = Hint("Free some space, or move the home: ", _MOVE)
     if free < NO_ROOM:
-        return Diagnosis("disk", "problem", said, todo)
-    return Diagnosis("disk", "advice", said, todo) if free < LITTLE_ROOM else Diagnosis("disk", "ok", said)
+        return Diagnosis("disk", "problem", summary, todo)
+    return Diagnosis("disk", "advice", summary, todo) if free < LITTLE_ROOM else Diagnosis("disk", "ok", summary)
 
 
 def _leftovers(home: Home, fix: bool) -> Iterator[Diagnosis]:
     """What killed commands left of sessions: gone from the home by now, and named where 0.1 left it outside."""
-    found = home.tidy()
-    said = f"{len(found)} things that killed commands had left are gone now, first {found[0]}" if found else "none"
-    yield Diagnosis("leftovers", "ok", said)
-    if here := [path for path in home.temporaries() if path not in found]:
+    removed = home.tidy()
+    summary = (
+        f"{len(removed)} things that killed commands had left are gone now, first {removed[0]}" if removed else "none"
+    )
+    yield Diagnosis("leftovers", "ok", summary)
+    if here := [path for path in home.temporaries() if path not in removed]:
         yield Diagnosis("throw-away", "ok", f"{len(here)} in use by running commands")
     old = list(_runs_of_before())
     if not old:
         return
     if not fix:
-        what = f"{len(old)} throw-away sessions of titans 0.1 that was killed, first {old[0]}"
-        yield Diagnosis("leftovers", "advice", what, Hint("Remove them, with all their text: ", _FIX))
+        remains = f"{len(old)} throw-away sessions of titans 0.1 that was killed, first {old[0]}"
+        yield Diagnosis("leftovers", "advice", remains, Hint("Remove them, with all their text: ", _FIX))
         return
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
@@ -308,12 +310,12 @@ def _model(home: Home | None) -> Iterator[Diagnosis]:
     before = pace.load(home).tokens_per_s if home else {}
     last = before.get(pace.key(engine.fingerprint, engine.precision, torch.get_num_threads()))
     seconds = PAGES * PAGE / (last or rate / BESIDE)
-    said = f"reads {rate:,.0f} tokens/s with {torch.get_num_threads()} threads"
-    said += f", {last:,.0f} with all that belongs to it last time" if last else ""
-    said += f": {PAGES} pages of a paper in about {seconds:,.0f} s"
+    summary = f"reads {rate:,.0f} tokens/s with {torch.get_num_threads()} threads"
+    summary += f", {last:,.0f} with all that belongs to it last time" if last else ""
+    summary += f": {PAGES} pages of a paper in about {seconds:,.0f} s"
     faster = NextStep("config set", key="precision", value="auto")
     look = Hint("Look at cores, threads and load above; this may help too: ", faster)
-    yield Diagnosis("speed", "advice", said, look) if rate < SLOW else Diagnosis("speed", "ok", said)
+    yield Diagnosis("speed", "advice", summary, look) if rate < SLOW else Diagnosis("speed", "ok", summary)
 
 
 def _device(version: str, cuda: str | None, available: bool) -> Diagnosis:

@@ -81,9 +81,9 @@ def _refuse_loading(loading: Loading | None) -> None:
     if loading is not None:
         where = loading.device if loading.device in ("auto", "cpu") else "auto"
         if loading != Loading(device=where):
-            what = "the embedded model and its kin take no dtype, adapter, remote code, nor another device"
+            problem = "the embedded model and its kin take no dtype, adapter, remote code, nor another device"
             hint = Hint("They run on the processor; ", Option("precision"), " chooses their arithmetic")
-            raise UsageError(what, hint=hint)
+            raise UsageError(problem, hint=hint)
 
 
 def _remember(engine: SessionModel, identity: known.Identity | None) -> None:
@@ -111,16 +111,16 @@ def writer_of(model: str, loading: Loading, sentences: int | None = None) -> Wri
     if is_endpoint(model):
         if hub.offline():
             instead = Hint("Leave ", Option("offline"), " out, or name a model on this machine")
-            what = "this is an address on the network, and the network is not used"
-            raise UsageError(what, subject=model, hint=instead)
+            problem = "this is an address on the network, and the network is not used"
+            raise UsageError(problem, subject=model, hint=instead)
         return EndpointWriter(model)
     if is_native(model):
         hint = "Give the folder or the id of a causal language model, or the URL of an endpoint"
         raise UsageError("this model writes no prose of its own", subject=model, hint=hint)
     device = hub.device_of(loading.device)
-    dtype, found = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
-    network, tokenizer = hub.load(found, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
-    return LocalWriter(network, tokenizer.backend, found.name, sentences)
+    dtype, folder = hub.dtype_of(loading.dtype, device), named.find(model, places().root)
+    network, tokenizer = hub.load(folder, device=device, dtype=dtype, trust_remote_code=loading.trust_remote_code)
+    return LocalWriter(network, tokenizer.backend, folder.name, sentences)
 
 
 def reader_of(name: str) -> PassageReader:
@@ -298,8 +298,8 @@ def insist(model: str, loading: Loading | None, made: SessionInfo | EntryInfo) -
     elif kept is None:
         raise _another(model, made)
     else:
-        said = {k: v for k, v in asdict(loading or Loading()).items() if v != getattr(Loading(), k)}
-        loading = replace(Loading(**kept), **said)
+        chosen = {k: v for k, v in asdict(loading or Loading()).items() if v != getattr(Loading(), k)}
+        loading = replace(Loading(**kept), **chosen)
         if loading == Loading(**kept) and made.model in (model, str(Path(model).expanduser().resolve())):
             return
         identity = known.attached(model, loading, root)
@@ -317,8 +317,8 @@ def insist(model: str, loading: Loading | None, made: SessionInfo | EntryInfo) -
 
 def _another(model: str, made: SessionInfo | EntryInfo) -> UsageError:
     if isinstance(made, EntryInfo):
-        what = f"the LTM entry was made with {made.model}, and brings it"
-        return UsageError(what, subject=made.name, hint=Hint("Leave ", Option("model"), " (or TITANS_MODEL) out"))
+        problem = f"the LTM entry was made with {made.model}, and brings it"
+        return UsageError(problem, subject=made.name, hint=Hint("Leave ", Option("model"), " (or TITANS_MODEL) out"))
     another = NextStep("session new", model=model)
     hint = Hint("Leave ", Option("model"), " (or TITANS_MODEL) out, or start another: ", another)
     return UsageError(f"the session was made with {made.model}", subject=made.name, hint=hint)

@@ -97,8 +97,8 @@ class Gate:
             failed = ", ".join(probe.name for probe in self.probes if not probe.passed)
             look = NextStep("check", session=self.session, replay=True)
             hint = Hint("Look into it: ", look, "; to promote it all the same, add ", Option("force"))
-            what = f"not promoted, since it does not meet the gate's bounds: {failed}"
-            raise PromotionRefused(what, subject=self.session, hint=hint)
+            problem = f"not promoted, since it does not meet the gate's bounds: {failed}"
+            raise PromotionRefused(problem, subject=self.session, hint=hint)
 
     def vetting(self) -> Vetting:
         """What the entry keeps of it. Plain JSON values, so that it reads back equal."""
@@ -125,9 +125,9 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
     store.require_open()
     with store.episodes() as episodes:
         if not episodes.position():
-            what = "nothing was read in this session yet, so there is nothing to promote"
+            problem = "nothing was read in this session yet, so there is nothing to promote"
             hint = Hint("Read something first: ", NextStep("ingest", paths=None, session=store.info.name))
-            raise UsageError(what, subject=store.info.name, hint=hint)
+            raise UsageError(problem, subject=store.info.name, hint=hint)
         digest = episodes.memory_sha256()
     report = check_session(home, store.info.name, read_data=True)
     if report.findings:
@@ -190,10 +190,10 @@ class _Measured:
 
     def _finite(self) -> Probe:
         first = self.broken[0] if self.broken else None
-        said = f"every number of {len(self.cells)} cells is one"
+        summary = f"every number of {len(self.cells)} cells is one"
         if first is not None:
-            said = f"a cell of {self.sources[first.source_id].display} holds what is not a number"
-        return Probe("finite", first is None, said, float(len(self.broken)), 0.0)
+            summary = f"a cell of {self.sources[first.source_id].display} holds what is not a number"
+        return Probe("finite", first is None, summary, float(len(self.broken)), 0.0)
 
     def _recall(self, drawn: list[Place], segments: Mapping[Place, Segment]) -> Probe:
         blank = self.engine.surprise(self.engine.initial_state(), [segments[p] for p in drawn if p in segments])
@@ -202,8 +202,8 @@ class _Measured:
         figure, bound = _mean(figures), nothing - MARGIN
         kept = tuple((self.sources[s].sha256, i, f) for (s, i), f in zip(drawn, figures, strict=True))
         documents = len({source for source, _ in drawn})
-        said = f"surprise of its own cells at {len(drawn)} passages of {documents} documents; blank {nothing:.2f}"
-        return Probe("recall", figure <= bound, said, figure, bound, passages=kept)
+        summary = f"surprise of its own cells at {len(drawn)} passages of {documents} documents; blank {nothing:.2f}"
+        return Probe("recall", figure <= bound, summary, figure, bound, passages=kept)
 
     def _unseen(self) -> Probe:
         new = [s for text in UNSEEN for s in self.engine.segments([Page(1, text)])]
@@ -211,8 +211,8 @@ class _Measured:
         if not self.unseen:
             return Probe("unseen", False, "there is no cell to put unseen text to", None, CONFUSION)
         figure = max(abs(surprise - nothing) for surprise in self.unseen)
-        said = f"distance from the blank's surprise at text never read, the worst of {len(self.unseen)} cells"
-        return Probe("unseen", figure <= CONFUSION, said, figure, CONFUSION)
+        summary = f"distance from the blank's surprise at text never read, the worst of {len(self.unseen)} cells"
+        return Probe("unseen", figure <= CONFUSION, summary, figure, CONFUSION)
 
     # ------------------------------------------------------------ what came from an entry
 
@@ -231,8 +231,8 @@ class _Measured:
     def _inherited(self, home: Home, entry: EntryInfo | None, then: Mapping[Place, float]) -> Probe:
         origin = self.store.info.origin
         if entry is None:
-            said = f"the entry {origin} is gone, so what is left of it here cannot be compared"
-            return Probe("inherited", True, said, measured=False)
+            summary = f"the entry {origin} is gone, so what is left of it here cannot be compared"
+            return Probe("inherited", True, summary, measured=False)
         here = {(self.sources[c.source_id].sha256, c.cell, c.blocks_done): c.sha256 for c in self.cells}
         read = {source.sha256 for source in self.sources.values()}
         with LongTermMemory(home).episodes(entry.name) as kept:
@@ -242,14 +242,16 @@ class _Measured:
         due = [(s, c) for s, c in cells if s.sha256 in read and (s.complete or c.blocks_done < s.blocks_done)]
         changed = [(s, c) for s, c in due if here.get((s.sha256, c.cell, c.blocks_done)) != c.sha256]
         if changed:
-            said = f"{len(changed)} of {len(due)} cells from {entry.name} are other bytes: {changed[0][0].display}"
-            return Probe("inherited", False, said, None, DRIFT)
+            summary = f"{len(changed)} of {len(due)} cells from {entry.name} are other bytes: {changed[0][0].display}"
+            return Probe("inherited", False, summary, None, DRIFT)
         if not due and not then:
-            said = f"nothing of what came from {entry.name} is left here to compare"
-            return Probe("inherited", True, said, measured=False)
+            summary = f"nothing of what came from {entry.name} is left here to compare"
+            return Probe("inherited", True, summary, measured=False)
         worse = [self.known.get(place, 1.0) - before for place, before in then.items()]
-        said = f"{len(due)} cells from {entry.name} are the same bytes; {len(worse)} of its passages recalled worse by"
-        return Probe("inherited", max(worse, default=0.0) <= DRIFT, said, max(worse, default=0.0), DRIFT)
+        summary = (
+            f"{len(due)} cells from {entry.name} are the same bytes; {len(worse)} of its passages recalled worse by"
+        )
+        return Probe("inherited", max(worse, default=0.0) <= DRIFT, summary, max(worse, default=0.0), DRIFT)
 
 
 def segments_at(episodes: Episodes, engine: SessionModel, places: Iterable[Place]) -> dict[Place, Segment]:

@@ -76,8 +76,8 @@ def check_session(home: Home, selector: str | None, *, read_data: bool = False, 
         findings += _look(home, name, read_data=read_data or replay)
         with Episodes.open(folder / DATABASE) as episodes, episodes.frozen():
             if info is not None and not copy_is_sound(info, episodes):
-                what = "its copy in the database is not what session.json says"
-                findings.append(Finding("session", name, what, Hint("Copy it anew: ", _repair(name))))
+                problem = "its copy in the database is not what session.json says"
+                findings.append(Finding("session", name, problem, Hint("Copy it anew: ", _repair(name))))
             documents, cells = len(episodes.sources()), len(episodes.snapshots())
             if replay and info is not None:
                 findings += _replay(info, episodes, {f.source_id for f in findings})
@@ -129,9 +129,9 @@ def _replay(info: SessionInfo, episodes: Episodes, known: set[int | None]) -> It
         if wrong:  # an earlier release left cells open
             wrong = _other_bytes(wrong, _learn(engine, source, episodes, close=False) or [], info.fingerprint)
         for row in wrong:
-            what = f"cell {row.cell} is not what its text makes of the initial memory"
+            problem = f"cell {row.cell} is not what its text makes of the initial memory"
             hint = Hint("Equal bytes are promised on one machine and torch only; learn it anew: forget and ingest it")
-            yield Finding("cell", source.display, what, hint, source.id)
+            yield Finding("cell", source.display, problem, hint, source.id)
 
 
 def _other_bytes(rows: Sequence[SnapshotInfo], made: Iterable[StoredCell], fingerprint: str) -> list[SnapshotInfo]:

@@ -56,8 +56,8 @@ def session_log(home: Home, selector: str | None, limit: int | None = None) -> L
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
         hidden = left_behind(episodes)
-        found = [e for e in episodes.events(limit=None if hidden else limit) if e.id not in hidden]
-        return Log(store.info.name, tuple(found if limit is None else found[-limit:]))
+        events = [e for e in episodes.events(limit=None if hidden else limit) if e.id not in hidden]
+        return Log(store.info.name, tuple(events if limit is None else events[-limit:]))
 
 
 def recall(
@@ -85,9 +85,9 @@ def recall(
     store = SessionStore.open(home, selector)
     with store.episodes() as episodes, episodes.frozen():
         hidden = left_behind(episodes)
-        found = episodes.search_events(words, kind=kind, since=moment(since) if since is not None else "")
-    told = [(event, score) for event, score in found if event.id not in hidden][:limit]
-    return RecallResult(store.info.name, tuple(e for e, _ in told), tuple(round(s, 4) for _, s in told))
+        scored = episodes.search_events(words, kind=kind, since=moment(since) if since is not None else "")
+    shown = [(event, score) for event, score in scored if event.id not in hidden][:limit]
+    return RecallResult(store.info.name, tuple(e for e, _ in shown), tuple(round(s, 4) for _, s in shown))
 
 
 def forget(

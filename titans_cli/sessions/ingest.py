@@ -138,16 +138,16 @@ def create_session(
 
 
 def ingest(
-    home: Home, session: str | None, what: IngestRequest, how: IngestOptions | None = None, engine: Loaded = None
+    home: Home, session: str | None, request: IngestRequest, how: IngestOptions | None = None, engine: Loaded = None
 ) -> Iterator[IngestEvent]:
-    """Read `what` into the session (by name or id; None: the current one, or a new one that becomes current).
+    """Read what is requested into the session (by name or id; None: the current one, or a new one, then current).
 
     A file that cannot be read is reported and the rest goes on. `engine`: the session's, if the caller has it.
     Raises LockedError, StorageError, DamagedError, IncompatibleError, NotFoundError, UsageError; Interrupted after a
     commit when `how.stop` says so.
     """
     how = how or IngestOptions()
-    yield from ingest_discovered(home, session, discovered(what, how), how, engine)
+    yield from ingest_discovered(home, session, discovered(request, how), how, engine)
 
 
 def ingest_discovered(
@@ -167,17 +167,19 @@ def ingest_discovered(
         yield from Ingestion(store, episodes, load, how).run(discovery)
 
 
-def discovered(what: IngestRequest, how: IngestOptions) -> Discovery:
+def discovered(request: IngestRequest, how: IngestOptions) -> Discovery:
     """Raises UsageError."""
-    filters = {"include": what.include, "exclude": what.exclude}
-    found = discover(what.paths, files_from=what.files_from, network=how.network, within=what.within, **filters)
-    if what.stdin_name is None:
-        return found
-    if not any(s.uri == STDIN for s in found.sources) or not what.stdin_name.strip():
+    filters = {"include": request.include, "exclude": request.exclude}
+    discovery = discover(
+        request.paths, files_from=request.files_from, network=how.network, within=request.within, **filters
+    )
+    if request.stdin_name is None:
+        return discovery
+    if not any(s.uri == STDIN for s in discovery.sources) or not request.stdin_name.strip():
         hint = "Pipe a document in, and name it like a file: minutes.md"
         raise UsageError("a name is for standard input, and nothing is read from it", hint=hint)
-    named = (Source(STDIN, what.stdin_name) if s.uri == STDIN else s for s in found.sources)
-    return replace(found, sources=tuple(named))
+    named = (Source(STDIN, request.stdin_name) if s.uri == STDIN else s for s in discovery.sources)
+    return replace(discovery, sources=tuple(named))
 
 
 def session_to_read_into(
@@ -336,8 +338,8 @@ class Ingestion:
             year=document.card.year or document.year,
         )
         if before is not None:
-            what = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
-            yield FileChanged(source.display, self.how.append, f"changed since this session read it: {what}")
+            action = "keeping the old version, reading the new one too" if self.how.append else _REPLACING
+            yield FileChanged(source.display, self.how.append, f"changed since this session read it: {action}")
         replaces = None if self.how.append else before
         yield from self._learn(
             record,
@@ -425,9 +427,9 @@ class Ingestion:
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
-        told = self.episodes.omissions().get(record.id, ())
+        lost = self.episodes.omissions().get(record.id, ())
         yield FileFinished(
-            record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, told, new.share
+            record.display, record.pages, len(segments), tokens, mean, newest, warnings, unit, lost, new.share
         )
 
     def _settle(self, *, more_follows: bool = False) -> None:
@@ -495,8 +497,8 @@ class Ingestion:
         if surprises is not None:
             mean = sum(surprises) / max(1, len(surprises))
             size = f"{record.pages} {unit_of(record.kind)}s, {record.tokens} tokens"
-            told = "" if new is None else f", new to the session {new:.2f}"
-            text = f"I read {record.display}: {size}, surprise {mean:.2f}{told}."
+            newness = "" if new is None else f", new to the session {new:.2f}"
+            text = f"I read {record.display}: {size}, surprise {mean:.2f}{newness}."
             data: dict[str, Any] = {"sha256": record.sha256, "surprise": round(mean, 4)}
             data |= {} if new is None else {"new": round(new, 4)}
             events.append(Episode(0, utc_now(), "read", text, data))

@@ -71,8 +71,8 @@ def _objection(sentence: str) -> str | None:
 
 
 def _shown(sentence: str) -> str:
-    found = next((m for _, p in _SAID if (m := p.search(sentence))), None) or _HIDDEN.search(sentence)
-    begin = max(0, (found.start() if found else 0) - _LONGEST // 2) if len(sentence) > _LONGEST else 0
+    sign = next((m for _, p in _SAID if (m := p.search(sentence))), None) or _HIDDEN.search(sentence)
+    begin = max(0, (sign.start() if sign else 0) - _LONGEST // 2) if len(sentence) > _LONGEST else 0
     cut = sentence[begin : begin + _LONGEST]
     cut = _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", cut)
     return f"{'... ' if begin else ''}{cut}{' ...' if begin + _LONGEST < len(sentence) else ''}"

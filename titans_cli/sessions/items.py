@@ -210,24 +210,24 @@ class _ItemDraft:
 
         text, key, label, tags = request.text, request.key, request.label, request.tags or ()
         if len(text) > LONGEST_TEXT:
-            what = f"the text is longer than {LONGEST_TEXT:,} characters"
-            raise UsageError(what, hint=Hint("Write it to a file and read that: ", NextStep("ingest", paths=None)))
+            problem = f"the text is longer than {LONGEST_TEXT:,} characters"
+            raise UsageError(problem, hint=Hint("Write it to a file and read that: ", NextStep("ingest", paths=None)))
         title, clean = parse_text(text)
         if not clean:
             raise UsageError(
                 "there is no text to memorise", hint=Hint("Give some: ", NextStep("memory add", text=None))
             )
-        for what, name in (("key", key), ("label", label), *(("tag", tag) for tag in tags)):
-            _validate(what, name)
+        for field, name in (("key", key), ("label", label), *(("tag", tag) for tag in tags)):
+            _validate(field, name)
         raw = text.encode("utf-8", "replace")
         digest = hashlib.sha256(raw).hexdigest()
         return cls(clean, title, digest, len(raw), key, label, tuple(sorted(set(tags))))
 
 
-def _validate(what: str, name: str | None) -> None:
+def _validate(field: str, name: str | None) -> None:
     if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
-        rule = f"A {what} is 1 to {LONGEST_NAME} characters that can be seen"
-        raise UsageError(f"this cannot be a {what}: {name[:40]!r}", hint=rule)
+        rule = f"A {field} is 1 to {LONGEST_NAME} characters that can be seen"
+        raise UsageError(f"this cannot be a {field}: {name[:40]!r}", hint=rule)
 
 
 def _label_of(item_id: str) -> str:
@@ -249,10 +249,10 @@ def _known(episodes: Episodes, wanted: _ItemDraft) -> Item | None:
                 if other
             ]
             if differs:
-                what = f"the key {wanted.key} is that of an item with another {' and other '.join(differs)}"
+                problem = f"the key {wanted.key} is that of an item with another {' and other '.join(differs)}"
                 update = NextStep("memory update", item=wanted.key, text=None)
                 hint = Hint("Put this in its place: ", update, "; or choose another key")
-                raise UsageError(what, subject=item.label, hint=hint)
+                raise UsageError(problem, subject=item.label, hint=hint)
             return item
         same = item.kind == "item" and item.sha256 == wanted.sha256 and wanted.key is None and item.key is None
         if same and item.label == (wanted.label or _label_of(item.id)) and wanted.tags in ((), item.tags):

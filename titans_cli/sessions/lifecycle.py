@@ -209,7 +209,7 @@ def show_session(home: Home, selector: str | None) -> SessionDetails:
             _stretches([surprise for *_, surprise in episodes.surprises()]),
             len(episodes.withheld(EXCLUDED)),
             len(superseded),
-            {i: told for i, told in episodes.omissions().items() if i not in superseded},
+            {i: omitted for i, omitted in episodes.omissions().items() if i not in superseded},
             tuple(
                 CatalogueEntry.of(s, cards[s.id])
                 for s in episodes.sources()
@@ -285,16 +285,16 @@ def discard_session(home: Home, selector: str | None, *, dry_run: bool = False, 
             return DiscardResult(selector or "", 0, 0, 0, not dry_run, finished=True)
         raise
     sources, tokens, size = 0, 0, 0
-    found: str | None = None
+    session_id: str | None = None
     try:
         details = show_session(home, name)
-        found = details.info.id
+        session_id = details.info.id
         sources, tokens = len(details.sources), sum(s.tokens for s in details.sources)
         size = details.bytes_on_disk
     except (DamagedError, IncompatibleError):
         pass  # it goes all the same; only the counts are unknown
     if not dry_run:
-        discard(home, name, timeout=retry_lock, only=found)
+        discard(home, name, timeout=retry_lock, only=session_id)
     return DiscardResult(name, sources, tokens, size, not dry_run)
 
 

@@ -44,13 +44,13 @@ def _quota(root: Path, membership: Path) -> float | None:
         groups = [line.split(":", 2) for line in membership.read_text().splitlines()]
     except OSError:
         return None
-    found = []
+    shares = []
     for _, controllers, path in (g for g in groups if len(g) == 3):
         if controllers in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
             base = root / controllers if controllers else root
             group = base / path.lstrip("/")
-            found += [share for folder in (group, *group.parents) if (share := _share(folder)) is not None]
-    return min(found, default=None)
+            shares += [share for folder in (group, *group.parents) if (share := _share(folder)) is not None]
+    return min(shares, default=None)
 
 
 def _share(folder: Path) -> float | None:

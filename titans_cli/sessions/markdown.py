@@ -72,15 +72,15 @@ def _one(answer: Answer, prefix: str) -> list[str]:
     return [*parts, *(_footnote(c, prefix) for c in answer.citations)]
 
 
-def _said(told: ThemeTold | TrendTold) -> str:
-    return f"{told.direction}, {told.documents} document{'' if told.documents == 1 else 's'}"
+def _said(theme: ThemeTold | TrendTold) -> str:
+    return f"{theme.direction}, {theme.documents} document{'' if theme.documents == 1 else 's'}"
 
 
-def _dispute(told: DisagreementTold, carried: Callable[[Sequence[int]], str]) -> str:
-    status = "" if told.status == "unknown" else f" ({told.status})"
-    sides = "; ".join(f"{year or 'undated'}: {carried([n])}" for year, n in told.sides)
-    about = f"; on this: {carried(told.about)}" if told.about else ""
-    return f"**{escaped(told.topic)}**, disagreement{status}: {sides}{about}"
+def _dispute(dispute: DisagreementTold, carried: Callable[[Sequence[int]], str]) -> str:
+    status = "" if dispute.status == "unknown" else f" ({dispute.status})"
+    sides = "; ".join(f"{year or 'undated'}: {carried([n])}" for year, n in dispute.sides)
+    about = f"; on this: {carried(dispute.about)}" if dispute.about else ""
+    return f"**{escaped(dispute.topic)}**, disagreement{status}: {sides}{about}"
 
 
 def _list(items: Sequence[str]) -> list[str]:

@@ -63,9 +63,9 @@ def info(model: str | None, loading: Loading) -> ModelInfo:
     from titans_cli.model import hub, named
 
     where = places()
-    found = named.find(model, where.root, revision=loading.revision)
-    digest = hub.fingerprint(found, where.digests)
-    return replace(_described(found), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
+    kept = named.find(model, where.root, revision=loading.revision)
+    digest = hub.fingerprint(kept, where.digests)
+    return replace(_described(kept), adapters=tuple(map(str, where.adapters(digest))), fingerprint=digest)
 
 
 def _native(name: str, folder: Path, count: int, fingerprint: str) -> ModelInfo:
@@ -113,9 +113,9 @@ def list_models() -> list[ModelInfo]:
         return models
     for repo in repos:
         for revision in sorted(repo.revisions, key=lambda r: r.commit_hash) if repo.repo_type == "model" else ():
-            found = hub.ModelFolder(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
+            folder = hub.ModelFolder(Path(revision.snapshot_path), repo.repo_id, revision.commit_hash)
             try:
-                models.append(_described(found))
+                models.append(_described(folder))
             except (ModelError, DamagedError, OSError, ValueError):  # no weights that could be read: none for this tool
                 continue
     return models
@@ -134,14 +134,14 @@ def _embedded() -> ModelInfo:
     return _native(EMBEDDED, EMBEDDED_PATH, numbers, fingerprint)
 
 
-def _described(found: Any) -> ModelInfo:
+def _described(folder: Any) -> ModelInfo:
     from titans_cli.model import hub
     from titans_cli.model.weights import table
 
-    config = table(found.folder / "config.json")
-    numbers, size = hub.parameters(found)
+    config = table(folder.folder / "config.json")
+    numbers, size = hub.parameters(folder)
     kind = str(config.get("model_type", "?"))
-    return ModelInfo(found.name, str(found.folder), kind, found.revision, numbers, size)
+    return ModelInfo(folder.name, str(folder.folder), kind, folder.revision, numbers, size)
 
 
 def pull(
@@ -186,25 +186,23 @@ def verify(model: str | None, loading: Loading) -> ModelCheck:
     from titans_cli.model.structure import anatomy
 
     where = places()
-    found, backbone, settled = backbone_of(model, loading, where)
+    kept, backbone, settled = backbone_of(model, loading, where)
     files = []
-    for path in [found.folder / "config.json", *hub.weights_of(found)]:
+    for path in [kept.folder / "config.json", *hub.weights_of(kept)]:
         read = _sha256(path)
         if read != hub.digest_of(path, where.digests):
             fetch = NextStep("model pull", model=model)
             hint = Hint(f"Fetch it again: remove {path.resolve()}, then ", fetch)
             raise DamagedError("is not what was fetched", subject=str(path), hint=hint)
         files.append((path.name, read))
-    network, _ = hub.load(
-        found, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code
-    )
-    anatomy(network, found.name)
+    network, _ = hub.load(kept, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code)
+    anatomy(network, kept.name)
     adapters = where.adapters(backbone)
     for path in adapters:
         adapter.load(path, backbone)
         if not path.stem.endswith(_sha256(path)[:16]):
             raise DamagedError("the adapter is not what was trained", subject=str(path), hint="Remove it")
-    return ModelCheck(found.name, backbone, tuple(files), tuple(map(str, adapters)))
+    return ModelCheck(kept.name, backbone, tuple(files), tuple(map(str, adapters)))
 
 
 def adapt(
@@ -234,11 +232,11 @@ def adapt(
 
     torch.set_num_threads(default_threads())
     where = places()
-    found, backbone, settled = backbone_of(model, loading, where)
+    folder, backbone, settled = backbone_of(model, loading, where)
     network, tokenizer = hub.load(
-        found, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code
+        folder, device=settled.device, dtype=settled.dtype, trust_remote_code=settled.trust_remote_code
     )
-    attached = attach_new(network, tokenizer, found.name, depth)
+    attached = attach_new(network, tokenizer, folder.name, depth)
     calibrate(attached)
     working = Path(out).expanduser() if out else where.root / "adapters" / f"in-training-{backbone[:16]}"
     trainer = AdapterTrainer(attached, backbone, corpus_of(_texts(paths), tokenizer), working, AdaptationPlan(steps))
@@ -262,9 +260,9 @@ def _texts(paths: Sequence[str]) -> Iterator[str]:
     """The documents' text; what cannot be read is left out, unless nothing can."""
     from titans_cli.readers import Limits, discover, read
 
-    found = discover(paths)
-    problems, any_text = [f"{error.subject}: {error.what}" for _, error in found.failures], False
-    for source in found.sources:
+    discovery = discover(paths)
+    problems, any_text = [f"{error.subject}: {error.what}" for _, error in discovery.failures], False
+    for source in discovery.sources:
         try:
             document = read(source, Limits())
         except ReadError as error:

@@ -54,9 +54,11 @@ class SessionMemory:
                 for share in () if rows is None else shares_of(rows, self.learner.vocabulary):
                     state = change(state, share)
             except ValueError as error:
-                what = f"cell {info.cell} of document {info.source_id} holds no share of a session's memory ({error})"
+                problem = (
+                    f"cell {info.cell} of document {info.source_id} holds no share of a session's memory ({error})"
+                )
                 repair = NextStep("session repair", session=self.store.info.name)
-                raise DamagedError(what, subject=self.store.info.name, hint=Hint("Drop it: ", repair)) from error
+                raise DamagedError(problem, subject=self.store.info.name, hint=Hint("Drop it: ", repair)) from error
         return state
 
     def forget(self, source_id: int) -> None:

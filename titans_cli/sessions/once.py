@@ -18,7 +18,7 @@ from titans_cli.store.temporary import temporary
 
 def run_once(
     kept: Home,
-    what: IngestRequest,
+    documents: IngestRequest,
     questions: Sequence[str],
     how: IngestOptions,
     *,
@@ -38,7 +38,7 @@ def run_once(
             made = create_session(home, "run", engine=engine)
             home.set_current(made.info.name)
             anything = False
-            for event in ingest(home, None, what, replace(how, model=None), engine):
+            for event in ingest(home, None, documents, replace(how, model=None), engine):
                 anything = anything or (isinstance(event, IngestFinished) and event.files_read > 0)
                 yield event
             answerer = reader_of(reader) if reader and anything else own_reader(made.info)

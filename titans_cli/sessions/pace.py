@@ -50,10 +50,10 @@ def load(home: Home) -> Pace:
         return Pace()
 
 
-def _ratios(found: object) -> dict[str, float]:
-    if not isinstance(found, dict):
+def _ratios(stored: object) -> dict[str, float]:
+    if not isinstance(stored, dict):
         return {}
-    numbers = {str(k): float(v) for k, v in found.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    numbers = {str(k): float(v) for k, v in stored.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     return {k: v for k, v in numbers.items() if 0 < v < 1e12}
 
 

@@ -140,9 +140,9 @@ def cited(home: Home, selector: str | None, number: int) -> PageView:
         question, citations = last_citations(episodes, store.info.name)
         if number not in citations:
             numbers = ", ".join(map(str, sorted(citations))) or "nothing"
-            what = f"the last answer has no citation {number}: it cites {numbers}"
+            problem = f"the last answer has no citation {number}: it cites {numbers}"
             hint = "Ask again, or name a document and a page of it"
-            raise NotFoundError(what, subject=store.info.name, hint=hint)
+            raise NotFoundError(problem, subject=store.info.name, hint=hint)
         data = citations[number]
         source = episodes.source_by_uri(str(data.get("uri", "")))
         at = data.get("page")
@@ -167,11 +167,11 @@ def last_citations(episodes: Episodes, session: str) -> tuple[str, dict[int, Map
     Raises NotFoundError, also when it was made from what a fast update superseded."""
     answered = episodes.events(kind="answered", limit=1)
     if not answered:
-        what, hint = "it keeps no answer yet", "Ask something first, and let the session keep it"
-        raise NotFoundError(what, subject=session, hint=hint)
+        problem, hint = "it keeps no answer yet", "Ask something first, and let the session keep it"
+        raise NotFoundError(problem, subject=session, hint=hint)
     if answered[0].id in left_behind(episodes):
-        what = "what the last answer was made from has been replaced since"
-        raise NotFoundError(what, subject=session, hint="Ask again, or name a document and a page of it")
+        problem = "what the last answer was made from has been replaced since"
+        raise NotFoundError(problem, subject=session, hint="Ask again, or name a document and a page of it")
     asked = [e for e in episodes.events(kind="asked", limit=2) if e.id == answered[0].id - 1]
     question = asked[0].text.partition(": ")[2] if asked else ""
     kept = answered[0].data.get("citations")
@@ -212,9 +212,9 @@ def _view(session: str, episodes: Episodes, source: SourceRecord, number: int | 
     at = pages[0] if number is None and pages else number or 1
     unit = unit_of(source.kind)
     if at not in pages:
-        told = _spans(pages)
+        ranges = _spans(pages)
         blank = f"{unit} {at} holds no text" if 0 < at < max(pages, default=0) else f"it has no {unit} {at}"
-        raise NotFoundError(f"{blank}: there are {told}", subject=source.display, hint=f"Choose one of these {unit}s")
+        raise NotFoundError(f"{blank}: there are {ranges}", subject=source.display, hint=f"Choose one of these {unit}s")
     text = episodes.page(source.id, at)
     cited_as = label(episodes.card(source.id), source.name)
     where = place(source.kind, at, text, 0)

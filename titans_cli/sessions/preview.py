@@ -56,13 +56,13 @@ class Preview:
 def preview(
     home: Home,
     session: str | None,
-    what: IngestRequest,
+    request: IngestRequest,
     how: IngestOptions | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Preview:
     """`tell` gets the name of each file before it is looked at. Raises as `ingest`, and Interrupted."""
     how = how or IngestOptions()
-    found = discovered(what, how)
+    discovery = discovered(request, how)
     name = session if session is not None else home.current()
     store = None if name is None else SessionStore.open(home, name)
     if store is None:
@@ -79,10 +79,10 @@ def preview(
         with store.episodes() as episodes:
             sources = [s for s in episodes.sources() if not s.uri.startswith(ITEM)]
             known, uris = {s.sha256 for s in sources}, {s.uri for s in sources}
-    failures = [failed(display, error) for display, error in found.failures]
+    failures = [failed(display, error) for display, error in discovery.failures]
     changed = unchanged = pages = tokens = 0
     closed, documents = Closed(engine), list[tuple[int, int]]()  # of each: bytes kept but for its tokens, and meanwhile
-    with closing(read_ahead(found.sources, how.reading, known, how.ahead, how.stop)) as ready_ones:
+    with closing(read_ahead(discovery.sources, how.reading, known, how.ahead, how.stop)) as ready_ones:
         for ready in ready_ones:
             if how.stop():
                 raise Interrupted("stopped; nothing was read")
@@ -118,12 +118,12 @@ def preview(
     speed = trial(engine) / BESIDE if speed is None else speed
     return Preview(
         store.info.name if store is not None else None,
-        len(found.sources),
+        len(discovery.sources),
         len(documents),
         changed,
         unchanged,
         tuple(failures),
-        found.left_out,
+        discovery.left_out,
         pages,
         tokens,
         tokens / speed,

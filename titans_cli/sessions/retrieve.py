@@ -92,12 +92,12 @@ def retrieve(
         only = allowed(episodes, within)
         recollection = engine.recall((shelf or Shelf()).cells(store, engine, only), query)
         recalled = worth_telling(recollection)
-        found = gather(
+        blocks = gather(
             Question(query, episodes), episodes, engine, recalled, top_k, None if only is None else set(only)
         )
         items = {item.source_id: item for item in episodes.items()}
         passages = tuple(
-            _passage(n, f.block, f.score, items[f.block.source_id], episodes) for n, f in enumerate(found, start=1)
+            _passage(n, f.block, f.score, items[f.block.source_id], episodes) for n, f in enumerate(blocks, start=1)
         )
         snapshot = episodes.newest_snapshot()
     agrees = None if recalled is None else any(plain(recalled).lower() in plain(p.text).lower() for p in passages)
@@ -111,8 +111,11 @@ def _passage(number: int, block: Block, score: float, item: Item, episodes: Epis
     """Raises DamagedError if the block is not, character for character, in the retained page."""
     page = episodes.page(block.source_id, block.page)
     if page[block.start : block.end] != block.text:
-        what, hint = f"block {block.id} does not match its page", Hint("See what else is damaged: ", NextStep("check"))
-        raise DamagedError(what, subject=str(episodes.path), hint=hint)
+        problem, hint = (
+            f"block {block.id} does not match its page",
+            Hint("See what else is damaged: ", NextStep("check")),
+        )
+        raise DamagedError(problem, subject=str(episodes.path), hint=hint)
     where = place(item.kind, block.page, page, block.start)
     about = (number, item.id, item.key, item.label, item.tags, item.at)
     figures = (round(score, 4), round(block.surprise, 4))

@@ -55,8 +55,8 @@ class RoomBudget:
         self, folder: Path, engine: SessionModel | None, most: int | None = None, *, free: int | None = None
     ) -> None:
         self.folder, self.engine, self._free = folder, engine, free
-        said = most if most is not None else settings.value("max_room")
-        self.said = settings.size(str(said)) if isinstance(said, str) else said
+        limit = most if most is not None else settings.value("max_room")
+        self.limit = settings.size(str(limit)) if isinstance(limit, str) else limit
         self._weights: int | None = None
 
     def admit_text(self, display: str, pages: Sequence[Page]) -> None:
@@ -115,13 +115,14 @@ class RoomBudget:
         """Raises StorageError when what is free is less than a commit of these takes."""
         needed, free = size_of(cells) + 2 * _bytes(pages), self.free()
         if free < needed:
-            what = f"the disk is nearly full: {told(free)} are free, and the next commit takes {told(needed)}"
+            here, there = size_in_words(free), size_in_words(needed)
+            problem = f"the disk is nearly full: {here} are free, and the next commit takes {there}"
             hint = Hint("Free some space, then ", AGAIN, ": it continues from the last commit")
-            raise StorageError(what, subject=str(self.folder), hint=hint)
+            raise StorageError(problem, subject=str(self.folder), hint=hint)
 
     def most(self, share: float = SHARE) -> int:
         """Bytes that one thing may take: those that were said, or a share of what is free now."""
-        return self.said if self.said is not None else int(share * self.free())
+        return self.limit if self.limit is not None else int(share * self.free())
 
     def free(self) -> int:
         if self._free is not None:
@@ -146,13 +147,13 @@ class RoomBudget:
         bound = min(free, self.most(share))
         if needed <= bound:
             return
-        size = told(probably or needed)
-        what = f"{doing} would take {size} of disk, and {kind} may take {told(bound)} here"
+        size = size_in_words(probably or needed)
+        problem = f"{doing} would take {size} of disk, and {kind} may take {size_in_words(bound)} here"
         more = Option("max_room", size.replace(" ", ""))
-        hint = Hint(f"{todo}: ", more, f" (free: {told(free)})")
+        hint = Hint(f"{todo}: ", more, f" (free: {size_in_words(free)})")
         if needed > free:
-            hint = Hint(f"Free some space first: {told(free)} are free")
-        raise LimitError(what, subject=display, hint=hint)
+            hint = Hint(f"Free some space first: {size_in_words(free)} are free")
+        raise LimitError(problem, subject=display, hint=hint)
 
     def _cells(self, segments: int) -> int:
         return -(-segments // self.engine.cell_segments) if self.engine else 0
@@ -179,7 +180,7 @@ def size_of(cells: Iterable[StoredCell]) -> int:
     return sum(t.numel() * t.element_size() for cell in cells for t in cell.tensors.values())
 
 
-def told(size: int) -> str:
+def size_in_words(size: int) -> str:
     """Bytes in words, rounded up: as `--max-room` takes them."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6)):
         if size >= 10 * scale:

@@ -102,10 +102,10 @@ def search(
     with store.episodes() as episodes, episodes.frozen():
         only = allowed(episodes, within or Filter(sources=tuple(sources)))
         passages = _Passages(episodes, only)
-        found, matched = passages.matching(terms)
-        ranked = passages.ranked(found, terms)[:limit]
+        blocks, matched = passages.matching(terms)
+        ranked = passages.ranked(blocks, terms)[:limit]
         hits = tuple(passages.hits(ranked, terms))
-    return SearchResult(store.info.name, query, terms.words, terms.phrases, matched, len(found), hits)
+    return SearchResult(store.info.name, query, terms.words, terms.phrases, matched, len(blocks), hits)
 
 
 class _Passages:
@@ -120,11 +120,11 @@ class _Passages:
     def matching(self, terms: Terms) -> tuple[set[int], str]:
         held = [self._with_phrase(phrase) for phrase in terms.phrases]
         having = [self.episodes.blocks_with(word) for word in terms.words]
-        found = self._narrow(set.intersection(*held, *having))
-        if found or not having:
-            return found, "all" if found else "none"
-        found = self._narrow(set.intersection(*held) if held else set.union(*having))
-        return found, "some" if found else "none"
+        blocks = self._narrow(set.intersection(*held, *having))
+        if blocks or not having:
+            return blocks, "all" if blocks else "none"
+        blocks = self._narrow(set.intersection(*held) if held else set.union(*having))
+        return blocks, "some" if blocks else "none"
 
     def _narrow(self, ids: set[int]) -> set[int]:
         if not self.narrowed:
@@ -133,15 +133,15 @@ class _Passages:
 
     def _with_phrase(self, phrase: str) -> set[int]:
         """The blocks in which the phrase begins."""
-        pattern, found = as_written(phrase), set[int]()
+        pattern, blocks = as_written(phrase), set[int]()
         for source, page in self.episodes.pages_with(_WORD.findall(phrase) or [phrase]):
             if source not in self.sources:
                 continue
             for match in pattern.finditer(self.episodes.page(source, page)):
                 if (block := self.episodes.block_at(source, page, match.start())) is not None:
                     self.phrases.setdefault(block.id, []).append(match.span())
-                    found.add(block.id)
-        return found
+                    blocks.add(block.id)
+        return blocks
 
     def ranked(self, ids: set[int], terms: Terms) -> list[tuple[int, float]]:
         scores = dict(self.episodes.search_blocks(" ".join((*terms.words, *terms.phrases)), _MOST_RANKED))
@@ -198,10 +198,10 @@ def as_written(phrase: str) -> re.Pattern[str]:
 
 def merged(places: Sequence[Span]) -> tuple[Span, ...]:
     """Places in order, those that touch or overlap as one."""
-    found = list[Span]()
+    spans = list[Span]()
     for start, end in sorted(p for p in places if p[0] < p[1]):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:
-            found.append((start, end))
-    return tuple(found)
+            spans.append((start, end))
+    return tuple(spans)

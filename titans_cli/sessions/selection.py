@@ -35,9 +35,11 @@ class Filter:
 
     def __post_init__(self) -> None:
         """Raises UsageError for an empty tag or pattern: a variable that is not set, most likely."""
-        for what, given in (("tag", self.tags), ("pattern", self.sources)):
+        for field, given in (("tag", self.tags), ("pattern", self.sources)):
             if not all(one.strip() for one in given):
-                raise UsageError(f"an empty {what} selects nothing", hint="Leave it out, or write one, such as '*.pdf'")
+                raise UsageError(
+                    f"an empty {field} selects nothing", hint="Leave it out, or write one, such as '*.pdf'"
+                )
 
     @property
     def empty(self) -> bool:
@@ -100,8 +102,8 @@ def moment(text: str, now: datetime | None = None) -> str:
             at = datetime.fromisoformat(text.strip())
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        what = f"not a time: {text[:40]!r}"
-        raise UsageError(what, hint="Write it like 2h or 7d, or 2026-11-22 or 2026-11-22T12:00:00Z") from error
+        problem = f"not a time: {text[:40]!r}"
+        raise UsageError(problem, hint="Write it like 2h or 7d, or 2026-11-22 or 2026-11-22T12:00:00Z") from error
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -123,8 +125,8 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
     return find_source([by_id[item.source_id] for item in held(episodes)], named, "item or document")
 
 
-def find_source(sources: Sequence[SourceRecord], named: str, what: str = "document") -> SourceRecord:
-    """The one document that `named` means; `what` it was looked for as. Raises NotFoundError, UsageError when it means
+def find_source(sources: Sequence[SourceRecord], named: str, kind: str = "document") -> SourceRecord:
+    """The one document that `named` means; `kind`: what it is called. Raises NotFoundError, UsageError when it means
     several."""
     path, named = composed(_path(named)), composed(named)
     ways: list[Callable[[SourceRecord], bool]] = [
@@ -138,7 +140,7 @@ def find_source(sources: Sequence[SourceRecord], named: str, what: str = "docume
         if matching:
             return _only(matching, named)
     hint = Hint("See what it holds: ", NextStep("memory filter"))
-    raise NotFoundError(f"the session holds no such {what}", subject=named[:80], hint=hint)
+    raise NotFoundError(f"the session holds no such {kind}", subject=named[:80], hint=hint)
 
 
 def _path(named: str) -> str:

@@ -23,8 +23,8 @@ class CellOnShelf:
     topics: Tensor
 
     def opened(self) -> Cell:
-        found = self.store.as_it_stands(self.info)
-        return self.engine.from_tensors(found[1], self.topics) if found else self.engine.initial_state()
+        stored = self.store.as_it_stands(self.info)
+        return self.engine.from_tensors(stored[1], self.topics) if stored else self.engine.initial_state()
 
 
 class Shelf:
@@ -59,8 +59,8 @@ class Shelf:
             if info not in self._known and (rows := known.get(info.sha256)) is not None:
                 self._known[info] = CellOnShelf(store, engine, info, rows.tensor())
         for info in wanted:
-            if info not in self._known and (found := store.as_it_stands(info)) is not None:
-                self._known[info] = CellOnShelf(store, engine, found[0], engine.topics_of(found[1]))
-                new[found[0].sha256] = Rows.of(self._known[info].topics)
+            if info not in self._known and (stored := store.as_it_stands(info)) is not None:
+                self._known[info] = CellOnShelf(store, engine, stored[0], engine.topics_of(stored[1]))
+                new[stored[0].sha256] = Rows.of(self._known[info].topics)
         if len(new) * BEHIND > len(known):
             keep(episodes, engine.fingerprint, known | new)

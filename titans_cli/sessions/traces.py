@@ -45,26 +45,26 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
     keys = {item.source_id: item.key for item in episodes.items() if item.key and not is_common(item.key.casefold())}
     names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
-    found, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
+    events, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
     for event in episodes.events():
         in_time = event.at <= named_until
         if event.id in made and (in_time or not made[event.id]):
-            found.add(event.id)
+            events.add(event.id)
         elif event.kind in OF_ONE:  # two documents may have the same file name: here the digest says which it was
-            found |= {event.id} if in_time and event.data.get("sha256") in digests else set()
-        elif named.search(said := _said(event)) and in_time:
-            found.add(event.id)
+            events |= {event.id} if in_time and event.data.get("sha256") in digests else set()
+        elif named.search(words := _said(event)) and in_time:
+            events.add(event.id)
         else:
-            spoken[event.id] = {run for length in range(LEAST, RUN + 1) for run in _runs(said, length)}
+            spoken[event.id] = {run for length in range(LEAST, RUN + 1) for run in _runs(words, length)}
             if event.kind in EXCHANGED:
-                exchanged[event.id] = set(_words(said))
+                exchanged[event.id] = set(_words(words))
     wanted = set[Run]().union(*spoken.values())
     texts = _texts(episodes, sources)
     quoted = {run for text in texts for run in _quotations(text)}
     quoted &= wanted
-    found |= {i for i, runs in spoken.items() if not quoted.isdisjoint(runs)}
+    events |= {i for i, runs in spoken.items() if not quoted.isdisjoint(runs)}
     telling = _telling(episodes, sources, texts, set[str]().union(*exchanged.values()))
-    return sorted(found | {i for i, said in exchanged.items() if not telling.isdisjoint(said)})
+    return sorted(events | {i for i, words in exchanged.items() if not telling.isdisjoint(words)})
 
 
 def _texts(episodes: Episodes, sources: Iterable[SourceRecord]) -> list[str]:
@@ -77,13 +77,13 @@ def _texts(episodes: Episodes, sources: Iterable[SourceRecord]) -> list[str]:
     ]
 
 
-def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterable[str], said: set[str]) -> set[str]:
+def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterable[str], words: set[str]) -> set[str]:
     """Those of the words that betray the sources: of all that is held none but these has them, and they are rare."""
     held = {word for text in texts for word in _words(text)}
     gone, stated = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys(), episodes.stated()
     others = (source for source in episodes.sources() if source.id not in gone)
     stays = {w for s in others for text in (s.title or "", *stated.get(s.id, ())) for w in _words(text)}
-    rare = (word for word in (said & held) - stays if not is_common(word))
+    rare = (word for word in (words & held) - stays if not is_common(word))
     return {word for word in rare if episodes.sources_with(word) <= gone}
 
 

@@ -68,11 +68,11 @@ def watch(
     if request.files_from is not None:
         raise UsageError("a list of files cannot be followed", hint="Name folders instead")
     store, load = session_to_read_into(home, session, how, engine)
-    name, told, files = store.info.name, _Told(), _Rested(rhythm)
+    name, problems, files = store.info.name, _FolderProblems(), _Rested(rhythm)
     waiting: str | None = None  # what it waits for, as it was told last; "" for files
     while True:
         discovery = discovered(request, how)
-        yield from told.new(discovery)
+        yield from problems.new(discovery)
         if due := files.due(discovery.sources):
             try:
                 # by its id: another session of the name, made meanwhile, is not meant
@@ -122,7 +122,7 @@ class _Rested:
         return [s for s in sources if s.uri in self._seen]
 
 
-class _Told:
+class _FolderProblems:
     """What could not be found in the folders is told when it is new, and not at every look."""
 
     def __init__(self) -> None:

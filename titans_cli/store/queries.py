@@ -182,12 +182,12 @@ class Queries:
 
     def authors(self, source_ids: Iterable[int]) -> dict[int, list[str]]:
         """The names that each of these documents states of its authors, in order."""
-        found: dict[int, list[str]] = {}
+        names: dict[int, list[str]] = {}
         wanted = ",".join(map(str, sorted(source_ids))) if self._version() >= 3 else ""
         sql = f"SELECT source_id, value FROM cards WHERE field = 'author' AND source_id IN ({wanted}) ORDER BY rowid"
         for source_id, value in self._rows(sql) if wanted else ():
-            found.setdefault(int(source_id), []).append(str(value))
-        return found
+            names.setdefault(int(source_id), []).append(str(value))
+        return names
 
     def stated(self) -> dict[int, tuple[str, ...]]:
         """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""

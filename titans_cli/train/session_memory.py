@@ -161,7 +161,7 @@ def fit(sessions: Sequence[TrainingSession], steps: int, rate: float = 1e-2, see
 
 
 @torch.no_grad()
-def told(gate: SessionGate, sessions: dict[str, TrainingSession]) -> dict[str, float]:
+def perplexity_changes(gate: SessionGate, sessions: dict[str, TrainingSession]) -> dict[str, float]:
     """The change of perplexity of each session, in percent."""
     return {name: round(100 * math.expm1(float(change(gate, s))), 2) for name, s in sessions.items()}
 
@@ -189,13 +189,13 @@ def main() -> None:
         parser.error(f"there is nothing in {options.work}: run prepare first")
     sessions = sessions_of(reader, kinds)
     gate = fit(list(sessions.values()), options.steps)
-    print("trained on", json.dumps(told(gate, sessions)))
+    print("trained on", json.dumps(perplexity_changes(gate, sessions)))
     if aside:
         everything = [document for documents in kinds.values() for document in documents]
         measured = {name: session_of(reader, documents) for name, documents in aside.items()}
         others = [beginning(document) for documents in aside.values() for document in documents]
         measured["unrelated"] = session_of(reader, everything, others)
-        print("left out", json.dumps(told(gate, measured)))
+        print("left out", json.dumps(perplexity_changes(gate, measured)))
     documents = sum(map(len, kinds.values()))
     tokens = sum(len(d["tokens"]) for documents_ in kinds.values() for d in documents_)
     notes = {"steps": options.steps, "documents": documents, "tokens": tokens}

@@ -50,15 +50,15 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
         if 2 * count > sum(longs.values()) and short in holders and long in holders:
             names[short].add(long)
             names[long].add(short)
-    found = []
+    common = []
     for joined, has in holders.items():
         every = has.union(*(holders[other] for other in names[joined]))
         if len(every) < least or any((len(holders[o]), o) > (len(has), joined) for o in names[joined]):
             continue
         others = tuple(_usual(written[other])[0] for other in sorted(names[joined]))
         form, key = _usual(written[joined])
-        found.append(Phrase(key, form, others, frozenset(every)))
-    return _closed(sorted(found))
+        common.append(Phrase(key, form, others, frozenset(every)))
+    return _closed(sorted(common))
 
 
 def key_of(phrase: str) -> Key:
@@ -115,12 +115,12 @@ def _usual(written: Counter[tuple[str, Key]]) -> tuple[str, Key]:
     return " ".join(form.split()), key
 
 
-def _closed(found: Sequence[Phrase]) -> list[Phrase]:
+def _closed(phrases: Sequence[Phrase]) -> list[Phrase]:
     """Without those that mostly stand in one and the same longer phrase."""
     inside: dict[Key, int] = defaultdict(int)
-    for p in found:
+    for p in phrases:
         for i in range(len(p.key)):
             for j in range(i + 1, len(p.key) + 1):
                 if j - i < len(p.key):
                     inside[p.key[i:j]] = max(inside[p.key[i:j]], len(p.documents))
-    return [p for p in found if inside[p.key] < CLOSED * len(p.documents)]
+    return [p for p in phrases if inside[p.key] < CLOSED * len(p.documents)]

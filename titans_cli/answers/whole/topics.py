@@ -106,12 +106,12 @@ def clusters(rows: Vector, order: Sequence[int]) -> list[list[int]]:
     own = close[np.arange(len(taken)), labels]
     close[np.arange(len(taken)), labels] = -np.inf
     stray = close.max(axis=1).mean()
-    found = []
+    groups = []
     for k in range(len(centres)):
         members = [i for i in np.flatnonzero(labels == k) if own[i] > stray]
         if len(members) >= SMALLEST:
-            found.append([int(order[int(i)]) for i in sorted(members, key=lambda i: (-round(float(own[i]), 9), i))])
-    return sorted(found, key=lambda members: -len(members))
+            groups.append([int(order[int(i)]) for i in sorted(members, key=lambda i: (-round(float(own[i]), 9), i))])
+    return sorted(groups, key=lambda members: -len(members))
 
 
 def _moved(rows: Vector, centres: Vector) -> tuple[Vector, Vector]:
@@ -156,12 +156,12 @@ def _modularity(near: Vector, labels: Vector) -> float:
     return inside - float(((near.sum(axis=1) @ belongs / total) ** 2).sum())
 
 
-def topics(terms: PileTerms, rows: Vector | None, found: Sequence[Phrase]) -> list[Topic]:
-    """The largest first. `found`: the phrases of the documents."""
+def topics(terms: PileTerms, rows: Vector | None, phrases: Sequence[Phrase]) -> list[Topic]:
+    """The largest first. `phrases`: those of the documents."""
     if rows is None:
         return []
-    said = [" ".join(s.text for s in text.sentences) for text in terms.texts]
-    order = sorted((n for n in range(len(said)) if said[n] and rows[n].any()), key=lambda n: (said[n], n))
+    texts = [" ".join(s.text for s in text.sentences) for text in terms.texts]
+    order = sorted((n for n in range(len(texts)) if texts[n] and rows[n].any()), key=lambda n: (texts[n], n))
     if len(order) < LEAST:
         return []
     held, weights = terms.held, _weights(terms)
@@ -175,7 +175,7 @@ def topics(terms: PileTerms, rows: Vector | None, found: Sequence[Phrase]) -> li
         total = np.asarray(weights[members][:, apart].sum(axis=0)).ravel()
         weight = {w: round(float(total[i]), 9) for i, w in enumerate(apart)}
         usual = tuple(terms.forms[w] for w in sorted(apart, key=lambda w: (-weight[w], w))[:TERMS])
-        made.append(Topic(tuple(_names(set(members), rest, found, len(said))), usual, tuple(members)))
+        made.append(Topic(tuple(_names(set(members), rest, phrases, len(texts))), usual, tuple(members)))
     return [t for t in made if t.names]
 
 
@@ -200,13 +200,13 @@ def _log_odds(inside: int, size: int, outside: int, rest: int) -> float:
     return odds / math.sqrt(1 / a + 1 / b)
 
 
-def _names(members: set[int], rest: int, found: Sequence[Phrase], documents: int) -> Iterator[Phrase]:
+def _names(members: set[int], rest: int, phrases: Sequence[Phrase], documents: int) -> Iterator[Phrase]:
     """Those that set the topic apart from the pile and from general English, none sharing a word with another.
 
     What is general English in every phrase that sets it apart is named by them all the same.
     """
     scored, plain = [], []
-    for p in found:
+    for p in phrases:
         inside = len(p.documents & members)
         z = _log_odds(inside, len(members), len(p.documents) - inside, rest)
         if inside < max(2, HELD * len(members)) or z < DISTINCT:

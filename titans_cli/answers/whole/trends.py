@@ -132,7 +132,7 @@ def smoother(vectors: Vector) -> Smoother:
     return lambda score: np.asarray(vectors @ (solved @ score))
 
 
-def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector | None) -> list[Trend]:
+def trends(phrases: Sequence[Phrase], years: Sequence[int | None], vectors: Vector | None) -> list[Trend]:
     """Of phrases that say something, those that change, surest first; one of those that name one matter.
 
     `vectors` [N, D]: of the documents, unit rows, to smooth by; None for few documents.
@@ -143,7 +143,7 @@ def trends(found: Sequence[Phrase], years: Sequence[int | None], vectors: Vector
     if len(dated) < LEAST or when.min() == when.max():
         return []
     candidates, rows = [], []
-    for p in found:
+    for p in phrases:
         if not place.keys().isdisjoint(p.documents) and tells_apart(p, len(years)):
             candidates.append(p)
             rows.append([place[n] for n in p.documents if n in place])

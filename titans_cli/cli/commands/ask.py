@@ -104,7 +104,7 @@ def ask(
     for number, text in enumerate(asked, start=1):
         view.heading(number, len(asked), text, output)
         answers.append(talk.ask(text, follows=follows, after_kept=follows))
-        view.answer(answers[-1], output, verbose=verbose, told=tell is not None)
+        view.answer(answers[-1], output, verbose=verbose, steps_shown=tell is not None)
     markdown.write_answers(talk.session.home, talk.session.id, answers, files)
     if reader is None and view.watched(output) and (hint := hints.reading_model(talk.session.home, talk.session.id)):
         note(in_shell(hint))

@@ -104,7 +104,7 @@ def _turn(talk: Conversation, entered: str, output: Output, *, shown: bool, firs
     if not entered.startswith("/"):
         if not shown and not output.json:
             out(bold(f"{_PROMPT}{entered}"))
-        answer.answer(talk.ask(entered, after_kept=first), output, told=True)
+        answer.answer(talk.ask(entered, after_kept=first), output, steps_shown=True)
         if not output.json:
             out()
         return True

@@ -24,12 +24,12 @@ _WIDTH = 96  # of a line of prose
 _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
-def answer(result: Answer, output: Output, *, verbose: bool = False, told: bool = False) -> None:
-    """`told`: whoever waits has seen the steps already."""
+def answer(result: Answer, output: Output, *, verbose: bool = False, steps_shown: bool = False) -> None:
+    """`steps_shown`: whoever waits has seen the steps already."""
     if result.unlogged:
         note(f"titans: the session does not keep this question and its answer: {result.unlogged}")
     if verbose:
-        _workings(result, () if told else result.steps)
+        _workings(result, () if steps_shown else result.steps)
     if output.json:
         document("answer", result)
         return

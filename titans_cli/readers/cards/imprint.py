@@ -79,7 +79,7 @@ def printed(lines: Sequence[str], margins: Iterable[str] = ()) -> Imprint:
     text, edges = "\n".join(lines), [_joined(m) for m in margins]
     entries: list[Entry] = []
     own = _after(_PUBLISHED, text) or _after(_ARXIV, text)
-    venue = next((found for line in (*edges, *lines) for found in _venues(line, line in edges)), None)
+    venue = next((candidate for line in (*edges, *lines) for candidate in _venues(line, line in edges)), None)
     whole = venue["date"] if venue else None
     date = own or whole or _after(_COPYRIGHT, text) or _after(_RECEIVED, text)
     if date:

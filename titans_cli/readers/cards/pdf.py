@@ -118,7 +118,7 @@ class _Xmp(XmlHandler):
     """Texts of the elements that name a field, or of the items of lists in them."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
+        self.texts: dict[str, list[str]] = {}
         self.field: str | None = None
         self.depth = 0
 
@@ -126,11 +126,11 @@ class _Xmp(XmlHandler):
         if self.field is None:
             self.field, self.depth = _XMP.get(name), 0
             if self.field:
-                self.found.setdefault(self.field, []).append("")
+                self.texts.setdefault(self.field, []).append("")
             return
         self.depth += 1
-        if name == "li" and self.found[self.field][-1].strip():
-            self.found[self.field].append("")
+        if name == "li" and self.texts[self.field][-1].strip():
+            self.texts[self.field].append("")
 
     def end(self, name: str) -> None:
         if self.field is not None:
@@ -139,7 +139,7 @@ class _Xmp(XmlHandler):
 
     def text(self, words: str) -> None:
         if self.field is not None:
-            self.found[self.field][-1] += words
+            self.texts[self.field][-1] += words
 
 
 def xmp(data: bytes) -> list[Entry]:
@@ -153,6 +153,6 @@ def xmp(data: bytes) -> list[Entry]:
         parse_xml(data[start : end + len(_CLOSES)], handler)
     except (ExpatError, CorruptError):
         return []
-    values = {name: [t for t in texts if t.strip()] for name, texts in handler.found.items()}
+    values = {name: [t for t in texts if t.strip()] for name, texts in handler.texts.items()}
     values["title"] = [t for t in values.get("title", [])[:1] if told_title(t)]
     return made_entries("XMP metadata", values)

@@ -148,24 +148,24 @@ def _texts(xml: bytes, names: tuple[str, ...]) -> dict[str, list[str]]:
 
     class Texts(XmlHandler):
         def __init__(self) -> None:
-            self.found: dict[str, list[str]] = {name: [] for name in names}
+            self.texts: dict[str, list[str]] = {name: [] for name in names}
             self.inside: str | None = None
 
         def start(self, name: str, attributes: Mapping[str, str]) -> None:
-            self.inside = name if name in self.found else None
+            self.inside = name if name in self.texts else None
             if self.inside:
-                self.found[name].append("")
+                self.texts[name].append("")
 
         def end(self, name: str) -> None:
             self.inside = None
 
         def text(self, words: str) -> None:
             if self.inside:
-                self.found[self.inside][-1] += words
+                self.texts[self.inside][-1] += words
 
     handler = Texts()
     parse_xml(xml, handler)
-    return handler.found
+    return handler.texts
 
 
 def _mail(data: bytes) -> list[Entry]:
