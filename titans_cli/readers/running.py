@@ -53,15 +53,15 @@ def drop_running_lines(
             running[:] = [r for r in running if {(r.index, r.place - 1), (r.index, r.place + 1)} & spoken]
     edges = {(line.index, line.place) for running in groups for line in running}
     text = (line for i, page in enumerate(pages) for place, line in enumerate(page) if (i, place) not in edges)
-    said = f" {folded(' '.join(text))} "
+    prose = f" {folded(' '.join(text))} "
     dropped: defaultdict[int, set[int]] = defaultdict(set)
     stays: defaultdict[int, set[int]] = defaultdict(set)
     for lines in filter(None, groups):
         first = min(lines, key=lambda line: (line.index, line.place))
         counter = not first.words and _counts(lines)
-        told = counter or (first.index > 0 and f" {folded(pages[first.index][first.place])} " in said)
+        everywhere = counter or (first.index > 0 and f" {folded(pages[first.index][first.place])} " in prose)
         for one in lines:
-            (dropped if told or one.index != first.index else stays)[one.index].add(one.place)
+            (dropped if everywhere or one.index != first.index else stays)[one.index].add(one.place)
     kept = [_left(page, dropped[index], stays[index]) for index, page in enumerate(pages)]
     return [page for page, _ in kept], sum(count for _, count in kept)
 
