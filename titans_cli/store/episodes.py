@@ -34,22 +34,18 @@ from titans_cli.store.database import database_errors
 from titans_cli.store.names import shown
 from titans_cli.store.queries import (
     BLOCK,
-    CARD,
-    CARD_DIGEST,
     DIGEST,
     EVENT_DIGEST,
     FORGETTINGS,
-    ITEM_DIGEST,
     KEPT,
     LOGGED,
     PENDING,
     SNAPSHOT,
-    SOURCE,
     UNCLEAN,
-    YEAR,
     Queries,
     marks,
 )
+from titans_cli.store.source_queries import CARD, CARD_DIGEST, ITEM_DIGEST, SOURCE, YEAR
 
 # Ids of events, or what tells them once the transaction has begun: until then readers may log more.
 Events = Collection[int] | Callable[[], Collection[int]]
