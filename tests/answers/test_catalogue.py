@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from titans_cli.answers.cards import FROM_CARD, Catalogue
-from titans_cli.answers.intent import card_questions, parts_of, pile_question
+from titans_cli.answers.intent import card_questions, parts_of, pile_question, words_to_say
+from titans_cli.answers.pile import judge_said
 from titans_cli.cards import Entry, filled
 from titans_cli.records import Answer, Block, Page, SourceRecord
 from titans_cli.store import Addition, Episodes
@@ -130,6 +131,9 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("Which papers use R?", {2}),  # and an initial is no language
         ("Which papers are about weirs?", {2}),
         ("Which papers mention the harbour chains?", {3}),
+        ("Which papers log the salinity hourly?", {1}),  # one sentence says it, in other forms and another order
+        ("Which papers report surveyed weirs?", {2}),
+        ("Which papers survey their rivers with scripts?", {2}),  # what is their own goes by its name
     ],
 )
 def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: set[int]) -> None:
@@ -184,11 +188,30 @@ def test_it_means_the_document_before(ask: Ask) -> None:
         "What works best for chains?",
         "Which papers are by Nobody Atall?",
         "papers between 2018 and 2019",
+        "Which papers were cited most?",
+        "Which papers count the salinity?",  # two sentences of two papers have a word each
+        "Which papers survey harbours with scripts?",  # the rarest word is said by none that surveys
         "",
     ],
 )
 def test_other_questions_are_left_to_the_text(ask: Ask, question: str) -> None:
     assert ask(question) is None
+
+
+def test_what_a_sentence_has_to_say_leaves_out_who_tells_it_and_what_is_their_own() -> None:
+    assert words_to_say("report a failed replication") == (["failed", "replication"], "")
+    assert words_to_say("evaluate their own software with students") == (["evaluate", "students"], "evaluate")
+    assert words_to_say("make their code available") == (["code", "available"], "")
+
+
+def test_words_far_apart_in_a_sentence_do_not_say_it_together(episodes: Episodes) -> None:
+    near, far = "We surveyed these weirs.", f"We surveyed the {'old ' * 12}and long weirs."
+    for n, text in enumerate((near, far), 4):
+        record = SourceRecord(0, f"/p/{n}.pdf", f"{n}.pdf", f"sha{n}", 9, "pdf", "", 1, 1, 1, 40, AT, "read")
+        block = Block(0, 0, 0, 1, 0, len(text), text, 40, 40 * n, 1.0)
+        episodes.commit(record, Addition(pages=[Page(1, text)], blocks=[block]))
+    held = [s for s in episodes.sources() if s.id > len(SHELF)]
+    assert [j.source.name for j in judge_said("survey weirs", episodes, held)] == ["4.pdf"]
 
 
 def test_a_question_that_has_another_in_it_is_none_of_the_catalogue() -> None:

@@ -21,7 +21,7 @@ from titans_cli.answers.intent import (
     parts_of_matter,
     pile_question,
 )
-from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, shares_words
+from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, judge_said, shares_words
 from titans_cli.cards import Card, folded, is_document, label, listed, listings, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
@@ -208,7 +208,11 @@ class Catalogue:
             judged = {j.source.id: j for j in judgements}
             by_id = {d.source.id: d for d in chosen}
             chosen = [by_id[i] for i in judged]
-        if asked.venue and not chosen:
+        if asked.says:
+            judged = {j.source.id: j for j in judge_said(asked.says, self.episodes, [d.source for d in chosen])}
+            by_id = {d.source.id: d for d in chosen}
+            chosen = [by_id[i] for i in judged]
+        if not chosen and (asked.venue or asked.says):
             return None
         if asked.most:
             chosen = self._most(chosen, asked.most)

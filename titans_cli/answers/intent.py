@@ -50,6 +50,7 @@ class PileQuestion:
     authors: tuple[int, int] | None = None  # how many, at least and at most
     about: str = ""
     uses: str = ""
+    says: str = ""  # anything else that one sentence may say
     most: str = ""
 
 
@@ -494,6 +495,9 @@ def _said_of(rest: str, wants: str, single: bool, own: bool, language: Language)
                     case "use":
                         return replace(whole, uses=words)
                 return replace(whole, venue=words)
+    for form in language.patterns.get("says", ()) if own and not single else ():
+        if match := form.fullmatch(rest):
+            return PileQuestion(wants, years=years, says=match["said"])
     return None
 
 
@@ -531,6 +535,27 @@ def matter_of(topic: str) -> str:
     """A matter without the article before it and the general noun behind it: "the Bayesian methods" is "Bayesian"."""
     language, bare = languages()[0], without_article(topic.strip())
     return re.sub(rf"(?<=\w)(?:\s+(?:{language.pile['general']}))+$", "", bare, flags=re.I)
+
+
+def words_to_say(predicate: str) -> tuple[list[str], str]:
+    """The words that a sentence has to have which says this of its document, and the verb among them, or "".
+
+    That a document reports something is no part of it, and what is its own goes by another name there.
+    """
+    language = languages()[0]
+    bare = re.sub(rf"^(?:{language.pile['tells']})", "", predicate, flags=re.I)
+    parts = re.findall(r"[\w-]+", bare)
+    kept, owned = list[str](), False
+    for n, part in enumerate(parts):
+        closed = part.lower() in STOP_WORDS
+        if closed:
+            owned = re.fullmatch(language.pile["own"], part, re.I) is not None and any(
+                later.lower() in STOP_WORDS for later in parts[n + 1 :]
+            )
+        elif not owned:
+            kept.append(part)
+    verb = parts[0] if bare == predicate and parts and parts[0] in kept else ""
+    return kept, verb
 
 
 def without_article(name: str) -> str:
