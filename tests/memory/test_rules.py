@@ -134,6 +134,24 @@ def test_a_lone_token_gets_theta_over_one_plus_theta_of_its_error(theta: float) 
     assert close(moved, theta / (1 + theta) * error)
 
 
+def test_a_memory_without_momentum_keeps_what_stands_in_its_place() -> None:
+    case = random_case(2, 5, 16, 3)
+    none = torch.zeros(2, 1, 1, dtype=torch.float64)
+    written = implicit_step(**(case | {"momentum_BFV": none}))
+    assert written.momentum_BFV is none
+    still = implicit_step(**(case | {"momentum_BFV": torch.zeros_like(case["momentum_BFV"])}))
+    assert torch.equal(written.weights_BFV, still.weights_BFV)
+
+
+def test_a_step_without_gradients_leaves_what_it_was_given_as_it_was() -> None:
+    case = random_case(2, 5, 16, 3)
+    before = {name: tensor.clone() for name, tensor in case.items()}
+    with torch.no_grad():
+        quiet = implicit_step(**case)
+    assert all(torch.equal(case[name], before[name]) for name in case)
+    assert close(quiet.weights_BFV, implicit_step(**case).weights_BFV)
+
+
 def test_a_first_write_without_gates_is_ridge_regression_and_its_own_momentum() -> None:
     """Zero memory, alpha 0, eta 0: nothing but the pairs themselves."""
     case = random_case(16)
