@@ -76,8 +76,8 @@ def outlined(
     a_NF, kept_NK = features(keys_NK), keys_NK[:most]
     if 0 < most < len(keys_NK):
         inverse_NN = torch.cholesky_inverse(torch.linalg.cholesky(_kernel(a_NF)))
-        said_N = rows_NV.square().sum(1) / inverse_NN.diagonal()
-        kept_NK = keys_NK[said_N.sort(descending=True, stable=True).indices[:most].sort().values]
+        worth_N = rows_NV.square().sum(1) / inverse_NN.diagonal()
+        kept_NK = keys_NK[worth_N.sort(descending=True, stable=True).indices[:most].sort().values]
     return closed(a_NF.mT @ rows_NV, kept_NK, parts, features)
 
 
