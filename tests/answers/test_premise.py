@@ -171,6 +171,24 @@ def test_a_count_has_to_count_what_is_asked_for(read: Episodes, told: Callable[[
     assert told("How many sailors was Zorbix shown to?").short == "31 sailors"
 
 
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("The weavers made 2-3 long sails of it.", True),  # it would have said how many weavers there were
+        ("The weavers made one or more of the sails.", True),
+        ("The weavers (n = 35) made sails.", False),  # what no noun follows may count them
+        ("Of all the weavers 12 made sails.", False),
+        ("It was tried by 12 men.", False),  # other words may mean the same
+        ("It took 14 old weavers.", False),
+        ("The weavers made sails in 1990.", True),
+    ],
+)
+def test_a_sentence_that_counts_other_things_beside_those_asked_for_does_not_count_them(
+    read: Episodes, text: str, lacks: bool
+) -> None:
+    assert Question("How many weavers used Zorbix?", read).lacks(text) is lacks
+
+
 def test_no_sentence_of_the_document_asked_about_has_to_name_it(told: Callable[[str], Answer]) -> None:
     answer = told("Where does Quenlar get its heat from when the wind drops?")
     assert "ember store" in answer.citations[0].quote

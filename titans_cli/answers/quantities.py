@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from titans_cli.answers.intent import TextQuestion, facts
-from titans_cli.answers.words import STOP_WORDS, stem
+from titans_cli.answers.words import STOP_WORDS, stem, words
 
 YEAR = re.compile(r"(?<!\d)(1[0-9]\d\d|20\d\d)(?!\d)")
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -63,6 +63,13 @@ class Quantity(NamedTuple):
                 return phrase_end(self.after, word.start()) if uncounted else word.end()
         return 0
 
+    def counts_others(self, asked: TextQuestion) -> bool:
+        """Whether it counts other things than those that are asked for: a plural that its noun phrase ends with."""
+        start = re.match(r"[ -]*", self.after)
+        end = phrase_end(self.after, start.end() if start else 0)
+        last = words(self.after[:end])[-1:]
+        return bool(last) and _is_plural(last[0]) and stem(last[0]) != asked.counts
+
     def measures(self, asked: TextQuestion) -> bool:
         """Whether it measures what is asked for: counts the things, or has a unit of the kind."""
         after = self.after
@@ -96,11 +103,15 @@ def phrase_end(text: str, start: int) -> int:
     plural = False
     for word in _SIDE_BY_SIDE.finditer(text, start):
         lowered = word[1].lower()
-        ends = stem(lowered) != lowered and lowered.endswith("s") and not lowered.endswith("ss")
+        ends = _is_plural(lowered)
         if word.start() != end or lowered in STOP_WORDS or (plural and not ends):
             break
         end, plural = word.end(), ends
     return end
+
+
+def _is_plural(word: str) -> bool:
+    return stem(word) != word and word.endswith("s") and not word.endswith("ss")
 
 
 def quantities(sentence: str) -> list[Quantity]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from titans_cli.answers.dates import times_in
 from titans_cli.answers.intent import asked, facts, language_of
-from titans_cli.answers.quantities import YEAR, quantities
+from titans_cli.answers.quantities import YEAR, Quantity, quantities
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, stems, words
 from titans_cli.store import Episodes
 
@@ -125,8 +125,20 @@ class Question:
         return min(1.0, len(new) / 2)
 
     def lacks(self, text: str) -> bool:
-        """Whether a text has no figure, time or name at all, of a question how many, when, who or where."""
-        return self.kind in ("number", "when", "who", "where") and self.wanted(text) == 0
+        """Whether a text has no figure, time or name at all, of a question how many, when, who or where.
+
+        Nor has one a figure that speaks of the things asked for, and in which every figure counts others: it would
+        say how many of them there are beside their name ("students produce 2-3 design reports").
+        """
+        if self.kind in ("number", "when", "who", "where") and self.wanted(text) == 0:
+            return True
+        if self.asked.counts is None or self.asked.counts not in stems(text):
+            return False
+        return all(q.year or q.counts_others(self.asked) or self._stands_for(q, text) for q in quantities(text))
+
+    def _stands_for(self, q: Quantity, text: str) -> bool:
+        """Whether a figure is the "one" that stands for something said before (Quirk et al. 6.52-6.56)."""
+        return text[q.start : q.end].lower() == "one" and not q.counted(self.asked)
 
     @property
     def has_a_measure(self) -> bool:
