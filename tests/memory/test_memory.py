@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentInputs
-from titans_cli.memory.memory import LOG_THETA_LIMIT
+from titans_cli.memory import MemoryConfig, MemoryState, NeuralMemory, SegmentInputs, objection
+from titans_cli.memory.guard import MOST_GROWTH
+from titans_cli.memory.memory import FAINT, LOG_THETA_LIMIT, NOTED, gain
 
 WIDTH = 20
 CONFIG = MemoryConfig(d_key=12, d_topic=8, features=64, d_value=10, conv=3, span=16, momentum=1.0)
@@ -264,3 +265,108 @@ def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() 
 def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"positive|between 0 and 1"):
         MemoryConfig(**wrong)
+
+
+def test_a_memory_has_these_parameters_and_no_others(memory: NeuralMemory) -> None:
+    """A file of weights holds them by name and shape."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in memory.named_parameters()}
+    assert shapes == {
+        "conv.weight": (WIDTH, 1, CONFIG.conv),
+        "conv.bias": (WIDTH,),
+        "w_key.weight": (CONFIG.d_key, WIDTH),
+        "w_query.weight": (CONFIG.d_key, WIDTH),
+        "w_next.weight": (CONFIG.d_key + 1, WIDTH),
+        "w_topic.weight": (CONFIG.d_topic, 2 * WIDTH),
+        "salience.weight": (1, 2 * WIDTH),
+        "salience.bias": (1,),
+        "reach": (2 * CONFIG.span - 1,),
+        "scales": (2,),
+        "log_focus": (),
+        "w_value.weight": (CONFIG.d_value, WIDTH),
+        "w_out.weight": (WIDTH, CONFIG.d_value),
+        "gates.weight": (3, WIDTH),
+        "gates.bias": (3,),
+        "features.log_scale": (),
+    }
+
+
+def test_a_loud_recollection_is_heard_as_one_and_a_faint_one_fainter(memory: NeuralMemory) -> None:
+    row = fn.normalize(noise(1, 2, CONFIG.d_value, seed=3), dim=-1)
+    loudness = memory.heard(row * torch.tensor([[[1000.0], [FAINT]]])).norm(dim=-1)
+    assert torch.allclose(loudness, torch.tensor([[1.0, 0.5]]), atol=1e-3)
+    assert not bool(memory.heard(torch.zeros(1, 2, CONFIG.d_value)).any())
+
+
+def test_of_cells_as_loud_the_nearer_is_heard(memory: NeuralMemory) -> None:
+    one, other = noise(1, 1, CONFIG.d_value, seed=3), noise(1, 1, CONFIG.d_value, seed=4)
+    both = torch.stack([fn.normalize(one, dim=-1), fn.normalize(other, dim=-1)])
+    assert torch.allclose(memory.route(both, torch.tensor([20.0, 0.0])), both[0], atol=1e-5)
+    assert torch.allclose(memory.route(both), both.mean(0), atol=1e-5)
+
+
+def test_a_lone_token_gains_what_the_write_rule_gives_it() -> None:
+    assert torch.allclose(gain(torch.tensor([0.0, 1.0, 3.0])), torch.tensor([0.0, 0.5, 0.75]))
+
+
+def test_topics_are_noted_of_the_tokens_that_are_written_to_and_of_no_others(memory: NeuralMemory) -> None:
+    inputs, mask = segments(memory, 1), torch.ones(1, 16, dtype=torch.bool)
+    mask[0, 3] = False
+    theta = torch.zeros(1, 16)
+    theta[0, [2, 3, 5]] = 2.0
+    theta[0, 7] = NOTED / (1 - NOTED) * 0.99  # a little less than it takes
+    topics = memory.noted_topics(inputs._replace(theta=theta), mask)
+    assert torch.equal(topics, memory.topic_of(inputs.keys)[0, [2, 5]])
+    assert torch.allclose(topics, fn.normalize(inputs.keys[0, [2, 5], CONFIG.d_key :], dim=-1))
+
+
+def test_how_much_is_written_of_a_token_goes_by_its_gate_and_by_what_follows_it() -> None:
+    torch.manual_seed(4)
+    memory = NeuralMemory(WIDTH, CONFIG).eval().requires_grad_(False)
+    memory.conv.weight.zero_()
+    assert memory.conv.bias is not None
+    memory.conv.bias.zero_()
+    x, mask = noise(2, 8, WIDTH, seed=5), torch.ones(2, 8)
+    mask[1, 5:] = 0
+    inputs = memory.inputs(x, x, x, mask, one_sentence(x))
+    log_theta, eta, alpha = (x @ memory.gates.weight.mT + memory.gates.bias).unbind(-1)
+    following = x.roll(-1, dims=1) @ memory.w_next.weight.mT
+    assert torch.allclose(inputs.theta, (log_theta + following[..., -1]).exp() * mask, atol=1e-5)
+    for got, gate in ((inputs.eta, eta), (inputs.alpha, alpha)):
+        expected = torch.stack([gate[0].sigmoid().mean(), gate[1, :5].sigmoid().mean()])
+        assert torch.allclose(got, expected, atol=1e-6)
+    local = fn.normalize(x @ memory.w_key.weight.mT + following[..., :-1], dim=-1)
+    assert torch.allclose(inputs.keys[..., : CONFIG.d_key], local, atol=1e-5)
+
+
+def test_a_topic_is_the_sum_of_words_by_salience_and_reach() -> None:
+    torch.manual_seed(6)
+    memory = NeuralMemory(WIDTH, CONFIG).eval().requires_grad_(False)
+    memory.reach.copy_(noise(2 * CONFIG.span - 1, seed=7))
+    memory.salience.weight.copy_(noise(1, 2 * WIDTH, seed=8))
+    x, words = noise(1, 5, WIDTH, seed=9), noise(1, 5, WIDTH, seed=10)
+    both = torch.cat([x, words], dim=-1)[0]
+    weights = fn.softplus(both @ memory.salience.weight[0] + memory.salience.bias + 0.54)
+    sums = [
+        sum(
+            memory.reach[j - i + CONFIG.span - 1].exp() * weights[j] * (memory.w_topic.weight @ both[j])
+            for j in range(5)
+        )
+        for i in range(5)
+    ]
+    expected = torch.stack([fn.normalize(torch.as_tensor(row), dim=-1) for row in sums])
+    assert torch.allclose(memory.topics(x, words, one_sentence(x))[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "momentum", "why"),
+    [
+        (1.0, 0.0, None),
+        (math.nan, 0.0, "not finite"),
+        (0.0, math.inf, "not finite"),
+        (0.99 * 2 * MOST_GROWTH, 0.0, None),
+        (1.01 * 2 * MOST_GROWTH, 0.0, "exploding"),
+    ],
+)
+def test_an_update_is_refused_for_what_it_does(weights: float, momentum: float, why: str | None) -> None:
+    before = MemoryState(torch.tensor([[[1.0]]]), torch.zeros(1, 1, 1))
+    assert objection(before, MemoryState(torch.tensor([[[weights]]]), torch.tensor([[[momentum]]]))) == why
