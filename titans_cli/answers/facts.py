@@ -19,6 +19,8 @@ from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
+from titans_cli.answers.instances import instances, telling
+from titans_cli.answers.intent import kind_asked_for
 from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.premise import Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
@@ -82,6 +84,12 @@ def search(
         listed |= lists_of_references(episodes.blocks_of(source))
     ranked = candidates(terms, blocks, recalled, named, naming, listed)
     best = about_of(ranked)
+    of_kind = instances(question, episodes) if named and terms.kind in ("name", "what") else set[str]()
+    tells = telling(of_kind, terms, ranked, named, titles, episodes)
+    if tells is not None:  # what is of the kind that is asked for says the kind
+        naming = naming | set(stems(kind_asked_for(question)))
+        first = tells._replace(score=max(tells.score, ranked[0].score) if ranked else tells.score)
+        ranked = [first, *(c for c in ranked if (c.block.id, c.start) != (first.block.id, first.start))]
     assumption = premise(terms, named or best, naming, episodes, ranked, more & best)
     return Search(terms, blocks, ranked, named, assumption)
 

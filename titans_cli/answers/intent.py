@@ -116,6 +116,8 @@ class FactForms:
     compare: tuple[re.Pattern[str], ...]
     joined: re.Pattern[str]
     summary: re.Pattern[str]
+    instances: tuple[str, ...]
+    instance_asked: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,8 @@ def _facts(table: Mapping[str, Any]) -> FactForms:
         tuple(re.compile(rf"^\s*{two}[?.]?\s*$", re.I) for two in parts.get("compare", ())),
         re.compile(parts.get("joined", _NEVER), re.I),
         re.compile(table.get("whole", {}).get("summary", _NEVER), re.I),
+        tuple(table.get("instance", {}).get("forms", ())),
+        re.compile(table.get("instance", {}).get("asked", _NEVER), re.I),
     )
 
 
@@ -370,6 +374,29 @@ def compared(question: str) -> tuple[str, str] | None:
 def matter_words(text: str) -> list[str]:
     """The words that say what it is about."""
     return [w for w in words(text) if w not in STOP_WORDS and w not in ASKING]
+
+
+_PROPER = r"(?-i:[A-Z][\w.+#-]*(?: [A-Z][\w.+#-]*){0,2})"
+
+
+def kind_asked_for(question: str) -> str:
+    """The noun phrase for what is asked ("programming language"), in small letters; "" where there is none."""
+    match = facts().instance_asked.search(question)
+    kind = match["kind"].strip().lower() if match else ""
+    return "" if any(w in STOP_WORDS or w in ASKING for w in kind.split()) else kind
+
+
+def names_of_kind(kind: str, text: str) -> set[str]:
+    """The names that a text says are of a kind."""
+    several = rf"(?P<n>{_PROPER}(?:, {_PROPER})*(?:,? (?:and|or) {_PROPER})?)"
+    plural = r"\s+".join(map(re.escape, re.sub(r"(?<=[^s])s$", "", kind).split())) + r"(?:e?s)?\b"
+    names = set[str]()
+    for form in facts().instances:
+        whole = form.replace("<k>", plural).replace("<n>", several)
+        pattern = re.compile(rf"\b{whole}", re.I)
+        for match in pattern.finditer(text):
+            names |= {without_article(n).rstrip(".") for n in re.split(r",? (?:and|or) |, ", match["n"])}
+    return {n for n in names if any(w.lower() not in STOP_WORDS for w in re.findall(r"\w+", n))}
 
 
 def wants_summary(question: str) -> bool:
