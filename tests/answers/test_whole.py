@@ -109,6 +109,16 @@ def test_an_acronym_its_long_form_and_other_spellings_are_one_phrase() -> None:
     assert any(p.documents == {3, 4} for p in found.values())
 
 
+def test_a_part_of_a_word_or_an_address_is_no_phrase() -> None:
+    texts = [
+        document(1, "Flux.jl needs kilns; see https://kiln.example/tarn for it."),
+        document(2, "Its Kiln.jl and Zygote.jl are kilns at https://kiln.example/tarn too."),
+        document(3, "A jl is nothing, and kilns are."),
+        document(4, "Some jl is nothing."),
+    ]
+    assert {p.form for p in phrases(cut(texts), 2)} & {"jl", "tarn", "kilns"} == {"kilns"}
+
+
 def test_common_english_is_common_and_what_the_table_lacks_is_rare() -> None:
     table = background()
     assert table.share(("time",)) > 0.1 > 0.01 > table.share(("neural", "network")) > table.share(("zzyzx",)) > 0

@@ -18,6 +18,7 @@ from titans_cli.answers.words import stem
 
 TOGETHER = 0.8  # Jaccard index of the documents of two phrases that always go together
 CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
+_WITHIN = re.compile(r"-$|[^\W_][./@\\:_]+$")  # before a run of words that begins within a word
 _ACRONYM = re.compile(r"\(([A-Z][A-Za-z-]{1,8}s?)\)")
 
 
@@ -37,9 +38,13 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
                 long_of["".join(key_of(short))]["".join(key_of(long))] += 1
     holders: dict[str, set[int]] = defaultdict(set)
     written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
+    within = Counter[str]()  # how often it is a part of a word or an address
     for number, (key, place, start, end) in terms.places(least, frozenset(long_of).union(*long_of.values())):
         written_in = terms.texts[number].sentences[place].text
-        if start > 0 and written_in[start - 1] == "-":  # begins within a word: "trained" of "pre-trained"
+        if _WITHIN.search(
+            written_in[max(0, start - 3) : start]
+        ):  # "trained" of "pre-trained", "jl" of "Flux.jl", a part of an address
+            within["".join(key)] += 1
             continue
         joined = "".join(key)
         holders[joined].add(number)
@@ -52,6 +57,8 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
             names[long].add(short)
     common = []
     for joined, has in holders.items():
+        if within[joined] > written[joined].total():
+            continue
         every = has.union(*(holders[other] for other in names[joined]))
         if len(every) < least or any((len(holders[o]), o) > (len(has), joined) for o in names[joined]):
             continue
