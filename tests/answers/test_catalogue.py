@@ -133,6 +133,7 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("Which papers mention the harbour chains?", {3}),
         ("Which papers log the salinity hourly?", {1}),  # one sentence says it, in other forms and another order
         ("Which papers report surveyed weirs?", {2}),
+        ("Which papers mention the scripts of Python?", {3}),
         ("Which papers survey their rivers with scripts?", {2}),  # what is their own goes by its name
     ],
 )

@@ -227,7 +227,7 @@ class Catalogue:
         sources = [d.source for d in chosen]
         judgements = judge(matter_of(matter), self.episodes, self.cards, sources)
         if judgements or not (parts := parts_of_matter(matter)):
-            return judgements
+            return judgements or judge_said(matter, self.episodes, sources)
         each = [judge(matter_of(part), self.episodes, self.cards, sources) for part in parts]
         both = set.intersection(*({j.source.id for j in some} for some in each))
         return [j for j in each[0] if j.source.id in both]

@@ -20,6 +20,7 @@ from titans_cli.answers.facts import FactAnswerer
 from titans_cli.answers.intent import without_article
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
+from titans_cli.answers.references import without_mentions
 from titans_cli.answers.statements import information as terms_of
 from titans_cli.answers.words import stem, stems, words
 from titans_cli.records import Answer, Citation, Step
@@ -102,27 +103,32 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         points.append(Point(WHAT_THEY_ARE, (one.defined, other.defined)))
     naming = one.naming | other.naming
     pairs = []
-    theirs = [(b, terms_of(b.text) - naming) for b in other.sentences if not _names(b, one)]
+    theirs = [(b, terms_of(without_mentions(b.text)) - naming) for b in other.sentences if not _names(b, one)]
     for n, a in enumerate(one.sentences):
         if _names(a, other):
             continue
-        mine = terms_of(a.text) - naming
+        mine = terms_of(without_mentions(a.text)) - naming
         for m, (b, words_of) in enumerate(theirs):
             shared = mine & words_of
             worth = sum(map(information, shared))
             if worth >= LEAST_SHARED:
                 pairs.append((-worth / (len(mine) + len(words_of)) ** 0.5, n + m, a, b, shared))
-    used: list[Candidate] = [c for p in points for c in p.sentences]
+    used = {_place(c) for p in points for c in p.sentences}
     covered = set[str]()
     for _, _, a, b, shared in sorted(pairs, key=lambda p: (p[0], p[1], p[2].start)):
         if len(points) == MOST_POINTS:
             break
-        if a in used or b in used or a.text == b.text or shared & covered:
+        if {_place(a), _place(b)} & used or a.text == b.text or shared & covered:
             continue
         points.append(Point(_aspect(shared, a.text), (a, b)))
-        used += [a, b]
+        used |= {_place(a), _place(b)}
         covered |= shared
     return points
+
+
+def _place(c: Candidate) -> tuple[int, int]:
+    """Where a sentence stands: found in two ways it has two scores."""
+    return c.block.id, c.start
 
 
 def _aspect(shared: frozenset[str], text: str) -> str:

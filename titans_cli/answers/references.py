@@ -17,6 +17,17 @@ _HEADING = re.compile(
     re.M,
 )
 
+# A work cited by author and year within a sentence: "(Kluyver et al., 2016; Hunter, 2007)", "Galatolo (2021)".
+_MENTION = re.compile(
+    r"\((?:[^()]*[^\d()])?(?:1[89]|20)\d\d[a-z]?\)"
+    r"|\b[A-Z][\w'’-]+(?: (?:et al\.?|(?:and|&) [A-Z][\w'’-]+))? (?=\((?:1[89]|20)\d\d[a-z]?\))"
+)
+
+
+def without_mentions(sentence: str) -> str:
+    """A sentence without the works it cites by author and year."""
+    return _MENTION.sub(" ", sentence)
+
 
 def may_list(block: Block) -> bool:
     """Whether it can be any of `lists_of_references`, by itself: the others of its document need not be read then."""
