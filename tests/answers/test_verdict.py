@@ -24,3 +24,11 @@ from titans_cli.store import Episodes
 )
 def test_what_a_sentence_says_to_a_question(episodes: Episodes, question: str, sentence: str, told: str | None) -> None:
     assert verdict(Question(question, episodes), sentence) == told
+
+
+def test_the_name_of_what_is_asked_about_bears_nothing_out(episodes: Episodes) -> None:
+    question = Question("Does the Quendrix pump lift?", episodes)
+    sentence = "The Quendrix pump stood by the harbour."
+    assert verdict(question, sentence) == "Yes"  # two of three words
+    assert verdict(question, sentence, {"quendrix", "pump"}) is None
+    assert verdict(question, "It lifts.", {"quendrix", "pump"}) == "Yes"

@@ -61,6 +61,7 @@ class Search(NamedTuple):
     ranked: list[Candidate]
     named: set[int]
     premise: Premise
+    naming: frozenset[str]  # stems that name them
 
 
 def search(
@@ -91,7 +92,7 @@ def search(
         first = tells._replace(score=max(tells.score, ranked[0].score) if ranked else tells.score)
         ranked = [first, *(c for c in ranked if (c.block.id, c.start) != (first.block.id, first.start))]
     assumption = premise(terms, named or best, naming, episodes, ranked, more & best)
-    return Search(terms, blocks, ranked, named, assumption)
+    return Search(terms, blocks, ranked, named, assumption, frozenset(naming))
 
 
 class FactAnswerer:
@@ -206,7 +207,7 @@ class FactAnswerer:
             return chosen, self._side(s.terms, sides)
         if s.terms.kind == "yes-no":
             for n, c in enumerate(chosen[:VERDICTS]):
-                if (decision := verdict(s.terms, c.text)) is not None:
+                if (decision := verdict(s.terms, c.text, s.naming)) is not None:
                     return [c, *chosen[:n], *chosen[n + 1 :]], decision
             return chosen, None
         if s.terms.kind == "when" and (when := self._when(chosen[0], reading)) is not None:

@@ -8,6 +8,7 @@ negates ("non-permissive" for "permissive"). Whoever asks whether something is n
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from titans_cli.answers.claims import ParsedText
 from titans_cli.answers.intent import facts
@@ -19,11 +20,14 @@ from titans_cli.answers.words import stem, stems, words
 LEAST_SPOKEN = 0.5
 
 
-def verdict(question: Question, sentence: str) -> str | None:
-    """ "Yes" or "No" in the language of the forms; None when the sentence speaks of too little of what is asked."""
+def verdict(question: Question, sentence: str, naming: Collection[str] = ()) -> str | None:
+    """ "Yes" or "No" in the language of the forms; None when the sentence speaks of too little of what is asked.
+
+    `naming`: stems that name the document that is asked about; to name it again says nothing of what is asked of it.
+    """
     negated = _negated(question, sentence)
     here = set(stems(sentence)) | negated
-    if question.covered(here) < LEAST_SPOKEN:
+    if question.covered(here, naming) < LEAST_SPOKEN:
         return None
     denied = negated | {t for t in question.weight if _among(t, ParsedText(sentence).denied or frozenset())}
     asked_so = ParsedText(question.text).denied is not None
