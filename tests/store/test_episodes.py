@@ -388,3 +388,25 @@ def test_events_are_chosen_by_kind_and_time(episodes: Episodes) -> None:
     assert [e.text for e in episodes.events(limit=2)] == ["b", "c"]
     assert episodes.events(since="2027") == []
     assert SENTENCE not in {e.text for e in episodes.events(until="2027")}
+
+
+def test_of_one_commit_sources_and_cards_are_fetched_once_and_of_the_next_anew(
+    episodes: Episodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(episodes, 1)
+    asked = list[str]()
+    rows = Episodes._rows
+
+    def noted(self: Episodes, sql: str, values: Any = ()) -> Any:
+        asked.append(sql)
+        return rows(self, sql, values)
+
+    monkeypatch.setattr(Episodes, "_rows", noted)
+    with episodes.frozen():
+        episodes.sources().clear()  # what a caller does with it is its own
+        episodes.cards().clear()
+        many = len(asked)
+        assert len(episodes.sources()) == len(episodes.cards()) == 1
+        assert len(asked) == many
+    episodes.sources()
+    assert len(asked) == many + 1

@@ -193,9 +193,9 @@ def copy_durably(source: Path, target: Path, *, mode: int = FILE_MODE) -> str:
 def remove_temporaries(folder: Path) -> None:
     """Remove what killed writers left in a folder. Only for whoever holds the lock that covers the folder."""
     with storage_errors(folder):
-        for path in folder.iterdir():
-            if path.name.startswith(TEMPORARY):
-                remove_file(path)
+        for name in os.listdir(folder):  # noqa: PTH208
+            if name.startswith(TEMPORARY):
+                remove_file(folder / name)
 
 
 def remove_file(path: Path) -> None:

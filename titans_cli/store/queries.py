@@ -287,6 +287,14 @@ class Queries(SourceQueries):
         """The committed cells in the order in which they were read: document by document."""
         return self._records(SnapshotInfo, f"SELECT {SNAPSHOT} FROM snapshots ORDER BY source_id, cell")
 
+    def snapshot_numbers(self) -> set[int]:
+        """Of all committed cells."""
+        return {int(number) for (number,) in self._rows("SELECT number FROM snapshots")}
+
+    def snapshot_digests(self) -> set[str]:
+        """The sha256 of the files of all committed cells."""
+        return {str(digest) for (digest,) in self._rows("SELECT sha256 FROM snapshots")}
+
     def memory_size(self) -> int:
         """Bytes of the files of all committed cells."""
         return int(self._one("SELECT coalesce(sum(size), 0) FROM snapshots"))

@@ -34,10 +34,10 @@ def snapshot_path(folder: Path, number: int) -> Path:
     return folder / f"{number:08d}{_SUFFIX}"
 
 
-def snapshot_number(path: Path) -> int | None:
-    """The number in a snapshot's file name; None for any other file."""
-    stem = path.name.removesuffix(_SUFFIX)
-    return int(stem) if path.name.endswith(_SUFFIX) and stem.isascii() and stem.isdigit() and len(stem) >= 8 else None
+def snapshot_number(name: str) -> int | None:
+    """The number in the name of a snapshot's file; None for any other file."""
+    stem = name.removesuffix(_SUFFIX)
+    return int(stem) if name.endswith(_SUFFIX) and stem.isascii() and stem.isdigit() and len(stem) >= 8 else None
 
 
 def write_snapshot(

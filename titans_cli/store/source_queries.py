@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 from titans_cli.cards import Card, Entry, filled, is_sound, joined
 from titans_cli.errors import DamagedError
@@ -23,6 +23,7 @@ from titans_cli.store import database
 from titans_cli.store.database import database_errors
 from titans_cli.store.rows import R, records
 
+T = TypeVar("T")
 SOURCE = "id, uri, display, sha256, size, kind, title, pages, blocks_total, blocks_done, tokens, read_at, origin"
 YEAR = "year:"  # in meta, followed by a source's id: the year its file states. Not a column: older entries have none
 ITEM_DIGEST = "digest:item:"  # followed by a source's id: of its rows in `items` and `withheld`
@@ -40,6 +41,7 @@ class SourceQueries:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self._db = db
+        self._frozen: dict[str, Any] | None = None  # what was asked of the one commit that is seen
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = True, check: bool = False) -> Self:
@@ -63,10 +65,20 @@ class SourceQueries:
         """See one and the same commit for the whole block, whatever a writer commits meanwhile."""
         with database_errors(self.path):
             self._db.execute("BEGIN")
+            self._frozen = {}
             try:
                 yield
             finally:
+                self._frozen = None
                 self._db.rollback()
+
+    def _once(self, name: str, ask: Callable[[], T]) -> T:
+        """What `ask` says; of one and the same commit it is asked once: ten thousand documents are many records."""
+        if self._frozen is None:
+            return ask()
+        if name not in self._frozen:
+            self._frozen[name] = ask()
+        return cast(T, self._frozen[name])
 
     def _rows(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         with database_errors(self.path):
@@ -83,7 +95,8 @@ class SourceQueries:
 
     def sources(self) -> list[SourceRecord]:
         """In the order in which they were first committed."""
-        return self._records(SourceRecord, f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id")
+        sql = f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id"
+        return list(self._once("sources", lambda: self._records(SourceRecord, sql)))
 
     def source(self, source_id: int) -> SourceRecord | None:
         return self._source_where("id = ?", source_id)
@@ -122,6 +135,10 @@ class SourceQueries:
 
         What is withheld, and what is not among `only`, says nothing of other documents.
         """
+        name = "cards" if only is None else f"cards of {sorted(only)}"
+        return dict(self._once(name, lambda: self._cards(only)))
+
+    def _cards(self, only: Collection[int] | None) -> dict[int, Card]:
         sources = self.sources()
         rows: dict[int, list[Entry]] = {s.id: [] for s in sources}
         for source_id, entry in self._entries():
