@@ -6,7 +6,21 @@ import json
 
 import pytest
 
-from titans_cli.cards import ENTRY, Card, Entry, filled, given, joined, label, listed, short_title, surname
+from titans_cli.cards import (
+    ENTRY,
+    LISTING,
+    Card,
+    Entry,
+    bibliographies,
+    filled,
+    folded,
+    given,
+    joined,
+    label,
+    listed,
+    short_title,
+    surname,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +80,17 @@ def test_a_bibliography_fills_up_the_cards_of_what_it_lists() -> None:
     assert found[1].origin("author") == "bibliography refs.bib"
     assert found[2] == cards[2][1]
     assert (found[4].title, found[4].authors) == ("Scanned", ("Q Quill",))
+
+
+@pytest.mark.parametrize(
+    "text", ["A Plain Title: Part-2 (v1.0)", "", " -- ", "tabs\tand\nlines", "O'Neil & Sons_Ltd\x7f"]
+)
+def test_plain_text_is_folded_as_any_other(text: str) -> None:
+    beyond_ascii = folded(f"{text} \u00e9")
+    assert beyond_ascii == f"{folded(text)} e".strip()
+
+
+def test_bibliographies_are_known_by_the_origin_of_what_is_taken_from_them() -> None:
+    lists, other = Card((Entry(ENTRY, "{}", "file"),)), Card((Entry("title", "x", "file"),))
+    works = {1: ("refs.bib", lists), 2: ("paper.pdf", other), 3: ("refs.bib", lists), 4: ("more.bib", lists)}
+    assert bibliographies(works) == {f"{LISTING}refs.bib": [1, 3], f"{LISTING}more.bib": [4]}

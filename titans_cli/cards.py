@@ -19,6 +19,8 @@ ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
 
+_FOLDED = {c: chr(c).lower() if chr(c).isalnum() else " " for c in range(128)}  # ASCII
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -110,13 +112,14 @@ def is_document(kind: str, card: Card) -> bool:
     return kind != "item" and card.first(ENTRY) is None
 
 
-def listings(card: Card, works: Mapping[int, tuple[str, Card]]) -> set[int]:
-    """Of `works`, by number, with the names of their files: the bibliographies that a card of `joined` was filled from.
-
-    Two of one name are both meant: a card keeps no more of them than that.
-    """
-    origins = {e.origin for e in card.entries}
-    return {i for i, (name, work) in works.items() if work.first(ENTRY) is not None and f"{LISTING}{name}" in origins}
+def bibliographies(works: Mapping[int, tuple[str, Card]]) -> dict[str, list[int]]:
+    """Those of `works` (by number, with the names of their files) that list others, by the origin that `joined` gives
+    to what it takes from them. Two of one name are both meant: a card keeps no more of them than that."""
+    by_origin: dict[str, list[int]] = {}
+    for i, (name, work) in works.items():
+        if work.first(ENTRY) is not None:
+            by_origin.setdefault(f"{LISTING}{name}", []).append(i)
+    return by_origin
 
 
 def joined(cards: Mapping[int, tuple[str, Card]], rows: Mapping[int, Sequence[Entry]]) -> dict[int, Card]:
@@ -183,6 +186,8 @@ def label(card: Card, otherwise: str) -> str:
 
 def folded(text: str) -> str:
     """Letters and digits alone, without case and accents, words set apart by one space: to compare titles and names."""
+    if text.isascii():  # the same, ten times as fast: a question is compared with the titles of ten thousand documents
+        return " ".join(text.translate(_FOLDED).split())
     plain = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i").replace("ø", "o")
     kept = "".join(c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in plain)
     return " ".join(kept.split())

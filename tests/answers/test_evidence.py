@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from titans_cli.answers.evidence import gather
+from titans_cli.answers.evidence import best, gather
 from titans_cli.answers.extract import candidates
 from titans_cli.answers.facts import borne_out
 from titans_cli.answers.intent import asked as asked_of
@@ -229,3 +231,8 @@ def test_top_k_bounds_what_is_looked_at(home: Home) -> None:
     ]
     assert [len(a.evidence) for a in answers] == [1, 4]
     assert answers[0].evidence[0] == answers[1].evidence[0]
+
+
+@given(st.dictionaries(st.integers(0, 50), st.sampled_from([0.0, 0.5, 1.0, -1.0])), st.integers(0, 8))
+def test_the_best_are_the_first_of_all_in_order(scores: dict[int, float], limit: int) -> None:
+    assert best(scores, limit) == sorted(scores, key=lambda i: (-scores[i], i))[:limit]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titans_cli.answers.question import content_words
-from titans_cli.answers.words import stems, words
+from titans_cli.answers.words import stems, with_stems, words
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,26 @@ def test_no_text_has_an_empty_word_or_stem(text: str) -> None:
 
 def test_a_plural_with_a_hyphen_is_its_word() -> None:
     assert stems("CRF-s") == stems("CRFs") == stems("CRF")
+
+
+TITLES = {
+    1: "GPUs for soil-moisture maps",
+    2: "Mapping the moon",
+    3: "",
+    4: "A map of Moons and self-repair",
+    5: "CO_2 at sea",
+}
+
+
+def test_titles_with_a_stem_are_those_whose_stems_have_it() -> None:
+    terms = {"gpu", "map", "moon", "moistur", "self-repair", "repair", "co2", "nothing"}
+    by_stems = {t: {i for i, title in TITLES.items() if t in stems(title)} for t in terms}
+    assert with_stems(terms, TITLES) == by_stems
+    assert by_stems["map"] == {1, 2, 4}
+    assert with_stems((), TITLES) == {}
+
+
+@given(st.lists(st.text("aAbB-_'2 s", max_size=12), max_size=6), st.text("ab2s", min_size=1, max_size=4))
+def test_any_texts_with_a_stem_are_those_whose_stems_have_it(texts: list[str], term: str) -> None:
+    numbered = dict(enumerate(texts))
+    assert with_stems({term}, numbered) == {term: {i for i, text in numbered.items() if term in stems(text)}}

@@ -22,7 +22,7 @@ from titans_cli.answers.intent import (
     pile_question,
 )
 from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, judge_said, shares_words
-from titans_cli.cards import Card, folded, is_document, label, listed, listings, surname
+from titans_cli.cards import Card, bibliographies, folded, is_document, label, listed, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
 from titans_cli.store import Episodes
@@ -66,7 +66,7 @@ class Catalogue:
         withheld = episodes.withheld()
         self.cards = episodes.cards(only)
         held = episodes.sources()
-        self.works = {s.id: (s.name, self.cards[s.id]) for s in held}
+        self.lists = bibliographies({s.id: (s.name, self.cards[s.id]) for s in held})
         sources = [s for s in held if s.id not in withheld and is_document(s.kind, self.cards[s.id])]
         self.documents = [CataloguedDocument(s, self.cards[s.id]) for s in sources if only is None or s.id in only]
 
@@ -87,7 +87,10 @@ class Catalogue:
 
     def known_from(self, documents: Sequence[CataloguedDocument]) -> set[int]:
         """The sources that what is told of documents comes from: these, and the bibliographies that list them."""
-        return {i for d in documents for i in (d.source.id, *listings(d.card, self.works))}
+        known = {d.source.id for d in documents}
+        if self.lists:
+            known |= {i for d in documents for e in d.card.entries for i in self.lists.get(e.origin, ())}
+        return known
 
     def names(self, words: Collection[str]) -> set[int]:
         """The sources whose titles or authors have one of the words."""

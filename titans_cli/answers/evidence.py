@@ -7,6 +7,8 @@ model). A sum of scaled scores kept more of the evidence than reciprocal ranks (
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -50,6 +52,10 @@ class ScoredBlock(NamedTuple):
 
 
 def best(scores: dict[int, float], limit: int) -> list[int]:
+    """The keys of the highest scores, highest first, lower keys before higher ones of the same score."""
+    if len(scores) > limit:  # a heap of numbers alone: the blocks of ten thousand documents are hundreds of thousands
+        least = min(heapq.nlargest(limit, scores.values()), default=math.inf)
+        scores = {i: s for i, s in scores.items() if s >= least}
     return sorted(scores, key=lambda i: (-scores[i], i))[:limit]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -110,7 +110,6 @@ class FactForms:
     units: Mapping[str, re.Pattern[str]]
     speaks: Mapping[str, re.Pattern[str]]
     persons: re.Pattern[str]
-    defines: tuple[str, ...]
     denial: Mapping[str, str]
     relative: Mapping[str, Any]
     compare: tuple[re.Pattern[str], ...]
@@ -138,17 +137,26 @@ class Language:
     joins: re.Pattern[str] | None
     of_the_world: re.Pattern[str] | None
     meant: re.Pattern[str] | None
-    patterns: Mapping[str, tuple[re.Pattern[str], ...]] = field(default_factory=dict)
-    facts: FactForms | None = None
+    patterns: Mapping[str, tuple[re.Pattern[str], ...]]
+    asks: bool  # for facts, in forms that are known
+
+    @property
+    def facts(self) -> FactForms | None:
+        """Compiled when first asked for: a question is read in one language, and a cold one waits for its forms."""
+        return _facts(self.name) if self.asks else None
 
 
 @cache
 def languages() -> tuple[Language, ...]:
+    return tuple(_language(name, table) for name, table in _tables().items())
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    """The lexicon of every language, English first."""
     folder = files("titans_cli.answers") / "lexicon"
     names = sorted((f.name for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda n: n != "english.toml")
-    return tuple(
-        _language(n.removesuffix(".toml"), tomllib.loads((folder / n).read_text(encoding="utf-8"))) for n in names
-    )
+    return {n.removesuffix(".toml"): tomllib.loads((folder / n).read_text(encoding="utf-8")) for n in names}
 
 
 def language_of(question: str) -> Language | None:
@@ -169,7 +177,7 @@ def _is_english(word: str) -> bool:
 def searched_only(question: str) -> str | None:
     """Why a question is searched for by its words alone; None for one in a language whose forms are known."""
     language = language_of(question)
-    if language is not None and language.facts is not None:
+    if language is not None and language.asks:
         return None
     which = f"{language.name.capitalize()} questions" if language else "the question's language"
     return f"no forms of {which} are known here: the documents were searched for its words"
@@ -206,11 +214,13 @@ def _language(name: str, table: Mapping[str, Any]) -> Language:
         whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
         whole(rf"\b(?:{about['meant']})\b") if "meant" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
-        _facts(table) if "question" in table else None,
+        "question" in table,
     )
 
 
-def _facts(table: Mapping[str, Any]) -> FactForms:
+@cache
+def _facts(name: str) -> FactForms:
+    table = _tables()[name]
     q, parts = table["question"], table.get("parts", {})
     before, asks = q["before"], q["asks"]
 
@@ -239,7 +249,6 @@ def _facts(table: Mapping[str, Any]) -> FactForms:
         {name: re.compile(rf"^\W*(?:{unit})(?!\w)", re.I) for name, unit in q["units"].items()},
         {name: word(speaks) for name, speaks in q.get("speaks", {}).items()},
         word(form("persons")),
-        tuple(table["definition"]["forms"]),
         table.get("denial", {}),
         table.get("relative", {}),
         tuple(re.compile(rf"^\s*{two}[?.]?\s*$", re.I) for two in parts.get("compare", ())),
@@ -253,9 +262,9 @@ def _facts(table: Mapping[str, Any]) -> FactForms:
 @cache
 def notices() -> tuple[re.Pattern[str], ...]:
     """The forms, in any language, of sentences around an article that are none of its text."""
-    folder = files("titans_cli.answers") / "lexicon"
-    tables = (tomllib.loads(f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".toml"))
-    return tuple(re.compile(form, re.I | re.S) for s in tables for form in s.get("notice", {}).get("forms", ()))
+    return tuple(
+        re.compile(form, re.I | re.S) for s in _tables().values() for form in s.get("notice", {}).get("forms", ())
+    )
 
 
 def facts(language: str = ENGLISH) -> FactForms:
@@ -418,7 +427,7 @@ def defines(about: str) -> tuple[re.Pattern[str], ...]:
     """How a text says what something is, the surest way first. The name may be in the plural, and have "the"."""
     bare = re.sub(r"^an?\s+|\s*\([^()]*\)$", "", about, flags=re.I)
     name = r"[\s-]+".join(map(re.escape, bare.split()))
-    forms = (form for language in languages() if language.facts for form in language.facts.defines)
+    forms = (form for table in _tables().values() if "question" in table for form in table["definition"]["forms"])
     return tuple(re.compile(form.replace(_X, rf"(?<![\w-]){name}(?:e?s)?(?!\w)"), re.I) for form in forms)
 
 

@@ -28,7 +28,7 @@ from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds, probability, weights
 from titans_cli.answers.intent import facts
 from titans_cli.answers.question import SAME, Question, near
-from titans_cli.answers.words import stems
+from titans_cli.answers.words import stems, with_stems
 from titans_cli.cards import folded
 from titans_cli.store import Episodes
 
@@ -85,10 +85,10 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     One is named by its title, or by what stands before the title's colon; else a word that is written as a name tells a
     document from others if it stands in the titles of few, or else in the texts of few.
     """
-    words_of = {i: set(stems(title)) for i, title in titles.items()}
     if called := _called(question.text, titles):
-        return called, {t for t in question.weight if any(t in words_of[i] for i in called)}
-    titled = {t: {i for i, words in words_of.items() if t in words} for t in question.names}
+        naming = {t for i in called for t in stems(titles[i])}
+        return called, naming & question.weight.keys()
+    titled = with_stems(question.names, titles)
     telling = {t: documents for t, documents in titled.items() if 0 < len(documents) <= FEW}
     if not telling:
         held = {t: question.sources_of(t) & titles.keys() for t in question.names}
@@ -96,8 +96,7 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     if not telling:
         return set(), set()
     about = set.intersection(*telling.values()) or set.union(*telling.values())
-    naming = set(telling) | {t for t in question.weight if any(t in words_of[i] for i in about)}
-    return about, naming
+    return about, set(telling) | ({t for i in about for t in stems(titles[i])} & question.weight.keys())
 
 
 def others(question: Question, about: Collection[int], named: Collection[str], titles: Mapping[int, str]) -> set[int]:
@@ -111,10 +110,13 @@ def _called(question: str, titles: Mapping[int, str]) -> set[int]:
     asked, documents = f" {folded(question)} ", set[int]()
     for i, title in titles.items():
         for name in (folded(title), folded(title.split(": ")[0])):
-            rare = max((information(t) for t in stems(name)), default=0.0) >= RARE or " " in name
-            if len(name) >= SHORTEST and rare and f" {name} " in asked:
+            if len(name) >= SHORTEST and f" {name} " in asked and (" " in name or _is_rare(name)):
                 documents.add(i)
     return documents if len(documents) <= FEW else set()
+
+
+def _is_rare(name: str) -> bool:
+    return max((information(t) for t in stems(name)), default=0.0) >= RARE
 
 
 def about_of(ranked: Sequence[Candidate]) -> set[int]:

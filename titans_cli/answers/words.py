@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from threading import local
 
@@ -65,8 +66,24 @@ def stems(text: str) -> list[str]:
 
 @lru_cache(maxsize=8_192)  # the blocks and sentences of a question are looked at several times
 def _stems(text: str) -> tuple[str, ...]:
-    stemmed: list[str] = []
+    return tuple(_cut(text))
+
+
+def _cut(text: str) -> list[str]:
+    cut: list[str] = []
     for word in words(text):
         parts = sorted({word, *word.split("-")}) if "-" in word else (word,)
-        stemmed.extend(stem(w) for w in parts if w not in STOP_WORDS)
-    return tuple(stemmed)
+        cut.extend(stem(w) for w in parts if w not in STOP_WORDS)
+    return cut
+
+
+def with_stems(terms: Collection[str], texts: Mapping[int, str]) -> dict[str, set[int]]:
+    """Of each term, the texts that have it among their `stems`. Each word of ten thousand titles is looked at once."""
+    wanted = frozenset(terms)
+    having = {t: set[int]() for t in wanted}
+    if wanted:
+        forms = [w for w in set(_WORD.findall("\n".join(texts.values()))) if not wanted.isdisjoint(_cut(w))]
+        for i, text in texts.items():
+            for t in wanted.intersection(_cut(text)) if any(w in text for w in forms) else ():
+                having[t].add(i)
+    return having
