@@ -33,7 +33,7 @@ from benchmarks.common import Report, parser
 from titans_cli.answers.compose import AskOptions
 from titans_cli.model.interface import SessionModel
 from titans_cli.sessions.engines import reader_of
-from titans_cli.sessions.shelf import CellOnShelf, Shelf
+from titans_cli.sessions.shelf import CellsOnShelf, Shelf
 from titans_cli.store import SessionStore
 
 SETS = {"qed_dev": (60, 300), "timeqa": (6, 30)}  # documents with --quick, and without
@@ -49,7 +49,7 @@ class Foreign(Shelf):
     store: SessionStore
     own: Shelf
 
-    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[CellOnShelf]:
+    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> CellsOnShelf:
         return self.own.cells(self.store, engine)
 
 
