@@ -96,6 +96,12 @@ def columns(memory: ClosedMemory, parts: Sequence[int], part: int) -> Tensor | N
     return memory.keys[:, begin // 2 : (begin + parts[part]) // 2]
 
 
+def directions(packed_NK: Tensor) -> Tensor:
+    """Rows of packed ints [N, K / 2] as unit vectors [N, K]; a row of nothing stays nothing."""
+    rows = _unpacked(packed_NK)
+    return rows.div_(rows.square().sum(1, keepdim=True).sqrt().clamp(min=1))
+
+
 def cosines(packed_NK: Tensor, x_K: Tensor) -> Tensor:
     """Of rows of packed ints [N, K / 2] with a vector [K] of length 1: a row's scale does not change its direction.
 
@@ -125,10 +131,15 @@ def _rounded(x_NK: Tensor, parts: Sequence[int] | None) -> tuple[Tensor, Tensor]
     return nibbles[:, ::2] * 16 + nibbles[:, 1::2], scales
 
 
-def _unrounded(packed: Tensor, scales: Tensor, parts: Sequence[int] | None) -> Tensor:
+def _unpacked(packed: Tensor) -> Tensor:
+    """The ints themselves [N, 2 * columns], as floats."""
     rows = torch.empty(packed.shape[0], 2 * packed.shape[1])
     rows[:, ::2], rows[:, 1::2] = packed >> 4, packed & 15
-    rows.sub_(8)
+    return rows.sub_(8)
+
+
+def _unrounded(packed: Tensor, scales: Tensor, parts: Sequence[int] | None) -> Tensor:
+    rows = _unpacked(packed)
     for i, part in enumerate(_cut(rows, parts)):
         part.mul_(scales[:, i : i + 1].float())
     return rows

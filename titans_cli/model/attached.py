@@ -30,6 +30,7 @@ from titans_cli.model.interface import (
     ReadResult,
     Recollection,
     ShelvedCell,
+    likely,
     named_tensors,
     nearness,
 )
@@ -195,6 +196,7 @@ class AttachedEngine:
         prompt = torch.tensor([self.tokenizer.question(asked)], device=self.attached.device)
         x = self.adapter.seen(self.attached.below(prompt))
         topic = self.adapter.memory.topic_of(self.attached.long_queries(x, prompt, prompt.shape[1] - 1)[0, -1]).cpu()
+        cells = likely(topic, cells)
         near = nearness(topic, cells)
         chosen = near.topk(min(NEAREST, len(cells))).indices
         weights = [cells[i].opened().weights[0].to(self.attached.device) for i in chosen.tolist()]

@@ -37,6 +37,7 @@ from titans_cli.model.interface import (
     ReadResult,
     Recollection,
     ShelvedCell,
+    likely,
     named_tensors,
     nearness,
 )
@@ -341,7 +342,9 @@ class Engine:
                 x = self.network.trunk(row)
                 queries = self.network.memory_queries(x, row)
             if not answer:
-                near = nearness(memory.topic_of(queries[0, -1]), cells)
+                topic = memory.topic_of(queries[0, -1])
+                cells = likely(topic, cells)
+                near = nearness(topic, cells)
                 chosen = near.topk(min(NEAREST, len(cells))).indices
                 near, weights = near[chosen], [cells[i].opened().weights[0] for i in chosen.tolist()]
             known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
@@ -63,6 +63,14 @@ class ShelvedCell(Protocol):
         """A row each: unit, in half precision, or of any length and packed as by memory/closed.py (uint8)."""
 
     def opened(self) -> Cell: ...
+
+
+@runtime_checkable
+class ManyCells(Protocol):
+    """Cells that are too many to look at the topics of each."""
+
+    def likely(self, topic: Tensor) -> Sequence[ShelvedCell]:
+        """Those of them that may be nearest to a unit topic [T]."""
 
 
 class ReadResult(NamedTuple):
@@ -199,12 +207,17 @@ class SessionModel(Protocol):
         """The landmark [L] of a question."""
 
     def recall(self, cells: Sequence[ShelvedCell], question: str) -> Recollection:
-        """What the memory alone answers, with no retained text in sight."""
+        """What the memory alone answers, with no retained text in sight. `cells` may be `ManyCells`."""
 
 
 def named_tensors(state: Cell) -> dict[str, Tensor]:
     """A cell's state by name, for the store. Without a memory of the session there is no share, nor a name for it."""
     return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
+
+
+def likely(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Sequence[ShelvedCell]:
+    """The cells to look at: all, unless they are so many that they say themselves which these are."""
+    return cells.likely(topic_T) if isinstance(cells, ManyCells) else cells
 
 
 def nearness(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Tensor:

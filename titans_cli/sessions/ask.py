@@ -16,14 +16,14 @@ from titans_cli.answers.landmarks import Marks, own_vectors
 from titans_cli.answers.written import written
 from titans_cli.errors import TitansError
 from titans_cli.model.encoder import SentenceEncoder, load_encoder
-from titans_cli.model.interface import Cell, PassageReader, Recollection, SessionModel
+from titans_cli.model.interface import PassageReader, Recollection, SessionModel
 from titans_cli.model.writer import Writer
 from titans_cli.records import Answer, Episode, Loading, SourceRecord, Step
 from titans_cli.sessions.consolidate import remembered, told_loss
 from titans_cli.sessions.engines import engine_of, own_reader, reader_of, writer_of
 from titans_cli.sessions.ready import require_question
 from titans_cli.sessions.selection import Filter, allowed
-from titans_cli.sessions.shelf import CellOnShelf, Shelf
+from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, Landmarks, SessionStore, utc_now
 from titans_cli.store.landmarks import landmarks
 
@@ -114,8 +114,12 @@ def ask(
     heard, remembers = set[int](), how.memory
 
     def recall(asked: str) -> Recollection:
-        cells = shelf.cells(store, engine, only) if remembers else []
-        return engine.recall([NotedCell(c, heard) for c in cells], asked)
+        if not remembers:
+            return engine.recall([], asked)
+        cells = shelf.cells(store, engine, only)
+        recollection = engine.recall(cells, asked)
+        heard.update(cells.heard)
+        return recollection
 
     with store.episodes() as episodes, episodes.frozen():
         forgettings = episodes.forgettings()
@@ -171,22 +175,6 @@ def _logged(
         store.finish_erasing()  # our reading may have been what it had to wait for
         return replace(result, unlogged=error.what)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class NotedCell:
-    """A cell that is noted down when its weights are fetched: what was recalled was made from it."""
-
-    cell: CellOnShelf
-    heard: set[int]  # sources
-
-    @property
-    def topics(self) -> torch.Tensor:
-        return self.cell.topics
-
-    def opened(self) -> Cell:
-        self.heard.add(self.cell.info.source_id)
-        return self.cell.opened()
 
 
 def _meant(before: Answer | None, episodes: Episodes) -> int | None:

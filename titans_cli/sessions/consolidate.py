@@ -226,11 +226,8 @@ def told_loss(remembered: Remembered) -> str | None:
 
 
 def _topics_share(info: SessionInfo) -> float:
-    """Bytes of a closed cell's topics in the file of topics, a byte of the cell: packed as they are there, or in half
-    precision, four times that, where they do not begin and end with a byte (`memory/closed.py: columns`)."""
+    """Bytes of the codes of a closed cell's topics, a byte of the cell: a bit for a number of a topic
+    (`memory/codes.py`), where a number of its rows has four (`memory/closed.py`)."""
     widths = [info.memory.get(name) for name in ("d_key", "d_topic", "d_value")]
     known = [w for w in widths if isinstance(w, int) and not isinstance(w, bool) and w > 0]
-    if len(known) < len(widths):
-        return 0.0
-    key, topic, _ = known
-    return topic * (4 if key % 2 or topic % 2 else 1) / sum(known)
+    return -(-known[1] // 8) / (sum(known) / 2) if len(known) == len(widths) else 0.0

@@ -1,66 +1,151 @@
-"""The cells of a session as a question meets them: by their topics, and opened only when they are near."""
+"""The cells of a session as a question meets them: chosen by codes of their topics, opened only when they are near."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import overload
 
+import torch
 from torch import Tensor
 
+from titans_cli.memory.closed import directions
+from titans_cli.memory.codes import coded, likeness, width
 from titans_cli.model.interface import Cell, SessionModel
-from titans_cli.records import SnapshotInfo
+from titans_cli.records import Page, SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
-from titans_cli.store.topics import BEHIND, Rows, keep, kept
+from titans_cli.store.topics import BEHIND, Codes, keep, kept
+
+LIKELY = 256  # cells whose topics a question is compared with; reading those of one takes half a millisecond
+CENTRE_STEPS = 256  # of the centre's numbers, in 1: the same codes whatever the number of threads
+GENERAL = "general.txt"  # ten sentences of different kinds; twenty give no better a centre (docs/log.md, 2026-11-28)
 
 
 @dataclass(frozen=True, slots=True)
 class CellOnShelf:
-    """A committed cell, of which only the topics stay at hand: the weights of all would be a megabyte each, opened."""
+    """A committed cell: its topics are read when asked for, its weights, a megabyte each, when it is opened."""
+
+    info: SnapshotInfo
+    cells: CellsOnShelf = field(repr=False)
+
+    @property
+    def topics(self) -> Tensor:
+        at_hand = self.cells.at_hand
+        if self.info.sha256 not in at_hand:
+            at_hand[self.info.sha256] = self._read()
+        return at_hand[self.info.sha256]
+
+    def _read(self) -> Tensor:
+        engine, stored = self.cells.engine, self.cells.store.as_it_stands(self.info)
+        return engine.topics_of(stored[1]) if stored else engine.initial_state().topics
+
+    def opened(self) -> Cell:
+        self.cells.heard.add(self.info.source_id)
+        stored = self.cells.store.as_it_stands(self.info)
+        engine = self.cells.engine
+        return engine.from_tensors(stored[1], self.topics) if stored else engine.initial_state()
+
+
+@dataclass(frozen=True, slots=True)
+class CellsOnShelf(Sequence[CellOnShelf]):
+    """Committed cells in the order of reading. `heard`: the sources of those that were opened."""
 
     store: SessionStore
     engine: SessionModel
-    info: SnapshotInfo
-    topics: Tensor
+    infos: Sequence[SnapshotInfo]
+    codes: Codes | None  # None: there are few
+    at_hand: dict[str, Tensor]  # topics, by the sha256 of a cell's file
+    heard: set[int] = field(default_factory=set)
 
-    def opened(self) -> Cell:
-        stored = self.store.as_it_stands(self.info)
-        return self.engine.from_tensors(stored[1], self.topics) if stored else self.engine.initial_state()
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    @overload
+    def __getitem__(self, index: int) -> CellOnShelf: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[CellOnShelf]: ...
+    def __getitem__(self, index: int | slice) -> CellOnShelf | list[CellOnShelf]:
+        if isinstance(index, slice):
+            return [CellOnShelf(info, self) for info in self.infos[index]]
+        return CellOnShelf(self.infos[index], self)
+
+    def likely(self, topic: Tensor) -> list[CellOnShelf]:
+        """The `LIKELY` that may be nearest to a topic, by the likest code of each, in the order of reading."""
+        places = range(len(self.infos)) if self.codes is None else self._likely(self.codes, topic)
+        chosen = [self[i] for i in places]
+        for gone in self.at_hand.keys() - {cell.info.sha256 for cell in chosen}:
+            del self.at_hand[gone]
+        return chosen
+
+    def _likely(self, codes: Codes, topic: Tensor) -> Collection[int]:
+        like = likeness(_rows(codes), topic, torch.frombuffer(bytearray(codes.centre), dtype=torch.float32))
+        counts = torch.tensor(list(codes.counts.values()))
+        likest = torch.full((len(counts),), -torch.inf)  # of a cell without any
+        likest[counts > 0] = torch.segment_reduce(like, "max", lengths=counts[counts > 0])
+        of = dict(zip(codes.counts, likest.tolist(), strict=True))
+        known = [i for i, info in enumerate(self.infos) if info.sha256 in of]
+        best = torch.tensor([of[self.infos[i].sha256] for i in known]).topk(min(LIKELY, len(known))).indices
+        return sorted(known[i] for i in best.tolist())
 
 
 class Shelf:
-    """Has the topics of every cell at hand: from the session's file of topics, and of cells that it lacks from these.
-
-    Asked again, only what was learned since is fetched. For one session; keep it to ask often."""
+    """Knows the codes of a session's cells where there are many: from its file of them, and of cells that it lacks from
+    these. Asked again, only what was learned since is fetched. For one session; keep it to ask often."""
 
     def __init__(self) -> None:
-        self._known: dict[SnapshotInfo, CellOnShelf] = {}
+        self._codes: Codes | None = None
+        self._at_hand = dict[str, Tensor]()
 
-    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> list[CellOnShelf]:
-        """The committed cells of the sources `only`, or of all, in the order of reading. Raises as `store.cells`."""
+    def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> CellsOnShelf:
+        """The committed cells of the sources `only`, or of all. Raises as `store.cells`."""
         with store.episodes() as episodes:
             committed = episodes.snapshots()
-            if self._known.keys() - set(committed):  # the file has been written anew: let go of the one that is gone
-                self._known = {}
             wanted = [info for info in committed if only is None or info.source_id in only]
-            if any(info not in self._known for info in wanted):
-                self._fetch(store, episodes, engine, committed, wanted)
-        return [self._known[info] for info in wanted if info in self._known]
+            codes = self._coded(store, episodes, engine, committed, wanted) if len(wanted) > LIKELY else None
+        return CellsOnShelf(store, engine, wanted, codes, self._at_hand)
 
-    def _fetch(
+    def _coded(
         self,
         store: SessionStore,
         episodes: Episodes,
         engine: SessionModel,
         committed: Sequence[SnapshotInfo],
         wanted: Sequence[SnapshotInfo],
-    ) -> None:
-        known, new = kept(episodes, engine.fingerprint), dict[str, Rows]()
-        for info in committed:
-            if info not in self._known and (rows := known.get(info.sha256)) is not None:
-                self._known[info] = CellOnShelf(store, engine, info, rows.tensor())
+    ) -> Codes:
+        now = {info.sha256 for info in committed}
+        if self._codes is None or self._codes.counts.keys() - now:  # the file has been written anew: let go of this one
+            self._codes = kept(episodes, engine.fingerprint)
+        codes = self._codes or _none_yet(engine)
+        centre = torch.frombuffer(bytearray(codes.centre), dtype=torch.float32)
+        new = dict[str, bytes]()
         for info in wanted:
-            if info not in self._known and (stored := store.as_it_stands(info)) is not None:
-                self._known[info] = CellOnShelf(store, engine, stored[0], engine.topics_of(stored[1]))
-                new[stored[0].sha256] = Rows.of(self._known[info].topics)
-        if len(new) * BEHIND > len(known):
-            keep(episodes, engine.fingerprint, known | new)
+            if info.sha256 not in codes.counts and (stored := store.as_it_stands(info)) is not None:
+                new[stored[0].sha256] = coded(_unit(engine.topics_of(stored[1])), centre).numpy().tobytes()
+        gone = codes.counts.keys() - now
+        self._codes = codes.changed(gone, new) if gone or new else codes
+        if len(new) * BEHIND > len(codes.counts):
+            keep(episodes, engine.fingerprint, self._codes)
+        return self._codes
+
+
+def _none_yet(engine: SessionModel) -> Codes:
+    """Codes of no cell, told from the mean topic of general text: a model's own, so that nothing of a document is in
+    it."""
+    text = files(__package__).joinpath(GENERAL).read_text(encoding="utf-8")
+    segments = engine.segments([Page(1, text)])[: engine.cell_segments]
+    topics = engine.read(engine.initial_state(), segments).state.topics.float()
+    mean = topics.mean(0) if len(topics) else topics.new_zeros(topics.shape[1])
+    centre = mean.mul(CENTRE_STEPS).round().div(CENTRE_STEPS)
+    return Codes(centre.numpy().tobytes(), width(len(centre)))
+
+
+def _unit(topics: Tensor) -> Tensor:
+    return directions(topics) if topics.dtype == torch.uint8 else topics.float()
+
+
+def _rows(codes: Codes) -> Tensor:
+    """[N, B], mapped."""
+    if not codes.data:
+        return torch.empty(0, codes.width, dtype=torch.uint8)
+    return torch.frombuffer(codes.data, dtype=torch.uint8).view(-1, codes.width)

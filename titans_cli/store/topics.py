@@ -1,8 +1,9 @@
-"""The topics of all of a session's cells in one file: what has to be known of every cell to choose the few to open.
+"""Codes of the topics of all of a session's cells in one file: what has to be known of every cell to choose the few
+to open.
 
 They follow from the cells, so the file may be missing, behind or damaged: a reader fetches from the cells what it
-lacks, and keeps it for the next time. A writer takes out what is of cells that are there no more. Rows are opaque here:
-the model's topics as it compares them, in half precision or packed (docs/format.md).
+lacks, and keeps it for the next time. A writer takes out what is of cells that are there no more. Codes are opaque here
+(`memory/codes.py` makes and compares them, docs/format.md says how they lie).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from titans_cli.errors import DamagedError, StorageError, TitansError
 from titans_cli.store import derived
@@ -21,59 +24,54 @@ from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import NotAFileError, atomic_write, open_plain, remove_file
 from titans_cli.store.snapshots import header_bytes, open_header
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 TOPICS = "topics.safetensors"
 BEHIND = 32  # a file that lacks less than one cell in so many is not written anew: fetching these costs less
-_KINDS = {"F16": 2, "U8": 1}  # bytes of a number
 _DIGEST = 32  # bytes of a sha256
+_FLOAT = 4  # bytes
 
 
-class Rows(NamedTuple):
-    """The topics of one cell as they lie in the file."""
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Codes of cells, one after the other. `counts`: how many, by the sha256 of each cell's file, in that order."""
 
-    kind: str
-    width: int
-    height: int  # how many topics
-    data: bytes | memoryview
+    centre: bytes  # what they are told from, float32
+    width: int  # bytes of a code
+    counts: Mapping[str, int] = field(default_factory=dict)
+    data: memoryview = field(default_factory=lambda: memoryview(b""))  # writable, or torch would warn
 
-    @classmethod
-    def of(cls, topics: Tensor) -> Rows:
-        """Of [n, width] in half precision or packed (uint8)."""
-        kind = "U8" if topics.element_size() == 1 else "F16"
-        return cls(kind, topics.shape[1], len(topics), topics.contiguous().numpy().tobytes())
-
-    def tensor(self) -> Tensor:
-        """As they lie in the file, mapped."""
-        import torch
-
-        dtype = torch.uint8 if self.kind == "U8" else torch.float16
-        if not self.height:
-            return torch.empty(0, self.width, dtype=dtype)
-        return torch.frombuffer(self.data, dtype=dtype).view(self.height, self.width)
+    def changed(self, gone: Collection[str] = (), new: Mapping[str, bytes] | None = None) -> Codes:
+        """Without some cells and with others, in rising order of the cells."""
+        ends = [self.width * n for n in accumulate(self.counts.values(), initial=0)]
+        parts: dict[str, bytes | memoryview] = {
+            cell: self.data[a:b] for cell, (a, b) in zip(self.counts, pairwise(ends), strict=True) if cell not in gone
+        }
+        parts |= new or {}
+        counts = {cell: len(parts[cell]) // self.width for cell in sorted(parts)}
+        return Codes(self.centre, self.width, counts, memoryview(bytearray().join(parts[cell] for cell in counts)))
 
 
-def kept(episodes: Episodes, fingerprint: str) -> dict[str, Rows]:
-    """What the session's file says of cells, by the sha256 of their files: nothing if it is damaged or another model's.
+def kept(episodes: Episodes, fingerprint: str) -> Codes | None:
+    """What the session's file holds: None if there is none, or it is damaged or another model's.
 
-    The rows are mapped, and stay as they are when the file is replaced.
+    The codes are mapped, and stay as they are when the file is replaced.
     """
     with suppress(DamagedError, StorageError, FileNotFoundError):
         file = _File(episodes.path.parent / TOPICS)
         if file.fingerprint == fingerprint and file.is_sound():
-            return file.rows()
-    return {}
+            return file.codes()
+    return None
 
 
-def keep(episodes: Episodes, fingerprint: str, rows: Mapping[str, Rows]) -> None:
+def keep(episodes: Episodes, fingerprint: str, codes: Codes) -> None:
     """Keep these for the next time, unless the disk refuses, somebody is at work here or has forgotten one of the
     cells, or an earlier release wrote the session and nobody has written to it since."""
     if not episodes.is_current():
         return
     path = episodes.path.parent / TOPICS
     with suppress(TitansError):
-        derived.put(episodes.path, path, _encoded(rows, fingerprint), lambda now: rows.keys() <= _cells(now))
+        derived.put(
+            episodes.path, path, _encoded(codes, fingerprint), lambda now: codes.counts.keys() <= now.snapshot_digests()
+        )
 
 
 def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> None:
@@ -83,14 +81,14 @@ def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> No
     """
     path = folder / TOPICS
     try:
-        file, now = _File(path), _cells(episodes)
-        gone = not file.cells() <= now
+        file, now = _File(path), episodes.snapshot_digests()
+        gone = file.cells() - now
         if whole or gone:
-            rows = file.rows()
+            codes = file.codes()
             if not file.is_sound():
                 remove_file(path)
             elif gone:
-                atomic_write(path, _encoded({c: r for c, r in rows.items() if c in now}, file.fingerprint))
+                atomic_write(path, _encoded(codes.changed(gone), file.fingerprint))
     except FileNotFoundError:
         pass
     except DamagedError:
@@ -99,32 +97,22 @@ def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> No
         remove_file(path)
 
 
-def _cells(episodes: Episodes) -> set[str]:
-    return {row.sha256 for row in episodes.snapshots()}
-
-
-def _encoded(rows: Mapping[str, Rows], fingerprint: str) -> Iterator[bytes | memoryview]:
-    """The bytes of the file: for each kind and width of rows the cells, how many rows each has, and the rows."""
-    parts = list[tuple[str, str, list[int], list[bytes | memoryview]]]()
-    for kind, width in sorted({(r.kind, r.width) for r in rows.values()}):
-        own = [(cell, r) for cell, r in sorted(rows.items()) if (r.kind, r.width) == (kind, width)]
-        counts = [r.height for _, r in own]
-        name = f"{kind}.{width}"
-        parts += [
-            (f"{name}.counts", "I64", [len(own)], [struct.pack(f"<{len(own)}q", *counts)]),
-            (f"{name}.rows", kind, [sum(counts), width], [r.data for _, r in own]),
-            (f"{name}.cells", "U8", [len(own), _DIGEST], [bytes.fromhex(cell) for cell, _ in own]),
-        ]
-    parts.sort(key=lambda part: ["I64", *_KINDS].index(part[1]))  # so that every tensor is aligned
+def _encoded(codes: Codes, fingerprint: str) -> Iterator[bytes | memoryview]:
+    """The bytes of the file."""
+    counts, cells = list(codes.counts.values()), b"".join(map(bytes.fromhex, codes.counts))
+    parts: list[tuple[str, str, list[int], bytes | memoryview]] = [
+        ("counts", "I64", [len(counts)], struct.pack(f"<{len(counts)}q", *counts)),
+        ("centre", "F32", [len(codes.centre) // _FLOAT], codes.centre),
+        ("cells", "U8", [len(counts), _DIGEST], cells),
+        ("codes", "U8", [sum(counts), codes.width], codes.data),
+    ]
     described, end, digest = dict[str, Any](), 0, hashlib.sha256()
-    for name, dtype, shape, chunks in parts:
-        begin, end = end, end + sum(len(chunk) for chunk in chunks)
+    for name, dtype, shape, data in parts:
+        begin, end = end, end + len(data)
         described[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
-        for chunk in chunks:
-            digest.update(chunk)
+        digest.update(data)
     yield header_bytes(described, {"fingerprint": fingerprint, "payload_sha256": digest.hexdigest()})
-    for *_, chunks in parts:
-        yield b"".join(chunks)
+    yield from (data for *_, data in parts)
 
 
 class _File:
@@ -151,37 +139,21 @@ class _File:
 
     def cells(self) -> set[str]:
         """All that are named, by the sha256 of their files."""
-        return {cell for kind in self._kinds() for cell in self._named(kind)}
+        return set(self._named())
 
-    def rows(self) -> dict[str, Rows]:
-        rows = dict[str, Rows]()
-        for prefix in self._kinds():
-            (kind, width), begin = self._of(prefix), 0
-            data, cells = self._tensor(f"{prefix}.rows", kind), self._named(prefix)
-            counts = self._tensor(f"{prefix}.counts", "I64")
-            if len(counts) != 8 * len(cells):
-                raise self._damaged()
-            for cell, (count,) in zip(cells, struct.iter_unpack("<q", counts), strict=True):
-                end = begin + count * width * _KINDS[kind]
-                if not begin <= end <= len(data):
-                    raise self._damaged()
-                rows[cell] = Rows(kind, width, count, data[begin:end])
-                begin = end
-            if begin != len(data):
-                raise self._damaged()
-        return rows
-
-    def _kinds(self) -> set[str]:
-        return {name.rpartition(".")[0] for name in self._described}
-
-    def _of(self, prefix: str) -> tuple[str, int]:
-        kind, _, width = prefix.partition(".")
-        if kind not in _KINDS or not (width.isascii() and width.isdigit() and 0 < int(width) < 1 << 16):
+    def codes(self) -> Codes:
+        counts, cells, centre = self._tensor("counts", "I64"), self._named(), self._tensor("centre", "F32")
+        data = self._tensor("codes", "U8")
+        width = -(-(len(centre) // _FLOAT) // 8)
+        if not width or len(centre) % _FLOAT or len(counts) != 8 * len(cells) or len(set(cells)) < len(cells):
             raise self._damaged()
-        return kind, int(width)
+        numbers = [n for (n,) in struct.iter_unpack("<q", counts)]
+        if min(numbers, default=0) < 0 or width * sum(numbers) != len(data):
+            raise self._damaged()
+        return Codes(bytes(centre), width, dict(zip(cells, numbers, strict=True)), data)
 
-    def _named(self, prefix: str) -> list[str]:
-        data = self._tensor(f"{prefix}.cells", "U8")
+    def _named(self) -> list[str]:
+        data = self._tensor("cells", "U8")
         if len(data) % _DIGEST:
             raise self._damaged()
         return [data[i : i + _DIGEST].hex() for i in range(0, len(data), _DIGEST)]
