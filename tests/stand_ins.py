@@ -57,11 +57,11 @@ class Knowing:
         best, said = 0, ""
         if cells:
             self.engine.recall(cells, question)  # opens the nearest, as it always does
-        for heard in cells:
-            if heard.cell.info.source_id not in heard.heard:
+        for cell in cells:
+            if cell.info.source_id not in cell.cells.heard:
                 continue
-            with heard.cell.store.episodes() as episodes:
-                text = " ".join(page.text for page in episodes.pages(heard.cell.info.source_id))
+            with cell.cells.store.episodes() as episodes:
+                text = " ".join(page.text for page in episodes.pages(cell.info.source_id))
             for match in _SAID.finditer(text):
                 shared = len(asked & set(re.findall(r"\w+", match[0])))
                 if shared > best:

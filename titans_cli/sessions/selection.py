@@ -112,7 +112,8 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
 
     Raises NotFoundError, UsageError when it means several."""
     by_id = {source.id: source for source in episodes.sources()}
-    items = [item for item in held(episodes) if by_id[item.source_id].uri.startswith(ITEM)]
+    stand = held(episodes)
+    items = [item for item in stand if by_id[item.source_id].uri.startswith(ITEM)]
     prefix = named.removeprefix(ITEM).upper()
     ways: list[Callable[[Item], bool]] = [
         lambda item: named == item.key,
@@ -122,7 +123,7 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
         matching = [by_id[item.source_id] for item in items if way(item)]
         if matching:
             return _only(matching, named)
-    return find_source([by_id[item.source_id] for item in held(episodes)], named, "item or document")
+    return find_source([by_id[item.source_id] for item in stand], named, "item or document")
 
 
 def find_source(sources: Sequence[SourceRecord], named: str, kind: str = "document") -> SourceRecord:
@@ -132,7 +133,7 @@ def find_source(sources: Sequence[SourceRecord], named: str, kind: str = "docume
     ways: list[Callable[[SourceRecord], bool]] = [
         lambda s: named in (composed(s.uri), composed(s.display)) or path == composed(s.uri),
         lambda s: named == str(s.id),
-        lambda s: named in (composed(Path(s.uri).name), s.title and composed(s.title)),
+        lambda s: named in (composed(s.uri.rstrip("/").rpartition("/")[2]), s.title and composed(s.title)),
         lambda s: len(named) >= SHORTEST_PREFIX and s.sha256.startswith(named.lower()),
     ]
     for way in ways:

@@ -196,8 +196,10 @@ class SourceQueries:
         return Item(name, source_id, label, kind, key, self._tags(source_id, tags), *rest)
 
     def _tags(self, source_id: int, text: str | None) -> tuple[str, ...]:
+        if not text:
+            return ()
         try:
-            tags = json.loads(text or "[]")
+            tags = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
             raise DamagedError(f"damaged: the tags of item {source_id}", subject=str(self.path)) from error
         return tuple(map(str, tags)) if isinstance(tags, list) else ()
