@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from tests.store.samples import SENTENCE, blocks, event, page, row, source, vector
 from titans_cli.errors import DamagedError, IncompatibleError, LockedError, NotFoundError, StorageError
-from titans_cli.records import Episode
+from titans_cli.records import Episode, SourceRecord
 from titans_cli.store import Addition, Episodes
 from titans_cli.store import database as database_module
+from titans_cli.store.rows import records
 
 
 @pytest.fixture
@@ -390,23 +391,21 @@ def test_events_are_chosen_by_kind_and_time(episodes: Episodes) -> None:
     assert SENTENCE not in {e.text for e in episodes.events(until="2027")}
 
 
-def test_of_one_commit_sources_and_cards_are_fetched_once_and_of_the_next_anew(
+def test_of_one_commit_sources_are_made_once_and_of_the_next_anew(
     episodes: Episodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(episodes, 1)
-    asked = list[str]()
-    rows = Episodes._rows
+    made = list[type]()
 
-    def noted(self: Episodes, sql: str, values: Any = ()) -> Any:
-        asked.append(sql)
-        return rows(self, sql, values)
+    def noted(kind: type, rows: Any, path: Path) -> Any:
+        made.append(kind)
+        return records(kind, rows, path)
 
-    monkeypatch.setattr(Episodes, "_rows", noted)
+    monkeypatch.setattr("titans_cli.store.source_queries.records", noted)
     with episodes.frozen():
         episodes.sources().clear()  # what a caller does with it is its own
         episodes.cards().clear()
-        many = len(asked)
         assert len(episodes.sources()) == len(episodes.cards()) == 1
-        assert len(asked) == many
+        assert made == [SourceRecord]
     episodes.sources()
-    assert len(asked) == many + 1
+    assert made == 2 * [SourceRecord]

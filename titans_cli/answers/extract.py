@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.fitted import weights
-from titans_cli.answers.intent import notices
+from titans_cli.answers.lexicons import notices
 from titans_cli.answers.question import Question
 from titans_cli.answers.references import ENTRY
 from titans_cli.answers.words import stems, words

@@ -8,14 +8,13 @@ question is in; of one without forms here, or unknown, the text is searched for 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from titans_cli.answers.background import background
+from titans_cli.answers.lexicons import tables
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, words
 
 ENGLISH = "english"
@@ -148,15 +147,7 @@ class Language:
 
 @cache
 def languages() -> tuple[Language, ...]:
-    return tuple(_language(name, table) for name, table in _tables().items())
-
-
-@cache
-def _tables() -> dict[str, dict[str, Any]]:
-    """The lexicon of every language, English first."""
-    folder = files("titans_cli.answers") / "lexicon"
-    names = sorted((f.name for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda n: n != "english.toml")
-    return {n.removesuffix(".toml"): tomllib.loads((folder / n).read_text(encoding="utf-8")) for n in names}
+    return tuple(_language(name, table) for name, table in tables().items())
 
 
 def language_of(question: str) -> Language | None:
@@ -220,7 +211,7 @@ def _language(name: str, table: Mapping[str, Any]) -> Language:
 
 @cache
 def _facts(name: str) -> FactForms:
-    table = _tables()[name]
+    table = tables()[name]
     q, parts = table["question"], table.get("parts", {})
     before, asks = q["before"], q["asks"]
 
@@ -256,14 +247,6 @@ def _facts(name: str) -> FactForms:
         re.compile(table.get("whole", {}).get("summary", _NEVER), re.I),
         tuple(table.get("instance", {}).get("forms", ())),
         re.compile(table.get("instance", {}).get("asked", _NEVER), re.I),
-    )
-
-
-@cache
-def notices() -> tuple[re.Pattern[str], ...]:
-    """The forms, in any language, of sentences around an article that are none of its text."""
-    return tuple(
-        re.compile(form, re.I | re.S) for s in _tables().values() for form in s.get("notice", {}).get("forms", ())
     )
 
 
@@ -427,7 +410,7 @@ def defines(about: str) -> tuple[re.Pattern[str], ...]:
     """How a text says what something is, the surest way first. The name may be in the plural, and have "the"."""
     bare = re.sub(r"^an?\s+|\s*\([^()]*\)$", "", about, flags=re.I)
     name = r"[\s-]+".join(map(re.escape, bare.split()))
-    forms = (form for table in _tables().values() if "question" in table for form in table["definition"]["forms"])
+    forms = (form for table in tables().values() if "question" in table for form in table["definition"]["forms"])
     return tuple(re.compile(form.replace(_X, rf"(?<![\w-]){name}(?:e?s)?(?!\w)"), re.I) for form in forms)
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import overload
 
 import torch
 from torch import Tensor
 
-from titans_cli.memory.closed import directions
-from titans_cli.memory.codes import coded, likeness, width
 from titans_cli.model.interface import Cell, SessionModel
-from titans_cli.records import Page, SnapshotInfo
+from titans_cli.model.topics import centre_of, codes_of, likeness, width
+from titans_cli.records import SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
 from titans_cli.store.topics import BEHIND, Codes, keep, kept
 
 LIKELY = 256  # cells whose topics a question is compared with; reading those of one takes half a millisecond
-CENTRE_STEPS = 256  # of the centre's numbers, in 1: the same codes whatever the number of threads
-GENERAL = "general.txt"  # ten sentences of different kinds; twenty give no better a centre (docs/log.md, 2026-11-28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ class Shelf:
         new = dict[str, bytes]()
         for info in wanted:
             if info.sha256 not in codes.counts and (stored := store.as_it_stands(info)) is not None:
-                new[stored[0].sha256] = coded(_unit(engine.topics_of(stored[1])), centre).numpy().tobytes()
+                new[stored[0].sha256] = codes_of(engine.topics_of(stored[1]), centre).numpy().tobytes()
         gone = codes.counts.keys() - now
         self._codes = codes.changed(gone, new) if gone or new else codes
         if len(new) * BEHIND > len(codes.counts):
@@ -130,18 +126,8 @@ class Shelf:
 
 
 def _none_yet(engine: SessionModel) -> Codes:
-    """Codes of no cell, told from the mean topic of general text: a model's own, so that nothing of a document is in
-    it."""
-    text = files(__package__).joinpath(GENERAL).read_text(encoding="utf-8")
-    segments = engine.segments([Page(1, text)])[: engine.cell_segments]
-    topics = engine.read(engine.initial_state(), segments).state.topics.float()
-    mean = topics.mean(0) if len(topics) else topics.new_zeros(topics.shape[1])
-    centre = mean.mul(CENTRE_STEPS).round().div(CENTRE_STEPS)
+    centre = centre_of(engine)
     return Codes(centre.numpy().tobytes(), width(len(centre)))
-
-
-def _unit(topics: Tensor) -> Tensor:
-    return directions(topics) if topics.dtype == torch.uint8 else topics.float()
 
 
 def _rows(codes: Codes) -> Tensor:
