@@ -22,7 +22,7 @@ from tests.sessions.samples import (
 )
 from titans_cli.answers.compose import Answerer
 from titans_cli.errors import UsageError
-from titans_cli.model import engine as engine_module
+from titans_cli.model import interface as interface_module
 from titans_cli.model.engine import Engine
 from titans_cli.sessions import ask as ask_module
 from titans_cli.sessions import ingest as ingest_module
@@ -135,7 +135,7 @@ def test_asking_does_not_change_the_state_in_hand_either(
     assert len(looked) == len(states) == len(before)
     states.clear()
     looked.clear()
-    monkeypatch.setattr(engine_module, "NEAREST", 1)
+    monkeypatch.setattr(interface_module, "NEAREST", 1)
     ask(home, "papers", "What does the kernel hold?")
     assert (len(looked), len(states)) == (len(before), 1)  # of few cells all show their topics, and one is opened
 

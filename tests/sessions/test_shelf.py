@@ -4,6 +4,7 @@ time."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import torch
 
 from tests.sessions.samples import LONG, read_one_batch, start, write_document
 from titans_cli.memory.closed import directions
-from titans_cli.model import engine as engine_module
+from titans_cli.model import interface as interface_module
 from titans_cli.model.engine import Engine
-from titans_cli.model.interface import likely, nearness
+from titans_cli.model.interface import ManyCells, nearness
 from titans_cli.sessions import shelf as shelf_module
 from titans_cli.sessions.ask import ask
 from titans_cli.sessions.history import forget
@@ -83,7 +84,7 @@ def near(store: SessionStore, engine: Engine) -> list[tuple[int, float]]:
 def test_a_cold_question_opens_the_files_of_the_likely_cells_alone(
     home: Home, store: SessionStore, engine: Engine, loaded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "NEAREST", 1)
+    monkeypatch.setattr(interface_module, "NEAREST", 1)
     first = ask(home, "papers", ASKED, engine=engine)
     assert set(loaded) == {1, 2, 3, 4}
     loaded.clear()
@@ -121,9 +122,29 @@ def test_likely_cells_are_as_near_as_by_themselves(store: SessionStore, engine: 
 
 def test_the_nearest_cell_is_among_the_likely_ones(store: SessionStore, engine: Engine) -> None:
     cells = Shelf().cells(store, engine)
+    assert isinstance(cells, ManyCells)
     for cell in cells:
         for topic in cell.topics[:5] if cell.topics.dtype != torch.uint8 else directions(cell.topics[:5]):
-            assert cell.info in [c.info for c in likely(topic.float(), cells)]  # type: ignore[attr-defined]
+            assert cell.info in [c.info for c in cells.likely(topic.float())]
+
+
+def test_of_cells_that_hold_nothing_some_are_looked_at(
+    store: SessionStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bounded memory may hold every document as text alone."""
+    topics_of = Engine.topics_of
+    monkeypatch.setattr(Engine, "topics_of", lambda self, tensors: topics_of(self, tensors)[:0])
+    assert [value for _, value in near(store, engine)] == [0.0, 0.0]
+
+
+def test_a_cell_that_was_made_anew_since_its_codes_were_fetched_is_looked_at(
+    store: SessionStore, engine: Engine
+) -> None:
+    cells = Shelf().cells(store, engine)
+    assert cells.codes is not None
+    for info in cells.infos:
+        without = replace(cells, codes=cells.codes.changed([info.sha256]))
+        assert info in [c.info for c in without.likely(direction_of(engine))]
 
 
 def test_cells_are_chosen_among_the_sources_that_are_asked(store: SessionStore, engine: Engine) -> None:

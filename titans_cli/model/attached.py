@@ -24,15 +24,13 @@ from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.model.interface import (
     FOCUS,
     LONGEST_ANSWER,
-    NEAREST,
     UNTRAINED,
     Cell,
     ReadResult,
     Recollection,
     ShelvedCell,
-    likely,
     named_tensors,
-    nearness,
+    nearest,
 )
 from titans_cli.model.session import SessionReader
 from titans_cli.model.surprise import KeyedInputs, keyed
@@ -196,11 +194,9 @@ class AttachedEngine:
         prompt = torch.tensor([self.tokenizer.question(asked)], device=self.attached.device)
         x = self.adapter.seen(self.attached.below(prompt))
         topic = self.adapter.memory.topic_of(self.attached.long_queries(x, prompt, prompt.shape[1] - 1)[0, -1]).cpu()
-        cells = likely(topic, cells)
-        near = nearness(topic, cells)
-        chosen = near.topk(min(NEAREST, len(cells))).indices
-        weights = [cells[i].opened().weights[0].to(self.attached.device) for i in chosen.tolist()]
-        return self._generated(prompt, weights, (FOCUS * near[chosen]).to(self.attached.device))
+        near, cells = nearest(topic, cells)
+        weights = [cell.opened().weights[0].to(self.attached.device) for cell in cells]
+        return self._generated(prompt, weights, (FOCUS * near).to(self.attached.device))
 
     def _generated(self, prompt: Tensor, weights: Sequence[Tensor], near: Tensor) -> Recollection:
         before = torch.tensor([self.tokenizer.bos], dtype=torch.long, device=prompt.device)

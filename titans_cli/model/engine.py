@@ -31,14 +31,13 @@ from titans_cli.model.interface import (
     EMBEDDED_PATH,
     FOCUS,
     LONGEST_ANSWER,
-    NEAREST,
     PRECISIONS,
     Cell,
     ReadResult,
     Recollection,
     ShelvedCell,
-    likely,
     named_tensors,
+    nearest,
     nearness,
 )
 from titans_cli.model.network import TitansNetwork
@@ -343,10 +342,8 @@ class Engine:
                 queries = self.network.memory_queries(x, row)
             if not answer:
                 topic = memory.topic_of(queries[0, -1])
-                cells = likely(topic, cells)
-                near = nearness(topic, cells)
-                chosen = near.topk(min(NEAREST, len(cells))).indices
-                near, weights = near[chosen], [cells[i].opened().weights[0] for i in chosen.tolist()]
+                near, cells = nearest(topic, cells)
+                weights = [cell.opened().weights[0] for cell in cells]
             known = sum(r.shape[1] for r in reads)  # a query never depends on later tokens
             recalled = memory.recalled(weights, queries[:, known:])
             with self.arithmetic():

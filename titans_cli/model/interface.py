@@ -215,9 +215,11 @@ def named_tensors(state: Cell) -> dict[str, Tensor]:
     return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
 
 
-def likely(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Sequence[ShelvedCell]:
-    """The cells to look at: all, unless they are so many that they say themselves which these are."""
-    return cells.likely(topic_T) if isinstance(cells, ManyCells) else cells
+def nearest(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> tuple[Tensor, Sequence[ShelvedCell]]:
+    """The `NEAREST` cells to a topic, and how near each is [S]. Cells that are many say themselves which to look at."""
+    cells = cells.likely(topic_T) if isinstance(cells, ManyCells) else cells
+    near, places = nearness(topic_T, cells).topk(min(NEAREST, len(cells)))
+    return near, [cells[i] for i in places.tolist()]
 
 
 def nearness(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> Tensor:

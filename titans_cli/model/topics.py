@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from titans_cli.memory.closed import directions
-from titans_cli.memory.codes import coded, likeness, width
+from titans_cli.memory.codes import coded, likeness
 from titans_cli.model.interface import SessionModel
 from titans_cli.records import Page
 
-__all__ = ["centre_of", "codes_of", "likeness", "width"]
+__all__ = ["centre_of", "codes_of", "likeness"]
 CENTRE_STEPS = 256  # of the centre's numbers, in 1: the same codes whatever the number of threads
 GENERAL = "general.txt"  # ten sentences of different kinds; twenty give no better a centre (docs/log.md, 2026-11-28)
 

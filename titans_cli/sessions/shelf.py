@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from titans_cli.model.interface import Cell, SessionModel
-from titans_cli.model.topics import centre_of, codes_of, likeness, width
+from titans_cli.model.topics import centre_of, codes_of, likeness
 from titans_cli.records import SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
 from titans_cli.store.topics import BEHIND, Codes, keep, kept
@@ -74,15 +74,16 @@ class CellsOnShelf(Sequence[CellOnShelf]):
             del self.at_hand[gone]
         return chosen
 
-    def _likely(self, codes: Codes, topic: Tensor) -> Collection[int]:
-        like = likeness(_rows(codes), topic, torch.frombuffer(bytearray(codes.centre), dtype=torch.float32))
-        counts = torch.tensor(list(codes.counts.values()))
+    def _likely(self, codes: Codes, topic: Tensor) -> list[int]:
+        like = likeness(_rows(codes), topic, _centre(codes))
+        counts = torch.tensor(list(codes.counts.values()), dtype=torch.long)
         likest = torch.full((len(counts),), -torch.inf)  # of a cell without any
-        likest[counts > 0] = torch.segment_reduce(like, "max", lengths=counts[counts > 0])
-        of = dict(zip(codes.counts, likest.tolist(), strict=True))
-        known = [i for i, info in enumerate(self.infos) if info.sha256 in of]
-        best = torch.tensor([of[self.infos[i].sha256] for i in known]).topk(min(LIKELY, len(known))).indices
-        return sorted(known[i] for i in best.tolist())
+        if len(like):
+            likest[counts > 0] = torch.segment_reduce(like, "max", lengths=counts[counts > 0])
+        by_cell = dict(zip(codes.counts, likest.tolist(), strict=True))
+        # one that a writer has made anew since its codes were fetched is looked at
+        scores = torch.tensor([by_cell.get(info.sha256, torch.inf) for info in self.infos])
+        return sorted(scores.topk(LIKELY).indices.tolist())
 
 
 class Shelf:
@@ -113,7 +114,7 @@ class Shelf:
         if self._codes is None or self._codes.counts.keys() - now:  # the file has been written anew: let go of this one
             self._codes = kept(episodes, engine.fingerprint)
         codes = self._codes or _none_yet(engine)
-        centre = torch.frombuffer(bytearray(codes.centre), dtype=torch.float32)
+        centre = _centre(codes)
         new = dict[str, bytes]()
         for info in wanted:
             if info.sha256 not in codes.counts and (stored := store.as_it_stands(info)) is not None:
@@ -126,8 +127,11 @@ class Shelf:
 
 
 def _none_yet(engine: SessionModel) -> Codes:
-    centre = centre_of(engine)
-    return Codes(centre.numpy().tobytes(), width(len(centre)))
+    return Codes(centre_of(engine).numpy().tobytes())
+
+
+def _centre(codes: Codes) -> Tensor:
+    return torch.frombuffer(bytearray(codes.centre), dtype=torch.float32)
 
 
 def _rows(codes: Codes) -> Tensor:

@@ -35,9 +35,13 @@ class Codes:
     """Codes of cells, one after the other. `counts`: how many, by the sha256 of each cell's file, in that order."""
 
     centre: bytes  # what they are told from, float32
-    width: int  # bytes of a code
     counts: Mapping[str, int] = field(default_factory=dict)
     data: memoryview = field(default_factory=lambda: memoryview(b""))  # writable, or torch would warn
+
+    @property
+    def width(self) -> int:
+        """Bytes of a code: a bit for each number of the centre."""
+        return -(-len(self.centre) // _FLOAT // 8)
 
     def changed(self, gone: Collection[str] = (), new: Mapping[str, bytes] | None = None) -> Codes:
         """Without some cells and with others, in rising order of the cells."""
@@ -47,7 +51,7 @@ class Codes:
         }
         parts |= new or {}
         counts = {cell: len(parts[cell]) // self.width for cell in sorted(parts)}
-        return Codes(self.centre, self.width, counts, memoryview(bytearray().join(parts[cell] for cell in counts)))
+        return Codes(self.centre, counts, memoryview(bytearray().join(parts[cell] for cell in counts)))
 
 
 def kept(episodes: Episodes, fingerprint: str) -> Codes | None:
@@ -144,13 +148,13 @@ class _File:
     def codes(self) -> Codes:
         counts, cells, centre = self._tensor("counts", "I64"), self._named(), self._tensor("centre", "F32")
         data = self._tensor("codes", "U8")
-        width = -(-(len(centre) // _FLOAT) // 8)
-        if not width or len(centre) % _FLOAT or len(counts) != 8 * len(cells) or len(set(cells)) < len(cells):
+        if not len(centre) or len(centre) % _FLOAT or len(counts) != 8 * len(cells) or len(set(cells)) < len(cells):
             raise self._damaged()
         numbers = [n for (n,) in struct.iter_unpack("<q", counts)]
-        if min(numbers, default=0) < 0 or width * sum(numbers) != len(data):
+        codes = Codes(bytes(centre), dict(zip(cells, numbers, strict=True)), data)
+        if min(numbers, default=0) < 0 or codes.width * sum(numbers) != len(data):
             raise self._damaged()
-        return Codes(bytes(centre), width, dict(zip(cells, numbers, strict=True)), data)
+        return codes
 
     def _named(self) -> list[str]:
         data = self._tensor("cells", "U8")
