@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions.samples import read_into, start
+from tests.sessions.samples import reading
 from titans_cli.answers.instances import instances
 from titans_cli.answers.intent import kind_asked_for, names_of_kind
 from titans_cli.records import Answer
@@ -28,16 +28,7 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Home:
-    root = tmp_path_factory.mktemp("two")
-    (root / "documents").mkdir()
-    for name, text in DOCUMENTS.items():
-        (root / "documents" / name).write_text(text + "\n", encoding="utf-8")
-    home = Home(root / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TITANS_THREADS", "1")
-        start(home, "two", tiny_folder)
-    read_into(home, "two", [root / "documents"])
-    return home
+    return reading(tmp_path_factory.mktemp("two"), "two", tiny_folder, DOCUMENTS)
 
 
 @pytest.fixture

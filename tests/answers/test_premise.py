@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions.samples import read_into, start
+from tests.sessions.samples import reading
 from titans_cli.answers.definition import definitions
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds
@@ -52,16 +52,7 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Home:
-    root = tmp_path_factory.mktemp("three")
-    (root / "documents").mkdir()
-    for name, text in DOCUMENTS.items():
-        (root / "documents" / name).write_text(text + "\n", encoding="utf-8")
-    home = Home(root / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TITANS_THREADS", "1")
-        start(home, "three", tiny_folder)
-    read_into(home, "three", [root / "documents"])
-    return home
+    return reading(tmp_path_factory.mktemp("three"), "three", tiny_folder, DOCUMENTS)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,19 @@ def start(home: Home, name: str, model: Path) -> SessionStore:
 
 def read_into(home: Home, name: str | None, paths: Sequence[Path], **how: Any) -> list[IngestEvent]:
     return list(ingest(home, name, IngestRequest([str(p) for p in paths]), IngestOptions(**how)))
+
+
+def reading(root: Path, name: str, model: Path, documents: Mapping[str, str]) -> Home:
+    """A home below `root` whose session of this name has read these files, for the tests of a module."""
+    (root / "documents").mkdir()
+    for file, text in documents.items():
+        (root / "documents" / file).write_text(text + "\n", encoding="utf-8")
+    home = Home(root / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TITANS_THREADS", "1")
+        start(home, name, model)
+    read_into(home, name, [root / "documents"])
+    return home
 
 
 def with_a_long_one(model: Path, place: int) -> Callable[[Home, Path], None]:

@@ -209,10 +209,9 @@ class Catalogue:
             if asked.about:
                 judgements = [j for j in judgements if j.level >= AT_HEAD] or judgements[:1]
             judged = {j.source.id: j for j in judgements}
-            by_id = {d.source.id: d for d in chosen}
-            chosen = [by_id[i] for i in judged]
-        if asked.says:
+        elif asked.says:
             judged = {j.source.id: j for j in judge_said(asked.says, self.episodes, [d.source for d in chosen])}
+        if asked.about or asked.uses or asked.says:
             by_id = {d.source.id: d for d in chosen}
             chosen = [by_id[i] for i in judged]
         if not chosen and (asked.venue or asked.says):

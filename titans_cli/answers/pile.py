@@ -10,7 +10,7 @@ from titans_cli.answers.extract import Candidate, is_notice, is_prose
 from titans_cli.answers.intent import words_to_say
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import SAME, near
-from titans_cli.answers.references import lists_of_references
+from titans_cli.answers.references import lists_of_references, may_list
 from titans_cli.answers.words import STOP_WORDS, stem, stems, words
 from titans_cli.cards import Card, folded
 from titans_cli.records import Block, SourceRecord
@@ -115,7 +115,7 @@ def judge_said(predicate: str, episodes: Episodes, sources: list[SourceRecord]) 
     for source in sources:
         if not (blocks := by_source.get(source.id)):
             continue
-        ends = lists_of_references(episodes.blocks_of(source.id))
+        ends = lists_of_references(episodes.blocks_of(source.id)) if any(map(may_list, blocks)) else {}
         best: Candidate | None = None
         count = 0
         for held in blocks:

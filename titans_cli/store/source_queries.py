@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +41,7 @@ class SourceQueries:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self._db = db
-        self._frozen: dict[str, Any] | None = None  # what was asked of the one commit that is seen
+        self._frozen: dict[Hashable, Any] | None = None  # what was asked of the one commit that is seen
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = True, check: bool = False) -> Self:
@@ -72,13 +72,13 @@ class SourceQueries:
                 self._frozen = None
                 self._db.rollback()
 
-    def _once(self, name: str, ask: Callable[[], T]) -> T:
+    def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
         """What `ask` says; of one and the same commit it is asked once: ten thousand documents are many records."""
         if self._frozen is None:
             return ask()
-        if name not in self._frozen:
-            self._frozen[name] = ask()
-        return cast(T, self._frozen[name])
+        if key not in self._frozen:
+            self._frozen[key] = ask()
+        return cast(T, self._frozen[key])
 
     def _rows(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         with database_errors(self.path):
@@ -135,8 +135,8 @@ class SourceQueries:
 
         What is withheld, and what is not among `only`, says nothing of other documents.
         """
-        name = "cards" if only is None else f"cards of {sorted(only)}"
-        return dict(self._once(name, lambda: self._cards(only)))
+        key = "cards", None if only is None else frozenset(only)
+        return dict(self._once(key, lambda: self._cards(only)))
 
     def _cards(self, only: Collection[int] | None) -> dict[int, Card]:
         sources = self.sources()
