@@ -57,3 +57,9 @@ def test_the_same_shape_gives_the_same_features_everywhere() -> None:
     first = FourierFeatures(8, 32, 2.0)
     torch.manual_seed(2)
     assert torch.equal(first.omega_KF, FourierFeatures(8, 32, 2.0).omega_KF)
+
+
+def test_features_are_drawn_from_a_normal_distribution_with_the_papers_number_as_seed() -> None:
+    """A closed cell keeps keys alone: whoever opens it, on any machine, must draw these features."""
+    expected = torch.randn(8, 16, generator=torch.Generator().manual_seed(20_501_663))
+    assert torch.equal(FourierFeatures(8, 32, 2.0).omega_KF, expected)

@@ -260,11 +260,29 @@ def test_gradients_reach_every_projection_and_gate_through_a_write_and_a_read() 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"features": 63}, {"d_key": 0}, {"d_topic": 0}, {"conv": 0}, {"bandwidth": 0.0}, {"momentum": 1.5}]
+    ("wrong", "why"),
+    [
+        ({"features": 63}, "widths must be positive and features even"),
+        *(
+            ({width: 0}, "widths must be positive")
+            for width in ("d_key", "d_topic", "features", "d_value", "conv", "span")
+        ),
+        ({"bandwidth": 0.0}, "bandwidth must be positive: 0.0"),
+        ({"bandwidth": -1.0}, "bandwidth must be positive: -1.0"),
+        ({"momentum": 1.5}, "momentum is a ceiling between 0 and 1: 1.5"),
+        ({"momentum": -0.5}, "momentum is a ceiling between 0 and 1: -0.5"),
+    ],
 )
-def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"positive|between 0 and 1"):
+def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, int], why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{why}"):
         MemoryConfig(**wrong)
+
+
+def test_the_least_and_the_most_that_a_configuration_may_be_are_taken() -> None:
+    least = MemoryConfig(d_key=1, d_topic=1, features=2, d_value=1, conv=1, span=1, bandwidth=1e-3)
+    assert replace(least, momentum=1.0).momentum == 1.0
+    memory = NeuralMemory(2, least).requires_grad_(False)
+    assert memory.initial_state().weights.shape == (1, 2, 1)
 
 
 def test_a_memory_has_these_parameters_and_no_others(memory: NeuralMemory) -> None:
@@ -336,6 +354,39 @@ def test_how_much_is_written_of_a_token_goes_by_its_gate_and_by_what_follows_it(
         assert torch.allclose(got, expected, atol=1e-6)
     local = fn.normalize(x @ memory.w_key.weight.mT + following[..., :-1], dim=-1)
     assert torch.allclose(inputs.keys[..., : CONFIG.d_key], local, atol=1e-5)
+
+
+def test_a_token_that_is_told_to_write_nothing_still_has_a_step_that_can_be_computed(memory: NeuralMemory) -> None:
+    """The write divides by theta."""
+    closed = NeuralMemory(WIDTH, memory.config).eval().requires_grad_(False)
+    closed.gates.bias[0] = -1000.0
+    inputs = segments(closed, 1)
+    assert torch.allclose(inputs.theta, torch.full((1, 16), math.exp(-16.0)), rtol=1e-5, atol=0)
+    after, _ = closed.write(some_state(closed, 1), inputs)
+    assert bool(after.weights.isfinite().all())
+
+
+def test_a_local_part_is_a_token_and_a_convolution_of_those_before_added_to_it() -> None:
+    torch.manual_seed(5)
+    memory = NeuralMemory(WIDTH, CONFIG).eval().requires_grad_(False)
+    x = noise(1, 6, WIDTH, seed=7)
+    assert memory.conv.bias is not None
+    for at in range(6):
+        back = [x[0, at - by] if by <= at else torch.zeros(WIDTH) for by in reversed(range(CONFIG.conv))]
+        around = (torch.stack(back, dim=1) * memory.conv.weight[:, 0]).sum(1) + memory.conv.bias
+        assert float(around.norm()) > 0.1
+        expected = fn.normalize(memory.w_query.weight @ (x[0, at] + around), dim=-1)
+        query = memory.queries(x, x, one_sentence(x))[0, at, : CONFIG.d_key]
+        assert torch.allclose(query, expected, atol=1e-5)
+
+
+def test_before_training_cells_are_weighed_by_sixteen_times_their_loudness() -> None:
+    memory = NeuralMemory(WIDTH, CONFIG).requires_grad_(False)
+    loud = torch.tensor([0.3, 0.2])
+    rows = torch.stack([fn.normalize(noise(1, 1, CONFIG.d_value, seed=seed), dim=-1) for seed in (3, 4)])
+    recalled = rows * loud[:, None, None, None]
+    weights = (16 * loud).softmax(0)
+    assert torch.allclose(memory.route(recalled), (weights[:, None, None, None] * recalled).sum(0), atol=1e-6)
 
 
 def test_a_topic_is_the_sum_of_words_by_salience_and_reach() -> None:

@@ -95,7 +95,8 @@ class NeuralMemory(nn.Module):
         nn.init.zeros_(self.salience.weight)
         nn.init.zeros_(self.salience.bias)
         nn.init.zeros_(self.reach)
-        self.reach[self.config.span] = -4.0  # the successor itself: a question cannot name its answer
+        # the successor itself: a question cannot name its answer; a span of 1 has none
+        self.reach[self.config.span : self.config.span + 1] = -4.0
         self.reach[self.config.span + 1 : self.config.span + 4] = -1.0
         nn.init.zeros_(self.scales)
         self.log_focus.fill_(math.log(16.0))
