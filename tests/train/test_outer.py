@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,53 @@ def test_a_gradient_that_is_not_finite_changes_nothing(tmp_path: Path) -> None:
         outer.advance(loss_of(parameters, 1) * float("nan"), 0.01)
     assert outer.step == 0
     assert all(torch.equal(p, b) for p, b in zip(parameters, before, strict=True))
+
+
+@dataclass(frozen=True)
+class Plan:
+    steps: int = 7
+    seed: int = 2
+    save_every: int = 3
+
+    def rate(self, step: int) -> float:
+        return 0.01
+
+
+def test_a_run_is_saved_now_and_then_and_at_its_end_before_the_step_is_told(tmp_path: Path) -> None:
+    outer, parameters = loop_of(tmp_path / "run")
+    saved, norms = list[int](), list[float]()
+
+    def loss_at(step: int, seed: int) -> torch.Tensor:
+        return loss_of(parameters, step)
+
+    for norm in outer.run(Plan(), loss_at, lambda: saved.append(outer.step), until=5):
+        norms.append(norm)
+        assert (outer.step in saved) == (outer.step in {3, 5})
+    assert (outer.step, saved, len(norms)) == (5, [3, 5], 5)
+    assert list(outer.run(Plan(), loss_at, lambda: saved.append(outer.step), stop=lambda: True)) == []
+    assert len(list(outer.run(Plan(), loss_at, lambda: saved.append(outer.step)))) == 2
+    assert saved == [3, 5, 6, 7]
+    assert outer.seconds > 0
+
+
+def test_what_a_step_draws_follows_from_its_number_alone(tmp_path: Path) -> None:
+    """In one go, or taken up in the middle: torch and the trainer's own generators draw the same."""
+
+    def drawn(outer: OuterLoop, parameters: list[torch.nn.Parameter], until: int) -> list[tuple[int, int, float]]:
+        draws = list[tuple[int, int, float]]()
+
+        def loss_at(step: int, seed: int) -> torch.Tensor:
+            draws.append((step, seed, float(torch.rand(()))))
+            return loss_of(parameters, step)
+
+        assert list(outer.run(Plan(), loss_at, lambda: None, until=until))
+        return draws
+
+    whole = drawn(*loop_of(tmp_path / "whole"), until=6)
+    outer, parameters = loop_of(tmp_path / "run")
+    halves = [drawn(outer, parameters, until=3), drawn(outer, parameters, until=6)]
+    assert [*halves[0], *halves[1]] == whole
+    assert len({seed for _, seed, _ in whole}) == len({value for *_, value in whole}) == 6
 
 
 def test_a_run_that_was_stopped_goes_on_as_it_would_have(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ segments that attention does not cross, then questions about them. So an answer 
 Loss = cross-entropy of answers + that of a sample of the text + 0.05 x the mean share that is written. Text counts from
 the second segment on, where there is something to recall: that teaches the memory when to be silent.
 
-Step s draws its data from seed (seed, s): a resumed run sees what an uninterrupted one would have seen. The checkpoint
-lies beside the adapter; the adapter itself is written at every checkpoint, and is usable from the first.
+The checkpoint lies beside the adapter; the adapter itself is written at every checkpoint, and is usable from the first.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,8 +29,8 @@ from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, Option
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
-from titans_cli.train.outer import OuterLoop, warmed_cosine
-from titans_cli.train.streams import Batch, Recipe, Streams, Words
+from titans_cli.train.outer import OuterLoop
+from titans_cli.train.streams import Batch, Recipe, StreamPlan, Streams, Words
 
 TEXT_WEIGHT, WRITE_WEIGHT, TEXT_SAMPLE = 1.0, 0.05, 0.25
 LEAST_SENTENCES = 200
@@ -42,16 +42,14 @@ Spans = list[tuple[list[int], list[int], list[int]]]
 
 
 @dataclass(frozen=True)
-class AdaptationPlan:
+class AdaptationPlan(StreamPlan):
     """One run. `width` features are in use while training; all of them when it is done."""
 
-    steps: int
     batch: float = 3.0
     lr: float = 3e-3
     warmup: int = 20
-    width: int = 1024
-    seed: int = 0
     save_every: int = 50
+    least: ClassVar[float] = 0.05
 
     def recipe(self, step: int) -> Recipe:
         """In turn: many short cells, which teach to route among them; a few that are full; and, one step in four, cells
@@ -61,13 +59,6 @@ class AdaptationPlan:
         if step % 4 == 3:
             return Recipe(segments=8, facts=2, clozes=3, spans=1, asking=1)
         return Recipe(segments=6, facts=12, clozes=3, spans=2, asking=4)
-
-    def batch_size(self, step: int) -> int:
-        recipe = self.recipe(step)
-        return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
-
-    def rate(self, step: int) -> float:
-        return self.lr * warmed_cosine(step, self.steps, warmup=self.warmup, least=0.05)
 
 
 @dataclass(frozen=True)
@@ -140,6 +131,7 @@ class AdapterTrainer:
         self.adapter.strength.data.clamp_(min=BEGIN_STRENGTH)
         self.adapter.memory.scales.data.copy_(torch.tensor(BEGIN_SCALES))
         self.words, self.spans = Words(attached.tokenizer), spans or []
+        self.mean: dict[str, float] = {}  # nats a token, of this run's steps so far
         memory = self.adapter.memory
         loud = [self.adapter.strength, self.adapter.loudness, memory.log_focus, memory.scales]
         matrices = [p for p in self.adapter.parameters() if p.ndim >= 2]
@@ -198,30 +190,25 @@ class AdapterTrainer:
         real = tokens[:, : -batch.asking] >= 0
         return loss[asked].mean(), loss[~asked].mean(), out.gain[:, : -batch.asking][real].mean()
 
+    def loss_at(self, step: int, seed: int) -> Tensor:
+        plan, features = self.plan, self.adapter.memory.features
+        batch = self.streams(seed).batch(plan.batch_size(step), plan.recipe(step))
+        whole, features.width = features.width, min(plan.width, features.width)
+        self.adapter.train()
+        with torch.autocast(self.attached.device.type, torch.bfloat16):
+            answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
+            loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
+        features.width = whole
+        for name, value in (("answer", float(answer.detach())), ("text", float(text.detach()))):
+            self.mean[name] = 0.95 * self.mean[name] + 0.05 * value if name in self.mean else value
+        return loss
+
     def train(self, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
         """Yields after every step. Raises FloatingPointError when a gradient is not finite."""
-        plan, begun, features = self.plan, time.monotonic(), self.adapter.memory.features
-        mean = {"answer": 0.0, "text": 0.0}
-        kind = self.attached.device.type
-        last = min(plan.steps, plan.steps if until is None else until)
-        while self.outer.step < last and not stop():
-            step = self.outer.step
-            seed = plan.seed * 1_000_003 + step
-            torch.manual_seed(seed)
-            batch = self.streams(seed).batch(plan.batch_size(step), plan.recipe(step))
-            whole, features.width = features.width, min(plan.width, features.width)
-            self.adapter.train()
-            with torch.autocast(kind, torch.bfloat16):
-                answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
-                loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
-            features.width = whole
-            self.outer.advance(loss, plan.rate(step))
-            step = self.outer.step
-            for key, value in (("answer", float(answer.detach())), ("text", float(text.detach()))):
-                mean[key] = 0.95 * mean[key] + 0.05 * value if mean[key] else value
-            if step % plan.save_every == 0 or step == last:
-                self.save()
-            yield Progress(step, plan.steps, mean["answer"], mean["text"], time.monotonic() - begun)
+        begun = time.monotonic()
+        for _ in self.outer.run(self.plan, self.loss_at, self.save, until=until, stop=stop):
+            seconds = time.monotonic() - begun
+            yield Progress(self.outer.step, self.plan.steps, self.mean["answer"], self.mean["text"], seconds)
         self.adapter.eval()
 
     @torch.no_grad()

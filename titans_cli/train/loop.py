@@ -6,14 +6,12 @@ Loss = cross-entropy of what only the memory can predict (answers, repeated sent
      + every fourth step, a contrastive loss of question and passage landmarks (InfoNCE, in-batch negatives).
 
 Every stream is one cell, begun blank, as sessions begin a cell with every document; its questions read the cells of
-all streams of the batch, so that the right cell must answer loudest. Step s draws its data from seed (seed, s), so a
-resumed run sees what an uninterrupted one would have seen.
+all streams of the batch, so that the right cell must answer loudest.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,8 +24,8 @@ from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
 from titans_cli.train.corpus import Corpus, load_rows
-from titans_cli.train.outer import OuterLoop, warmed_cosine
-from titans_cli.train.streams import Batch, Recipe, Streams, Words
+from titans_cli.train.outer import OuterLoop
+from titans_cli.train.streams import Batch, Recipe, StreamPlan, Streams, Words
 
 TEXT_WEIGHT = 0.3
 WRITE_WEIGHT = 0.05
@@ -39,15 +37,12 @@ EVALUATED = Recipe(segments=16, facts=16, asking=4, clozes=0, spans=0, unknown=0
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class TrainingPlan(StreamPlan):
     """One training run. `width` features are in use while training; the shipped model may use more."""
 
-    steps: int
-    batch: int = 4
+    batch: float = 4
     lr: float = 1.5e-3
     warmup: int = 100
-    width: int = 1024  # features while training
-    seed: int = 0
     save_every: int = 200
     device: str = "cpu"
 
@@ -60,13 +55,6 @@ class TrainingPlan:
                 return Recipe(segments=6, facts=8, clozes=6, spans=2, asking=2)
             case _:
                 return Recipe(segments=14, facts=12, clozes=10, spans=2, asking=3)
-
-    def batch_size(self, step: int) -> int:
-        recipe = self.recipe(step)
-        return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
-
-    def rate(self, step: int) -> float:
-        return self.lr * warmed_cosine(step, self.steps, warmup=self.warmup, least=0.03)
 
 
 class Trainer:
@@ -100,12 +88,12 @@ class Trainer:
         groups = [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
         self.outer = OuterLoop((run or work) / "checkpoint.safetensors", groups, betas=(0.9, 0.97))
         self.tokens = 0
-        self.seconds = 0.0
+        self.running: dict[str, float] = {}  # means of what is told of a step
 
     # ---- checkpoints
 
     def save(self) -> None:
-        record = {"tokens": self.tokens, "seconds": self.seconds, "plan": asdict(self.plan)}
+        record = {"tokens": self.tokens, "seconds": self.outer.seconds, "plan": asdict(self.plan)}
         self.outer.save(self.network.state_dict(), **record)
 
     def resume(self) -> bool:
@@ -117,7 +105,7 @@ class Trainer:
         # the kernel does not depend on which frequencies were drawn, so a run may go on with more features
         trained |= dict(self.network.memory.features.named_buffers(prefix="memory.features"))
         self.network.load_state_dict(trained)
-        self.tokens, self.seconds = int(record["tokens"]), float(record["seconds"])
+        self.tokens, self.outer.seconds = int(record["tokens"]), float(record["seconds"])
         return True
 
     def streams(self, seed: int, *, evaluation: bool = False) -> Streams:
@@ -150,42 +138,35 @@ class Trainer:
         same = torch.arange(len(rows), device=scores.device)
         return (F.cross_entropy(scores, same) + F.cross_entropy(scores.T, same)) / 2
 
+    def loss_at(self, step: int, seed: int) -> Tensor:
+        batch = self.streams(seed).batch(self.plan.batch_size(step), self.plan.recipe(step))
+        with torch.autocast(self.plan.device, torch.bfloat16):
+            answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
+            loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
+            if step % LANDMARK_EVERY == 0:
+                landmark = self.landmark_loss(np.random.default_rng(seed))
+                loss = loss + landmark
+                self.running["landmark"] = float(landmark.detach())
+        self.tokens += int(batch.answer.sum() + batch.text.sum())
+        self._tell(answer=float(answer.detach()), text=float(text.detach()), written=float(written.detach()))
+        return loss
+
+    def _save_and_evaluate(self) -> None:
+        self.save()
+        print("eval", json.dumps(self.evaluate()), flush=True)
+
+    def _tell(self, **figures: float) -> None:
+        for name, now in figures.items():
+            self.running[name] = 0.95 * self.running.get(name, now) + 0.05 * now
+
     def train(self, until: int | None = None) -> None:
-        plan = self.plan
-        stop = plan.steps if until is None else min(until, plan.steps)
-        running: dict[str, float] = {}
-        while self.outer.step < stop:
-            begun = time.monotonic()
-            step = self.outer.step
-            seed = plan.seed * 1_000_003 + step
-            torch.manual_seed(seed)
-            streams = self.streams(seed)
-            batch = streams.batch(plan.batch_size(step), plan.recipe(step))
-            with torch.autocast(plan.device, torch.bfloat16):
-                answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
-                loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
-                if step % LANDMARK_EVERY == 0:
-                    landmark = self.landmark_loss(np.random.default_rng(seed))
-                    loss = loss + landmark
-                    running["landmark"] = float(landmark.detach())
-            norm = self.outer.advance(loss, plan.rate(step))
-            step = self.outer.step
-            self.tokens += int(batch.answer.sum() + batch.text.sum())
-            self.seconds += time.monotonic() - begun
-            seen = {"answer": answer, "text": text, "written": written}
-            for key, now in ({k: float(v.detach()) for k, v in seen.items()} | {"norm": norm}).items():
-                running[key] = 0.95 * running.get(key, now) + 0.05 * now
+        """Raises FloatingPointError when a gradient is not finite."""
+        for norm in self.outer.run(self.plan, self.loss_at, self._save_and_evaluate, until=until):
+            self._tell(norm=norm)
+            step, seconds = self.outer.step, self.outer.seconds
             if step % 20 == 0:
-                rate = self.tokens / self.seconds
-                print(
-                    step,
-                    f"{self.seconds:.0f}s {rate:.0f} tok/s",
-                    {k: round(v, 3) for k, v in running.items()},
-                    flush=True,
-                )
-            if step % plan.save_every == 0 or step == stop:
-                self.save()
-                print("eval", json.dumps(self.evaluate()), flush=True)
+                figures = {name: round(value, 3) for name, value in self.running.items()}
+                print(step, f"{seconds:.0f}s {self.tokens / seconds:.0f} tok/s", figures, flush=True)
 
     # ---- evaluation, on phrasings and names never trained on
 

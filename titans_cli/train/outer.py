@@ -1,4 +1,4 @@
-"""The outer loop, whatever is trained: steps of an optimizer that are counted, bounded, and saved as they stand.
+"""The outer loop, whatever is trained: steps of an optimizer that are counted, seeded, bounded and saved as they are.
 
 What a step's loss is, and what the tensors mean, is the trainer's own matter.
 """
@@ -6,9 +6,10 @@ What a step's loss is, and what the tensors mean, is the trainer's own matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,14 +19,29 @@ from titans_cli.train import checkpoint
 LONGEST = 1.0  # norm of a step's gradient; a longer one is shortened to that
 
 
+class RunPlan(Protocol):
+    """What of a run's plan the loop goes by."""
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def save_every(self) -> int: ...
+
+    def rate(self, step: int) -> float: ...
+
+
 class OuterLoop:
     """`groups`: of parameters, as AdamW takes them; one may say how many `times` the rate is its own.
 
-    `path`: the checkpoint. `step`: how many steps were made.
+    `path`: the checkpoint. `step`: how many steps were made. `seconds`: what those of `run` took.
     """
 
     def __init__(self, path: Path, groups: Iterable[dict[str, Any]], *, betas: tuple[float, float]) -> None:
-        self.path, self.step = path, 0
+        self.path, self.step, self.seconds = path, 0, 0.0
         self.optimizer = torch.optim.AdamW(list(groups), betas=betas)
 
     def advance(self, loss: Tensor, rate: float) -> float:
@@ -42,6 +58,31 @@ class OuterLoop:
         self.optimizer.step()
         self.step += 1
         return norm
+
+    def run(
+        self,
+        plan: RunPlan,
+        loss_at: Callable[[int, int], Tensor],
+        save: Callable[[], object],
+        *,
+        until: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[float]:
+        """Step by step to the plan's end, or to `until`; yields each gradient's norm. `save` is called every so many
+        steps and at the end, before the step is told.
+
+        `loss_at`: of a step and the seed of all that it draws, which torch has too. It follows from the step alone, so
+        a resumed run sees what an uninterrupted one would have seen. Raises FloatingPointError as `advance`.
+        """
+        last = plan.steps if until is None else min(until, plan.steps)
+        while self.step < last and not stop():
+            begun, seed = time.monotonic(), plan.seed * 1_000_003 + self.step
+            torch.manual_seed(seed)
+            norm = self.advance(loss_at(self.step, seed), plan.rate(self.step))
+            self.seconds += time.monotonic() - begun
+            if self.step % plan.save_every == 0 or self.step == last:
+                save()
+            yield norm
 
     def save(self, trained: Mapping[str, Tensor], **record: Any) -> None:
         """`record`: what else a run needs to go on, or to tell that it is another; must be JSON."""

@@ -9,15 +9,17 @@ and from question-answer pairs whose answer is a span of a real sentence.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from titans_cli.model.tokenizer import PAD
 from titans_cli.train.corpus import Corpus
+from titans_cli.train.outer import warmed_cosine
 from titans_cli.train.tasks import Fact, Maker, Relation
 
 
@@ -60,6 +62,30 @@ class Recipe:
     clozes: int = 4
     spans: int = 2
     unknown: float = 0.03  # share of questions about something never said
+
+
+@dataclass(frozen=True)
+class StreamPlan(ABC):
+    """A run on streams. `batch`: how many of eight segments a step has room for. `width`: features in use meanwhile."""
+
+    steps: int
+    batch: float
+    lr: float
+    warmup: int
+    width: int = 1024
+    seed: int = 0
+    save_every: int = 100
+    least: ClassVar[float] = 0.03  # share of the rate that is left at the end
+
+    @abstractmethod
+    def recipe(self, step: int) -> Recipe: ...
+
+    def batch_size(self, step: int) -> int:
+        recipe = self.recipe(step)
+        return max(2, round(self.batch * 8 / (recipe.segments + recipe.asking)))
+
+    def rate(self, step: int) -> float:
+        return self.lr * warmed_cosine(step, self.steps, warmup=self.warmup, least=self.least)
 
 
 class Packer:
