@@ -414,6 +414,36 @@ def test_a_name_is_found_wherever_it_is_given(source: str, names: list[str]) -> 
     assert sorted(name for _, name in names_given(ast.parse(source))) == sorted(names)
 
 
+def functions() -> Iterator[tuple[str, Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for path in sources():
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.name, path, node
+
+
+def test_a_helper_is_named_by_what_it_gives() -> None:
+    """Neither `_told` nor `_said`: five files had the one and three the other, each for something else."""
+    assert not [
+        f"{p.name}: {name}" for name, p, _ in functions() if name.removeprefix("_") in NO_VARIABLES and name[0] == "_"
+    ]
+
+
+def body_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Its statements without its docstring, however they are set; nothing of one that has a single one."""
+    documented = ast.get_docstring(function) is not None
+    statements = function.body[documented:]
+    return "\n".join(map(ast.dump, statements)) if len(statements) > 1 else ""
+
+
+def test_no_function_is_pasted_into_another_file() -> None:
+    places: dict[str, set[str]] = {}
+    for name, path, node in functions():
+        if body := body_of(node):
+            places.setdefault(body, set()).add(f"{path.relative_to(PACKAGE)}:{name}")
+    assert len(places) > 1000
+    assert not [sorted(names) for names in places.values() if len({n.partition(":")[0] for n in names}) > 1]
+
+
 # ---------------------------------------------------------------- signatures
 
 

@@ -33,6 +33,7 @@ into its message on stderr and its exit code, and nothing else in the package ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from titans_cli.steps import Hint, NextStep, as_hint, in_python
 
@@ -64,6 +65,11 @@ class TitansError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.subject, self.hint))
+
+
+def damaged_file(path: Path, problem: str, hint: Hint | str | None = None) -> DamagedError:
+    """Of a file whose bytes are not what they were, or cannot be what they are named."""
+    return DamagedError(f"damaged: {problem}", subject=str(path), hint=hint)
 
 
 def _rebuild(cls: type[TitansError], problem: str, subject: str | None, hint: Hint | None) -> TitansError:

@@ -195,7 +195,7 @@ SETTINGS = frozenset(
 
 def in_shell(hint: Hint | str) -> str:
     """For people and scripts: command lines that can be pasted into a shell."""
-    return _told(hint, _command, _flag, "Run the same command again")
+    return _worded(hint, _command, _flag, "Run the same command again")
 
 
 def in_tools(hint: Hint | str) -> str:
@@ -214,7 +214,7 @@ def in_tools(hint: Hint | str) -> str:
             return f"the argument {name}" + (f" ({json.dumps(argument.value)})" if argument.value else "")
         return _set(argument, "the server's setting") or f"{_flag(argument)} (of whoever starts this server)"
 
-    return _told(hint, step, option, "Make the same call again")
+    return _worded(hint, step, option, "Make the same call again")
 
 
 def in_python(hint: Hint | str) -> str:
@@ -229,10 +229,10 @@ def in_python(hint: Hint | str) -> str:
             return f"{name}=" + (json.dumps(argument.value, ensure_ascii=False) if argument.value else "...")
         return _set(argument, "the setting") or f"{_flag(argument)} (on the command line)"
 
-    return _told(hint, step, option, "Make the same call again")
+    return _worded(hint, step, option, "Make the same call again")
 
 
-def _told(hint: Hint | str, step: Callable[[NextStep], str], option: Callable[[Option], str], again: str) -> str:
+def _worded(hint: Hint | str, step: Callable[[NextStep], str], option: Callable[[Option], str], again: str) -> str:
     text = ""
     for part in hint.parts if isinstance(hint, Hint) else (hint,):
         if isinstance(part, str):

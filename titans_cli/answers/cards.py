@@ -222,7 +222,7 @@ class Catalogue:
             chosen = chosen[:1]
         if not chosen and matter:
             return None
-        return self._told(blank, asked, chosen, judged)
+        return self._listed(blank, asked, chosen, judged)
 
     def _judged(self, matter: str, chosen: Sequence[CataloguedDocument]) -> list[JudgedSource]:
         """Of a matter that is said in two ("both Python and R") the documents that speak of each."""
@@ -260,7 +260,7 @@ class Catalogue:
         best = (min if most == "old" else max)(map(measure, known))
         return [d for d in known if measure(d) == best]
 
-    def _told(
+    def _listed(
         self,
         blank: Answer,
         asked: PileQuestion,

@@ -144,9 +144,9 @@ def premise(
     most: Premise | None = None
     for source in (*sorted(about), *sorted(others)):
         blocks = episodes.blocks_of(source)[:LONGEST]
-        by_block = [_said(terms, b.text) for b in blocks]
+        by_block = [_terms_in(terms, b.text) for b in blocks]
         if source in others:
-            by_block = beside(by_block, [bool(_said(names, b.text)) for b in blocks])
+            by_block = beside(by_block, [bool(_terms_in(names, b.text)) for b in blocks])
         made = _of(terms, question, by_block, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
         if most is None or made.unsaid < most.unsaid:
             most = made._replace(spoken=spoken([b.text for b in blocks], question.asked.language))
@@ -186,7 +186,7 @@ def _of(terms: dict[str, float], question: Question, by_block: Sequence[frozense
     )
 
 
-def _said(terms: Collection[str], text: str) -> frozenset[str]:
+def _terms_in(terms: Collection[str], text: str) -> frozenset[str]:
     """Those of the terms that a text has, in this form or a near one."""
     forms = set(stems(text))
     heads = {f[:SAME] for f in forms}

@@ -137,7 +137,7 @@ def reason(
         if sum(not c.fault for c in revised) >= sum(not c.fault for c in claims):
             claims = revised
     kept = [c for c in claims if not c.fault]
-    return done(_told(blank, kept, evidence, cite) if kept else blank)
+    return done(_cited_answer(blank, kept, evidence, cite) if kept else blank)
 
 
 def parts_proposed(text: str, question: str) -> list[str]:
@@ -185,7 +185,7 @@ def _broken(budget: Budget) -> str:
     return f"; the reply ended early: {budget.broken}" if budget.broken else ""
 
 
-def _told(blank: Answer, kept: Sequence[CitedClaim], evidence: Sequence[Candidate], cite: Cite) -> Answer:
+def _cited_answer(blank: Answer, kept: Sequence[CitedClaim], evidence: Sequence[Candidate], cite: Cite) -> Answer:
     numbers: dict[int, int] = {}
     for claim in kept:
         for n in claim.cited:

@@ -99,7 +99,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
     """All that a question of this form may be answered with, each with its worth, more than 0."""
     if question.kind not in FORMS:
         return []
-    asked = set(_plain(question.text).split())
+    asked = set(_without_punctuation(question.text).split())
     anchors = [m.start() for m in _WORD.finditer(sentence) if _asked(stem(m.group().lower()), question)]
 
     def near_it(start: int, end: int) -> float:
@@ -114,7 +114,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
             measures = q.measures(question.asked)
             if measures and (counted := q.counted(question.asked)):
                 text = _tidy(sentence[before.start() if before else q.start : q.end + counted])
-            if (q.year and not measures) or set(_plain(text).split()) <= asked:
+            if (q.year and not measures) or set(_without_punctuation(text).split()) <= asked:
                 continue
             if units is not None and not {u for _, u in figures(text)} & units:
                 continue
@@ -125,7 +125,7 @@ def spans(question: Question, sentence: str, units: set[str] | None = None) -> l
         return [
             Span(near_it(*m.span()), text)
             for m in DATE.finditer(sentence)
-            if (text := _tidy(m.group())) and not set(_plain(text).split()) <= asked
+            if (text := _tidy(m.group())) and not set(_without_punctuation(text).split()) <= asked
         ]
     start = len((_SENTENCE_START.match(sentence) or [""])[0])
     for m in _NAME.finditer(sentence):
@@ -158,7 +158,7 @@ def _new_share(name: str, question: Question) -> float:
     parts = [w.lower() for w in _WORD.findall(name)]
     if all(w in _NO_NAME for w in parts):
         return 0.0
-    asked = set(_plain(question.text).split())
+    asked = set(_without_punctuation(question.text).split())
     new = [w for w in parts if w not in _NO_NAME and w not in asked and not _asked(stem(w), question)]
     return len(new) / max(1, sum(w not in _NO_NAME for w in parts))
 
@@ -172,7 +172,7 @@ def _asked(word: str, question: Question) -> bool:
     return any(word == term or near(word, term) for term in question.weight)
 
 
-def _plain(text: str) -> str:
+def _without_punctuation(text: str) -> str:
     return re.sub(r"[^\w\s.]", " ", text.lower())
 
 

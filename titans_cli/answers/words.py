@@ -33,10 +33,10 @@ ASKING = frozenset(
 
 def words(text: str) -> list[str]:
     """In lower case; CO_2, as a subscript is kept, is the word CO2, and several GPUs (or CRF-s) are the word GPU."""
-    return [_plain(w) for w in _WORD.findall(text)]
+    return [_lower_form(w) for w in _WORD.findall(text)]
 
 
-def _plain(word: str) -> str:
+def _lower_form(word: str) -> str:
     if "_" in word:
         word = _INDEX.sub("", word)
     if word[-1:] == "s" and len(word) > 2 and word[:-1].isupper():

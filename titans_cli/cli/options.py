@@ -304,7 +304,7 @@ def _verbose(value: bool) -> bool:
     return value
 
 
-def _plain(value: bool) -> None:
+def _set_plain(value: bool) -> None:
     appearance.current().plain = appearance.current().plain or value
 
 
@@ -346,7 +346,7 @@ def everywhere(
         bool,
         typer.Option(
             "--plain",
-            callback=_plain,
+            callback=_set_plain,
             expose_value=False,
             help="No colour, no bars, nothing that moves.",
         ),

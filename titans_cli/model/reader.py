@@ -225,7 +225,7 @@ class Reader:
         if not cut:
             return None
         read = self.spans(question, [(titles[n] if titles else "", passages[n][a:b]) for n, a, b in cut])
-        spoken = [_plain(passages[n][a + s.start : a + s.end]) for (n, a, _), s in zip(cut, read, strict=True)]
+        spoken = [_normalised(passages[n][a + s.start : a + s.end]) for (n, a, _), s in zip(cut, read, strict=True)]
         odds = [s.answer - s.nothing for s in read]
         best = max(range(len(read)), key=lambda k: odds[k])
         ahead = odds[best] - max(
@@ -313,7 +313,7 @@ class Reader:
                 return
 
 
-def _plain(text: str) -> str:
+def _normalised(text: str) -> str:
     return " ".join(text.lower().split())
 
 

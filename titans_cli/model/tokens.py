@@ -53,12 +53,12 @@ def _pieces(text: str, tokenizer: Encoder, length: int, version: int) -> Iterato
     spans = [piece for span in sentence_spans(text, version) for piece in _cut(text, span)]
     for start in range(0, len(spans), AT_ONCE):
         some = spans[start : start + AT_ONCE]
-        encoded = tokenizer.encode_many([_plain(text, span) for span in some])
+        encoded = tokenizer.encode_many([_sentence_text(text, span) for span in some])
         for span, ids in zip(some, encoded, strict=True):
             yield from _fit(text, span, ids, tokenizer, length)
 
 
-def _plain(text: str, span: tuple[int, int]) -> str:
+def _sentence_text(text: str, span: tuple[int, int]) -> str:
     return text[slice(*span)].replace("\n", " ")
 
 
@@ -85,4 +85,4 @@ def _fit(
     space = text.find(" ", middle, end - 1)
     left, right = ((start, space), (space + 1, end)) if space > 0 else ((start, middle), (middle, end))
     for half in (left, right):
-        yield from _fit(text, half, tokenizer.encode(_plain(text, half)), tokenizer, length)
+        yield from _fit(text, half, tokenizer.encode(_sentence_text(text, half)), tokenizer, length)

@@ -56,19 +56,19 @@ class Annotations:
         return list(lines)
 
     def _field(self, widget: DictionaryObject) -> str:
-        value = _told(_inherited(widget, "/V"))
-        name = _told(_inherited(widget, "/TU") or _inherited(widget, "/T"))
+        value = _value_text(_inherited(widget, "/V"))
+        name = _value_text(_inherited(widget, "/TU") or _inherited(widget, "/T"))
         return f"{name}: {value}" if name and value else value
 
     def _comment(self, annotation: DictionaryObject) -> str:
         kind = annotation.get("/Subtype")
         if kind == "/FileAttachment":
             self._attach(_resolved(annotation.get("/FS")))
-        return "" if kind in _SILENT else _told(annotation.get("/Contents"))
+        return "" if kind in _SILENT else _value_text(annotation.get("/Contents"))
 
     def _attach(self, file: Any) -> None:
         if isinstance(file, DictionaryObject):
-            self.attached[_told(file.get("/UF") or file.get("/F")) or "without a name"] = None
+            self.attached[_value_text(file.get("/UF") or file.get("/F")) or "without a name"] = None
 
     def notes(self) -> Iterator[str]:
         """What is left out of the whole file, as warnings; counts it in `omitted`."""
@@ -105,15 +105,15 @@ def _inherited(field: DictionaryObject, key: str) -> Any:
     return None
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A string, a choice or several, who signed; what is off or no text is nothing."""
     value = _resolved(value)
     if isinstance(value, NameObject):
         return "" if value == "/Off" else str(value).removeprefix("/")
     if isinstance(value, ArrayObject):
-        return ", ".join(filter(None, map(_told, value)))
+        return ", ".join(filter(None, map(_value_text, value)))
     if isinstance(value, StreamObject):
         return value.get_data().decode("utf-8", "replace").strip()
     if isinstance(value, DictionaryObject):
-        return _told(value.get("/Name")) if value.get("/Type") == "/Sig" else ""
+        return _value_text(value.get("/Name")) if value.get("/Type") == "/Sig" else ""
     return str(value).strip() if isinstance(value, TextStringObject | str) else ""

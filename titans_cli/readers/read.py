@@ -40,7 +40,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
         raise too_much_text(display, limits)
     if not any(page.text for page in parsed.pages):
         raise NoTextError("there is no text in it", subject=display, hint="Leave it out")
-    card = filled(parsed.card, _plain(parsed))
+    card = filled(parsed.card, _entries(parsed))
     return Document(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -55,7 +55,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
     )
 
 
-def _plain(parsed: ParsedDocument) -> list[Entry]:
+def _entries(parsed: ParsedDocument) -> list[Entry]:
     """The little that every reader finds."""
     year = [Entry("date", str(parsed.year), STATED)] if parsed.year else []
     return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]

@@ -139,7 +139,7 @@ class Tools:
         ] = "",
     ) -> RootModel[Opened]:
         """Open the session of this name, or make it, and get its handle, which stays valid across restarts."""
-        async with _told():
+        async with _tool_errors():
             session, made = await self.keeper.open(name, entry or None)
         info = session.info
         return RootModel(Opened(session.id, session.name, made, info.state, info.promoted_to, info.origin, info.model))
@@ -159,7 +159,7 @@ class Tools:
             )
             return Status.of(details, latest, calls)
 
-        async with _told():
+        async with _tool_errors():
             return RootModel(await self.keeper.look(handle, work))
 
     async def session_promote(
@@ -193,7 +193,7 @@ class Tools:
         already read is skipped; one that has changed since takes the place of what was read of it. Of documents, what
         was read before a failure or an interruption stays: call it again with the same paths, and it goes on.
         """
-        async with _told():
+        async with _tool_errors():
             if bool(text) == bool(paths):
                 raise UsageError("give either a text or paths", hint='memory_add(handle, text="...", key="...")')
             if paths and (key or source or tags):
@@ -217,7 +217,7 @@ class Tools:
             shown = failures[:MOST_FAILURES]
             return Added(read=read, failed=tuple(map(shapes.Failed.of, shown)), left_out=len(failures) - len(shown))
 
-        async with _told():
+        async with _tool_errors():
             return await self.keeper.call(handle, work)
 
     async def memory_update(
@@ -265,7 +265,7 @@ class Tools:
         only = (within or shapes.Within()).filter()
         work = lambda s: s.filter(only, exclude=act == "exclude", include=act == "include", excluded=excluded)  # noqa: E731
         if act == "list":  # it changes nothing, and waits for nobody
-            async with _told():
+            async with _tool_errors():
                 matching = await self.keeper.look(handle, work)
         else:
             matching = await self._call(handle, context, "selecting", work)
@@ -344,7 +344,7 @@ class Tools:
         """Find words and exact phrases in the text of what was read, with document and page. Where no passage has all
         the words, `matched` is "some". Changes nothing."""
         work = lambda s: s.search(query, exact=exact, within=_filter(within), limit=limit)  # noqa: E731
-        async with _told():
+        async with _tool_errors():
             return RootModel(await self.keeper.look(handle, work))
 
     async def document_list(
@@ -355,7 +355,7 @@ class Tools:
     ) -> RootModel[SourcesListed]:
         """List the documents that were read: title, authors, year, pages, tokens, surprise. Items that were told are
         counted alone; memory_filter lists them."""
-        async with _told():
+        async with _tool_errors():
             table = await self.keeper.look(handle, lambda s: s.sources())
         page = table.sources[offset : offset + limit]
         return RootModel(SourcesListed(table.session, len(table.sources), page, offset, table.items))
@@ -379,7 +379,7 @@ class Tools:
             named = (view.document, view.source, view.label, view.unit, view.page, view.pages)
             return PageText(view.session, *named, start, text, left)
 
-        async with _told():
+        async with _tool_errors():
             return RootModel(await self.keeper.look(handle, work))
 
     # ---- what it experienced
@@ -401,7 +401,7 @@ class Tools:
             raise ResourceError(message(error)) from error
 
     async def _call(self, handle: str, context: Context, doing: str, work: Callable[[Session], T]) -> T:
-        async with _told(), beating(context, doing):
+        async with _tool_errors(), beating(context, doing):
             return await self.keeper.call(handle, work)
 
 
@@ -421,7 +421,7 @@ def _below(path: str, roots: Sequence[str]) -> str:
 
 
 @asynccontextmanager
-async def _told() -> AsyncIterator[None]:
+async def _tool_errors() -> AsyncIterator[None]:
     """What a use-case cannot do is told to the caller as a tool's error."""
     try:
         yield

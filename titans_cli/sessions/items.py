@@ -88,7 +88,7 @@ def add(
     with store.writer(timeout=retry_lock, command="memory add") as episodes:
         known = _known(episodes, wanted)
         if known is not None:
-            return _told(store, episodes, known.id, "unchanged")
+            return _item_result(store, episodes, known.id, "unchanged")
         engine = load()
         room = RoomBudget(store.folder, engine, max_room)
         return _learn(store, episodes, room, wanted, unique_id(), ItemRow(wanted.key, wanted.tags))
@@ -134,11 +134,11 @@ def update(
         row = ItemRow(was.key, wanted.tags, was.withheld)
         if (wanted.sha256, wanted.label) == (old.sha256, old.display):
             if wanted.tags == was.tags:
-                return _told(store, episodes, was.id, "unchanged")
+                return _item_result(store, episodes, was.id, "unchanged")
             text = f"I tagged {wanted.label}: {', '.join(wanted.tags) or 'nothing'}."
             event = Episode(0, utc_now(), "told", text, {"sha256": wanted.sha256, "item": was.id, "tags": wanted.tags})
             episodes.put_item(old.id, row, utc_now(), [event])
-            return _told(store, episodes, was.id, "retagged")
+            return _item_result(store, episodes, was.id, "retagged")
         if engine is None:
             from titans_cli.sessions.engines import engine_of
 
@@ -330,12 +330,12 @@ def _learn(
     store.commit(record, addition, cells={part.cell.index: part.cell for part in parts}.values())
     settle(store, episodes, lambda: engine)
     status = "added" if old is None else "updated"
-    done = _told(store, episodes, item_id, status)
+    done = _item_result(store, episodes, item_id, status)
     episodes.clean()
     return replace(done, refused=tuple(refused), forgotten_events=len(events), clean=episodes.is_clean())
 
 
-def _told(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> ItemResult:
+def _item_result(store: SessionStore, episodes: Episodes, item_id: str, status: str) -> ItemResult:
     (item,) = (item for item in held(episodes) if item.id == item_id)
     superseded = len(episodes.items()) - len(held(episodes))
     newest = episodes.newest_snapshot()

@@ -53,8 +53,8 @@ def _one(answer: Answer, prefix: str) -> list[str]:
     parts = [f"## {escaped(one_line(answer.question))}"]
     if answer.trends or answer.themes or answer.kind == "disagreements":
         parts.append(linked(answer.lead or answer.text))
-        parts += _list([f"**{escaped(t.phrase)}** ({_said(t)}): {carried(t.citations)}" for t in answer.trends])
-        parts += _list([f"**{escaped(t.phrase)}** ({_said(t)}): {carried(t.citations)}" for t in answer.themes])
+        parts += _list([f"**{escaped(t.phrase)}** ({_direction(t)}): {carried(t.citations)}" for t in answer.trends])
+        parts += _list([f"**{escaped(t.phrase)}** ({_direction(t)}): {carried(t.citations)}" for t in answer.themes])
         parts += _list([_dispute(d, carried) for d in answer.disagreements])
         if answer.alone:
             parts.append(f"In no topic: {escaped(', '.join(answer.alone))}")
@@ -72,7 +72,7 @@ def _one(answer: Answer, prefix: str) -> list[str]:
     return [*parts, *(_footnote(c, prefix) for c in answer.citations)]
 
 
-def _said(theme: ThemeTold | TrendTold) -> str:
+def _direction(theme: ThemeTold | TrendTold) -> str:
     return f"{theme.direction}, {theme.documents} document{'' if theme.documents == 1 else 's'}"
 
 

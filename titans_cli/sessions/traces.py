@@ -52,7 +52,7 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
             events.add(event.id)
         elif event.kind in OF_ONE:  # two documents may have the same file name: here the digest says which it was
             events |= {event.id} if in_time and event.data.get("sha256") in digests else set()
-        elif named.search(words := _said(event)) and in_time:
+        elif named.search(words := _words_of_event(event)) and in_time:
             events.add(event.id)
         else:
             spoken[event.id] = {run for length in range(LEAST, RUN + 1) for run in _runs(words, length)}
@@ -110,7 +110,7 @@ def _names(source: SourceRecord) -> Iterator[str]:
         yield source.title
 
 
-def _said(event: Episode) -> str:
+def _words_of_event(event: Episode) -> str:
     """All words of an event, those in its data too, as they were and not as JSON writes them."""
     return " ".join([event.text, *_strings(json.loads(json.dumps(dict(event.data), default=dict)))])
 

@@ -22,7 +22,7 @@ from titans_cli.store.files import atomic_write, copy_durably, remove_file, sha2
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.locks import utc_now
 from titans_cli.store.manifest import SESSION_FILE, read_session, session_text
-from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged_export, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE, SNAPSHOTS, SessionStore
 from titans_cli.store.snapshots import snapshot_path
 from titans_cli.store.temporary import require_new, write_outside
@@ -58,7 +58,7 @@ def fork_session(store: SessionStore, name: str | None, *, timeout: float = 0, a
                 source = snapshot_path(store.folder / SNAPSHOTS, row.number)
                 whole = _size(source) == row.size  # else it may be any size, and fill the disk
                 if not whole or copy_durably(source, folder / SNAPSHOTS / source.name) != row.sha256:
-                    raise damaged(source, "it is missing or its bytes are not those that were committed")
+                    raise damaged_export(source, "it is missing or its bytes are not those that were committed")
             episodes.copy(folder / DATABASE)
             with Episodes.open(folder / DATABASE, readonly=False) as copied:
                 copied.begin([event])
@@ -99,10 +99,10 @@ def export_session(
             digests = {SESSION_FILE: hashlib.sha256(text).hexdigest()}
             for name, path in paths.items():
                 if name in cells and sizes[name] != cells[name].size:
-                    raise damaged(path, "it has another size than was recorded for it")
+                    raise damaged_export(path, "it has another size than was recorded for it")
                 digests[name] = sha256_of(path)
                 if name in cells and digests[name] != cells[name].sha256:
-                    raise damaged(path, "its bytes do not have the checksum that was recorded for them")
+                    raise damaged_export(path, "its bytes do not have the checksum that was recorded for them")
             head = manifest_bytes(SESSION, store.info.name, sizes, digests)
             write_outside(store.home, file, packed({MANIFEST: head, SESSION_FILE: text}, paths))
         finally:
@@ -129,7 +129,7 @@ def import_session(home: Home, file: Path, name: str | None = None, *, admit: Ad
         admit(with_log(database) + sum(opened.sizes.values()) - database)
         info = read_session(file, opened.text(SESSION_FILE))
         if info.state != "open":
-            raise damaged(file, "its session is not open")
+            raise damaged_export(file, "its session is not open")
 
         target = name or _name(file, opened.name)
         home.require_free(target, Option("name", f"{target}-2"))  # and before hundreds of megabytes are unpacked
@@ -146,7 +146,7 @@ def _name(file: Path, name: str) -> str:
     try:
         return validate_name(name)
     except UsageError as error:
-        raise damaged(file, error.what) from error
+        raise damaged_export(file, error.what) from error
 
 
 def _check(file: Path, folder: Path) -> None:
@@ -158,12 +158,12 @@ def _check(file: Path, folder: Path) -> None:
             episodes.check()
             unsound = next(findings_of(file.name, folder / SNAPSHOTS, episodes, read_data=False), None)
             if unsound is not None:
-                raise damaged(file, f"{unsound.subject}: {unsound.what}")
+                raise damaged_export(file, f"{unsound.subject}: {unsound.what}")
             rows = {snapshot_path(Path(), s.number).name: s.sha256 for s in episodes.snapshots()}
     except DamagedError as error:
-        raise damaged(file, f"its database is damaged ({error.what})") from error
+        raise damaged_export(file, f"its database is damaged_export ({error.what})") from error
     with storage_errors(folder):
         there = {path.name: sha256_of(path) for path in (folder / SNAPSHOTS).iterdir()}
         sync_folder(folder / SNAPSHOTS)
     if there != rows:
-        raise damaged(file, "its cells are not those that its database names")
+        raise damaged_export(file, "its cells are not those that its database names")

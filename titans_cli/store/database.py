@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError
+from titans_cli.errors import DamagedError, IncompatibleError, LockedError, StorageError, damaged_file
 from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.files import (
     create_private,
@@ -176,11 +176,11 @@ def connect(path: Path, *, readonly: bool, check: bool = False) -> sqlite3.Conne
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # SQLite would wait for a pipe for ever
-            raise _damaged(path, "it is not a regular file")
+            raise _damaged_session(path, "it is not a regular file")
         if status.st_size == 0:  # SQLite would take this for a new database
-            raise _damaged(path, "it is empty")
+            raise _damaged_session(path, "it is empty")
     except FileNotFoundError as error:
-        raise _damaged(path, "the file is missing") from error
+        raise _damaged_session(path, "the file is missing") from error
     except OSError as error:
         raise storage_error(error, path) from error
     try:
@@ -216,9 +216,9 @@ def _connected(
             _configure(db, writing=not readonly)
             version = user_version(db)
             if _replaced(path, status):  # SQLite would now read this file with the log of the other
-                raise _damaged(path, "another file took its place while it was opened")
+                raise _damaged_session(path, "another file took its place while it was opened")
             if version < 1:
-                raise _damaged(path, "it has none of the tables it should have")
+                raise _damaged_session(path, "it has none of the tables it should have")
             if version > len(MIGRATIONS):
                 raise IncompatibleError(
                     f"its tables are of version {version}, and this release knows versions up to {len(MIGRATIONS)}",
@@ -287,19 +287,19 @@ def check_pages(db: sqlite3.Connection, path: Path) -> None:
     """Raise DamagedError unless every page and row of the file fits. Reads the whole file."""
     problems = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
     if problems != ["ok"]:
-        raise _damaged(path, "; ".join(problems))
+        raise _damaged_session(path, "; ".join(problems))
 
 
 def check_all(db: sqlite3.Connection, path: Path) -> None:
     """Raise DamagedError unless pages, references and word indexes all fit. Raises sqlite3.Error."""
     check_pages(db, path)
     if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        raise _damaged(path, "a row refers to one that is missing")
+        raise _damaged_session(path, "a row refers to one that is missing")
     for table in ("blocks", "events"):
         counts = f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {table}_fts_docsize)"
         rows, indexed = db.execute(counts).fetchone()
         if rows != indexed:
-            raise _damaged(path, f"it has {rows} {table} and {indexed} in their word index")
+            raise _damaged_session(path, f"it has {rows} {table} and {indexed} in their word index")
         if not db.execute("PRAGMA query_only").fetchone()[0]:  # FTS5 counts its own check as a write
             db.execute(f"INSERT INTO {table}_fts ({table}_fts) VALUES ('integrity-check')")
 
@@ -311,7 +311,7 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
     try:
         migrate(ours, user_version(db))
         if set(db.execute(everything)) != set(ours.execute(everything)):
-            raise _damaged(path, "its tables are not those of a session")
+            raise _damaged_session(path, "its tables are not those of a session")
     finally:
         ours.close()
 
@@ -333,7 +333,7 @@ def database_errors(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except UnicodeDecodeError as error:  # SQLite's own message, when it quotes a name that is damaged
-        raise _damaged(path, "a name in it is not text") from error
+        raise _damaged_session(path, "a name in it is not text") from error
     except sqlite3.Error as error:
         raise _translated(error, path) from error
 
@@ -341,7 +341,7 @@ def database_errors(path: Path) -> Iterator[None]:
 def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError | LockedError:
     code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_CORRUPT) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-        return _damaged(path, str(error))  # SQLITE_ERROR: a table or column that ought to be there is not
+        return _damaged_session(path, str(error))  # SQLITE_ERROR: a table or column that ought to be there is not
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LockedError("another process is writing to it", subject=str(path), hint=AGAIN)
     if code == sqlite3.SQLITE_FULL:
@@ -355,12 +355,6 @@ def _translated(error: sqlite3.Error, path: Path) -> DamagedError | StorageError
     return StorageError(str(error), subject=str(path), hint=Hint("Check the disk, then ", AGAIN))
 
 
-def _damaged(path: Path, problem: str) -> DamagedError:
-    return DamagedError(
-        f"damaged: {problem}",
-        subject=str(path),
-        hint=Hint(
-            "Restore it from a backup, or remove its session: ",
-            NextStep("session discard", session=shown(path.parent.name)),
-        ),
-    )
+def _damaged_session(path: Path, problem: str) -> DamagedError:
+    remove = NextStep("session discard", session=shown(path.parent.name))
+    return damaged_file(path, problem, Hint("Restore it from a backup, or remove its session: ", remove))

@@ -31,7 +31,7 @@ from titans_cli.store.files import (
 from titans_cli.store.home import Home, validate_name
 from titans_cli.store.ltm import MEMORY, READ_ONLY, LongTermMemory, check_folder
 from titans_cli.store.manifest import ENTRY_FILE, read_entry
-from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged, manifest_bytes, packed, unpacking
+from titans_cli.store.packed import MANIFEST, PER_MEMBER, PackedKind, damaged_export, manifest_bytes, packed, unpacking
 from titans_cli.store.session import DATABASE
 from titans_cli.store.temporary import require_new, write_outside
 
@@ -91,7 +91,7 @@ def import_entry(home: Home, file: Path, name: str | None = None, *, admit: Admi
         except UsageError as error:
             if name is not None:
                 raise
-            raise damaged(file, error.what) from error
+            raise damaged_export(file, error.what) from error
         admit(sum(opened.sizes.values()))
         folder = home.ltm_dir / f"{UNFINISHED}{unique_id()}"
         try:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError
+from titans_cli.errors import DamagedError, LockedError, NotFoundError, TitansError, UsageError, damaged_file
 from titans_cli.records import INHERITED, EntryInfo, Episode, SessionInfo, SnapshotInfo, Vetting
 from titans_cli.steps import AGAIN, Hint, NextStep, Option
 from titans_cli.store.copies import Admit, anything, copied_size, file_size, with_log
@@ -232,7 +232,7 @@ class LongTermMemory:
             _intact(kept / MEMORY, entry.memory_bytes, entry.memory_sha256)
             _sized(kept / DATABASE, entry.episodes_bytes)
             if copy_durably(kept / DATABASE, folder / DATABASE, mode=FILE_MODE) != entry.episodes_sha256:
-                raise _damaged(kept / DATABASE, _OTHER_BYTES)
+                raise _damaged_entry(kept / DATABASE, _OTHER_BYTES)
             text = f"started from the LTM entry {entry.name}"
             started = Episode(0, utc_now(), "started", text, {"entry": entry.name, "entry_id": entry.id})
             with Episodes.open(folder / DATABASE, readonly=False, check=True) as episodes:
@@ -264,30 +264,28 @@ def _cells(folder: Path, episodes: Episodes) -> Iterator[tuple[SnapshotInfo, lis
     count = 0
     for count, (row, parts) in enumerate(zip(rows, split_snapshots(folder / MEMORY), strict=False), start=1):
         if hashlib.sha256(b"".join(parts)).hexdigest() != row.sha256:
-            raise _damaged(folder / MEMORY, f"cell {count} is not what its row says")
+            raise _damaged_entry(folder / MEMORY, f"cell {count} is not what its row says")
         yield row, parts
     if count != len(rows):
-        raise _damaged(folder / MEMORY, f"it has {count} cells and {len(rows)} rows")
+        raise _damaged_entry(folder / MEMORY, f"it has {count} cells and {len(rows)} rows")
 
 
 def _intact(path: Path, size: int | None, sha256: str) -> None:
     """Raise DamagedError unless the file is as it was promoted."""
     _sized(path, size)
     if sha256_of(path) != sha256:
-        raise _damaged(path, _OTHER_BYTES)
+        raise _damaged_entry(path, _OTHER_BYTES)
 
 
 def _sized(path: Path, size: int | None) -> None:
     """Raise DamagedError for a file of another size, which need not be read to know."""
     if not path.exists():
-        raise _damaged(path, "the file is missing")
+        raise _damaged_entry(path, "the file is missing")
     with storage_errors(path):
         here = path.stat().st_size
     if size is not None and here != size:
-        raise _damaged(path, f"it has {here:,} bytes, and {size:,} were promoted")
+        raise _damaged_entry(path, f"it has {here:,} bytes, and {size:,} were promoted")
 
 
-def _damaged(path: Path, problem: str) -> DamagedError:
-    return DamagedError(
-        f"damaged: {problem}", subject=str(path), hint="Restore it from a backup, or remove it and ingest again"
-    )
+def _damaged_entry(path: Path, problem: str) -> DamagedError:
+    return damaged_file(path, problem, "Restore it from a backup, or remove it and ingest again")

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from titans_cli.errors import DamagedError, IncompatibleError
+from titans_cli.errors import DamagedError, IncompatibleError, damaged_file
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import names
 from titans_cli.store.files import NotAFileError, atomic_write, open_plain, storage_error
@@ -175,7 +175,7 @@ class _Fields:
         return data
 
     def damaged(self, problem: str) -> DamagedError:
-        return DamagedError(f"damaged: {problem}", subject=str(self.path), hint=self.hint)
+        return damaged_file(self.path, problem, self.hint)
 
     def text(self, key: str) -> str:
         value = self.data.get(key)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError
+from titans_cli.errors import DamagedError, IncompatibleError, NotFoundError, StorageError, damaged_file
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store.manifest import FORMAT, READABLE
 
@@ -88,9 +88,9 @@ class Unpacking:
         """The next member, which has to be this one."""
         member = self._next()
         if member.name != name:
-            raise damaged(self.file, f"{name} is not the first member after the manifest")
+            raise damaged_export(self.file, f"{name} is not the first member after the manifest")
         if member.size > _LARGEST_MANIFEST:
-            raise damaged(self.file, f"{name} is far larger than such a file can be")
+            raise damaged_export(self.file, f"{name} is far larger than such a file can be")
         return b"".join(self._chunks(member)).decode("utf-8", "replace")
 
     def rest(self) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -99,17 +99,17 @@ class Unpacking:
             member = self._next()
             yield member.name, self._chunks(member)
         if self._archive.next() is not None:
-            raise damaged(self.file, "it has more members than its manifest names")
+            raise damaged_export(self.file, "it has more members than its manifest names")
 
     def _next(self) -> tarfile.TarInfo:
         member = self._archive.next()
         if member is None:
             missing = sorted(self._members.keys() - self._seen)
-            raise damaged(self.file, f"members are missing: {', '.join(missing[:3])}")
-        if member.name not in self._members or member.name in self._seen or not _plain(member):
-            raise damaged(self.file, f"it has a member that its manifest does not name: {member.name[:80]!r}")
+            raise damaged_export(self.file, f"members are missing: {', '.join(missing[:3])}")
+        if member.name not in self._members or member.name in self._seen or not _is_plain_file(member):
+            raise damaged_export(self.file, f"it has a member that its manifest does not name: {member.name[:80]!r}")
         if member.size != self._members[member.name][0]:
-            raise damaged(self.file, f"{member.name} has another size than its manifest says")
+            raise damaged_export(self.file, f"{member.name} has another size than its manifest says")
         self._seen.add(member.name)
         return member
 
@@ -120,7 +120,7 @@ class Unpacking:
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != self._members[member.name][1]:
-            raise damaged(self.file, f"the bytes of {member.name} are not those that were exported")
+            raise damaged_export(self.file, f"the bytes of {member.name} are not those that were exported")
 
 
 @contextmanager
@@ -130,11 +130,16 @@ def unpacking(file: Path, kind: PackedKind) -> Iterator[Unpacking]:
     try:
         with file.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:") as archive:
             member = archive.next()
-            if member is None or member.name != MANIFEST or not _plain(member) or member.size > _LARGEST_MANIFEST:
-                raise damaged(file, f"it does not begin with a manifest: it is no {kind.noun}")
+            if (
+                member is None
+                or member.name != MANIFEST
+                or not _is_plain_file(member)
+                or member.size > _LARGEST_MANIFEST
+            ):
+                raise damaged_export(file, f"it does not begin with a manifest: it is no {kind.noun}")
             manifest = json.loads(_content(archive, member).read())
             if not isinstance(manifest, dict) or manifest.get("schema") != kind.schema:
-                raise damaged(file, f"its manifest is not that of an {kind.noun}")
+                raise damaged_export(file, f"its manifest is not that of an {kind.noun}")
             if manifest.get("format") not in READABLE:
                 problem = f"it has format version {manifest.get('format')!r}, and this release knows version {FORMAT}"
                 raise IncompatibleError(problem, subject=str(file), hint="Upgrade: pip install --upgrade titans-cli")
@@ -143,7 +148,7 @@ def unpacking(file: Path, kind: PackedKind) -> Iterator[Unpacking]:
         hint = Hint("Give the file that this wrote: ", kind.export)
         raise NotFoundError("there is no such file", subject=str(file), hint=hint) from error
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
-        raise damaged(file, f"it cannot be read as an {kind.noun} ({error})") from error
+        raise damaged_export(file, f"it cannot be read as an {kind.noun} ({error})") from error
     except OSError as error:
         raise StorageError(error.strerror or "it cannot be read", subject=str(file), hint="Check the file") from error
 
@@ -155,16 +160,16 @@ def _members(file: Path, kind: PackedKind, manifest: Mapping[str, Any]) -> dict[
     for item in listed if isinstance(listed, list) else ():
         name, size, sha256 = (item.get(key) if isinstance(item, dict) else None for key in ("name", "size", "sha256"))
         if not (isinstance(name, str) and kind.member.fullmatch(name) and name not in members):
-            raise damaged(file, f"its manifest names {str(name)[:80]!r}, which no {kind.noun} has")
+            raise damaged_export(file, f"its manifest names {str(name)[:80]!r}, which no {kind.noun} has")
         if type(size) is not int or size < 0 or not isinstance(sha256, str):
-            raise damaged(file, f"its manifest gives {name} no size or no sha256")
+            raise damaged_export(file, f"its manifest gives {name} no size or no sha256")
         members[name] = (size, sha256)
     if not set(kind.needed) <= members.keys():
-        raise damaged(file, f"its manifest lacks one of {', '.join(kind.needed)}")
+        raise damaged_export(file, f"its manifest lacks one of {', '.join(kind.needed)}")
     return members
 
 
-def _plain(member: tarfile.TarInfo) -> bool:
+def _is_plain_file(member: tarfile.TarInfo) -> bool:
     """No link, folder or device; and no sparse file, which a few bytes could make fill the disk."""
     return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
 
@@ -175,5 +180,5 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return content
 
 
-def damaged(path: Path, problem: str) -> DamagedError:
-    return DamagedError(f"damaged: {problem}", subject=str(path), hint="Export it again, or use another copy")
+def damaged_export(path: Path, problem: str) -> DamagedError:
+    return damaged_file(path, problem, "Export it again, or use another copy")

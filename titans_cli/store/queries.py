@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from titans_cli.errors import DamagedError, NotFoundError
+from titans_cli.errors import NotFoundError, damaged_file
 from titans_cli.records import OUTLINE, TEXT, Block, Episode, Page, SnapshotInfo
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database, unspaced
@@ -83,7 +83,7 @@ class Queries(SourceQueries):
         if {block.source_id for block in by_id.values()} - {row[0] for row in self._rows("SELECT id FROM sources")}:
             repair = NextStep("session repair", session=shown(self.path.parent.name))
             hint = Hint("See what can be saved: ", repair)
-            raise DamagedError("damaged: segments of a document that is not there", subject=str(self.path), hint=hint)
+            raise damaged_file(self.path, "segments of a document that is not there", hint)
         return [by_id[i] for i in wanted if i in by_id]
 
     def blocks_of(self, source_id: int) -> list[Block]:
@@ -250,7 +250,7 @@ class Queries(SourceQueries):
             return [], 0, b""
         size = len(rows[0][1])
         if size == 0 or size % 4 or any(len(vector) != size for _, vector in rows):
-            raise DamagedError("damaged: its landmarks differ in length", subject=str(self.path))
+            raise damaged_file(self.path, "its landmarks differ in length")
         return [int(i) for i, _ in rows], size // 4, b"".join(vector for _, vector in rows)
 
     def digest_of(self, source_id: int) -> str:
@@ -375,7 +375,7 @@ class Queries(SourceQueries):
         try:
             data = json.loads(row[4])
         except (ValueError, TypeError, RecursionError) as error:
-            raise DamagedError(f"damaged: the data of event {row[0]}", subject=str(self.path)) from error
+            raise damaged_file(self.path, f"the data of event {row[0]}") from error
         return Episode(row[0], row[1], row[2], row[3], data if isinstance(data, dict) else {})
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from titans_cli.errors import DamagedError
+from titans_cli.errors import damaged_file
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store.names import shown
 
@@ -30,8 +30,8 @@ def records(kind: type[R], rows: Iterable[tuple[Any, ...]], path: Path) -> Itera
         if (of_row := tuple(map(type, row))) not in sound:
             for (name, accepted), value in zip(types, row, strict=False):  # fields with a default may be left out
                 if not isinstance(value, accepted):
-                    problem = f"damaged: {name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
+                    problem = f"{name.replace('_', ' ')} of a {kind.__name__} is {type(value).__name__}"
                     hint = Hint("See what can be saved: ", NextStep("session repair", session=shown(path.parent.name)))
-                    raise DamagedError(problem, subject=str(path), hint=hint)
+                    raise damaged_file(path, problem, hint)
             sound.add(of_row)
         yield kind(*row)

@@ -23,6 +23,7 @@ from titans_cli.errors import (
     StorageError,
     TitansError,
     UsageError,
+    damaged_file,
 )
 from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.steps import AGAIN, Hint, NextStep
@@ -261,7 +262,7 @@ class SessionStore:
                     raise
             repair = NextStep("session repair", session=self.info.name)
             hint = Hint("Learn it anew from the retained text: ", repair)
-            raise DamagedError("damaged: the file is missing", subject=str(path), hint=hint) from error
+            raise damaged_file(path, "the file is missing", hint) from error
 
     # ------------------------------------------------------------ writing
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from titans_cli.errors import DamagedError, IncompatibleError
+from titans_cli.errors import DamagedError, IncompatibleError, damaged_file
 from titans_cli.records import CLOSED
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store.files import FILE_MODE, NotAFileError, atomic_write, open_plain, storage_error
@@ -102,7 +102,7 @@ def read_snapshot(path: Path, expected_sha256: str | None) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise _damaged(path, "its tensors cannot be read") from error
+        raise _damaged_cell(path, "its tensors cannot be read") from error
 
 
 def _take_apart(path: Path, data: bytes, *, checked: bool) -> tuple[dict[str, Any], dict[str, str], memoryview]:
@@ -121,7 +121,7 @@ def _take_apart(path: Path, data: bytes, *, checked: bool) -> tuple[dict[str, An
         )
     payload = memoryview(data)[8 + length :]
     if not checked and metadata.get("payload_sha256") != hashlib.sha256(payload).hexdigest():
-        raise _damaged(path, "its tensors do not have the checksum written beside them")
+        raise _damaged_cell(path, "its tensors do not have the checksum written beside them")
     return described, metadata, payload
 
 
@@ -178,7 +178,7 @@ def split_snapshots(path: Path) -> Iterator[list[bytes]]:
                 }
                 yield [header_bytes({name: _moved(d, -begin) for name, d in cells[place].items()}, own), payload]
     except NotAFileError as error:
-        raise _damaged(path, "it is not a regular file") from error
+        raise _damaged_cell(path, "it is not a regular file") from error
     except OSError as error:
         raise storage_error(error, path) from error
 
@@ -192,7 +192,7 @@ def _read_part(path: Path, sha256: str) -> bytes:
     try:
         return _read(path, sha256)
     except FileNotFoundError as error:
-        raise _damaged(path, "the file is missing") from error
+        raise _damaged_cell(path, "the file is missing") from error
 
 
 # ---------------------------------------------------------------- never trust a header
@@ -205,10 +205,10 @@ def open_header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], dict[str, s
     """
     size = os.fstat(file.fileno()).st_size
     if size < 8:
-        raise _damaged(path, f"it is {size} bytes long")
+        raise _damaged_cell(path, f"it is {size} bytes long")
     (length,) = struct.unpack("<Q", file.read(8))
     if length > min(_MAX_HEADER, size - 8):
-        raise _damaged(path, "its header claims more bytes than the file has")
+        raise _damaged_cell(path, "its header claims more bytes than the file has")
     described, metadata = _check_header(path, file.read(length), payload=size - 8 - length)
     return described, metadata, 8 + length
 
@@ -224,13 +224,13 @@ def _read(path: Path, expected_sha256: str | None) -> bytes:
     except FileNotFoundError:
         raise
     except NotAFileError as error:
-        raise _damaged(path, "it is not a regular file") from error
+        raise _damaged_cell(path, "it is not a regular file") from error
     except OSError as error:
         raise storage_error(error, path) from error
     if len(data) != size:
-        raise _damaged(path, "it changed while it was read")
+        raise _damaged_cell(path, "it changed while it was read")
     if expected_sha256 is not None and hashlib.sha256(data).hexdigest() != expected_sha256:
-        raise _damaged(path, "its bytes do not have the checksum that was recorded for them")
+        raise _damaged_cell(path, "its bytes do not have the checksum that was recorded for them")
     return data
 
 
@@ -238,33 +238,30 @@ def _check_header(path: Path, raw: bytes, *, payload: int) -> tuple[dict[str, An
     try:
         header = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its header is not valid JSON") from error
+        raise _damaged_cell(path, "its header is not valid JSON") from error
     if not isinstance(header, dict):
-        raise _damaged(path, "its header is not a JSON object")
+        raise _damaged_cell(path, "its header is not a JSON object")
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise _damaged(path, "its header has no metadata")
+        raise _damaged_cell(path, "its header has no metadata")
     ends = [_end_of(path, description) for description in header.values()]
     if max(ends, default=0) != payload:
-        raise _damaged(path, "its header does not describe as many bytes as the file has")
+        raise _damaged_cell(path, "its header does not describe as many bytes as the file has")
     return header, metadata
 
 
 def _end_of(path: Path, description: Any) -> int:
     offsets = description.get("data_offsets") if isinstance(description, dict) else None
     if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)):
-        raise _damaged(path, "its header has a tensor without offsets")
+        raise _damaged_cell(path, "its header has a tensor without offsets")
     begin, end = offsets
     if not 0 <= begin <= end:
-        raise _damaged(path, "its header has a tensor of negative size")
+        raise _damaged_cell(path, "its header has a tensor of negative size")
     return int(end)
 
 
-def _damaged(path: Path, problem: str) -> DamagedError:
-    return DamagedError(
-        f"damaged: {problem}",
-        subject=str(path),
-        hint=Hint(
-            "Learn it anew from the retained text: ", NextStep("session repair"), "; or restore the file from a backup"
-        ),
+def _damaged_cell(path: Path, problem: str) -> DamagedError:
+    repair = NextStep("session repair")
+    return damaged_file(
+        path, problem, Hint("Learn it anew from the retained text: ", repair, "; or restore the file from a backup")
     )

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from titans_cli.cards import Card, Entry, filled, is_sound, joined
-from titans_cli.errors import DamagedError
+from titans_cli.errors import damaged_file
 from titans_cli.records import ITEM, Item, Omission, SourceRecord
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store import database
@@ -144,7 +144,7 @@ class SourceQueries:
         for source_id, entry in self._entries():
             if not is_sound(entry):
                 hint = Hint("Be rid of it: ", NextStep("session repair", session=self.path.parent.name))
-                raise DamagedError(f"damaged: the card of source {source_id}", subject=str(self.path), hint=hint)
+                raise damaged_file(self.path, f"the card of source {source_id}", hint)
             rows.setdefault(source_id, []).append(entry)
         plain = {
             s.id: [Entry("title", s.title or "", "file"), Entry("date", str(s.year or ""), "file")] for s in sources
@@ -201,7 +201,7 @@ class SourceQueries:
         try:
             tags = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
-            raise DamagedError(f"damaged: the tags of item {source_id}", subject=str(self.path)) from error
+            raise damaged_file(self.path, f"the tags of item {source_id}") from error
         return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
     def withheld(self, why: str | None = None) -> dict[int, str]:

@@ -18,7 +18,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from titans_cli.errors import DamagedError, StorageError, TitansError
+from titans_cli.errors import DamagedError, StorageError, TitansError, damaged_file
 from titans_cli.store import derived
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import NotAFileError, atomic_write, open_plain, remove_file
@@ -170,4 +170,4 @@ class _File:
         return self._payload[begin:end]
 
     def _damaged(self) -> DamagedError:
-        return DamagedError("damaged: it is no file of topics", subject=str(self._path))
+        return damaged_file(self._path, "it is no file of topics")

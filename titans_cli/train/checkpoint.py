@@ -39,7 +39,7 @@ def run_of(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as handle:
             run: dict[str, Any] = json.loads((handle.metadata() or {})["run"])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged_checkpoint(path, error) from error
     return run
 
 
@@ -48,7 +48,7 @@ def load(path: Path, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise _damaged(path, error) from error
+        raise _damaged_checkpoint(path, error) from error
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(OPTIMIZER):
@@ -59,6 +59,6 @@ def load(path: Path, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {key.removeprefix(TRAINED): value for key, value in tensors.items() if key.startswith(TRAINED)}
 
 
-def _damaged(path: Path, error: Exception) -> DamagedError:
+def _damaged_checkpoint(path: Path, error: Exception) -> DamagedError:
     hint = "Remove it to begin the training again, or give another file"
     return DamagedError(f"this is no checkpoint that can be read: {error}", subject=str(path), hint=hint)

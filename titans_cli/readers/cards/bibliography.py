@@ -99,7 +99,7 @@ def _text(value: Any) -> str:
 
 def _names(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [_turned(n) for n in re.split(r" and | ?; ?", " ".join(value.split())) if n.strip()]
+        return [turned(n) for n in re.split(r" and | ?; ?", " ".join(value.split())) if n.strip()]
     names = value if isinstance(value, list) else [value]
     return [n for v in names if (n := _name(v))]
 
@@ -108,13 +108,13 @@ def _name(value: Any) -> str:
     if isinstance(value, dict):
         parts = (value.get("given"), value.get("non-dropping-particle"), value.get("family"))
         return " ".join(str(p) for p in parts if p) or str(value.get("literal") or value.get("name") or "")
-    return _turned(str(value))
+    return turned(str(value))
 
 
-def _turned(name: str) -> str:
-    """ "Wright, Alicia" is "Alicia Wright"."""
-    family, comma, given = name.partition(",")
-    return " ".join((f"{given} {family}" if comma and given.strip() else name).split())
+def turned(name: str) -> str:
+    """ "Wright, Alicia" is "Alicia Wright"; a name with more commas stays as it is."""
+    family, comma, given = (part.strip() for part in " ".join(name.split()).partition(","))
+    return f"{given} {family}" if comma and given and "," not in given else " ".join(name.split())
 
 
 def _bibtex(text: str) -> Iterator[Mapping[str, Any]]:
@@ -127,7 +127,7 @@ def _bibtex(text: str) -> Iterator[Mapping[str, Any]]:
         while at is not None and (head := _HEAD.match(text, at)) and head.end() < len(text):
             value, at = _value(text, head.end())
             if at is not None:
-                fields[head[1].lower()], end = _plain(value), at
+                fields[head[1].lower()], end = _bibtex_text(value), at
             elif (still_open := still_open + 1) > MOST_OPEN:
                 return
         yield fields
@@ -147,7 +147,7 @@ def _value(text: str, at: int) -> tuple[str, int | None]:
     return "", None
 
 
-def _plain(tex: str) -> str:
+def _bibtex_text(tex: str) -> str:
     """Without braces and commands; accents as letters have them."""
     text = re.sub(r"\\(['`\"^~cv])\s*\{?\\?([a-zA-Z])\}?", lambda m: m[2] + _TEX_ACCENT[m[1]], tex)
     text = unicodedata.normalize("NFC", text)

@@ -13,7 +13,7 @@ from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
 from titans_cli.cards import Entry
-from titans_cli.readers.cards.bibliography import works
+from titans_cli.readers.cards.bibliography import turned, works
 from titans_cli.readers.cards.imprint import date_in
 
 MOST_NAMES = 5_000
@@ -98,12 +98,6 @@ def _html(text: str) -> list[Entry]:
     if not values["url"] and link is not None and (address := link.attributes.get("href")):
         values["url"] = [address]
     return entries("page's metadata", values)
-
-
-def turned(name: str) -> str:
-    """ "Wright, Alicia" is "Alicia Wright"."""
-    family, comma, given = name.partition(",")
-    return f"{given.strip()} {family.strip()}" if comma and given.strip() and "," not in given else name.strip()
 
 
 def _epub(data: bytes) -> list[Entry]:
@@ -247,13 +241,13 @@ def _fields(text: str) -> list[Entry]:
 def _tex(text: str) -> list[Entry]:
     """`\\title{}`, `\\author{}`, `\\date{}` of LaTeX."""
     values = {
-        "title": [_plain(a) for a in _arguments(text, "title")[:1]],
+        "title": [_latex_text(a) for a in _arguments(text, "title")[:1]],
         "author": [
-            _plain(re.split(r"\\\\|\\thanks|\\inst|\\affil", name)[0])
+            _latex_text(re.split(r"\\\\|\\thanks|\\inst|\\affil", name)[0])
             for a in _arguments(text, "author")
             for name in re.split(r"\\and\b|\\And\b|\\AND\b|(?<=\w),\s+(?=[A-Z])", a)
         ],
-        "date": [_plain(a) for a in _arguments(text, "date")[:1]],
+        "date": [_latex_text(a) for a in _arguments(text, "date")[:1]],
     }
     return entries("LaTeX commands", values)
 
@@ -270,7 +264,7 @@ def _arguments(text: str, command: str) -> list[str]:
     return arguments
 
 
-def _plain(tex: str) -> str:
+def _latex_text(tex: str) -> str:
     """Without commands and braces. Accents are the LaTeX reader's to mend."""
     from titans_cli.readers.tex import parse_tex
 
