@@ -111,19 +111,19 @@ def find(episodes: Episodes, named: str) -> SourceRecord:
     """The one item or document that `named` means: an item's key or id, a document's path, name, number or hash.
 
     Raises NotFoundError, UsageError when it means several."""
-    by_id = {source.id: source for source in episodes.sources()}
-    stand = held(episodes)
-    items = [item for item in stand if by_id[item.source_id].uri.startswith(ITEM)]
+    superseded, keys = episodes.withheld(SUPERSEDED), episodes.keys()
+    stand = [source for source in episodes.sources() if source.id not in superseded]
+    items = [source for source in stand if source.uri.startswith(ITEM)]
     prefix = named.removeprefix(ITEM).upper()
-    ways: list[Callable[[Item], bool]] = [
-        lambda item: named == item.key,
-        lambda item: len(prefix) >= SHORTEST_PREFIX and item.id.startswith(prefix),
+    ways: list[Callable[[SourceRecord], bool]] = [
+        lambda item: named == keys.get(item.id),
+        lambda item: len(prefix) >= SHORTEST_PREFIX and item.uri.removeprefix(ITEM).startswith(prefix),
     ]
     for way in ways:
-        matching = [by_id[item.source_id] for item in items if way(item)]
+        matching = [item for item in items if way(item)]
         if matching:
             return _only(matching, named)
-    return find_source([by_id[item.source_id] for item in stand], named, "item or document")
+    return find_source(stand, named, "item or document")
 
 
 def find_source(sources: Sequence[SourceRecord], named: str, kind: str = "document") -> SourceRecord:

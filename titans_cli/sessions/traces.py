@@ -42,7 +42,7 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
         return []
     made = episodes.events_from([source.id for source in sources])
     digests = {source.sha256 for source in sources}
-    keys = {item.source_id: item.key for item in episodes.items() if item.key and not is_common(item.key.casefold())}
+    keys = {source: key for source, key in episodes.keys().items() if not is_common(key.casefold())}
     names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
     events, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
@@ -67,9 +67,9 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
     return sorted(events | {i for i, words in exchanged.items() if not telling.isdisjoint(words)})
 
 
-def _texts(episodes: Episodes, sources: Iterable[SourceRecord]) -> list[str]:
+def _texts(episodes: Episodes, sources: Sequence[SourceRecord]) -> list[str]:
     """All that is held of documents as text: their pages, and what their cards say beside these."""
-    stated = episodes.stated()
+    stated = episodes.stated([source.id for source in sources])
     return [
         text
         for source in sources
@@ -79,12 +79,13 @@ def _texts(episodes: Episodes, sources: Iterable[SourceRecord]) -> list[str]:
 
 def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterable[str], words: set[str]) -> set[str]:
     """Those of the words that betray the sources: of all that is held none but these has them, and they are rare."""
-    held = {word for text in texts for word in _words(text)}
+    rare = {word for text in texts for word in _words(text) if word in words and not is_common(word)}
+    if not rare:  # and the cards of all others need not be looked at
+        return rare
     gone, stated = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys(), episodes.stated()
     others = (source for source in episodes.sources() if source.id not in gone)
     stays = {w for s in others for text in (s.title or "", *stated.get(s.id, ())) for w in _words(text)}
-    rare = (word for word in (words & held) - stays if not is_common(word))
-    return {word for word in rare if episodes.sources_with(word) <= gone}
+    return {word for word in rare - stays if episodes.sources_with(word) <= gone}
 
 
 @cache

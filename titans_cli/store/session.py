@@ -44,7 +44,7 @@ from titans_cli.store.home import Home, validate_name
 from titans_cli.store.landmarks import sweep_landmarks
 from titans_cli.store.locks import LOCK_FILE, LOCK_NOTE, WriterLock, utc_now
 from titans_cli.store.manifest import FORMAT, SESSION_FILE, read_session, session_text, write_session
-from titans_cli.store.snapshots import read_snapshot, snapshot_number, snapshot_path, write_snapshot
+from titans_cli.store.snapshots import read_snapshot, snapshot_name, snapshot_number, snapshot_path, write_snapshot
 from titans_cli.store.topics import sweep_topics
 
 if TYPE_CHECKING:
@@ -370,7 +370,8 @@ class SessionStore:
         kept = episodes.snapshot_numbers()
         remove_temporaries(folder)
         with storage_errors(folder):
-            for name in os.listdir(folder):  # noqa: PTH208  # names alone: ten thousand documents have as many files
+            # names alone, and only the others are read: ten thousand documents have more files than that
+            for name in sorted({*os.listdir(folder)} - {*map(snapshot_name, kept)}):  # noqa: PTH208
                 number = snapshot_number(name)
                 if number is not None and number not in kept:
                     remove_file(folder / name)

@@ -31,7 +31,11 @@ OPEN_FORMAT = 2  # of a file in which no cell is closed: its bytes are those of 
 
 
 def snapshot_path(folder: Path, number: int) -> Path:
-    return folder / f"{number:08d}{_SUFFIX}"
+    return folder / snapshot_name(number)
+
+
+def snapshot_name(number: int) -> str:
+    return f"{number:08d}{_SUFFIX}"
 
 
 def snapshot_number(name: str) -> int | None:

@@ -153,11 +153,12 @@ class SourceQueries:
         heard = {i: some for i, some in rows.items() if i not in withheld and (only is None or i in only)}
         return joined({s.id: (s.name, filled(rows[s.id], plain[s.id])) for s in sources}, heard)
 
-    def _entries(self) -> list[tuple[int, Entry]]:
-        """Of all cards, with their sources, in the order in which they were written."""
+    def _entries(self, only: Sequence[int] | None = None) -> list[tuple[int, Entry]]:
+        """Of all cards, or those of some sources, with their sources, in the order in which they were written."""
         if self._version() < 3:
             return []
-        rows = self._rows(f"SELECT {CARD} FROM cards ORDER BY rowid")
+        some = "1" if only is None else f"source_id IN ({','.join(map(str, only))})"
+        rows = self._rows(f"SELECT {CARD} FROM cards WHERE {some} ORDER BY rowid")
         return [(int(i), Entry(str(field), str(value), str(origin))) for i, field, _, value, origin in rows]
 
     def authors(self, source_ids: Iterable[int]) -> dict[int, list[str]]:
@@ -169,10 +170,11 @@ class SourceQueries:
             names.setdefault(int(source_id), []).append(str(value))
         return names
 
-    def stated(self) -> dict[int, tuple[str, ...]]:
-        """The values of the cards as they were read, by source; works that a bibliography lists as JSON."""
+    def stated(self, only: Sequence[int] | None = None) -> dict[int, tuple[str, ...]]:
+        """The values of the cards as they were read, by source, or those of some; works that a bibliography lists as
+        JSON."""
         by_source: dict[int, tuple[str, ...]] = {}
-        for source_id, entry in self._entries():
+        for source_id, entry in self._entries(only):
             by_source[source_id] = (*by_source.get(source_id, ()), entry.value)
         return by_source
 
@@ -190,6 +192,13 @@ class SourceQueries:
             f" LEFT JOIN {held} AS held ON held.source_id = s.id ORDER BY s.id"
         )
         return [self._item(*row) for row in rows]
+
+    def keys(self) -> dict[int, str]:
+        """The keys of the items that have one, by source."""
+        if not self._has_items():
+            return {}
+        rows = self._rows("SELECT source_id, key FROM items WHERE key IS NOT NULL")
+        return {int(source_id): str(key) for source_id, key in rows}
 
     def _item(self, source_id: int, uri: str, label: str, kind: str, key: str | None, tags: str, *rest: Any) -> Item:
         name = uri.removeprefix(ITEM) if uri.startswith(ITEM) else str(source_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -42,6 +42,16 @@ class Codes:
     def width(self) -> int:
         """Bytes of a code: a bit for each number of the centre."""
         return -(-len(self.centre) // _FLOAT // 8)
+
+    def stretches(self, gone: Collection[str]) -> Iterator[memoryview]:
+        """The codes of all cells but `gone`, as they lie: what stays together is one piece."""
+        width, begin, end = self.width, 0, 0
+        for cell, count in self.counts.items():
+            if cell in gone:
+                yield self.data[begin:end]
+                begin = end + width * count
+            end += width * count
+        yield self.data[begin:end]
 
     def changed(self, gone: Collection[str] = (), new: Mapping[str, bytes] | None = None) -> Codes:
         """Without some cells and with others, in rising order of the cells."""
@@ -92,7 +102,7 @@ def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> No
             if not file.is_sound():
                 remove_file(path)
             elif gone:
-                atomic_write(path, _encoded(codes.changed(gone), file.fingerprint))
+                atomic_write(path, _encoded(codes, file.fingerprint, gone))
     except FileNotFoundError:
         pass
     except DamagedError:
@@ -101,22 +111,24 @@ def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> No
         remove_file(path)
 
 
-def _encoded(codes: Codes, fingerprint: str) -> Iterator[bytes | memoryview]:
-    """The bytes of the file."""
-    counts, cells = list(codes.counts.values()), b"".join(map(bytes.fromhex, codes.counts))
-    parts: list[tuple[str, str, list[int], bytes | memoryview]] = [
-        ("counts", "I64", [len(counts)], struct.pack(f"<{len(counts)}q", *counts)),
-        ("centre", "F32", [len(codes.centre) // _FLOAT], codes.centre),
-        ("cells", "U8", [len(counts), _DIGEST], cells),
-        ("codes", "U8", [sum(counts), codes.width], codes.data),
+def _encoded(codes: Codes, fingerprint: str, gone: Collection[str] = ()) -> Iterator[bytes | memoryview]:
+    """The bytes of the file with all cells but `gone`."""
+    kept = {cell: count for cell, count in codes.counts.items() if cell not in gone}
+    counts, cells = list(kept.values()), b"".join(map(bytes.fromhex, kept))
+    parts: list[tuple[str, str, list[int], Sequence[bytes | memoryview]]] = [
+        ("counts", "I64", [len(counts)], [struct.pack(f"<{len(counts)}q", *counts)]),
+        ("centre", "F32", [len(codes.centre) // _FLOAT], [codes.centre]),
+        ("cells", "U8", [len(counts), _DIGEST], [cells]),
+        ("codes", "U8", [sum(counts), codes.width], list(codes.stretches(gone))),
     ]
     described, end, digest = dict[str, Any](), 0, hashlib.sha256()
-    for name, dtype, shape, data in parts:
-        begin, end = end, end + len(data)
+    for name, dtype, shape, pieces in parts:
+        begin, end = end, end + sum(map(len, pieces))
         described[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
-        digest.update(data)
+        for piece in pieces:
+            digest.update(piece)
     yield header_bytes(described, {"fingerprint": fingerprint, "payload_sha256": digest.hexdigest()})
-    yield from (data for *_, data in parts)
+    yield from (piece for *_, pieces in parts for piece in pieces)
 
 
 class _File:

@@ -220,11 +220,15 @@ def forget(
     from titans_cli.sessions import history
 
     home, wait = Home.locate(), values.seconds(retry_lock)
-    preview = history.forget(home, session, document, dry_run=True)
-    if not dry_run and preview.sources:
-        confirm(f"Forget {preview.sources[0].display} in session {preview.session}?", yes)
-        preview = history.forget(home, session, document, retry_lock=wait)
-    view.forgotten(preview, Output(json, quiet))
+    agreed = yes and not dry_run
+    if not agreed:  # a preview first; whoever has agreed already wants no second look at ten thousand documents
+        done = history.forget(home, session, document, dry_run=True)
+        if not dry_run and done.sources:
+            confirm(f"Forget {done.sources[0].display} in session {done.session}?", yes)
+            agreed = True
+    if agreed:
+        done = history.forget(home, session, document, retry_lock=wait)
+    view.forgotten(done, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
@@ -249,12 +253,16 @@ def rewind(
     from titans_cli.sessions import history
 
     home, wait = Home.locate(), values.seconds(retry_lock)
-    preview = history.rewind(home, session, to, dry_run=True)
-    if not dry_run:
-        count = plural(len(preview.sources), "document")
-        confirm(f"Forget {count} that session {preview.session} read after {to}?", yes)
-        preview = history.rewind(home, session, to, retry_lock=wait)
-    view.forgotten(preview, Output(json, quiet))
+    agreed = yes and not dry_run
+    if not agreed:
+        done = history.rewind(home, session, to, dry_run=True)
+        if not dry_run:
+            count = plural(len(done.sources), "document")
+            confirm(f"Forget {count} that session {done.session} read after {to}?", yes)
+            agreed = True
+    if agreed:
+        done = history.rewind(home, session, to, retry_lock=wait)
+    view.forgotten(done, Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
