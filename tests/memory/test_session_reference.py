@@ -182,6 +182,22 @@ def test_cells_that_hold_anything_but_one_label_are_silent() -> None:
     assert sum(len(evidence.at) for evidence in session.read_on(state, seen, write=False))
 
 
+def test_an_eighth_of_surprise_is_written_and_read() -> None:
+    """One part in a cell: the least that there is. The last token of a vocabulary is one, and the next is none."""
+    vocabulary = 10
+    tokens, guesses = torch.tensor([3, vocabulary - 1]), torch.tensor([[1, 2]])
+    state = session.written(session.initial_state(CELLS), session.Share(tokens, guesses, torch.tensor([1])))
+    assert sorted(set(state.amounts.tolist())) == [0, 1]
+    assert int(state.amounts.sum()) == len([key for key in keys_at(0, [3], [[1, 2]]) if key])
+    nats = torch.ones(1)
+    seen = ModelOutputs(tokens, guesses, -nats, nats, vocabulary, lambda at, ids: -torch.ones(len(at)))
+    (evidence,) = session.read_on(state, seen, write=False)
+    assert evidence.came.tolist() == [True]
+    assert float(evidence.features[0, 0]) == pytest.approx(math.log1p(2 / PARTS))
+    (nothing,) = session.read_on(state, seen._replace(vocabulary=vocabulary - 1), write=False)
+    assert not len(nothing.at)
+
+
 def test_of_what_came_the_models_own_loss_is_taken() -> None:
     """To the bit, and never a probability above 1; for what did not come the model is asked."""
     seen = document(24)
@@ -268,6 +284,7 @@ def test_a_gate_moves_a_logit_by_two_layers_and_by_eight_nats_at_most() -> None:
     torch.manual_seed(2)
     gate = SessionGate(hidden=5).requires_grad_(False)
     assert gate.inner.weight.shape == (5, session.FEATURES)
+    assert gate.outer.weight.shape == (1, 5)
     features = torch.randn(4, session.FEATURES)
     assert gate(features).tolist() == [0.0] * 4  # untrained
     torch.nn.init.normal_(gate.outer.weight)
