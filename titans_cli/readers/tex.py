@@ -1,7 +1,7 @@
 r"""LaTeX source to text: comments, preamble, commands, bibliography go; words, headings, captions, formulas stay.
 
 Ours, since pylatexenc loses more: the arguments of what it does not know (\SI), own macros, what stands in verbatim,
-and the rest of the line after a percent sign in \url or \verb (docs/design.md).
+and the rest of the line after a percent sign in \url or \verb (docs/dependencies.md).
 
 One pass over the tokens with a table of which brace closes which: no recursion, linear in the file. TeX is a
 programming language; this reads what people write in papers. Of the author's own macros only names for words, those
