@@ -32,6 +32,8 @@ ALIKE = (
     0.8  # of the letters of a name: spelled so much alike, it is meant; half as many again as one wrong letter in ten
 )
 SHORTEST = 5  # letters of a name that may be misspelled
+LEAST_OF_A_SERIES = 3  # documents: two may be called alike by chance
+_NUMBERED = re.compile(r"([^\W\d_]{2,})[ -]?(\d+)\b")
 LONGEST_SPAN = 1_500  # characters of a first page that may be quoted for a list of authors
 
 
@@ -79,11 +81,31 @@ class Catalogue:
             if document is not None and (made := self._of_card(blank, asked, document)) is not None:
                 self.made_from |= self.known_from([document])
                 return made
-        pile = pile_question(blank.question)
-        made = None if pile is None else self._of_pile(blank, pile)
+        made, judged = self._about_pile(blank)
         if made is not None:
-            self.made_from |= self.known_from(self.documents)
+            self.made_from |= self.known_from(judged)
         return made
+
+    def _about_pile(self, blank: Answer) -> tuple[Answer | None, Sequence[CataloguedDocument]]:
+        """An answer about all documents, or about those of a series that the question names, and which these are."""
+        if (pile := pile_question(blank.question)) is not None:
+            return self._of_pile(blank, pile, self.documents), self.documents
+        for series, members in self._series().items():
+            asked = re.sub(rf"\b{re.escape(series)}(?:s|['’]s)?\b", "documents", blank.question, flags=re.I)
+            if asked != blank.question and (pile := pile_question(asked)) is not None:
+                return self._of_pile(blank, pile, members), members
+        return None, ()
+
+    def _series(self) -> dict[str, list[CataloguedDocument]]:
+        """Documents that are called by a word and a number, "PEP 441" or "Lecture 3", by that word: the session's own
+        words for some of its documents. Several that begin with one number ("COVID-19") are called by no number."""
+        numbers, series = dict[str, set[str]](), dict[str, list[CataloguedDocument]]()
+        for d in self.documents:
+            if (numbered := _NUMBERED.match(d.title)) is not None:
+                word = numbered[1].lower()
+                series.setdefault(word, []).append(d)
+                numbers.setdefault(word, set()).add(numbered[2])
+        return {word: some for word, some in series.items() if len(numbers[word]) >= LEAST_OF_A_SERIES}
 
     def known_from(self, documents: Sequence[CataloguedDocument]) -> set[int]:
         """The sources that what is told of documents comes from: these, and the bibliographies that list them."""
@@ -199,8 +221,8 @@ class Catalogue:
 
     # ------------------------------------------------------------ the pile
 
-    def _of_pile(self, blank: Answer, asked: PileQuestion) -> Answer | None:
-        chosen = [d for d in self.documents if self._fits(d, asked)]
+    def _of_pile(self, blank: Answer, asked: PileQuestion, documents: Sequence[CataloguedDocument]) -> Answer | None:
+        chosen = [d for d in documents if self._fits(d, asked)]
         if asked.author and not chosen:
             return None  # nobody of that name wrote any: what the texts say of them may still answer
         judged: dict[int, JudgedSource] = {}
@@ -275,6 +297,9 @@ class Catalogue:
                 citations.append(self._cite(len(citations) + 1, d, j.sentence))
                 mark, quote = f" [{len(citations)}]", f": {' '.join(j.sentence.text.split())}"
             lines.append(f"- {_entry(d)}{quote}{mark}")
+        undated = sum(d.card.year is None for d in self.documents)
+        if undated and (asked.years or asked.most in ("new", "old") or asked.wants == "when"):
+            lines.append(f"Of {undated} no year is known.")
         all_of_them = len(self.documents)
         count = f"{len(chosen)} of {all_of_them} documents" if len(chosen) < all_of_them else f"{all_of_them} documents"
         short = count

@@ -30,6 +30,7 @@ MOST_POINTS, MOST_BOTH = 3, 2  # told; sentences that name both
 LOOKED_AT = 40  # sentences of each, best first
 # Information of the words that two sentences share, in nats: about two words that one page in a hundred has.
 LEAST_SHARED = 8.0
+LEAST_NAMED = 0.5  # share of a name's information in a sentence that speaks of what it names
 WHAT_THEY_ARE = "what they are"
 
 
@@ -81,15 +82,16 @@ def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: se
 def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide:
     result = facts.search(name, only, None)
     naming = frozenset(t for t in stems(name))
-    sentences = [c for c in result.ranked if _speaks(c, naming) or c.block.source_id in result.named][:LOOKED_AT]
     bare = " ".join(name.split()).strip()
     terms = Question(bare, facts.means.episodes)
+    sentences = [c for c in result.ranked if _speaks(c, terms) or c.block.source_id in result.named][:LOOKED_AT]
     defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, result.named or only)
     return ComparedSide(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
 
 
-def _speaks(c: Candidate, naming: frozenset[str]) -> bool:
-    return not naming or len(naming & set(stems(c.text))) * 2 >= len(naming)
+def _speaks(c: Candidate, name: Question) -> bool:
+    """Whether a sentence has half of what a name says: "441" of "PEP 441", and not "PEP" alone."""
+    return not name.weight or name.covered(set(stems(c.text))) >= LEAST_NAMED
 
 
 def _names(c: Candidate, side: ComparedSide) -> bool:

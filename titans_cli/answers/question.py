@@ -30,14 +30,14 @@ def content_words(question: str, closed: Collection[str] = STOP_WORDS) -> str:
 
 def _names(question: str, capitals: bool) -> set[str]:
     """The words that are written as names, in lower case: with a capital within the word, or of letters and digits, or
-    with a capital within the sentence, where `capitals` make names."""
+    with a capital within the sentence, where `capitals` make names; and the number after such a word ("PEP 441")."""
     tokens = _WORD.findall(question)
-    return {
-        word.lower()
-        for n, word in enumerate(tokens)
-        if len(word) > 1
+    names = [
+        len(word) > 1
         and ((capitals and n > 0 and word[0].isupper()) or word[1:] != word[1:].lower() or _of_digits(word))
-    }
+        for n, word in enumerate(tokens)
+    ]
+    return {w.lower() for n, w in enumerate(tokens) if names[n] or (n > 0 and names[n - 1] and w.isdigit())}
 
 
 def _of_digits(word: str) -> bool:
@@ -84,6 +84,10 @@ class Question:
         written = {w for name in _names(self.text, language is None or language.capitals) for w in words(name)}
         self.names = {t for t in self.weight if self._word[t] in written}
         self._pairs = set(pairwise(words(self.text)))
+
+    def as_written(self, term: str) -> str:
+        """A term of the question as it stands there, in lower case."""
+        return self._word[term]
 
     def sources_of(self, term: str) -> set[int]:
         """The documents that have a term of the question, by the index."""
