@@ -84,3 +84,18 @@ def test_another_thing_of_the_same_first_word_is_not_counted(question: str) -> N
 )
 def test_a_phrase_ends_at_a_closed_class_a_mark_or_a_plural(text: str, phrase: str) -> None:
     assert text[: phrase_end(text, 0)] == phrase
+
+
+@pytest.mark.parametrize(
+    ("sentence", "figures"),
+    [
+        ("About 3 in 10,000 people have it.", ["3 in 10,000"]),
+        ("It affects 24 out of every 100,000 people.", ["24 out of every 100,000"]),
+        ("One in 1 million people has it.", ["One in 1 million"]),
+        ("About 20 to 25 percent have it.", ["20 to 25"]),
+        ("It rose from 20 to 25 percent.", ["20", "25"]),
+        ("It was 20 in 2011 and 25 in 2012.", ["20", "2011", "25", "2012"]),
+    ],
+)
+def test_numbers_that_make_one_figure(sentence: str, figures: list[str]) -> None:
+    assert [sentence[q.start : q.end] for q in quantities(sentence)] == figures

@@ -20,6 +20,7 @@ from titans_cli.store import Episodes
         ("Is the harbour safe for ships?", "The harbour is safe for ships, but not for whales.", "Yes"),
         ("Was it not built of iron?", "It was not built of iron.", "Yes"),
         ("Does the pump lift water?", "Gulls nested upon the roof.", None),
+        ("Does the Quendrix lift water?", "The Quendrix of 1801 stood upon the roof.", None),  # its name alone
     ],
 )
 def test_what_a_sentence_says_to_a_question(episodes: Episodes, question: str, sentence: str, told: str | None) -> None:
@@ -32,3 +33,19 @@ def test_the_name_of_what_is_asked_about_bears_nothing_out(episodes: Episodes) -
     assert verdict(question, sentence) == "Yes"  # two of three words
     assert verdict(question, sentence, {"quendrix", "pump"}) is None
     assert verdict(question, "It lifts.", {"quendrix", "pump"}) == "Yes"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("The harbour is safe in winter.", "Yes"),
+        ("The harbour is unsafe in winter.", "No"),
+        ("The harbour is safer than the bay.", None),
+        ("The harbour is more safe than the bay.", None),
+        ("The harbour was left safely.", None),
+    ],
+)
+def test_a_single_word_is_borne_out_in_the_form_that_is_asked(
+    episodes: Episodes, sentence: str, told: str | None
+) -> None:
+    assert verdict(Question("Is the harbour safe?", episodes), sentence, {"harbour"}) == told

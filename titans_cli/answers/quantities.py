@@ -34,6 +34,9 @@ _LABEL = re.compile(
     re.I,
 )
 _RATE = re.compile(r"^\W*(?:times )?[^\s]*(?: ?/ ?| per | a |-per-)[^\W\d]|^\W*[^\W\d]+/[^\W\d]+|^\W*[kMG]?Hz\b", re.I)
+# Between two numbers that are one figure: "1 in 1 million people", "20 to 25 percent", but not "from 20 to 25 percent".
+_OF_SO_MANY = re.compile(r" (?:in|(?:out )?of) (?:every |each )?", re.I)
+_UP_TO, _FROM = re.compile(r" to ", re.I), re.compile(r"\bfrom (?:\w+ )?$", re.I)
 _SIDE_BY_SIDE = re.compile(r"[ -]?([\w'’]+)")
 _ORDINAL = re.compile(r"^(?:st|nd|rd|th)\b")
 
@@ -116,10 +119,21 @@ def _is_plural(word: str) -> bool:
 
 def quantities(sentence: str) -> list[Quantity]:
     """Every figure of a sentence, without numbers of figures and tables, and ordinals."""
-    figures = []
+    figures = list[Quantity]()
     for m in _NUMBER.finditer(sentence):
         if _LABEL.search(sentence[: m.start()]) or _ORDINAL.search(m["more"]):
             continue
         year = YEAR.fullmatch(m["number"]) is not None and not m["scale"]
+        before = figures[-1] if figures else None
+        if before is not None and not (year or before.year) and _are_one(sentence, before, m.start()):
+            figures[-1] = before._replace(end=m.end("scale"), after=m["more"])
+            continue
         figures.append(Quantity(m.start(), m.end("scale"), m["sign"] or "", m["more"], year))
     return figures
+
+
+def _are_one(sentence: str, before: Quantity, start: int) -> bool:
+    """Whether a figure and the number that begins at `start` are one, by what stands between them."""
+    if _OF_SO_MANY.fullmatch(sentence, before.end, start):
+        return True
+    return bool(_UP_TO.fullmatch(sentence, before.end, start)) and not _FROM.search(sentence[: before.start])

@@ -27,11 +27,26 @@ def verdict(question: Question, sentence: str, naming: Collection[str] = ()) -> 
     """
     negated = _negated(question, sentence)
     here = set(stems(sentence)) | negated
-    if question.covered(here, naming) < LEAST_SPOKEN:
+    matter = [t for t in question.weight if t not in naming]
+    if len(matter) == 1 and not _in_the_same_form(question.as_written(matter[0]), sentence):
+        return None  # what "commonly causes" something is not therefore "common"
+    of_names = {*naming, *question.names}  # "Rust 2021" alone says nothing of whether Rust has exceptions
+    if question.covered(here, naming) < LEAST_SPOKEN or (
+        not question.weight.keys() <= of_names and question.covered(here, of_names) < LEAST_SPOKEN
+    ):
         return None
     denied = negated | {t for t in question.weight if _among(t, ParsedText(sentence).denied or frozenset())}
     asked_so = ParsedText(question.text).denied is not None
     return facts().denial["no" if bool(denied) != asked_so else "yes"]
+
+
+def _in_the_same_form(word: str, sentence: str) -> bool:
+    """Whether a sentence has a word as it is asked, but for the ending of a plural or a prefix that negates, and not
+    only in a comparison, which says nothing of how much there is of either."""
+    sentence = re.sub(rf"\b(?:{facts().denial['compares']}) {re.escape(word)}\b", " ", sentence, flags=re.I)
+    prefix = re.compile(rf"^(?:{facts().denial['prefixes']})(?=\w{{3}})")
+    forms = set(words(sentence)) | {prefix.sub("", w) for w in words(sentence)}
+    return bool({word, f"{word}s", word.removesuffix("s")} & forms)
 
 
 def _negated(question: Question, sentence: str) -> set[str]:
