@@ -10,10 +10,10 @@ import pytest
 from tests.sessions.samples import start
 from titans_cli import Session
 from titans_cli.answers import extract
-from titans_cli.answers.evidence import gather
+from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.question import Question
 from titans_cli.model.engine import Engine
-from titans_cli.records import Answer
+from titans_cli.records import Answer, Block
 from titans_cli.store import Episodes, Home
 
 Ask = Callable[..., Answer]
@@ -89,3 +89,21 @@ def test_a_list_of_references_answers_only_where_nothing_else_does(episodes: Epi
     assert best.id not in {c.block.id for c in without}
     alone = [f for f in found if f.block.id == best.id]
     assert extract.candidates(question, alone, None, listed={best.id: 0}) == extract.candidates(question, alone, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("May the crew mend chains at sea? The harbour rule leaves it open.", "May the crew mend chains at sea? The"),
+        ("Was it cold? The crew may mend chains at sea if it is calm.", "The crew may mend"),  # says it itself
+        ("Quill: May the crew mend chains at sea?\n\nDunvik: The harbour rule leaves it open.", "Dunvik: The"),
+    ],
+)
+def test_a_sentence_that_answers_a_question_of_the_text_is_shown_with_it(
+    episodes: Episodes, text: str, quote: str
+) -> None:
+    question = Question("May the crew mend chains at sea?", episodes)
+    block = Block(1, 1, 0, 1, 10, 10 + len(text), text, 9, 0, 0.5)
+    ((candidate, _),) = extract.signals(question, ScoredBlock(block, 1.0, frozenset(), False), None)
+    assert candidate.text.startswith(quote)
+    assert text[candidate.start - 10 : candidate.end - 10] == candidate.text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from titans_cli.answers.extract import Candidate, is_prose
+from titans_cli.answers.extract import Candidate, is_notice, is_prose
 from titans_cli.answers.intent import defines
+from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
 from titans_cli.answers.words import stems
 from titans_cli.records import Block
@@ -13,6 +14,7 @@ from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
 
 MOST = 200  # blocks that are looked through
+FIRST = 10  # blocks of a document in which its first sentence is looked for
 OPENS = 40  # characters before a name that still opens its sentence
 
 
@@ -37,6 +39,37 @@ def definitions(
             ranked.append((rank, candidate._replace(covers=question.covered(terms), support=1.0)))
     ranked.sort(key=lambda r: (*r[0], r[1].block.id))
     return [c._replace(score=-rank[0]) for rank, c in ranked]
+
+
+def opening(
+    about: str, question: Question, episodes: Episodes, titles: dict[int, str], only: Collection[int] | None
+) -> Candidate | None:
+    """The first sentence of the one document whose title is mostly `about`; None when several are, or none.
+
+    A document says in its first sentence what it is about, in whatever form: "Allow block expressions in statics, as
+    long as ..." of a proposal that is called "const block expr".
+    """
+    asked = set(stems(about))
+    fits = [i for i, t in titles.items() if (only is None or i in only) and _is_most_of(asked, t)]
+    if len(fits) != 1:
+        return None
+    for block in episodes.blocks_of(fits[0])[:FIRST]:
+        for a, b in sentence_spans(block.text):
+            text = block.text[a:b]
+            if is_prose(text) and not is_notice(text) and not set(stems(text)) <= set(stems(titles[fits[0]])):
+                covers = question.covered(set(stems(text)))
+                return Candidate(block, block.start + a, block.start + b, text, covers, 0.0, 1.0)
+    return None
+
+
+def _is_most_of(asked: set[str], title: str) -> bool:
+    """Whether these stems are most of what a title says, or of the part of it before or after its colon."""
+    parts = [set(stems(part)) for part in (title, *title.split(": "))]
+    return bool(asked) and any(asked <= part and _worth(asked) > _worth(part) / 2 for part in parts)
+
+
+def _worth(terms: set[str]) -> float:
+    return sum(information(t) for t in terms)
 
 
 def _defining(block: Block, forms: Collection[object]) -> list[tuple[Candidate, int, int]]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from titans_cli.answers.evidence import ScoredBlock
 from titans_cli.answers.fitted import weights
 from titans_cli.answers.lexicons import notices
+from titans_cli.answers.lives import life_terms
 from titans_cli.answers.question import Question
 from titans_cli.answers.references import ENTRY
 from titans_cli.answers.words import stems, words
@@ -109,11 +110,17 @@ def signals(
     block, known = scored.block, scored.topic.union(naming)
     if question.is_of_others(known | set(stems(block.text))):
         return []
-    sentences, several, asked = [], question.asked.several, set[str]()
+    sentences, several, asked, asked_at = [], question.asked.several, set[str](), 0
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
-        terms = set(stems(text)) | asked  # what answers a question of the text speaks of what that asked
-        asked = terms if text.endswith("?") else set[str]()
+        own = set(stems(text)) | life_terms(text)
+        terms = own | asked  # what answers a question of the text speaks of what that asked ...
+        with_it = asked and question.covered(terms, own) > 0 and "\n" not in block.text[asked_at:a]
+        shown_from = asked_at if with_it and b - asked_at <= MOST_CHARS else a
+        if text.endswith("?"):
+            asked, asked_at = terms, asked_at if asked else a
+        else:
+            asked = set[str]()
         prose = is_prose(text, lists=several) or is_record(text) or scored.told
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
@@ -137,7 +144,9 @@ def signals(
             "measured": float(question.kind == "number" and question.measured(text)),
             "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
         }
-        sentences.append((Candidate(block, block.start + a, block.start + b, text, covers, 0.0, 0.0), values))
+        shown = block.text[shown_from:b]  # ... and is shown with it, on the same line
+        place = block.start + shown_from, block.start + b
+        sentences.append((Candidate(block, *place, shown, covers, 0.0, 0.0), values))
     return sentences
 
 

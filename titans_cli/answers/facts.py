@@ -16,12 +16,13 @@ from typing import NamedTuple
 from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.dates import resolved, told_on
-from titans_cli.answers.definition import definitions
+from titans_cli.answers.definition import definitions, opening
 from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
 from titans_cli.answers.instances import instances, telling
 from titans_cli.answers.intent import kind_asked_for
 from titans_cli.answers.landmarks import Marks
+from titans_cli.answers.lives import life_date
 from titans_cli.answers.premise import Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
@@ -183,7 +184,11 @@ class FactAnswerer:
     def _defined(self, s: Search, only: Collection[int] | None) -> list[Candidate]:
         if s.terms.kind != "definition":
             return []
-        return definitions(s.terms.asked.about, s.terms, self.means.episodes, self.titles, only)
+        of = s.terms.asked.about, s.terms, self.means.episodes, self.titles, only
+        defining, first = definitions(*of), opening(*of)
+        if first is None or (defining and defining[0].score >= 0):  # "X is a", or nearly so in a document about X
+            return defining
+        return [first, *defining]
 
     def _reading(self, s: Search) -> ReadingResult | None:
         """What the reader makes of the best passages; None without a reader, or without anything to read."""
@@ -210,15 +215,17 @@ class FactAnswerer:
                 if (decision := verdict(s.terms, c.text, s.naming)) is not None:
                     return [c, *chosen[:n], *chosen[n + 1 :]], decision
             return chosen, None
-        if s.terms.kind == "when" and (when := self._when(chosen[0], reading)) is not None:
+        if s.terms.kind == "when" and (when := self._when(s.terms, chosen[0], reading)) is not None:
             return chosen, when
         if reading is not None:
             return chosen, reading.short
         return chosen, sure_answer(s.terms, chosen[0].text, chosen[0].covers)
 
-    def _when(self, lead: Candidate, reading: ReadingResult | None) -> str | None:
+    def _when(self, terms: Question, lead: Candidate, reading: ReadingResult | None) -> str | None:
         """The date of what a sentence tells by the day of writing, or that it was told then, if the document says
         what day that was."""
+        if (lived := life_date(lead.text, frozenset(terms.weight))) is not None:
+            return lived
         text = lead.text if reading is None or reading.short is None else reading.short
         if DATE.search(text) or (day := self.citer.day(lead)) is None:
             return None

@@ -112,6 +112,7 @@ class FactForms:
     denial: Mapping[str, str]
     relative: Mapping[str, Any]
     compare: tuple[re.Pattern[str], ...]
+    shared: re.Pattern[str]  # what two things are compared in
     joined: re.Pattern[str]
     summary: re.Pattern[str]
     instances: tuple[str, ...]
@@ -243,6 +244,7 @@ def _facts(name: str) -> FactForms:
         table.get("denial", {}),
         table.get("relative", {}),
         tuple(re.compile(rf"^\s*{two}[?.]?\s*$", re.I) for two in parts.get("compare", ())),
+        re.compile(parts.get("shared", _NEVER), re.I),
         re.compile(parts.get("joined", _NEVER), re.I),
         re.compile(table.get("whole", {}).get("summary", _NEVER), re.I),
         tuple(table.get("instance", {}).get("forms", ())),
@@ -359,7 +361,9 @@ def compared(question: str) -> tuple[str, str] | None:
     """The two things that a question compares, if it does."""
     for form in facts().compare:
         if match := form.match(question):
-            return match["a"], match["b"]
+            one, other = match["a"], match["b"]
+            shared = facts().shared.search(other)
+            return one if shared is None or facts().shared.search(one) else one + shared.group(), other
     return None
 
 

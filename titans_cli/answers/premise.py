@@ -27,6 +27,7 @@ from titans_cli.answers.background import background
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.fitted import log_odds, probability, weights
 from titans_cli.answers.intent import facts
+from titans_cli.answers.lives import life_terms
 from titans_cli.answers.question import SAME, Question, near
 from titans_cli.answers.words import stems, with_stems
 from titans_cli.cards import folded
@@ -141,13 +142,14 @@ def premise(
     support = log_odds(best.support if best else 0.0)
     terms = {t: information(t) for t in question.weight if t not in named}
     names = question.names & set(named)
+    of_all = Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support)
     most: Premise | None = None
     for source in (*sorted(about), *sorted(others)):
         blocks = episodes.blocks_of(source)[:LONGEST]
         by_block = [_terms_in(terms, b.text) for b in blocks]
         if source in others:
             by_block = beside(by_block, [bool(_terms_in(names, b.text)) for b in blocks])
-        made = _of(terms, question, by_block, Premise(0.0, 0.0, 0.0, lacks, uncounted, 0.0, support))
+        made = _of(terms, question, by_block, of_all)
         if most is None or made.unsaid < most.unsaid:
             most = made._replace(spoken=spoken([b.text for b in blocks], question.asked.language))
     return most or Premise(
@@ -188,6 +190,6 @@ def _of(terms: dict[str, float], question: Question, by_block: Sequence[frozense
 
 def _terms_in(terms: Collection[str], text: str) -> frozenset[str]:
     """Those of the terms that a text has, in this form or a near one."""
-    forms = set(stems(text))
+    forms = set(stems(text)) | life_terms(text)
     heads = {f[:SAME] for f in forms}
     return frozenset(t for t in terms if t in forms or (t[:SAME] in heads and any(near(t, f) for f in forms)))
