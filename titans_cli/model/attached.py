@@ -29,6 +29,7 @@ from titans_cli.model.interface import (
     ReadResult,
     Recollection,
     ShelvedCell,
+    cell_of,
     named_tensors,
     nearest,
 )
@@ -91,19 +92,12 @@ class AttachedEngine:
         return named_tensors(state)
 
     def from_tensors(self, tensors: dict[str, Tensor], topics: Tensor | None = None) -> Cell:
-        blank = self.initial_state()
-        names = named_tensors(blank)  # of all but the share, which is not always there
-        state = Cell(*(tensors.get(name, torch.empty(0)) for name in names))
-        same = all(a.dtype == b.dtype and a.shape[1:] == b.shape[1:] for a, b in zip(state[:3], blank[:3], strict=True))
-        share = tensors.get("memory.share")
+        state = cell_of(tensors, self.initial_state())
         try:
-            if share is not None:
-                list(shares_of(share, self.tokenizer.vocab_size))
+            if state.share is not None:
+                list(shares_of(state.share, self.tokenizer.vocab_size))
         except ValueError as error:
             raise IncompatibleError(f"what the snapshot's document wrote cannot be read ({error})") from error
-        state = state._replace(share=share)
-        if not same or state.weights.shape != blank.weights.shape or state.momentum.shape != blank.momentum.shape:
-            raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
 
     def topics_of(self, tensors: dict[str, Tensor]) -> Tensor:

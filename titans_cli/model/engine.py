@@ -36,6 +36,7 @@ from titans_cli.model.interface import (
     ReadResult,
     Recollection,
     ShelvedCell,
+    cell_of,
     named_tensors,
     nearest,
     nearness,
@@ -183,12 +184,8 @@ class Engine:
             with torch.inference_mode():
                 weights = opened(kept, self._parts, self.network.memory.features)
             return Cell(weights.unsqueeze(0), blank.momentum, self._topics_in(kept) if topics is None else topics)
-        state = Cell(*(tensors.get(name, torch.empty(0)) for name in self.to_tensors(blank)))
-        same = (
-            all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True)) and "memory.share" not in tensors
-        )
-        same &= state.memory.weights.shape == blank.weights.shape and state.momentum.shape == blank.momentum.shape
-        if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
+        state = cell_of(tensors, blank)
+        if state.share is not None:  # of the memory of a session, which this model has not
             raise IncompatibleError("the snapshot's memory has another layout than this model's")
         return state
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from titans_cli.errors import IncompatibleError
 from titans_cli.records import Page, Segment
 from titans_cli.sentences import VERSIONS
 
@@ -213,6 +214,18 @@ class SessionModel(Protocol):
 def named_tensors(state: Cell) -> dict[str, Tensor]:
     """A cell's state by name, for the store. Without a memory of the session there is no share, nor a name for it."""
     return {f"memory.{name}": tensor for name, tensor in state._asdict().items() if tensor is not None}
+
+
+def cell_of(tensors: Mapping[str, Tensor], blank: Cell) -> Cell:
+    """An open cell by the names of `named_tensors`. Raises IncompatibleError for one of another shape than `blank`."""
+    import torch
+
+    state = Cell(*(tensors.get(f"memory.{name}", torch.empty(0)) for name in ("weights", "momentum", "topics")))
+    same = all(a.dtype == b.dtype for a, b in zip(state[:3], blank[:3], strict=True))
+    same &= state.weights.shape == blank.weights.shape and state.momentum.shape == blank.momentum.shape
+    if not same or state.topics.shape[1:] != blank.topics.shape[1:]:
+        raise IncompatibleError("the snapshot's memory has another layout than this model's")
+    return state._replace(share=tensors.get("memory.share"))
 
 
 def nearest(topic_T: Tensor, cells: Sequence[ShelvedCell]) -> tuple[Tensor, Sequence[ShelvedCell]]:
