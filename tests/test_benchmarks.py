@@ -124,6 +124,7 @@ PROGRAMS = {
     "recording": Smallest("-o {work}/demo.svg", {"recording.SCENES": (Scene(("session", "list")),)}, prints="bytes"),
     "report_check": Smallest("--json", needs=("playwright", "axe_playwright_python", "PIL")),
     "researcher": Smallest("--quick --json --data {data} --model {model}"),
+    "scale": Smallest("--json --documents 4 --distinct 2 --tokens 200"),
     "scaling": Smallest("--json --papers 2 --tokens 200", {"scaling.MEASURED": (1,)}, needs=("ray",)),
     "serving": Smallest("--json --papers 3 --tokens 200 --questions 3"),
     "session_ppl": Smallest(
