@@ -83,7 +83,7 @@ def rankers(session: Session) -> dict[str, Ranker]:
     made: dict[str, Ranker] = {"ours": ours, "bm25": bm25}
     if Encoder.there():
         encode = Encoder()
-        blocks = list(episodes.blocks_from())
+        blocks = list(episodes.every_block())
         vectors = encode([b.text for b in blocks])
         ids = [b.id for b in blocks]
 

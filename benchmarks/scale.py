@@ -40,6 +40,7 @@ from titans_cli.store.topics import TOPICS
 from titans_cli.train.corpus import read_jsonl
 
 NAME = "scale"
+CHARACTERS = 4.2  # of a token, about
 BOUND = 1 << 40  # bytes: nothing gives way
 IN = ["--session", NAME]
 COMMANDS = {
@@ -70,7 +71,7 @@ RUNNING = "from titans_cli.cli.main import run; sys.exit(run({arguments!r}))"
 # ---------------------------------------------------------------- documents
 
 
-def pieces(engine: Engine, tokens: int, data: Path | None) -> Iterator[str]:
+def pieces(tokens: int, data: Path | None) -> Iterator[str]:
     """Texts of about so many tokens, of each file in turn, under a heading that says which."""
     if data is None:
         names = sorted((ROOT / "sample_corpora" / "papers").glob("*.md"))
@@ -84,8 +85,8 @@ def pieces(engine: Engine, tokens: int, data: Path | None) -> Iterator[str]:
             taken, size, number = list[str](), 0, 0
             for paragraph in text.split("\n\n"):
                 taken.append(paragraph)
-                size += len(engine.tokenizer.encode(paragraph))
-                if size >= tokens:
+                size += len(paragraph)
+                if size >= CHARACTERS * tokens:
                     number += 1
                     yield "\n\n".join([f"{' '.join(title.split())[:60]} {number}", *taken])
                     taken, size = [], 0
@@ -97,7 +98,7 @@ def pieces(engine: Engine, tokens: int, data: Path | None) -> Iterator[str]:
 def read(engine: Engine, home: Home, folder: Path, options: Namespace, count: int) -> list[float]:
     """A session of `count` documents; return tokens/s of the first and of the last tenth."""
     folder.mkdir(exist_ok=True)
-    for number, text in enumerate(islice(pieces(engine, options.tokens, options.data), count)):
+    for number, text in enumerate(islice(pieces(options.tokens, options.data), count)):
         (folder / f"{number:05d}.txt").write_text(text, encoding="utf-8")
     create_session(home, NAME, engine=engine, bound=BOUND)
     begun, taken = time.process_time(), list[tuple[int, float]]()
@@ -182,14 +183,14 @@ def main() -> None:
     args = parser(__doc__)
     args.add_argument("--data", type=Path, help="data folder whose text is read (default: sample_corpora)")
     args.add_argument("--documents", type=int, help="default 10,000; 100 with --quick")
-    args.add_argument("--distinct", type=int, help="documents that are really read; default 500, 10 with --quick")
+    args.add_argument("--distinct", type=int, help="documents that are really read; default 250, 10 with --quick")
     args.add_argument("--read-all", action="store_true", help="read all documents, and make no copies")
     args.add_argument("--tokens", type=int, default=2000, help="of a document, at least; its last paragraph is whole")
     args.add_argument("--home", type=Path, help="a folder for the session, which stays; one that is there is reused")
     options = args.parse_args()
     torch.set_num_threads(threads())
     count = options.documents or (100 if options.quick else 10_000)
-    distinct = count if options.read_all else min(count, options.distinct or (10 if options.quick else 500))
+    distinct = count if options.read_all else min(count, options.distinct or (10 if options.quick else 250))
     engine = Engine.load()
     chosen = {"documents": count, "distinct": distinct, "tokens": options.tokens, "threads": threads()}
     report = Report("scale", chosen | {"model": engine.fingerprint[:12]})

@@ -68,7 +68,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A segment as the session retains it. `position` is the number of tokens read before it in the session."""
+    """A segment as the session retains it. `position` is the number of tokens of its document before it."""
 
     id: int
     source_id: int

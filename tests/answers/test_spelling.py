@@ -31,7 +31,7 @@ def test_slips(one: str, other: str, far: int) -> None:
 def test_a_name_nobody_has_becomes_the_nearest_title_or_author(tmp_path: Path) -> None:
     card = filled([Entry("title", "TideGauge: a logger", "x"), Entry("author", "Mara Quillfeather", "x")])
     with Episodes.create(tmp_path / "episodes.sqlite") as episodes:
-        episodes.commit(source(1), Addition(pages=[page(1)], blocks=blocks(1, 0), card=card))
+        episodes.commit(source(1), Addition(pages=[page(1)], blocks=blocks(1), card=card))
         assert mended("What is TideGuage?", episodes, [card]) == "What is TideGauge?"
         assert mended("What did Quilfeathr say?", episodes, [card]) == "What did Quillfeather say?"
         assert mended("Which zymurgist fermented?", episodes, [card]) == "Which zymurgist fermented?"

@@ -278,6 +278,24 @@ def test_what_follows_from_the_rest_is_made_anew_and_nothing_is_lost(
     assert check_session(home, "papers", replay=True).findings == ()
 
 
+def test_positions_of_an_earlier_release_are_sound_until_and_after_they_are_counted_anew(
+    home: Home, store: SessionStore
+) -> None:
+    before = retained(store)
+    sql(
+        "UPDATE blocks SET position = read.before FROM (SELECT id, sum(tokens) OVER (ORDER BY source_id, ordinal)"
+        " - tokens AS before FROM blocks) AS read WHERE blocks.id = read.id",
+        "CREATE INDEX blocks_position ON blocks (position)",
+        "PRAGMA user_version = 3",
+    )(store.folder)
+    assert check_session(home, "papers").findings == ()
+    sql("UPDATE blocks SET position = 0 WHERE source_id = 2")(store.folder)
+    assert {f.what.rpartition(" ")[2] for f in check_session(home, "papers").findings} == {"read"}  # not where it was
+    assert repair_session(home, "papers").lost == ()
+    assert retained(store) == before
+    assert check_session(home, "papers", replay=True).findings == ()
+
+
 @pytest.mark.parametrize("change", ["text = 'I read nothing.'", "at = '1970'", "data = '{}'"])
 def test_an_event_that_was_changed_is_found_and_dropped(home: Home, store: SessionStore, change: str) -> None:
     def events() -> list[int]:

@@ -33,12 +33,12 @@ def page(number: int) -> Page:
     return Page(1, f"{SENTENCE} number{number}. Second sentence about topic{number}.")
 
 
-def blocks(number: int, position: int) -> list[Block]:
+def blocks(number: int) -> list[Block]:
     text = page(number).text
     cut = text.index("Second")
     halves = ((0, cut), (cut, len(text)))
     return [
-        Block(0, 0, index, 1, start, end, text[start:end], 10, position + 10 * index, 1.5 + index)
+        Block(0, 0, index, 1, start, end, text[start:end], 10, 10 * index, 1.5 + index)
         for index, (start, end) in enumerate(halves)
     ]
 
@@ -79,7 +79,7 @@ def read_paper(store: SessionStore, number: int) -> SnapshotInfo:
         source(number),
         Addition(
             pages=[page(number)],
-            blocks=blocks(number, position_of(store)),
+            blocks=blocks(number),
             landmarks=[vector(number), vector(number + 1)],
             events=[event(f"read paper {number}")],
         ),
@@ -100,7 +100,7 @@ def check_whole(store: SessionStore) -> int:
         for read in episodes.sources():
             assert len(episodes.blocks_of(read.id)) == read.blocks_done
             assert episodes.cells_of(read.id)[-1].blocks_done == read.blocks_done
-        assert [b.position for b in episodes.blocks_from()] == list(range(0, episodes.position(), 10))
+        assert all(b.position == 10 * b.index for b in episodes.every_block())
         assert all(episodes.page(s.id, 1) for s in episodes.sources())
         ids, dimension, raw = episodes.landmarks()
         assert len(raw) == len(ids) * dimension * 4

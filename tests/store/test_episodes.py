@@ -35,12 +35,11 @@ def episodes(path: Path) -> Iterator[Episodes]:
 
 
 def read(episodes: Episodes, number: int) -> None:
-    position = 20 * (number - 1)
     episodes.commit(
         source(number),
         Addition(
             pages=[page(number)],
-            blocks=blocks(number, position),
+            blocks=blocks(number),
             landmarks=[vector(number), vector(-number)],
             events=[event(f"read the paper{number}")],
         ),
@@ -71,7 +70,7 @@ def test_a_commit_is_read_back_whole(episodes: Episodes, path: Path) -> None:
         assert [(b.id, b.source_id, b.index, b.position) for b in first] == [(1, 1, 0, 0), (2, 1, 1, 10)]
         assert all(reader.page(1, b.page)[b.start : b.end] == b.text for b in first)
         assert [b.id for b in reader.blocks([4, 99, 1])] == [4, 1]
-        assert [b.id for b in reader.blocks_from(10)] == [2, 3, 4]
+        assert [b.id for b in reader.every_block()] == [1, 2, 3, 4]
         assert reader.position() == 40
         assert reader.landmarks() == ([1, 2, 3, 4], 4, vector(1) + vector(-1) + vector(2) + vector(-2))
         assert [(s.number, s.source_id, s.cell, s.blocks_done) for s in reader.snapshots()] == [
@@ -87,7 +86,7 @@ def test_a_commit_is_read_back_whole(episodes: Episodes, path: Path) -> None:
 
 
 def test_a_source_is_carried_on_in_a_later_commit(episodes: Episodes) -> None:
-    both = blocks(1, 0)
+    both = blocks(1)
     done = episodes.commit(source(1, done=1), Addition(pages=[page(1)], blocks=both[:1]), snapshots=[row(1, done=1)])
     assert done == source(1, done=1, id_=1)
     assert not episodes.sources()[0].complete
@@ -122,7 +121,7 @@ def test_the_memorys_digest_is_that_of_its_cells_in_the_order_of_reading(episode
 
 def test_a_commit_that_fails_leaves_nothing(episodes: Episodes) -> None:
     read(episodes, 1)
-    bad = blocks(2, 20)
+    bad = blocks(2)
     with pytest.raises(sqlite3.IntegrityError):
         episodes.commit(source(2), Addition(pages=[page(2)], blocks=bad, events=[event("x")]), snapshots=[row(1)])
     with pytest.raises(ValueError, match="no source 7"):
@@ -175,8 +174,8 @@ def test_forgetting_is_for_good_and_keeps_the_rest(episodes: Episodes, path: Pat
     kept = [number for number in (1, 2, 3) if number != gone]
     assert episodes.sources() == [source(number, id_=number) for number in kept]
     assert [s.source_id for s in episodes.snapshots()] == kept
-    assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30]
-    assert [b.source_id for b in episodes.blocks_from()] == [kept[0]] * 2 + [kept[1]] * 2
+    assert [b.position for b in episodes.every_block()] == [0, 10, 0, 10]
+    assert [b.source_id for b in episodes.every_block()] == [kept[0]] * 2 + [kept[1]] * 2
     assert len(episodes.landmarks()[0]) == 4
     assert episodes.search_blocks(f"topic{gone} number{gone}", 9) == []
     assert [e.id for e in episodes.events()] == kept
@@ -337,6 +336,26 @@ def test_migrations_are_applied_once_each_and_in_order(
     with pytest.raises(DamagedError):
         Episodes.open(path, readonly=False)
     assert answers_of(path, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
+
+
+def test_positions_of_before_are_read_as_they_are_and_counted_by_document_by_whoever_writes(
+    path: Path, episodes: Episodes
+) -> None:
+    for number in (1, 2):
+        read(episodes, number)
+    episodes.close()
+    change(path, "UPDATE blocks SET position = position + 20 * (source_id - 1)")
+    change(path, "CREATE INDEX blocks_position ON blocks (position)")
+    change(path, "PRAGMA user_version = 3")
+    with Episodes.open(path) as reader:
+        assert not reader.counts_by_document()
+        assert [(b.source_id, b.position) for b in reader.every_block()] == [(1, 0), (1, 10), (2, 20), (2, 30)]
+        reader.check_schema()
+    with Episodes.open(path, readonly=False) as writer:
+        assert writer.counts_by_document()
+        assert [(b.source_id, b.position) for b in writer.every_block()] == [(1, 0), (1, 10), (2, 0), (2, 10)]
+        writer.check()
+        writer.check_schema()
 
 
 def test_a_full_disk_is_said_and_the_last_commit_stands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_a_newer_state_of_a_cell_takes_the_older_ones_place(tmp_path: Path) -> N
     with store.writer():
         read_paper(store, 1)
         first = read_paper(store, 2)
-        more = [replace(b, index=b.index + 2) for b in blocks(2, 40)]
+        more = [replace(b, index=b.index + 2, position=b.position + 20) for b in blocks(2)]
         cells = [StoredCell(0, 3, memory(22)), StoredCell(1, 4, memory(23))]
         store.commit(source(2, id_=2, done=4, total=4), Addition(blocks=more), cells=cells)
         read_paper(store, 3)
@@ -139,7 +139,7 @@ def test_a_session_that_forgot_a_document_equals_one_that_never_read_it(tmp_path
     with store.episodes() as left, never.episodes() as other:
         for sources in (left.sources(), other.sources()):
             assert [replace(s, id=0) for s in sources] == [source(n) for n in (1, 2, 3) if n != gone]
-        mine, theirs = ([replace(b, id=0, source_id=0) for b in e.blocks_from()] for e in (left, other))
+        mine, theirs = ([replace(b, id=0, source_id=0) for b in e.every_block()] for e in (left, other))
         assert mine == theirs
         assert left.landmarks()[1:] == other.landmarks()[1:]
     check_whole(store)
@@ -186,10 +186,10 @@ def test_forgetting_and_beginning_anew_are_one_commit(tmp_path: Path) -> None:
     with store.writer() as episodes:
         for number in (1, 2):
             read_paper(store, number)
-        addition = Addition(blocks=blocks(3, 20), pages=[page(3)], forget=[1])
+        addition = Addition(blocks=blocks(3), pages=[page(3)], forget=[1])
         store.commit(source(3), addition, cells=[StoredCell(0, 2, memory(3))])
         assert [s.id for s in episodes.sources()] == [2, 3]
-        assert [b.position for b in episodes.blocks_from()] == [0, 10, 20, 30]
+        assert [(b.source_id, b.position) for b in episodes.every_block()] == [(2, 0), (2, 10), (3, 0), (3, 10)]
     assert {int(p.stem) for p in (store.folder / "snapshots").iterdir()} == {2, 3}
     assert b"topic1" not in b"".join(p.read_bytes() for p in store.folder.rglob("*") if p.is_file())
     check_whole(store)

@@ -43,7 +43,7 @@ def carry_on(home: Path) -> None:
     with store.writer():
         store.commit(
             source(4, id_=4, done=4, total=4),
-            Addition(blocks=[replace(b, index=b.index + 2) for b in blocks(4, 80)]),
+            Addition(blocks=[replace(b, index=b.index + 2, position=b.position + 20) for b in blocks(4)]),
             cells=[StoredCell(0, 3, memory(44)), StoredCell(1, 4, memory(45))],
         )
 

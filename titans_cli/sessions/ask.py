@@ -204,7 +204,7 @@ def marks_of(episodes: Episodes, engine: SessionModel, encoder: SentenceEncoder 
         return Marks(*made, engine.landmark)
 
     def encoded() -> Landmarks:
-        blocks = list(episodes.blocks_from())
+        blocks = list(episodes.every_block())
         ids = torch.tensor([b.id for b in blocks], dtype=torch.long)
         return Landmarks(ids, encoder.passages([b.text for b in blocks]))
 

@@ -391,7 +391,6 @@ class Ingestion:
         batch, new = PendingCommit(replaces, omissions, card), Newness()
         if (memory := self._memory()) and replaces:
             memory.forget(replaces.id)
-        position = self.episodes.position() - (replaces.tokens if replaces else 0)
         surprises = [b.surprise for b in self.episodes.blocks_of(record.id)] if record.blocks_done else []
         committed_at = time.monotonic()
         read_tokens = record.tokens
@@ -400,9 +399,8 @@ class Ingestion:
             if memory:
                 memory.read(part.seen, new)
             for segment, surprise, vector in zip(part.segments, part.surprise, part.landmarks, strict=True):
-                batch.blocks.append(block_of(segment, position, surprise))
+                batch.blocks.append(block_of(segment, read_tokens, surprise))
                 batch.landmarks.append(vector)
-                position += len(segment.tokens)
                 read_tokens += len(segment.tokens)
                 self.tokens += len(segment.tokens)
                 self.forecast.read(len(segment.tokens))

@@ -291,8 +291,7 @@ def _learn(
     segments = engine.segments(pages)
     room.admit(wanted.label or "", pages, segments, kind="an item")
     parts = list(learn(engine, segments))
-    position = episodes.position() - sum(s.tokens for s in episodes.sources() if s.id in gone)
-    blocks = list[Block]()
+    position, blocks = 0, list[Block]()
     for part in parts:
         for segment, surprise in zip(part.segments, part.surprise, strict=True):
             blocks.append(block_of(segment, position, surprise))

@@ -84,7 +84,7 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
         problem = f"the catalogue card of source {source_id}, or what its reader left out, is not what was written"
         hint = Hint("Drop it, and keep the text: ", repair)
         yield Finding(ROWS, session, problem, hint, source_id)
-    position = 0
+    position, by_document = 0, episodes.counts_by_document()
     anew = Hint(
         "Make anew what its pages tell: ",
         repair,
@@ -99,6 +99,7 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
             return
         for problem in problems:
             yield Finding(TEXT, source.display, problem, anew, source.id)
+        position = 0 if by_document else position
         for block in blocks:
             if block.position != position:
                 problem = f"segment {block.index} is not where it was read"

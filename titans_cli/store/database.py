@@ -149,7 +149,16 @@ _MIGRATION_3 = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1, _MIGRATION_2, _MIGRATION_3)
+# A block's position counts from where its document begins, and no longer from where the session does: forgetting one
+# document had to move all blocks of later ones.
+COUNT_POSITIONS = (
+    "UPDATE blocks SET position = read.before FROM"
+    " (SELECT id, sum(tokens) OVER (PARTITION BY source_id ORDER BY ordinal) - tokens AS before FROM blocks) AS read"
+    " WHERE blocks.id = read.id AND blocks.position != read.before"
+)
+_MIGRATION_4 = ("DROP INDEX IF EXISTS blocks_position", COUNT_POSITIONS)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_MIGRATION_1, _MIGRATION_2, _MIGRATION_3, _MIGRATION_4)
 
 
 def create(path: Path) -> None:

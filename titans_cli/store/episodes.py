@@ -144,8 +144,6 @@ class Episodes(Queries):
             )
             self._put_blocks(source.id, addition.blocks, addition.landmarks)
             self._put_events(addition.events, [source.id])
-            if addition.blocks and source.id < int(self._one("SELECT max(id) FROM sources")):
-                self._move_up()  # something was read between two stretches of this one
             self._put_snapshots(source.id, snapshots)
             for cell, (form, whole) in addition.forms.items():
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{KEPT}{source.id}:{cell}",))
@@ -283,7 +281,7 @@ class Episodes(Queries):
     # ------------------------------------------------------------ forgetting
 
     def forget(self, sources: Collection[int], events: Events = ()) -> None:
-        """Be rid of documents, their cells, and events, in one transaction; what was read later moves up.
+        """Be rid of documents, their cells, and events, in one transaction.
 
         With a document go all events that were made from it, and those of which nobody knows what from. Ids stay as
         they are: nobody who holds one ever gets another document by it. The bytes are gone from the file after
@@ -303,7 +301,6 @@ class Episodes(Queries):
             for name in (DIGEST, ITEM_DIGEST, CARD_DIGEST, YEAR):
                 self._db.execute("DELETE FROM meta WHERE key = ?", (f"{name}{source_id}",))
             self._db.execute("DELETE FROM meta WHERE key GLOB ?", (f"{KEPT}{source_id}:*",))
-        self._move_up()
         self._drop_events(events)
         self._count_forgetting()
         self._set_meta(UNCLEAN, PENDING)
@@ -315,14 +312,6 @@ class Episodes(Queries):
         for event_id in events:
             self._db.execute("DELETE FROM events WHERE id = ?", (event_id,))
             self._db.execute("DELETE FROM meta WHERE key = ?", (f"{EVENT_DIGEST}{event_id}",))
-
-    def _move_up(self) -> None:
-        """Give every block the position that it has with the blocks that are there."""
-        self._db.execute(
-            "UPDATE blocks SET position = read.before FROM"
-            " (SELECT id, sum(tokens) OVER (ORDER BY source_id, ordinal) - tokens AS before FROM blocks) AS read"
-            " WHERE blocks.id = read.id AND blocks.position != read.before"
-        )
 
     def clean(self, *, wait: bool = True) -> None:
         """If something was forgotten since: rewrite the file without what it left behind, and empty the log.
@@ -361,7 +350,7 @@ class Episodes(Queries):
                 self._db.execute("DELETE FROM blocks WHERE source_id = ?", (source_id,))
                 self._db.execute("DELETE FROM landmarks WHERE block_id NOT IN (SELECT id FROM blocks)")
                 self._put_blocks(source_id, blocks, landmarks, firsts.pop())
-                self._move_up()
+                self._db.execute(database.COUNT_POSITIONS)
                 fits = self.digest_of(source_id) == self.meta(f"{DIGEST}{source_id}")
                 if dry_run or not fits:
                     raise _UndoneError
@@ -380,7 +369,7 @@ class Episodes(Queries):
         with self._transaction():
             for table, row, *_ in self._rows("PRAGMA foreign_key_check"):
                 self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))
-            self._move_up()
+            self._db.execute(database.COUNT_POSITIONS)
             self._rebuild_index()  # before any event goes: its words, as they stand, must be what the index has
             self._drop_events(self.damaged_events())
             for source_id in self.damaged_items():

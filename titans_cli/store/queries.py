@@ -104,13 +104,18 @@ class Queries(SourceQueries):
         )
         return hashlib.sha256(json.dumps(self._rows(sql)).encode()).hexdigest()
 
-    def blocks_from(self, position: int = 0) -> Iterator[Block]:
-        """Blocks in the order in which they were read, from `position` on, without holding them all in memory."""
-        sql = f"SELECT {BLOCK} FROM blocks WHERE (position, id) > (?, ?) ORDER BY position, id LIMIT {_AT_ONCE}"
-        after = (position, -1)
+    def every_block(self) -> Iterator[Block]:
+        """Blocks in the order in which they were read, without holding them all in memory."""
+        order = "source_id, ordinal"
+        sql = f"SELECT {BLOCK} FROM blocks WHERE ({order}) > (?, ?) ORDER BY {order} LIMIT {_AT_ONCE}"
+        after = (-1, -1)
         while blocks := self._records(Block, sql, after):
             yield from blocks
-            after = (blocks[-1].position, blocks[-1].id)
+            after = (blocks[-1].source_id, blocks[-1].index)
+
+    def counts_by_document(self) -> bool:
+        """Whether a block's position counts from where its document begins; before, from where the session did."""
+        return self._version() >= 4
 
     def surprises(self) -> list[tuple[int, int, int, float]]:
         """Source, page, tokens and surprise of every block, in the order of reading."""
