@@ -169,7 +169,7 @@ def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> ForgetRe
         store.info.name,
         tuple(gone),
         0,
-        len(_live(episodes)) - len(gone),
+        episodes.count() - len(episodes.withheld(SUPERSEDED)) - len(gone),
         episodes.memory_sha256(),
         False,
         episodes.is_clean(),
@@ -187,7 +187,7 @@ def left_behind(episodes: Episodes) -> set[int]:
 
     An event that came later names what took their place, and only a quotation can be theirs."""
     superseded = episodes.withheld(SUPERSEDED)
-    sources = [s for s in episodes.sources() if s.id in superseded]
+    sources = list(filter(None, map(episodes.source, superseded)))
     return {event for s in sources for event in events_about(episodes, [s], named_until=superseded[s.id])}
 
 

@@ -98,6 +98,10 @@ class SourceQueries:
         sql = f"SELECT {SOURCE}, {_STATED} FROM sources ORDER BY id"
         return list(self._once("sources", lambda: self._records(SourceRecord, sql)))
 
+    def count(self) -> int:
+        """How many sources there are, withheld ones too."""
+        return int(self._one("SELECT count(*) FROM sources"))
+
     def source(self, source_id: int) -> SourceRecord | None:
         return self._source_where("id = ?", source_id)
 

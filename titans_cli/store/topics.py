@@ -172,7 +172,8 @@ class _File:
         data = self._tensor("cells", "U8")
         if len(data) % _DIGEST:
             raise self._damaged()
-        return [data[i : i + _DIGEST].hex() for i in range(0, len(data), _DIGEST)]
+        digits = data.hex()
+        return [digits[i : i + 2 * _DIGEST] for i in range(0, len(digits), 2 * _DIGEST)]
 
     def _tensor(self, name: str, dtype: str) -> memoryview:
         described = self._described.get(name)
