@@ -27,6 +27,12 @@ SHELF = {
     "c1.md": "# Pox-9 in goats\n\nGoats with pox-9 sneeze.",
     "c2.md": "# Pox-9 in hens\n\nHens with pox-9 limp.",
     "c3.md": "# Pox-9 in mules\n\nMules with pox-9 bray.",
+    "north.txt": "Northmark\n\nGeography\n\nClimate: wet, with storms in the second half\n\n"
+    "Population: total: 41,200\n\n"
+    "Towns on the climate of opinion: the population of Hollmouth grew by 12 in the storms.",
+    "south.txt": "Southmark\n\nGeography\n\nClimate: dry, with dust in the second half\n\nPopulation: total: 7,300",
+    "motion.txt": "Swaying motion\n\nWhen you pull a lantern, it sways for long. "
+    "A motion that comes back in equal times is called swaying motion by lamplighters.",
     "fever.md": "# Quillan fever\n\nQuillan fever affects about 3 in 10,000 people. "
     "Quillan fever commonly causes a rash.",
 }
@@ -65,6 +71,20 @@ def test_what_a_title_names_is_said_by_the_first_sentence_below_it(answers: Call
     assert answers("What is the wool tax?").citations[0].quote.startswith("Tax the wool")
 
 
+def test_what_is_called_by_a_name_defines_it_before_what_speaks_to_the_reader(answers: Callable[[str], Answer]) -> None:
+    assert answers("What is swaying motion?").citations[0].quote.startswith("A motion that comes back")
+
+
+def test_a_line_of_a_data_sheet_answers_what_its_label_says(answers: Callable[[str], Answer]) -> None:
+    assert (
+        answers("What is the climate of Northmark?").citations[0].quote
+        == "Climate: wet, with storms in the second half"
+    )
+    assert answers("What is the population of Northmark?").citations[0].quote == "Population: total: 41,200"
+    quotes = {c.quote for c in answers("Compare Northmark and Southmark on climate").citations}
+    assert quotes == {"Climate: wet, with storms in the second half", "Climate: dry, with dust in the second half"}
+
+
 def test_a_life_behind_a_name_says_when_it_began_and_ended(answers: Callable[[str], Answer]) -> None:
     assert answers("When was Odila Marrenfeld born?").short == "3 May 1811"
     assert answers("When did Odila Marrenfeld die?").short == "9 June 1874"
@@ -91,7 +111,7 @@ def test_what_comes_of_an_adverb_or_a_comparison_is_no_yes(answers: Callable[[st
 
 
 def test_a_list_by_year_says_of_how_many_no_year_is_known(answers: Callable[[str], Answer]) -> None:
-    assert answers("Which documents were published before 1900?").text == "0 of 8 documents.\nOf 8 no year is known."
+    assert answers("Which documents were published before 1900?").text == "0 of 11 documents.\nOf 11 no year is known."
 
 
 def test_one_in_so_many_is_one_figure(answers: Callable[[str], Answer]) -> None:

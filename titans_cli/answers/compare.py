@@ -84,7 +84,9 @@ def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide
     naming = frozenset(t for t in stems(name))
     bare = " ".join(name.split()).strip()
     terms = Question(bare, facts.means.episodes)
-    sentences = [c for c in result.ranked if _speaks(c, terms) or c.block.source_id in result.named][:LOOKED_AT]
+    sentences = [c for c in result.ranked if _speaks(c, terms) or c.block.source_id in result.named]
+    of_the_matter = [c for c in sentences if terms.covered(set(stems(c.text)), result.naming) > 0]  # "... on literacy"
+    sentences = (of_the_matter or sentences)[:LOOKED_AT]
     defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, result.named or only)
     return ComparedSide(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
 

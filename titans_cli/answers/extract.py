@@ -76,11 +76,21 @@ def is_notice(text: str) -> bool:
 
 
 _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
+# A line of a data sheet: a label of few words, no number of a figure or table, and what stands behind its colon.
+_LINE = re.compile(r"[A-Z][^\W\d_][\w'’()/-]*(?: [\w'’()/-]+){0,4}(?<!\d): \S[^\n]*")
 
 
 def is_record(text: str) -> bool:
-    """Whether this is a row of a table or a record as the readers write one: "name: Spire; height: 62 m"."""
-    return len(text) <= MOST_CHARS and _RECORD.match(text) is not None
+    """Whether this is a row of a table, a record as the readers write one ("name: Spire; height: 62 m") or a line of a
+    data sheet ("Climate: temperate, with dry summers")."""
+    return len(text) <= MOST_CHARS and (_RECORD.match(text) or _LINE.fullmatch(text)) is not None
+
+
+def _is_labelled(text: str, question: Question) -> bool:
+    """Whether a line of a data sheet has nothing in its label but what is asked for, and not a name alone: that may be
+    who speaks."""
+    label = stems(text.partition(":")[0]) if _LINE.fullmatch(text) else []
+    return question.covers_all(label) and not question.names.issuperset(label)
 
 
 # A list: items, each over as many lines as it has, up to an empty line or the next item.
@@ -111,6 +121,7 @@ def signals(
     if question.is_of_others(known | set(stems(block.text))):
         return []
     sentences, several, asked, asked_at = [], question.asked.several, set[str](), 0
+    first = ""
     for a, b in sentence_spans(block.text):
         text = block.text[a:b]
         own = set(stems(text)) | life_terms(text)
@@ -121,7 +132,9 @@ def signals(
             asked, asked_at = terms, asked_at if asked else a
         else:
             asked = set[str]()
-        prose = is_prose(text, lists=several) or is_record(text) or scored.told
+        first = first or text
+        title = block.index == 0 and text == first  # "Principles of Economics: Elasticity" is no line of a data sheet
+        prose = is_prose(text, lists=several) or (is_record(text) and not title) or scored.told
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
         covers, wanted = question.covered(terms), question.wanted(text)
@@ -140,7 +153,7 @@ def signals(
             "wanted": wanted,
             "holds": float(wanted > 0),
             "time": question.at_the_time(text),
-            "pairs": question.pairs(text),
+            "pairs": 1.0 if _is_labelled(text, question) else question.pairs(text),
             "measured": float(question.kind == "number" and question.measured(text)),
             "recalled": float(bool(recalled) and str(recalled).lower() in text.lower()),
         }

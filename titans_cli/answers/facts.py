@@ -16,7 +16,7 @@ from typing import NamedTuple
 from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.dates import resolved, told_on
-from titans_cli.answers.definition import definitions, opening
+from titans_cli.answers.definition import OPENING, definitions, opening
 from titans_cli.answers.evidence import ScoredBlock, gather
 from titans_cli.answers.extract import Candidate, candidates, select, with_list
 from titans_cli.answers.instances import instances, telling
@@ -186,7 +186,7 @@ class FactAnswerer:
             return []
         of = s.terms.asked.about, s.terms, self.means.episodes, self.titles, only
         defining, first = definitions(*of), opening(*of)
-        if first is None or (defining and defining[0].score >= 0):  # "X is a", or nearly so in a document about X
+        if first is None or (defining and defining[0].score >= OPENING):
             return defining
         return [first, *defining]
 

@@ -110,6 +110,10 @@ class Question:
                 here += weight * NEAR
         return here / total if total else 0.0
 
+    def covers_all(self, terms: Collection[str]) -> bool:
+        """Whether every one of some stems is a term of the question, or near one."""
+        return all(f in self.weight or any(near(t, f) for t in self.weight) for f in terms)
+
     def pairs(self, text: str) -> float:
         """Share of the question's pairs of neighbouring words, stop words too, that a text holds."""
         return len(self._pairs & set(pairwise(words(text)))) / max(1, len(self._pairs))
