@@ -122,7 +122,8 @@ def _forget(home: Home, selector: str | None, choose: Choose, dry_run: bool, ret
     if dry_run:
         with store.episodes() as episodes, episodes.frozen():
             preview = _chosen(store, episodes, choose)
-            return replace(preview, events=len(events_about(episodes, preview.sources)))
+            events = len(events_about(episodes, preview.sources))
+            return replace(preview, events=events, memory_sha256=episodes.memory_sha256())
     with store.writer(timeout=retry_lock, command="forget") as episodes:
         preview = _chosen(store, episodes, choose)
         superseded = episodes.withheld(SUPERSEDED)
@@ -156,7 +157,7 @@ def _make_use_of_the_room(store: SessionStore, episodes: Episodes) -> None:
 
 
 def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> ForgetResult:
-    """What would be forgotten now, without its events.
+    """What would be forgotten now, without its events and the digest of the memory.
 
     Nothing, if what is named is not there and a kill had interrupted a forgetting."""
     gone: Sequence[SourceRecord] = ()
@@ -170,7 +171,7 @@ def _chosen(store: SessionStore, episodes: Episodes, choose: Choose) -> ForgetRe
         tuple(gone),
         0,
         episodes.count() - len(episodes.withheld(SUPERSEDED)) - len(gone),
-        episodes.memory_sha256(),
+        "",
         False,
         episodes.is_clean(),
         store.finished,

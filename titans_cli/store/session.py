@@ -29,6 +29,7 @@ from titans_cli.records import Episode, SessionInfo, SnapshotInfo, SourceRecord
 from titans_cli.steps import AGAIN, Hint, NextStep
 from titans_cli.store.episodes import Addition, Episodes, Events
 from titans_cli.store.files import (
+    TEMPORARY,
     UNFINISHED,
     delete_folder,
     private_mkdir,
@@ -368,12 +369,11 @@ class SessionStore:
         sweep_topics(self.folder, episodes, whole=whole)
         folder = self.folder / SNAPSHOTS
         kept = episodes.snapshot_numbers()
-        remove_temporaries(folder)
         with storage_errors(folder):
             # names alone, and only the others are read: ten thousand documents have more files than that
             for name in sorted({*os.listdir(folder)} - {*map(snapshot_name, kept)}):  # noqa: PTH208
                 number = snapshot_number(name)
-                if number is not None and number not in kept:
+                if name.startswith(TEMPORARY) or (number is not None and number not in kept):
                     remove_file(folder / name)
 
     def _still_there(self) -> None:
