@@ -535,6 +535,17 @@ def test_no_test_knows_what_is_private() -> None:
     assert not in_tests(private_in)
 
 
+def test_only_tests_of_its_programs_import_a_benchmark() -> None:
+    """They stand beside the packages' folders; a package's own tests need none of its measures."""
+    importing = [
+        str(path.relative_to(TESTS))
+        for path in sorted(TESTS.rglob("*.py"))
+        if re.search(r"^\s*(?:from|import) benchmarks\b", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert importing
+    assert not [name for name in importing if "/" in name]
+
+
 def test_no_test_asserts_behind_an_if() -> None:
     """What is not reached is not tested, and nobody is told."""
     assert not in_tests(asserts_behind_an_if)

@@ -10,7 +10,10 @@ import pytest
 from tests.answers.conftest import planted
 from tests.sessions.samples import open_session, read_into, start
 from titans_cli.answers.corpus import Text, texts_of, year_of
+from titans_cli.answers.intent import wants_summary
 from titans_cli.answers.overview import is_overview, kind_of_whole
+from titans_cli.answers.question import Question
+from titans_cli.answers.summary import summarise
 from titans_cli.answers.synthesis import halves, survey
 from titans_cli.answers.whole.trends import Trend
 from titans_cli.cards import STATED, Card, Entry
@@ -232,3 +235,13 @@ def test_headings_are_not_glued_to_sentences_and_references_are_left_out(tmp_pat
         "The mill was repaired before the winter came.",
         "The wheel turned twice as fast after the repair.",
     ]
+
+
+def test_a_summary_repeats_nothing_and_keeps_the_order(episodes: Episodes) -> None:
+    texts = texts_of(episodes)
+    chosen = summarise(texts, Question("Summarize the notes", episodes), 6)
+    assert len({c.text for c in chosen}) == len(chosen) == 6
+    places = [(c.block.source_id, c.start) for c in chosen]
+    assert places == sorted(places)
+    assert wants_summary("Summarize the meeting about the remote control.")
+    assert not wants_summary("When was the mill built?")

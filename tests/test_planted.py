@@ -9,11 +9,8 @@ from benchmarks.planted import FIRST, LAST, PAPERS, chance, corpora
 from tests.sessions.samples import open_session, read_into, start
 from titans_cli.answers.corpus import texts_of
 from titans_cli.answers.disagree import disagreements
-from titans_cli.answers.intent import wants_summary
-from titans_cli.answers.question import Question
-from titans_cli.answers.summary import summarise
 from titans_cli.answers.synthesis import survey
-from titans_cli.store import Episodes, Home
+from titans_cli.store import Home
 
 
 def test_the_same_seed_makes_the_same_corpora_and_another_does_not() -> None:
@@ -52,13 +49,3 @@ def test_most_planted_themes_are_named_with_their_direction(tmp_path: Path, tiny
     assert found.right >= 0.75 * found.planted
     assert found.false <= 1
     assert found.disputes_named == found.disputes
-
-
-def test_a_summary_repeats_nothing_and_keeps_the_order(episodes: Episodes) -> None:
-    texts = texts_of(episodes)
-    chosen = summarise(texts, Question("Summarize the notes", episodes), 6)
-    assert len({c.text for c in chosen}) == len(chosen) == 6
-    places = [(c.block.source_id, c.start) for c in chosen]
-    assert places == sorted(places)
-    assert wants_summary("Summarize the meeting about the remote control.")
-    assert not wants_summary("When was the mill built?")
