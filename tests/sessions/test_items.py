@@ -512,6 +512,7 @@ def of_before(home: Home, store: SessionStore, tmp_path: Path) -> SessionStore:
             episodes.set_meta(f"digest:event:{event.id}", episodes.event_digest_of(event.id))
     with sqlite3.connect(store.folder / "episodes.sqlite") as db:
         db.executescript("DROP TABLE items; DROP TABLE withheld; DROP TABLE derived; DROP TABLE cards")
+        db.executescript("CREATE INDEX blocks_position ON blocks (position)")
         db.executescript("DROP TABLE omissions; PRAGMA user_version = 1")
     db.close()
     return store
