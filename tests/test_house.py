@@ -464,6 +464,33 @@ def signatures() -> dict[str, int]:
     return counts
 
 
+def names_in_problems(tree: ast.Module, functions: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Where the text of an error that is raised has the name of a function with an underscore: a renaming may have
+    reached into it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            for part in ast.walk(node.exc):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    for name in functions.intersection(re.findall(r"\w+_\w+", part.value)):
+                        yield part.lineno, name
+
+
+def test_no_error_speaks_of_a_function() -> None:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources()}
+    functions = frozenset(
+        node.name for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+    )
+    offenders = [
+        f"{path.name}:{line} {name}" for path, t in trees.items() for line, name in names_in_problems(t, functions)
+    ]
+    assert not offenders
+
+
+def test_a_function_in_an_error_is_found() -> None:
+    tree = ast.parse('raise damaged_file(path, f"its database is damaged_file ({error})")')
+    assert list(names_in_problems(tree, frozenset({"damaged_file"}))) == [(1, "damaged_file")]
+
+
 def test_nothing_takes_more_than_eight_parameters() -> None:
     """What belongs together is a value: a request, or options."""
     assert not {name: n for name, n in signatures().items() if n > MOST_PARAMETERS}

@@ -161,7 +161,7 @@ def _check(file: Path, folder: Path) -> None:
                 raise damaged_export(file, f"{unsound.subject}: {unsound.what}")
             rows = {snapshot_path(Path(), s.number).name: s.sha256 for s in episodes.snapshots()}
     except DamagedError as error:
-        raise damaged_export(file, f"its database is damaged_export ({error.what})") from error
+        raise damaged_export(file, f"its database is damaged ({error.what})") from error
     with storage_errors(folder):
         there = {path.name: sha256_of(path) for path in (folder / SNAPSHOTS).iterdir()}
         sync_folder(folder / SNAPSHOTS)
