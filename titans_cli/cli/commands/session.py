@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,7 @@ from titans_cli.wording import plural
 
 if TYPE_CHECKING:
     from titans_cli.sessions.gate import Gate
+    from titans_cli.sessions.history import ForgetResult
 
 app = typer.Typer(cls=Grouped, help="Start, look at, change, copy, promote or discard sessions.", rich_markup_mode=None)
 Name = Annotated[
@@ -220,15 +223,12 @@ def forget(
     from titans_cli.sessions import history
 
     home, wait = Home.locate(), values.seconds(retry_lock)
-    agreed = yes and not dry_run
-    if not agreed:  # a preview first; whoever has agreed already wants no second look at ten thousand documents
-        done = history.forget(home, session, document, dry_run=True)
-        if not dry_run and done.sources:
-            confirm(f"Forget {done.sources[0].display} in session {done.session}?", yes)
-            agreed = True
-    if agreed:
-        done = history.forget(home, session, document, retry_lock=wait)
-    view.forgotten(done, Output(json, quiet))
+
+    def question(preview: ForgetResult) -> str | None:
+        return f"Forget {preview.sources[0].display} in session {preview.session}?" if preview.sources else None
+
+    act = partial(history.forget, home, session, document)
+    view.forgotten(_agreed(act, question, wait, yes=yes, dry_run=dry_run), Output(json, quiet))
 
 
 @app.command(epilog="Example: titans session rewind --to papers/005.pdf --dry-run")
@@ -253,16 +253,32 @@ def rewind(
     from titans_cli.sessions import history
 
     home, wait = Home.locate(), values.seconds(retry_lock)
-    agreed = yes and not dry_run
-    if not agreed:
-        done = history.rewind(home, session, to, dry_run=True)
-        if not dry_run:
-            count = plural(len(done.sources), "document")
-            confirm(f"Forget {count} that session {done.session} read after {to}?", yes)
-            agreed = True
-    if agreed:
-        done = history.rewind(home, session, to, retry_lock=wait)
-    view.forgotten(done, Output(json, quiet))
+
+    def question(preview: ForgetResult) -> str:
+        return f"Forget {plural(len(preview.sources), 'document')} that session {preview.session} read after {to}?"
+
+    act = partial(history.rewind, home, session, to)
+    view.forgotten(_agreed(act, question, wait, yes=yes, dry_run=dry_run), Output(json, quiet))
+
+
+def _agreed(
+    act: Callable[..., ForgetResult],
+    question: Callable[[ForgetResult], str | None],
+    wait: float,
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> ForgetResult:
+    """What was done, or would be: a preview first, and its question; whoever has agreed wants no second look at ten
+    thousand documents. `question`: None where there is nothing to do."""
+    if yes and not dry_run:
+        return act(retry_lock=wait)
+    preview = act(dry_run=True)
+    asked = None if dry_run else question(preview)
+    if asked is None:
+        return preview
+    confirm(asked, yes)
+    return act(retry_lock=wait)
 
 
 @app.command(epilog="Example: titans session fork what-if && titans ingest ./rumours")
