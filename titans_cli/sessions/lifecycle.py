@@ -186,12 +186,10 @@ def use_session(home: Home, selector: str) -> SessionInfo:
 
 
 def _bytes_in(store: SessionStore) -> int:
-    size, folders = 0, [str(store.folder)]
+    size, folders = 0, [str(store.folder)]  # not Path.rglob: ten thousand documents have thirty thousand files
     try:
         while folders:
-            with os.scandir(
-                folders.pop()
-            ) as entries:  # not Path.rglob: ten thousand documents have thirty thousand files
+            with os.scandir(folders.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)

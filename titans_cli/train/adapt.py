@@ -29,7 +29,7 @@ from titans_cli.model.hubtokens import HubTokenizer
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, Option
 from titans_cli.train.corpus import LONGEST_SENTENCE, Corpus
-from titans_cli.train.outer import OuterLoop
+from titans_cli.train.outer import OuterLoop, smooth
 from titans_cli.train.streams import Batch, Recipe, StreamPlan, Streams, Words
 
 TEXT_WEIGHT, WRITE_WEIGHT, TEXT_SAMPLE = 1.0, 0.05, 0.25
@@ -199,8 +199,7 @@ class AdapterTrainer:
             answer, text, written = self.losses(batch, torch.Generator().manual_seed(seed))
             loss = answer + TEXT_WEIGHT * text + WRITE_WEIGHT * written
         features.width = whole
-        for name, value in (("answer", float(answer.detach())), ("text", float(text.detach()))):
-            self.mean[name] = 0.95 * self.mean[name] + 0.05 * value if name in self.mean else value
+        smooth(self.mean, answer=float(answer.detach()), text=float(text.detach()))
         return loss
 
     def train(self, until: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:

@@ -24,7 +24,7 @@ from titans_cli.model.network import TitansNetwork
 from titans_cli.model.spec import TitansSpec
 from titans_cli.model.tokenizer import PAD, TitansTokenizer
 from titans_cli.train.corpus import Corpus, load_rows
-from titans_cli.train.outer import OuterLoop
+from titans_cli.train.outer import OuterLoop, smooth
 from titans_cli.train.streams import Batch, Recipe, StreamPlan, Streams, Words
 
 TEXT_WEIGHT = 0.3
@@ -148,21 +148,17 @@ class Trainer:
                 loss = loss + landmark
                 self.running["landmark"] = float(landmark.detach())
         self.tokens += int(batch.answer.sum() + batch.text.sum())
-        self._tell(answer=float(answer.detach()), text=float(text.detach()), written=float(written.detach()))
+        smooth(self.running, answer=float(answer.detach()), text=float(text.detach()), written=float(written.detach()))
         return loss
 
     def _save_and_evaluate(self) -> None:
         self.save()
         print("eval", json.dumps(self.evaluate()), flush=True)
 
-    def _tell(self, **figures: float) -> None:
-        for name, now in figures.items():
-            self.running[name] = 0.95 * self.running.get(name, now) + 0.05 * now
-
     def train(self, until: int | None = None) -> None:
         """Raises FloatingPointError when a gradient is not finite."""
         for norm in self.outer.run(self.plan, self.loss_at, self._save_and_evaluate, until=until):
-            self._tell(norm=norm)
+            smooth(self.running, norm=norm)
             step, seconds = self.outer.step, self.outer.seconds
             if step % 20 == 0:
                 figures = {name: round(value, 3) for name, value in self.running.items()}

@@ -19,6 +19,12 @@ from titans_cli.train import checkpoint
 LONGEST = 1.0  # norm of a step's gradient; a longer one is shortened to that
 
 
+def smooth(means: dict[str, float], **figures: float) -> None:
+    """Move running means a twentieth of the way to what a step gave; what was not there yet begins with it."""
+    for name, now in figures.items():
+        means[name] = 0.95 * means.get(name, now) + 0.05 * now
+
+
 class RunPlan(Protocol):
     """What of a run's plan the loop goes by."""
 
