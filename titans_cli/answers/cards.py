@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.intent import (
@@ -81,21 +82,23 @@ class Catalogue:
             if document is not None and (made := self._of_card(blank, asked, document)) is not None:
                 self.made_from |= self.known_from([document])
                 return made
-        made, judged = self._about_pile(blank)
+        pile, members = self._pile_asked_for(blank.question)
+        made = None if pile is None else self._of_pile(blank, pile, members)
         if made is not None:
-            self.made_from |= self.known_from(judged)
+            self.made_from |= self.known_from(members)
         return made
 
-    def _about_pile(self, blank: Answer) -> tuple[Answer | None, Sequence[CataloguedDocument]]:
-        """An answer about all documents, or about those of a series that the question names, and which these are."""
-        if (pile := pile_question(blank.question)) is not None:
-            return self._of_pile(blank, pile, self.documents), self.documents
-        for series, members in self._series().items():
-            asked = re.sub(rf"\b{re.escape(series)}(?:s|['’]s)?\b", "documents", blank.question, flags=re.I)
-            if asked != blank.question and (pile := pile_question(asked)) is not None:
-                return self._of_pile(blank, pile, members), members
+    def _pile_asked_for(self, question: str) -> tuple[PileQuestion | None, Sequence[CataloguedDocument]]:
+        """What is asked of all documents, or of those of a series that the question names, and which these are."""
+        if (pile := pile_question(question)) is not None:
+            return pile, self.documents
+        for series, members in self._series.items():
+            asked = re.sub(rf"\b{re.escape(series)}(?:s|['’]s)?\b", "documents", question, flags=re.I)
+            if asked != question and (pile := pile_question(asked)) is not None:
+                return pile, members
         return None, ()
 
+    @cached_property
     def _series(self) -> dict[str, list[CataloguedDocument]]:
         """Documents that are called by a word and a number, "PEP 441" or "Lecture 3", by that word: the session's own
         words for some of its documents. Several that begin with one number ("COVID-19") are called by no number."""

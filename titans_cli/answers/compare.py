@@ -82,8 +82,7 @@ def compare(blank: Answer, names: tuple[str, str], facts: FactAnswerer, only: se
 def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide:
     result = facts.search(name, only, None)
     naming = frozenset(t for t in stems(name))
-    bare = " ".join(name.split()).strip()
-    terms = Question(bare, facts.means.episodes)
+    bare, terms = " ".join(name.split()), result.terms
     sentences = [c for c in result.ranked if _speaks(c, terms) or c.block.source_id in result.named]
     of_the_matter = [c for c in sentences if terms.covered(set(stems(c.text)), result.naming) > 0]  # "... on literacy"
     sentences = (of_the_matter or sentences)[:LOOKED_AT]

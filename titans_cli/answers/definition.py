@@ -9,7 +9,7 @@ from titans_cli.answers.extract import Candidate, is_notice, is_prose
 from titans_cli.answers.intent import defines, facts
 from titans_cli.answers.premise import information
 from titans_cli.answers.question import Question
-from titans_cli.answers.words import STOP_WORDS, stems, words
+from titans_cli.answers.words import STOP_WORDS, stems, with_stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
@@ -62,7 +62,9 @@ def opening(
     ..." of a proposal that is called "const block expr". What speaks to the reader only leads there.
     """
     asked = set(stems(about))
-    fits = [i for i, t in titles.items() if (only is None or i in only) and _is_most_of(asked, t)]
+    having = with_stems(asked, titles)
+    holders = set.intersection(*having.values()) if having else set[int]()
+    fits = [i for i in holders if (only is None or i in only) and _is_most_of(asked, titles[i])]
     if len(fits) != 1:
         return None
     title, persons = set(stems(titles[fits[0]])), facts(question.asked.language).persons
@@ -83,7 +85,7 @@ def opening(
 def _is_most_of(asked: set[str], title: str) -> bool:
     """Whether these stems are most of what a title says, or of the part of it before or after its colon."""
     parts = [set(stems(part)) for part in (title, *title.split(": "))]
-    return bool(asked) and any(asked <= part and _worth(asked) > _worth(part) / 2 for part in parts)
+    return any(asked <= part and _worth(asked) > _worth(part) / 2 for part in parts)
 
 
 def _worth(terms: set[str]) -> float:

@@ -121,8 +121,10 @@ def signals(
     if question.is_of_others(known | set(stems(block.text))):
         return []
     sentences, several, asked, asked_at = [], question.asked.several, set[str](), 0
-    first = ""
-    for a, b in sentence_spans(block.text):
+    spans = sentence_spans(block.text)
+    # "Principles of Economics: Elasticity" is no line of a data sheet
+    title = block.text[slice(*spans[0])] if spans and block.index == 0 else None
+    for a, b in spans:
         text = block.text[a:b]
         own = set(stems(text)) | life_terms(text)
         terms = own | asked  # what answers a question of the text speaks of what that asked ...
@@ -132,9 +134,7 @@ def signals(
             asked, asked_at = terms, asked_at if asked else a
         else:
             asked = set[str]()
-        first = first or text
-        title = block.index == 0 and text == first  # "Principles of Economics: Elasticity" is no line of a data sheet
-        prose = is_prose(text, lists=several) or (is_record(text) and not title) or scored.told
+        prose = is_prose(text, lists=several) or (is_record(text) and text != title) or scored.told
         if asked or not (prose or introduces(text, block.text[b:])):
             continue
         covers, wanted = question.covered(terms), question.wanted(text)

@@ -185,10 +185,11 @@ class FactAnswerer:
         if s.terms.kind != "definition":
             return []
         of = s.terms.asked.about, s.terms, self.means.episodes, self.titles, only
-        defining, first = definitions(*of), opening(*of)
-        if first is None or (defining and defining[0].score >= OPENING):
+        defining = definitions(*of)
+        if defining and defining[0].score >= OPENING:
             return defining
-        return [first, *defining]
+        first = opening(*of)
+        return defining if first is None else [first, *defining]
 
     def _reading(self, s: Search) -> ReadingResult | None:
         """What the reader makes of the best passages; None without a reader, or without anything to read."""

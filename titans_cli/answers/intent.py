@@ -221,7 +221,7 @@ def _facts(name: str) -> FactForms:
 
     return FactForms(
         tuple(
-            Kind(k["kind"], re.compile(rf"{before}{k['match']}", re.I), True)
+            Kind(k["kind"], re.compile(before + k["match"].replace("<nominal>", form("nominal")), re.I), True)
             if "match" in k
             else Kind(k["kind"], word(k["search"]), False)
             for k in q["kinds"]

@@ -54,6 +54,11 @@ def near(a: str, b: str) -> bool:
     return a[:least] == b[:least] and len(a) >= least and len(b) >= least
 
 
+def among(term: str, terms: Collection[str]) -> bool:
+    """Whether a stem is one of some, or near one."""
+    return term in terms or any(near(term, t) for t in terms)
+
+
 class Question:
     """A question's terms and what each is worth: rare words of the session weigh more, unknown ones most."""
 
@@ -112,7 +117,7 @@ class Question:
 
     def covers_all(self, terms: Collection[str]) -> bool:
         """Whether every one of some stems is a term of the question, or near one."""
-        return all(f in self.weight or any(near(t, f) for t in self.weight) for f in terms)
+        return all(among(t, self.weight) for t in terms)
 
     def pairs(self, text: str) -> float:
         """Share of the question's pairs of neighbouring words, stop words too, that a text holds."""
@@ -170,12 +175,12 @@ class Question:
 
     def is_of_others(self, terms: set[str] | frozenset[str]) -> bool:
         """Whether the question names somebody or something, and not one of its names is among these stems."""
-        return bool(self.names) and not any(t in terms or any(near(t, f) for f in terms) for t in self.names)
+        return bool(self.names) and not any(among(t, terms) for t in self.names)
 
     def adds(self, text: str) -> int:
         """How many words of a text, stop words apart, the question does not hold: a bare title adds none."""
         asked = set(stems(self.text))
-        return sum(s not in asked and not any(near(s, a) for a in asked) for s in set(stems(text)))
+        return sum(not among(s, asked) for s in set(stems(text)))
 
     def at_the_time(self, text: str) -> float:
         """How near the years in a text come to the question's; 0 when the question names none."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import cache
 
 from titans_cli.answers.claims import ParsedText
 from titans_cli.answers.intent import facts
-from titans_cli.answers.question import Question, near
+from titans_cli.answers.question import Question, among
 from titans_cli.answers.words import stem, stems, words
 
 # Share of the question's information that a sentence has to speak of. Chosen on 8 questions of yes and no about 20
@@ -35,7 +36,7 @@ def verdict(question: Question, sentence: str, naming: Collection[str] = ()) -> 
         not question.weight.keys() <= of_names and question.covered(here, of_names) < LEAST_SPOKEN
     ):
         return None
-    denied = negated | {t for t in question.weight if _among(t, ParsedText(sentence).denied or frozenset())}
+    denied = negated | {t for t in question.weight if among(t, ParsedText(sentence).denied or frozenset())}
     asked_so = ParsedText(question.text).denied is not None
     return facts().denial["no" if bool(denied) != asked_so else "yes"]
 
@@ -44,19 +45,20 @@ def _in_the_same_form(word: str, sentence: str) -> bool:
     """Whether a sentence has a word as it is asked, but for the ending of a plural or a prefix that negates, and not
     only in a comparison, which says nothing of how much there is of either."""
     sentence = re.sub(rf"\b(?:{facts().denial['compares']}) {re.escape(word)}\b", " ", sentence, flags=re.I)
-    prefix = re.compile(rf"^(?:{facts().denial['prefixes']})(?=\w{{3}})")
-    forms = set(words(sentence)) | {prefix.sub("", w) for w in words(sentence)}
+    forms = {form for w in words(sentence) for form in (w, _prefix().sub("", w))}
     return bool({word, f"{word}s", word.removesuffix("s")} & forms)
+
+
+@cache
+def _prefix() -> re.Pattern[str]:
+    """What negates a word, before it."""
+    return re.compile(rf"^(?:{facts().denial['prefixes']})(?=\w{{3}})")
 
 
 def _negated(question: Question, sentence: str) -> set[str]:
     """The question's terms that the sentence has with a negating prefix, and not without one."""
-    prefix = re.compile(rf"^(?:{facts().denial['prefixes']})(?=\w{{3}})")
+    prefix = _prefix()
     plain, bare = set[str](), set[str]()
     for word in words(sentence):
         (bare if prefix.match(word) else plain).add(stem(prefix.sub("", word)))
-    return {t for t in question.weight if _among(t, bare) and not _among(t, plain)}
-
-
-def _among(term: str, terms: set[str] | frozenset[str]) -> bool:
-    return term in terms or any(near(term, f) for f in terms)
+    return {t for t in question.weight if among(t, bare) and not among(t, plain)}
