@@ -11,13 +11,15 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from tests.model.backbones import backbone, fast_tokenizer
+from tests.model.backbones import backbone, checkpoint, fast_tokenizer
 from titans_cli.errors import IncompatibleError, ModelError
+from titans_cli.model import hub
 from titans_cli.model.reader import (
     END,
     Reader,
     ReaderSpec,
     adapted,
+    load_backbone,
     load_reader,
     merge,
     pieces,
@@ -153,3 +155,16 @@ def test_a_saved_reader_is_taken_by_its_model_and_refused_by_another(
         load_reader(tmp_path / "model", file=tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match="cannot be loaded"):
         load_reader(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("multiplies", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_model_is_read_in_bf16_only_where_the_processor_multiplies_it(
+    tmp_path: Path,
+    tiny_tokenizer: TitansTokenizer,
+    monkeypatch: pytest.MonkeyPatch,
+    multiplies: bool,
+    dtype: torch.dtype,
+) -> None:
+    monkeypatch.setattr(hub, "multiplies_bf16", lambda: multiplies)
+    model, _ = load_backbone(checkpoint(tmp_path / "model", tiny_tokenizer))
+    assert {p.dtype for p in model.parameters()} == {dtype}

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from titans_cli.errors import IncompatibleError, ModelError
 from titans_cli.model.generation import CACHE
+from titans_cli.model.hub import DTYPES, dtype_of
 from titans_cli.model.interface import ReaderAnswer
 from titans_cli.sentences import sentence_spans
 from titans_cli.steps import Hint, NextStep
@@ -86,12 +87,14 @@ def prompt(question: str, title: str, passage: str) -> tuple[str, str]:
 
 
 def load_backbone(folder: Path | str, attention: str = "sdpa") -> tuple[Any, Any]:
-    """(model in bf16, tokenizer) of a folder that transformers loads. Raises OSError, ValueError as it does."""
+    """(model, tokenizer) of a folder that transformers loads: in bf16 where the processor multiplies it, or in fp32,
+    which is five times as fast where it does not (docs/log.md, 2026-11-28). Raises OSError, ValueError as it does."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    dtype = getattr(torch, DTYPES[dtype_of("auto", "cpu")])
     model = AutoModelForCausalLM.from_pretrained(
-        folder, local_files_only=True, dtype=torch.bfloat16, attn_implementation=attention
+        folder, local_files_only=True, dtype=dtype, attn_implementation=attention
     )
     return model, tokenizer
 
