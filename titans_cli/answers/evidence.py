@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
+from operator import mul
 from typing import NamedTuple
 
 from titans_cli.answers.fitted import weights
@@ -142,8 +143,9 @@ def _abouts(
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
-    mean = sum(values) / max(1, len(values))
-    return mean, max(1e-6, (sum((v - mean) ** 2 for v in values) / max(1, len(values))) ** 0.5)
+    count = max(1, len(values))  # there may be hundreds of thousands
+    mean = math.fsum(values) / count
+    return mean, max(1e-6, max(0.0, math.fsum(map(mul, values, values)) / count - mean**2) ** 0.5)
 
 
 def gather(

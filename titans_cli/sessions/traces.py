@@ -46,7 +46,7 @@ def events_about(episodes: Episodes, sources: Sequence[SourceRecord], *, named_u
     names = [name for source in sources for name in (*_names(source), *filter(None, [keys.get(source.id)]))]
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
     events, spoken, exchanged = set[int](), dict[int, set[Run]](), dict[int, set[str]]()
-    for event in episodes.events():
+    for event in episodes.events_but(OF_ONE, ids=made, digests=digests):
         in_time = event.at <= named_until
         if event.id in made and (in_time or not made[event.id]):
             events.add(event.id)
@@ -80,12 +80,14 @@ def _texts(episodes: Episodes, sources: Sequence[SourceRecord]) -> list[str]:
 def _telling(episodes: Episodes, sources: Sequence[SourceRecord], texts: Iterable[str], words: set[str]) -> set[str]:
     """Those of the words that betray the sources: of all that is held none but these has them, and they are rare."""
     rare = {word for text in texts for word in _words(text) if word in words and not is_common(word)}
+    gone = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys()
+    rare = {word for word in rare if episodes.sources_with(word) <= gone}
     if not rare:  # and the cards of all others need not be looked at
         return rare
-    gone, stated = {source.id for source in sources} | episodes.withheld(SUPERSEDED).keys(), episodes.stated()
+    stated = episodes.stated()
     others = (source for source in episodes.sources() if source.id not in gone)
     stays = {w for s in others for text in (s.title or "", *stated.get(s.id, ())) for w in _words(text)}
-    return {word for word in rare - stays if episodes.sources_with(word) <= gone}
+    return rare - stays
 
 
 @cache

@@ -23,7 +23,7 @@ _MARKS = frozenset(" ._-'&+,()")
 
 def composed(name: str) -> str:
     """The one form that equal names have, however they were typed."""
-    return unicodedata.normalize("NFC", name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def folded(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from titans_cli.errors import NotFoundError, damaged_file
@@ -296,9 +296,11 @@ class Queries(SourceQueries):
         """Of all committed cells."""
         return {int(number) for (number,) in self._rows("SELECT number FROM snapshots")}
 
-    def snapshot_digests(self) -> set[str]:
-        """The sha256 of the files of all committed cells."""
-        return {str(digest) for (digest,) in self._rows("SELECT sha256 FROM snapshots")}
+    def snapshot_digests(self, sources: range | None = None) -> set[str]:
+        """The sha256 of the files of all committed cells, or of those of some sources in a row."""
+        within = range(1 << 62) if sources is None else sources
+        sql = "SELECT sha256 FROM snapshots WHERE source_id >= ? AND source_id < ?"
+        return {str(digest) for (digest,) in self._rows(sql, (within.start, within.stop))}
 
     def memory_size(self) -> int:
         """Bytes of the files of all committed cells."""
@@ -340,6 +342,15 @@ class Queries(SourceQueries):
         sql = f"SELECT {EVENT} FROM events WHERE {condition} ORDER BY id DESC LIMIT :limit"
         values = {"since": since, "until": until, "kind": kind, "limit": -1 if limit is None else limit}
         return [self._event(row) for row in reversed(self._rows(sql, values))]
+
+    def events_but(self, kinds: Collection[str], *, ids: Collection[int], digests: Collection[str]) -> list[Episode]:
+        """Oldest first, without those of some kinds, unless they are among `ids` or about one of the documents."""
+        sql = (
+            f"SELECT {EVENT} FROM events WHERE kind NOT IN (SELECT value FROM json_each(?))"
+            " OR id IN (SELECT value FROM json_each(?))"
+            " OR json_extract(data, '$.sha256') IN (SELECT value FROM json_each(?)) ORDER BY id"
+        )
+        return [self._event(row) for row in self._rows(sql, [json.dumps([*some]) for some in (kinds, ids, digests)])]
 
     def events_from(self, sources: Iterable[int]) -> dict[int, bool]:
         """The events that were made from any of the sources; and those of which nobody knows (True)."""
