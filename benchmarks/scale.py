@@ -1,10 +1,11 @@
 """What a session of ten thousand documents costs to ask, to look into and to take a document out of.
 
     read.first, read.last  tokens/s of processor time at which the first and the last tenth of the documents were read
+    codes_s                making the codes of all cells' topics, which reading does once in a thousand cells
     load_s                 a process that does nothing but load the model
     X_s, X_mb              processor time and peak memory of the whole process of a command; of those that ask, the time
                            is that beyond load_s. `ask_first` also makes what later questions find in the session's
-                           folder: codes of topics and landmarks
+                           folder: landmarks
 
 --distinct documents are really read: pieces of some --tokens tokens of the data folder's text, of each kind in turn.
 They are then multiplied to --documents by copies in the database and in the folder, with ids, names, titles and cells'
@@ -33,10 +34,10 @@ from benchmarks.common import ROOT, Report, parser, threads
 from titans_cli.model.engine import Engine
 from titans_cli.progress import FileFinished
 from titans_cli.sessions.ingest import IngestRequest, create_session, ingest
+from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Home, SessionStore
 from titans_cli.store.session import DATABASE, SNAPSHOTS
 from titans_cli.store.snapshots import read_snapshot, snapshot_path, write_snapshot
-from titans_cli.store.topics import TOPICS
 from titans_cli.train.corpus import read_jsonl
 
 NAME = "scale"
@@ -112,7 +113,6 @@ def read(engine: Engine, home: Home, folder: Path, options: Namespace, count: in
 
 def multiply(store: SessionStore, times: int) -> None:
     """Make `times` documents of each that was read."""
-    (store.folder / TOPICS).unlink(missing_ok=True)
     with closing(sqlite3.connect(store.folder / DATABASE)) as db:
 
         def highest(column: str, table: str) -> int:
@@ -201,7 +201,11 @@ def main() -> None:
             rates = read(engine, home, Path(made) / "documents", options, distinct)
             for name, rate in zip(("read.first", "read.last"), rates, strict=True):
                 report.add(name, rate)
-            multiply(SessionStore.open(home, NAME), math.ceil(count / distinct))
+            store = SessionStore.open(home, NAME)
+            multiply(store, math.ceil(count / distinct))
+            begun = time.process_time()
+            Shelf().cells(store, engine)  # as reading them all would have left it
+            report.add("codes_s", time.process_time() - begun)
         store = SessionStore.open(home, NAME)
         with store.episodes() as episodes:
             sources = episodes.sources()

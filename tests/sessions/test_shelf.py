@@ -1,4 +1,4 @@
-"""What a question has to know of every cell of many lies in one file, which follows from the cells and may go at any
+"""What a question has to know of every cell of many lies in a few files, which follow from the cells and may go at any
 time."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.sessions.samples import LONG, read_one_batch, start, write_document
+from tests.sessions.samples import LONG, read_into, read_one_batch, start, write_document
 from titans_cli.memory.closed import directions
 from titans_cli.model import interface as interface_module
 from titans_cli.model.engine import Engine
@@ -23,7 +23,9 @@ from titans_cli.sessions.items import ItemRequest, add, update
 from titans_cli.sessions.lifecycle import fork
 from titans_cli.sessions.shelf import Shelf
 from titans_cli.store import Episodes, Home, SessionStore
-from titans_cli.store.topics import TOPICS, keep, kept
+from titans_cli.store import topics as topics_module
+from titans_cli.store.files import atomic_write
+from titans_cli.store.topics import FORMER, TOPICS, keep, kept, path_of
 
 NOTES = {
     "brunsite": "The melting point of brunsite is 417 kelvin, as the first survey found.",
@@ -67,7 +69,11 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def file_of(store: SessionStore) -> Path:
-    return store.folder / TOPICS
+    return path_of(store.folder, 0)
+
+
+def files_of(store: SessionStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((store.folder / TOPICS).iterdir())}
 
 
 def direction_of(engine: Engine) -> torch.Tensor:
@@ -143,7 +149,7 @@ def test_a_cell_that_was_made_anew_since_its_codes_were_fetched_is_looked_at(
     cells = Shelf().cells(store, engine)
     assert cells.codes is not None
     for info in cells.infos:
-        without = replace(cells, codes=cells.codes.changed([info.sha256]))
+        without = replace(cells, codes=[codes.changed([info.sha256]) for codes in cells.codes])
         assert info in [c.info for c in without.likely(direction_of(engine))]
 
 
@@ -169,18 +175,65 @@ def test_of_what_was_forgotten_nothing_stays_and_of_the_rest_all(
     assert len(set(loaded)) == 2  # the likely ones: no code was missing
     for key in ("brunsite", "walls", "herons"):
         forget(home, "papers", key)
+    assert files_of(store) == {}
+
+
+def test_forgetting_writes_the_file_of_the_document_anew_and_no_other(
+    home: Home, store: SessionStore, engine: Engine, loaded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics_module, "SOURCES", 2)
+    expected, before = near(store, engine), files_of(store)
+    assert list(before) == ["00000000.safetensors", "00000002.safetensors", "00000004.safetensors"]
+    loaded.clear()
+    assert near(store, engine) == expected
+    assert len(set(loaded)) == 2
+    written = list[Path]()
+
+    def noted(path: Path, chunks: Any) -> None:
+        written.append(path)
+        atomic_write(path, chunks)
+
+    monkeypatch.setattr(topics_module, "atomic_write", noted)
+    forget(home, "papers", "walls")
+    assert written == [path_of(store.folder, 1)]
+    after = files_of(store)
+    assert {name for name in before if after.get(name) != before[name]} == {"00000002.safetensors"}
+    forget(home, "papers", "brunsite")
+    assert list(files_of(store)) == ["00000002.safetensors", "00000004.safetensors"]
+    assert [number for number, _ in near(store, engine)] == [3, 4]
+
+
+def test_where_an_earlier_release_kept_them_nothing_stays(store: SessionStore, engine: Engine) -> None:
+    near(store, engine)
+    (store.folder / FORMER).write_bytes(file_of(store).read_bytes())
+    with store.writer():
+        assert not (store.folder / FORMER).exists()
+    assert len(files_of(store)) == 1
+
+
+def test_what_is_read_brings_its_codes_along(
+    home: Home, engine: Engine, tiny_folder: Path, tmp_path: Path, loaded: list[int]
+) -> None:
+    """A first question would make those of ten thousand documents in most of a minute."""
+    store = start(home, "papers", tiny_folder)
+    paths = [write_document(tmp_path / f"{n}.txt", sentences=5, seed=n) for n in range(4)]
+    read_into(home, "papers", paths[:1])
+    assert not (store.folder / TOPICS).exists()  # of few nobody needs any
+    read_into(home, "papers", paths)
     with store.episodes() as episodes:
-        codes = kept(episodes, engine.fingerprint)
-    assert codes is not None
-    assert dict(codes.counts) == {}
-    assert len(codes.data) == 0
+        codes = kept(episodes, engine.fingerprint, 0)
+        assert codes is not None
+        assert set(codes.counts) == episodes.snapshot_digests()
+    loaded.clear()
+    near(store, engine)
+    assert len(set(loaded)) == 2
 
 
 def test_an_update_takes_the_old_text_s_topics_out(home: Home, store: SessionStore, engine: Engine) -> None:
     near(store, engine)
     with store.episodes() as episodes:
         old = episodes.cells_of(4)[0].sha256
-        codes = kept(episodes, engine.fingerprint)
+        codes = kept(episodes, engine.fingerprint, 0)
     assert codes is not None
     assert old in codes.counts
     update(home, "papers", "vault", "It is not known any more.", engine=engine)
@@ -204,15 +257,15 @@ def test_a_reader_that_something_was_forgotten_under_does_not_put_it_back(
 ) -> None:
     near(store, engine)
     with store.episodes() as episodes:
-        mine = kept(episodes, engine.fingerprint)
+        mine = kept(episodes, engine.fingerprint, 0)
         assert mine is not None
         forget(home, "papers", "vault")
         after = file_of(store).read_bytes()
-        keep(episodes, engine.fingerprint, mine)
+        keep(episodes, engine.fingerprint, 0, mine)
         assert file_of(store).read_bytes() == after
-        now = kept(episodes, engine.fingerprint)
+        now = kept(episodes, engine.fingerprint, 0)
         assert now is not None
-        keep(episodes, engine.fingerprint, now.changed(list(now.counts)[1:]))
+        keep(episodes, engine.fingerprint, 0, now.changed(list(now.counts)[1:]))
         assert file_of(store).read_bytes() != after  # of cells that are there it would
 
 
@@ -259,10 +312,10 @@ def test_a_damaged_file_is_not_believed_and_made_anew(
 def test_another_model_s_file_is_not_believed(store: SessionStore, engine: Engine) -> None:
     near(store, engine)
     with store.episodes() as episodes:
-        codes = kept(episodes, engine.fingerprint)
+        codes = kept(episodes, engine.fingerprint, 0)
         assert codes is not None
         assert len(codes.counts) == 4
-        assert kept(episodes, "another") is None
+        assert kept(episodes, "another", 0) is None
 
 
 def test_a_fork_is_asked_the_same_and_brings_no_file(home: Home, store: SessionStore, engine: Engine) -> None:
@@ -284,6 +337,6 @@ def test_the_codes_of_a_cell_that_still_learns_lie_there_too(
     assert near(store, engine) == expected
     assert len(set(loaded)) == 2
     with store.episodes() as episodes:
-        codes = kept(episodes, engine.fingerprint)
+        codes = kept(episodes, engine.fingerprint, 0)
         assert codes is not None
         assert set(codes.counts) == {info.sha256 for info in episodes.snapshots()}

@@ -62,6 +62,7 @@ STDIN = "-"
 STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells; one that is not closed has a megabyte
+MOST_UNCODED = 1024  # cells; a millisecond each, and all that are kept are looked through once for so many
 _REPLACING = "forgetting the old version, reading the new one at the end"
 
 
@@ -223,6 +224,7 @@ class Ingestion:
         self.store, self.episodes, self.load, self.how = store, episodes, load, how
         self.room = RoomBudget(store.folder, None, how.max_room)
         self.memory: SessionMemory | None = None  # of the session, once something is read with it
+        self.coded_until = episodes.newest_snapshot()  # of these cells a question may know the codes
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
@@ -262,6 +264,7 @@ class Ingestion:
         if self.files_done < self.files:  # it was stopped while it waited for a source
             raise self._stopped()
         self._settle()
+        self._keep_codes()
         yield IngestFinished(
             self.store.info.name,
             self.read,
@@ -422,6 +425,7 @@ class Ingestion:
                     raise self._stopped()
         self.read += 1
         self._settle(more_follows=True)
+        self._keep_codes(MOST_UNCODED)
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
         unit = unit_of(record.kind)
@@ -434,6 +438,15 @@ class Ingestion:
         """Keep the memory within its bound; what only commits has no model for that, and whoever reads next does it."""
         if self.load is not None:
             settle(self.store, self.episodes, self._engine, more_follows=more_follows)
+
+    def _keep_codes(self, least: int = 1) -> None:
+        """Keep the codes of the cells' topics once so many cells are new, or the first question would make them all."""
+        newest = self.episodes.newest_snapshot()
+        if self.load is not None and newest - self.coded_until >= least:
+            from titans_cli.sessions.shelf import Shelf  # late: it imports torch
+
+            Shelf().cells(self.store, self._engine())
+            self.coded_until = newest
 
     def _memory(self) -> SessionMemory | None:
         """Of the whole session, if its model keeps one."""

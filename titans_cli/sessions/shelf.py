@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -13,7 +14,7 @@ from titans_cli.model.interface import Cell, SessionModel
 from titans_cli.model.topics import centre_of, codes_of, likeness
 from titans_cli.records import SnapshotInfo
 from titans_cli.store import Episodes, SessionStore
-from titans_cli.store.topics import BEHIND, Codes, keep, kept
+from titans_cli.store.topics import BEHIND, Codes, keep, kept, shard_of
 
 LIKELY = 256  # cells whose topics a question is compared with; reading those of one takes half a millisecond
 
@@ -50,7 +51,7 @@ class CellsOnShelf(Sequence[CellOnShelf]):
     store: SessionStore
     engine: SessionModel
     infos: Sequence[SnapshotInfo]
-    codes: Codes | None  # None: there are few
+    codes: Sequence[Codes] | None  # None: there are few
     at_hand: dict[str, Tensor]  # topics, by the sha256 of a cell's file
     heard: set[int] = field(default_factory=set)
 
@@ -74,24 +75,26 @@ class CellsOnShelf(Sequence[CellOnShelf]):
             del self.at_hand[gone]
         return chosen
 
-    def _likely(self, codes: Codes, topic: Tensor) -> list[int]:
-        like = likeness(_rows(codes), topic, _centre(codes))
-        counts = torch.tensor(list(codes.counts.values()), dtype=torch.long)
-        likest = torch.full((len(counts),), -torch.inf)  # of a cell without any
-        if len(like):
-            likest[counts > 0] = torch.segment_reduce(like, "max", lengths=counts[counts > 0])
-        by_cell = dict(zip(codes.counts, likest.tolist(), strict=True))
+    def _likely(self, coded: Sequence[Codes], topic: Tensor) -> list[int]:
+        by_cell = dict[str, float]()
+        for codes in coded:
+            like = likeness(_rows(codes), topic, _centre(codes))
+            counts = torch.tensor(list(codes.counts.values()), dtype=torch.long)
+            likest = torch.full((len(counts),), -torch.inf)  # of a cell without any
+            if len(like):
+                likest[counts > 0] = torch.segment_reduce(like, "max", lengths=counts[counts > 0])
+            by_cell |= zip(codes.counts, likest.tolist(), strict=True)
         # one that a writer has made anew since its codes were fetched is looked at
         scores = torch.tensor([by_cell.get(info.sha256, torch.inf) for info in self.infos])
         return sorted(scores.topk(LIKELY).indices.tolist())
 
 
 class Shelf:
-    """Knows the codes of a session's cells where there are many: from its file of them, and of cells that it lacks from
-    these. Asked again, only what was learned since is fetched. For one session; keep it to ask often."""
+    """Knows the codes of a session's cells where there are many: from its files of them, and of cells that these lack
+    from the cells. Asked again, only what was learned since is fetched. For one session; keep it to ask often."""
 
     def __init__(self) -> None:
-        self._codes: Codes | None = None
+        self._codes = dict[int, Codes]()
         self._at_hand = dict[str, Tensor]()
 
     def cells(self, store: SessionStore, engine: SessionModel, only: frozenset[int] | None = None) -> CellsOnShelf:
@@ -109,25 +112,45 @@ class Shelf:
         engine: SessionModel,
         committed: Sequence[SnapshotInfo],
         wanted: Sequence[SnapshotInfo],
+    ) -> list[Codes]:
+        now, asked = defaultdict[int, set[str]](set), defaultdict[int, list[SnapshotInfo]](list)
+        for info in committed:
+            now[shard_of(info.source_id)].add(info.sha256)
+        for info in wanted:
+            asked[shard_of(info.source_id)].append(info)
+        self._codes = {shard: codes for shard, codes in self._codes.items() if shard in now}
+        for shard, infos in asked.items():
+            self._codes[shard] = self._of_shard(store, episodes, engine, shard, now[shard], infos)
+        return [self._codes[shard] for shard in asked]
+
+    def _of_shard(
+        self,
+        store: SessionStore,
+        episodes: Episodes,
+        engine: SessionModel,
+        shard: int,
+        now: Set[str],
+        wanted: Sequence[SnapshotInfo],
     ) -> Codes:
-        now = {info.sha256 for info in committed}
-        if self._codes is None or self._codes.counts.keys() - now:  # the file has been written anew: let go of this one
-            self._codes = kept(episodes, engine.fingerprint)
-        codes = self._codes or _none_yet(engine)
+        codes = self._codes.get(shard)
+        if codes is None or codes.counts.keys() - now:  # the file has been written anew: let go of this one
+            codes = kept(episodes, engine.fingerprint, shard)
+        codes = codes or self._none_yet(engine)
         centre = _centre(codes)
         new = dict[str, bytes]()
         for info in wanted:
             if info.sha256 not in codes.counts and (stored := store.as_it_stands(info)) is not None:
                 new[stored[0].sha256] = codes_of(engine.topics_of(stored[1]), centre).numpy().tobytes()
         gone = codes.counts.keys() - now
-        self._codes = codes.changed(gone, new) if gone or new else codes
+        if gone or new:
+            codes = codes.changed(gone, new)
         if len(new) * BEHIND > len(codes.counts):
-            keep(episodes, engine.fingerprint, self._codes)
-        return self._codes
+            keep(episodes, engine.fingerprint, shard, codes)
+        return codes
 
-
-def _none_yet(engine: SessionModel) -> Codes:
-    return Codes(centre_of(engine).numpy().tobytes())
+    def _none_yet(self, engine: SessionModel) -> Codes:
+        known = next(iter(self._codes.values()), None)
+        return Codes(centre_of(engine).numpy().tobytes() if known is None else known.centre)
 
 
 def _centre(codes: Codes) -> Tensor:

@@ -1,9 +1,11 @@
-"""Codes of the topics of all of a session's cells in one file: what has to be known of every cell to choose the few
+"""Codes of the topics of all of a session's cells in a few files: what has to be known of every cell to choose the few
 to open.
 
-They follow from the cells, so the file may be missing, behind or damaged: a reader fetches from the cells what it
-lacks, and keeps it for the next time. A writer takes out what is of cells that are there no more. Codes are opaque here
-(`memory/codes.py` makes and compares them, docs/format.md says how they lie).
+Each file has the cells of `SOURCES` documents in a row, so that forgetting one document of ten thousand writes one of
+forty files anew, and reading on writes the newest. They follow from the cells, so a file may be missing, behind or
+damaged: a reader fetches from the cells what it lacks, and keeps it for the next time. A writer takes out what is of
+cells that are there no more. Codes are opaque here (`memory/codes.py` makes and compares them, docs/format.md says how
+they lie).
 """
 
 from __future__ import annotations
@@ -21,13 +23,23 @@ from typing import Any
 from titans_cli.errors import DamagedError, StorageError, TitansError, damaged_file
 from titans_cli.store import derived
 from titans_cli.store.episodes import Episodes
-from titans_cli.store.files import NotAFileError, atomic_write, open_plain, remove_file
+from titans_cli.store.files import (
+    NotAFileError,
+    atomic_write,
+    open_plain,
+    remove_file,
+    remove_temporaries,
+    storage_errors,
+)
 from titans_cli.store.snapshots import header_bytes, open_header
 
-TOPICS = "topics.safetensors"
+TOPICS = "topics"  # the folder, within a session's
+FORMER = "topics.safetensors"  # where earlier releases kept them
+SOURCES = 256  # whose cells are in one file; the numbers of the next ones in the next
 BEHIND = 32  # a file that lacks less than one cell in so many is not written anew: fetching these costs less
 _DIGEST = 32  # bytes of a sha256
 _FLOAT = 4  # bytes
+_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +76,67 @@ class Codes:
         return Codes(self.centre, counts, memoryview(bytearray().join(parts[cell] for cell in counts)))
 
 
-def kept(episodes: Episodes, fingerprint: str) -> Codes | None:
+def shard_of(source_id: int) -> int:
+    """Which file has the cells of a source."""
+    return source_id // SOURCES
+
+
+def path_of(folder: Path, shard: int) -> Path:
+    """In a session's `folder`; called by the first source that it may be about."""
+    return folder / TOPICS / f"{shard * SOURCES:08d}{_SUFFIX}"
+
+
+def kept(episodes: Episodes, fingerprint: str, shard: int) -> Codes | None:
     """What the session's file holds: None if there is none, or it is damaged or another model's.
 
     The codes are mapped, and stay as they are when the file is replaced.
     """
     with suppress(DamagedError, StorageError, FileNotFoundError):
-        file = _File(episodes.path.parent / TOPICS)
+        file = _File(path_of(episodes.path.parent, shard))
         if file.fingerprint == fingerprint and file.is_sound():
             return file.codes()
     return None
 
 
-def keep(episodes: Episodes, fingerprint: str, codes: Codes) -> None:
+def keep(episodes: Episodes, fingerprint: str, shard: int, codes: Codes) -> None:
     """Keep these for the next time, unless the disk refuses, somebody is at work here or has forgotten one of the
     cells, or an earlier release wrote the session and nobody has written to it since."""
     if not episodes.is_current():
         return
-    path = episodes.path.parent / TOPICS
+    sources = range(shard * SOURCES, (shard + 1) * SOURCES)
     with suppress(TitansError):
         derived.put(
-            episodes.path, path, _encoded(codes, fingerprint), lambda now: codes.counts.keys() <= now.snapshot_digests()
+            episodes.path,
+            path_of(episodes.path.parent, shard),
+            _encoded(codes, fingerprint),
+            lambda now: codes.counts.keys() <= now.snapshot_digests(sources),
         )
 
 
 def sweep_topics(folder: Path, episodes: Episodes, *, whole: bool = False) -> None:
-    """Take out of the file in a session's `folder` what is of cells that it has no more; a file that is not sound goes.
+    """Take out of the files in a session's `folder` what is of cells that it has no more; a file that is not sound
+    goes.
 
-    `whole`: its checksum is compared also where nothing is to be taken out. Raises StorageError.
+    `whole`: the checksums are compared also where nothing is to be taken out. Raises StorageError.
     """
-    path = folder / TOPICS
+    with storage_errors(folder):
+        remove_file(folder / FORMER)
+        folder = folder / TOPICS
+        if not folder.is_dir():
+            return
+        remove_temporaries(folder)
+        now = episodes.snapshot_digests()
+        for path in sorted(folder.iterdir()):
+            _sweep_file(path, now, whole=whole)
+
+
+def _sweep_file(path: Path, now: Collection[str], *, whole: bool) -> None:
     try:
-        file, now = _File(path), episodes.snapshot_digests()
-        gone = file.cells() - now
+        file = _File(path)
+        gone = file.cells().difference(now)
         if whole or gone:
             codes = file.codes()
-            if not file.is_sound():
+            if len(gone) == len(codes.counts) or not file.is_sound():
                 remove_file(path)
             elif gone:
                 atomic_write(path, _encoded(codes, file.fingerprint, gone))
