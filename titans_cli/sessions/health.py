@@ -220,8 +220,7 @@ def repair_session(
                 if made is None:
                     lost.append(source)
                     continue
-                episodes.drop_cells(source.id)
-                store.commit(source, cells=made)
+                store.relearn(source, made)
             if lost:
                 store.forget([s.id for s in lost], lambda: events_about(episodes, lost))
             if compact and store.info.format != FORMAT:

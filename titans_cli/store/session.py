@@ -320,6 +320,7 @@ class SessionStore:
         Raises StorageError, DamagedError; ValueError and RuntimeError for bugs.
         """
         episodes = self._writer()
+        before = self._numbers(episodes, (source.id, *(addition.forget if addition else ())))
         first, now = episodes.newest_snapshot() + 1, utc_now()
         written: list[SnapshotInfo] = []
         for number, cell in enumerate(cells, start=first):
@@ -332,8 +333,15 @@ class SessionStore:
             written.append(SnapshotInfo(number, 0, cell.index, cell.blocks_done, sha256, size, now))
         committed = episodes.commit(source, addition, snapshots=written)
         with suppress(StorageError):  # the commit stands; the next writer sweeps again
-            self._sweep(episodes)
+            self._remove(episodes, before - self._numbers(episodes, [committed.id]))
         return committed
+
+    def relearn(self, source: SourceRecord, cells: Iterable[StoredCell]) -> None:
+        """Commit a source's cells in the place of all that it had. Only inside `writer`. Raises as `commit`."""
+        episodes = self._writer()
+        episodes.drop_cells(source.id)
+        self.commit(source, cells=cells)
+        self._sweep(episodes)
 
     def forget(self, sources: Collection[int], events: Events = ()) -> None:
         """Forget documents and events for good: rows, then files, then the bytes they left in the database.
@@ -341,8 +349,9 @@ class SessionStore:
         Only inside `writer`. Raises as `Episodes.forget`, and RuntimeError outside `writer`.
         """
         episodes = self._writer()
+        gone = self._numbers(episodes, sources)
         episodes.forget(sources, events)
-        self._sweep(episodes)
+        self._remove(episodes, gone)
 
     def log(
         self, events: Iterable[Episode], *, sources: Collection[int] = (), forgettings: int | None = None
@@ -360,6 +369,22 @@ class SessionStore:
         if self._writing is None:
             raise RuntimeError("commit and forget happen inside `with store.writer():`")
         return self._writing
+
+    @staticmethod
+    def _numbers(episodes: Episodes, sources: Iterable[int]) -> set[int]:
+        """Of the committed cells of some sources."""
+        return {cell.number for source_id in sources for cell in episodes.cells_of(source_id)}
+
+    def _remove(self, episodes: Episodes, numbers: Collection[int]) -> None:
+        """Remove the files of cells that have no row any more, and what followed from them. All files are not compared
+        with all rows: there may be many of both, and whoever opened the session for writing has done so.
+        Raises StorageError."""
+        sweep_landmarks(self.folder, episodes)
+        if numbers:
+            sweep_topics(self.folder, episodes)
+        with storage_errors(self.folder):
+            for number in numbers:
+                remove_file(snapshot_path(self.folder / SNAPSHOTS, number))
 
     def _sweep(self, episodes: Episodes, *, whole: bool = False) -> None:
         """Remove files that no row wants: orphans of a kill, superseded and stale ones. Raises StorageError.
