@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from titans_cli.answers.cards import FROM_CARD, Catalogue
-from titans_cli.answers.intent import card_questions, parts_of, pile_question, words_to_say
+from titans_cli.answers.intent import card_questions, parts_of
+from titans_cli.answers.intent_pile import pile_question, words_to_say
 from titans_cli.answers.pile import judge_said
 from titans_cli.cards import Entry, filled
 from titans_cli.records import Answer, Block, Page, SourceRecord
@@ -105,6 +106,13 @@ def ask(episodes: Episodes) -> Ask:
         ("Who's the first author of TideGauge?", "Mara Quill"),
         ("What is the newest paper?", "Harbour chains"),
         ("How many papers were written by a single author?", "2"),
+        ("Who wrote the most papers?", "Mara Quill"),
+        ("Which authors wrote more than one paper?", "Mara Quill"),
+        ("Which years do the papers cover?", "2018 to 2020"),
+        ("Which journals are they from?", "Estuary Letters and Proceedings of Harbours"),
+        ("authors TideGauge", "Mara Quill and Jonas de Mol"),
+        ("weirs of the north authors", "Ines Ribeiro"),
+        ("TideGauge year", "24 October 2018"),
     ],
 )
 def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str) -> None:
@@ -135,6 +143,8 @@ def test_questions_of_the_card_and_the_pile(ask: Ask, question: str, short: str)
         ("Which papers report surveyed weirs?", {2}),
         ("Which papers mention the scripts of Python?", {3}),
         ("Which papers survey their rivers with scripts?", {2}),  # what is their own goes by its name
+        ("list all papers with authors and year", {1, 2, 3}),
+        ("Which papers use Python, by year?", {1, 3}),
     ],
 )
 def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: set[int]) -> None:
@@ -142,6 +152,37 @@ def test_lists_are_complete_and_of_those_alone(ask: Ask, question: str, files: s
     assert given is not None
     assert {n for n, (title, *_) in enumerate(SHELF, 1) if f"- {title} (" in given.text} == files
     assert given.kind == "pile"
+
+
+@pytest.mark.parametrize(
+    ("question", "order"),
+    [
+        ("List the papers by year", [1, 2, 3]),
+        ("List all papers sorted by date, newest first.", [3, 2, 1]),
+        ("Show the papers alphabetically", [3, 1, 2]),
+        ("list the papers by author", [1, 3, 2]),
+    ],
+)
+def test_a_list_stands_in_the_order_that_is_asked_for(ask: Ask, question: str, order: list[int]) -> None:
+    given = ask(question)
+    assert given is not None
+    titles = [title for title, *_ in SHELF]
+    assert [titles.index(line[2:].split(" (")[0]) + 1 for line in given.text.splitlines()[1:]] == order
+
+
+def test_a_tally_counts_the_documents_of_each_and_says_of_how_many_nothing_is_known(
+    ask: Ask, episodes: Episodes
+) -> None:
+    years = ask("How many papers are there per year?")
+    assert years is not None
+    assert years.text.splitlines() == ["- 2018: 1", "- 2020: 2"]
+    record = SourceRecord(0, "/p/4.pdf", "4.pdf", "sha4", 9, "pdf", "", 1, 1, 1, 40, AT, "read")
+    block = Block(0, 0, 0, 1, 0, 5, "Ebbs.", 40, 160, 1.0)
+    episodes.commit(record, Addition(pages=[Page(1, "Ebbs.")], blocks=[block]))
+    for question, field in (("Who wrote the most papers?", "author"), ("how many papers per journal", "venue")):
+        tally = ask(question)
+        assert tally is not None
+        assert tally.text.splitlines()[-1] == f"Of 1 no {field} is known."
 
 
 def test_what_the_page_prints_is_cited_and_the_rest_says_where_it_is_from(ask: Ask) -> None:
@@ -203,6 +244,15 @@ def test_what_a_sentence_has_to_say_leaves_out_who_tells_it_and_what_is_their_ow
     assert words_to_say("report a failed replication") == (["failed", "replication"], "")
     assert words_to_say("evaluate their own software with students") == (["evaluate", "students"], "evaluate")
     assert words_to_say("make their code available") == (["code", "available"], "")
+
+
+@pytest.mark.parametrize(("text", "says"), [("We made a meta-analysis.", True), ("We kept the meta-data.", False)])
+def test_of_a_word_in_parts_every_part_is_said(episodes: Episodes, text: str, says: bool) -> None:
+    record = SourceRecord(0, "/p/4.pdf", "4.pdf", "sha4", 9, "pdf", "", 1, 1, 1, 40, AT, "read")
+    block = Block(0, 0, 0, 1, 0, len(text), text, 40, 160, 1.0)
+    episodes.commit(record, Addition(pages=[Page(1, text)], blocks=[block]))
+    judged = judge_said("report a meta-analysis", episodes, episodes.sources())
+    assert [j.source.name for j in judged] == (["4.pdf"] if says else [])
 
 
 def test_words_far_apart_in_a_sentence_do_not_say_it_together(episodes: Episodes) -> None:

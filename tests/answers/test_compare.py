@@ -53,6 +53,30 @@ def test_a_sentence_stands_in_one_point_and_works_that_both_cite_are_none(
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "What do Pelmar and Dunvik have in common?",
+        "How is Pelmar different from Dunvik?",
+        "differences between Pelmar and Dunvik",
+    ],
+)
+def test_lines_of_data_and_letters_are_no_point_of_a_comparison(
+    tmp_path: Path, tiny_folder: Path, tiny_engine: Engine, question: str
+) -> None:
+    home = Home(tmp_path / "home")
+    start(home, "both", tiny_folder)
+    paths = [tmp_path / "pelmar.md", tmp_path / "dunvik.md"]
+    for path, text in zip(paths, (PELMAR, DUNVIK), strict=True):
+        name = path.stem.capitalize()
+        path.write_text(f"{text} In {name} the letter x stands for the heat.\n\nKeeper of {name}: zyglot, 77")
+    read_into(home, "both", paths)
+    answer = ask(home, "both", AskRequest(question, log=False), engine=tiny_engine)
+    assert answer.text.startswith("- what they are")
+    points = [line for line in answer.text.splitlines() if line.startswith("- ")]
+    assert not [line for line in points if "zyglot" in line or "x" in line.replace("-", "").split(", ")]
+
+
+@pytest.mark.parametrize(
     ("sentence", "left"),
     [
         ("Looms (Quillmar, 1877; Orrefin et al., 1880) are old.", "Looms are old."),

@@ -18,6 +18,7 @@ from titans_cli.answers.synthesis import halves, survey
 from titans_cli.answers.whole.trends import Trend
 from titans_cli.cards import STATED, Card, Entry
 from titans_cli.records import Answer, Block, SourceRecord
+from titans_cli.sessions.ask import AskRequest, ask
 from titans_cli.store import Episodes, Home
 
 Ask = Callable[..., Answer]
@@ -245,3 +246,38 @@ def test_a_summary_repeats_nothing_and_keeps_the_order(episodes: Episodes) -> No
     assert places == sorted(places)
     assert wants_summary("Summarize the meeting about the remote control.")
     assert not wants_summary("When was the mill built?")
+
+
+ROPES = "hemp cotton silk jute sisal flax wool nylon wire straw".split()
+ACCOUNT = (
+    "# Kestrel: a kite of tin\n\nKestrel is a kite that is made of tin. It carries a lamp over the bay.\n\n"
+    + "\n\n".join(f"{word.capitalize()} stood in row {n} of the store." for n, word in enumerate(ROPES * 20))
+    + "\n\nOur tests show that tin outlasts linen. We found that the lamp frightens gulls."
+)
+OTHER = "# Heron: a raft of reeds\n\nHeron is a raft that is made of reeds. It carries a bell over the lake."
+
+
+@pytest.mark.parametrize(
+    ("question", "has", "has_not"),
+    [
+        ("What is Kestrel about?", "a kite that is made of tin", "gulls"),
+        ("Summarize the paper on Kestrel", "a kite that is made of tin", "gulls"),
+        ("Worum geht es in Kestrel?", "a kite that is made of tin", "gulls"),
+        ("What are the main findings of Kestrel?", "frightens gulls", "store"),
+        ("What did the Kestrel paper find?", "tin outlasts linen", "store"),
+    ],
+)
+def test_one_document_of_several_is_told_as_a_whole(
+    tmp_path: Path, tiny_folder: Path, question: str, has: str, has_not: str
+) -> None:
+    home = Home(tmp_path / "home")
+    start(home, "kites", tiny_folder)
+    paths = [tmp_path / "kestrel.md", tmp_path / "heron.md"]
+    for path, text in zip(paths, (ACCOUNT, OTHER), strict=True):
+        path.write_text(text, encoding="utf-8")
+    read_into(home, "kites", paths)
+    answer = ask(home, "kites", AskRequest(question, log=False))
+    assert answer.kind == "summary"
+    assert has in answer.text
+    assert has_not not in answer.text
+    assert {Path(c.uri).name for c in answer.citations} == {"kestrel.md"}

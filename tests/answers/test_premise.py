@@ -25,9 +25,10 @@ from titans_cli.answers.premise import (
     subjects,
 )
 from titans_cli.answers.question import Question
-from titans_cli.records import Answer
+from titans_cli.cards import Entry, filled
+from titans_cli.records import Answer, Block, Page, SourceRecord
 from titans_cli.sessions.ask import AskRequest, ask
-from titans_cli.store import Episodes, Home, SessionStore
+from titans_cli.store import Addition, Episodes, Home, SessionStore
 
 DOCUMENTS = {
     "zorbix.md": (
@@ -78,6 +79,24 @@ def test_the_document_that_a_question_names_and_the_words_that_name_it(read: Epi
     lower = subjects(Question("how many looms does zorbix have?", read), titles(read))
     assert lower == (about, naming)  # by its title
     assert subjects(Question("How many looms are there?", read), titles(read)) == (set(), set())
+
+
+def test_a_document_is_named_by_who_wrote_it_and_by_its_file(tmp_path: Path) -> None:
+    with Episodes.create(tmp_path / "episodes.sqlite") as opened:
+        for n, (name, author, text) in enumerate(
+            (("a.txt", "Ines Quelmar", "The looms stood."), ("dorvath_1877.txt", "Mo Ash", "The kilns fell.")), 1
+        ):
+            card = filled([Entry("title", text, "x"), Entry("author", author, "x")])
+            record = SourceRecord(
+                0, f"/p/{name}", name, f"sha{n}", 9, "txt", text, 1, 1, 1, 40, "2026-11-27T08:00:00Z", "read"
+            )
+            block = Block(0, 0, 0, 1, 0, len(text), text, 40, 40 * n, 1.0)
+            opened.commit(record, Addition(pages=[Page(1, text)], blocks=[block], card=card))
+        of = {"Quelmar": "The looms stood.", "Dorvath": "The kilns fell."}
+        for name, title in of.items():
+            about, naming = subjects(Question(f"What did {name} count?", opened), titles(opened))
+            assert [titles(opened)[i] for i in about] == [title]
+            assert naming == {name.lower()}
 
 
 def test_another_document_answers_where_it_speaks_of_what_is_named(

@@ -39,3 +39,5 @@ def test_a_name_nobody_has_becomes_the_nearest_title_or_author(tmp_path: Path) -
             mended("Quién escribió Quilfeathr?", episodes, [card]) == "Quién escribió Quilfeathr?"
         )  # another language
         assert mended("Who is Zarvex?", episodes, [card]) == "Who is Zarvex?"
+        assert mended("waht does TideGuage do?", episodes, [card]) == "what does TideGauge do?"
+        assert mended("Is it TideGuage-like?", episodes, [card]) == "Is it TideGauge-like?"  # a part of a word

@@ -13,15 +13,8 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from titans_cli.answers.extract import Candidate
-from titans_cli.answers.intent import (
-    CardQuestion,
-    PileQuestion,
-    card_questions,
-    matter_of,
-    names_of,
-    parts_of_matter,
-    pile_question,
-)
+from titans_cli.answers.intent import CardQuestion, card_questions, names_of
+from titans_cli.answers.intent_pile import PileQuestion, matter_of, parts_of_matter, pile_question
 from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, judge_said, shares_words
 from titans_cli.cards import Card, bibliographies, folded, is_document, label, listed, surname
 from titans_cli.places import place
@@ -35,6 +28,7 @@ ALIKE = (
 SHORTEST = 5  # letters of a name that may be misspelled
 LEAST_OF_A_SERIES = 3  # documents: two may be called alike by chance
 _NUMBERED = re.compile(r"([^\W\d_]{2,})[ -]?(\d+)\b")
+NO_SUCH_AUTHOR = "No author of one wrote another"
 LONGEST_SPAN = 1_500  # characters of a first page that may be quoted for a list of authors
 
 
@@ -87,6 +81,16 @@ class Catalogue:
         if made is not None:
             self.made_from |= self.known_from(members)
         return made
+
+    def wanted_whole(self, question: str, about: int | None = None) -> tuple[CataloguedDocument, bool] | None:
+        """The document that a question wants as a whole ("What is X about?"), and whether it asks what came out; None
+        for one that wants none of these."""
+        for asked in card_questions(question):
+            if asked.wants in ("summary", "findings"):
+                document = self.called(asked.called) if asked.called else self._by_id(about)
+                if document is not None:
+                    return document, asked.wants == "findings"
+        return None
 
     def _pile_asked_for(self, question: str) -> tuple[PileQuestion | None, Sequence[CataloguedDocument]]:
         """What is asked of all documents, or of those of a series that the question names, and which these are."""
@@ -225,6 +229,8 @@ class Catalogue:
     # ------------------------------------------------------------ the pile
 
     def _of_pile(self, blank: Answer, asked: PileQuestion, documents: Sequence[CataloguedDocument]) -> Answer | None:
+        if asked.wants == "tally":
+            return self._tally(blank, asked.by, documents)
         chosen = [d for d in documents if self._fits(d, asked)]
         if asked.author and not chosen:
             return None  # nobody of that name wrote any: what the texts say of them may still answer
@@ -294,14 +300,16 @@ class Catalogue:
     ) -> Answer:
         lines: list[str] = []
         citations: list[Citation] = []
-        for d in chosen:
+        for d in _ordered(chosen, asked.by):
             mark, quote = "", ""
             if (j := judged.get(d.source.id)) and j.sentence is not None:
                 citations.append(self._cite(len(citations) + 1, d, j.sentence))
                 mark, quote = f" [{len(citations)}]", f": {' '.join(j.sentence.text.split())}"
             lines.append(f"- {_entry(d)}{quote}{mark}")
         undated = sum(d.card.year is None for d in self.documents)
-        if undated and (asked.years or asked.most in ("new", "old") or asked.wants == "when"):
+        if undated and (
+            asked.by in ("year", "newest") or asked.years or asked.most in ("new", "old") or asked.wants == "when"
+        ):
             lines.append(f"Of {undated} no year is known.")
         all_of_them = len(self.documents)
         count = f"{len(chosen)} of {all_of_them} documents" if len(chosen) < all_of_them else f"{all_of_them} documents"
@@ -319,11 +327,62 @@ class Catalogue:
             blank, kind="pile", support=support, short=short, text=text, citations=tuple(citations), about=about
         )
 
+    def _tally(self, blank: Answer, by: str, documents: Sequence[CataloguedDocument]) -> Answer | None:
+        """How many documents there are of each author, year or venue; None where no card says any."""
+        of = dict[str, list[CataloguedDocument]]()
+        names = dict[str, str]()
+        for d in documents:
+            values = d.card.authors if by == "author" else (d.card.venue if by == "venue" else d.card.year,)
+            for value in dict.fromkeys(str(v) for v in values if v):
+                key = folded(value)
+                names.setdefault(key, value)
+                of.setdefault(key, []).append(d)
+        if not of:
+            return None
+        most = max(len(some) for some in of.values())
+        keys = sorted(of, key=lambda k: k if by == "year" else (-len(of[k]), k))
+        first = [names[k] for k in keys if len(of[k]) == most]
+        shown = [k for k in keys if by != "author" or len(of[k]) > 1]
+        lines = [f"- {names[k]}: {len(of[k])}{_titles(of[k]) if by == 'author' else ''}" for k in shown]
+        unknown = sum(not (d.card.authors if by == "author" else d.card.venue or "") for d in documents)
+        if by == "year":
+            unknown = sum(d.card.year is None for d in documents)
+            short = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+        else:
+            short = listed(first if by == "author" else [names[k] for k in keys])
+        if by == "author" and not shown:
+            short, lines = NO_SUCH_AUTHOR, [f"{NO_SUCH_AUTHOR}."]
+        if unknown:
+            lines.append(f"Of {unknown} no {by} is known.")
+        return replace(blank, kind="pile", support=FROM_CARD, short=short, text="\n".join(lines))
+
     def _cite(self, number: int, d: CataloguedDocument, c: Candidate) -> Citation:
         page = self.episodes.page(d.source.id, c.block.page)
         where = place(d.source.kind, c.block.page, page, c.start)
         span = (d.source.display, d.source.uri, c.block.page, c.start, c.end)
         return Citation(number, *span, page[c.start : c.end], c.block.surprise, 1.0, where)
+
+
+def _ordered(documents: Sequence[CataloguedDocument], by: str) -> list[CataloguedDocument]:
+    """As they are asked for; those of which that is not known come last."""
+    match by:
+        case "year":
+            return sorted(documents, key=lambda d: (d.card.year is None, d.card.date or ""))
+        case "newest":
+            dated = [d for d in documents if d.card.year is not None]
+            undated = [d for d in documents if d.card.year is None]
+            return [*sorted(dated, key=lambda d: d.card.date or "", reverse=True), *undated]
+        case "author":
+            return sorted(
+                documents, key=lambda d: (not d.card.authors, folded(surname(next(iter(d.card.authors), ""))))
+            )
+        case "title":
+            return sorted(documents, key=lambda d: folded(d.title))
+    return list(documents)
+
+
+def _titles(documents: Sequence[CataloguedDocument]) -> str:
+    return f" ({'; '.join(d.title for d in documents)})"
 
 
 def _entry(d: CataloguedDocument) -> str:

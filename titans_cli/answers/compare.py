@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from titans_cli.answers.definition import definitions
-from titans_cli.answers.extract import Candidate
+from titans_cli.answers.extract import Candidate, is_prose
 from titans_cli.answers.facts import FactAnswerer
 from titans_cli.answers.intent import without_article
 from titans_cli.answers.premise import information
@@ -85,7 +85,8 @@ def _side(name: str, facts: FactAnswerer, only: set[int] | None) -> ComparedSide
     bare, terms = " ".join(name.split()), result.terms
     sentences = [c for c in result.ranked if _speaks(c, terms) or c.block.source_id in result.named]
     of_the_matter = [c for c in sentences if terms.covered(set(stems(c.text)), result.naming) > 0]  # "... on literacy"
-    sentences = (of_the_matter or sentences)[:LOOKED_AT]
+    # a line of a data sheet says a value, and a heading or caption nothing that could be set against another
+    sentences = [c for c in of_the_matter or sentences if is_prose(c.text)][:LOOKED_AT]
     defined = definitions(without_article(bare), terms, facts.means.episodes, facts.titles, result.named or only)
     return ComparedSide(bare[:1].upper() + bare[1:], naming, sentences, defined[0] if defined else None)
 
@@ -106,11 +107,11 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         points.append(Point(WHAT_THEY_ARE, (one.defined, other.defined)))
     naming = one.naming | other.naming
     pairs = []
-    theirs = [(b, terms_of(without_mentions(b.text)) - naming) for b in other.sentences if not _names(b, one)]
+    theirs = [(b, _terms(b, naming)) for b in other.sentences if not _names(b, one)]
     for n, a in enumerate(one.sentences):
         if _names(a, other):
             continue
-        mine = terms_of(without_mentions(a.text)) - naming
+        mine = _terms(a, naming)
         for m, (b, words_of) in enumerate(theirs):
             shared = mine & words_of
             worth = sum(map(information, shared))
@@ -127,6 +128,11 @@ def _points(one: ComparedSide, other: ComparedSide) -> list[Point]:
         used |= {_place(a), _place(b)}
         covered |= shared
     return points
+
+
+def _terms(c: Candidate, naming: frozenset[str]) -> frozenset[str]:
+    """What a sentence may share with another: no letters, which are units and variables."""
+    return frozenset(t for t in terms_of(without_mentions(c.text)) - naming if len(t) > 1)
 
 
 def _place(c: Candidate) -> tuple[int, int]:

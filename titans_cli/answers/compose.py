@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from titans_cli.answers.cards import Catalogue
+from titans_cli.answers.cards import Catalogue, CataloguedDocument
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.compare import compare
-from titans_cli.answers.corpus import texts_of
+from titans_cli.answers.corpus import Text, texts_of
 from titans_cli.answers.deliberate import deliberate
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.facts import NOTHING, FactAnswerer, told_by, with_memory, worth_telling
@@ -31,7 +31,7 @@ from titans_cli.answers.question import Question
 from titans_cli.answers.reason import Budget, reason
 from titans_cli.answers.request import AskOptions, Means
 from titans_cli.answers.spelling import mended
-from titans_cli.answers.summary import summarise
+from titans_cli.answers.summary import beginning_of, findings_of, summarise
 from titans_cli.answers.synthesis import synthesis
 from titans_cli.cards import short_title
 from titans_cli.records import Answer
@@ -87,8 +87,10 @@ class Answerer:
             made = known
         elif kind is not None:
             made = self._about_all(blank, kind)
+        elif (whole := self._wanted_whole(blank)) is not None:
+            made = whole
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
-            made = self._summary(blank)
+            made = self._summary(blank, self.only)
         else:
             parts = parts_of(question) if self.how.route != "fast" else [question]
             deep, why = route(question, parts, self.how.route, self.means.writer is not None)
@@ -160,7 +162,11 @@ class Answerer:
         s = synthesis(self.episodes, kind, self.citer.cite, self.only, self.how.long)
         self.citer.made_from |= self.only if self.only is not None else self.sources.keys()  # it counts them all
         if not s.citations:
-            return self._summary(blank) if kind != "disagreements" else replace(blank, kind=kind, text=NO_DISPUTE)
+            return (
+                self._summary(blank, self.only)
+                if kind != "disagreements"
+                else replace(blank, kind=kind, text=NO_DISPUTE)
+            )
         return replace(
             blank,
             support="evidence",
@@ -174,10 +180,28 @@ class Answerer:
             alone=s.alone,
         )
 
-    def _summary(self, blank: Answer) -> Answer:
+    def _summary(self, blank: Answer, only: set[int] | None) -> Answer:
         """Sentences of the documents themselves, for a few documents or one matter of theirs."""
-        texts = texts_of(self.episodes, self.only)
-        chosen = summarise(texts, Question(blank.question, self.episodes), max(self.how.sentences, LEAST_SUMMARY))
+        return self._summed_up(blank, texts_of(self.episodes, only), blank.question)
+
+    def _wanted_whole(self, blank: Answer) -> Answer | None:
+        """The summary of the one document that a question wants as a whole, if it wants any."""
+        wanted = self.catalogue.wanted_whole(blank.question, self._about())
+        return None if wanted is None else self._summary_of(blank, *wanted)
+
+    def _summary_of(self, blank: Answer, document: CataloguedDocument, findings: bool) -> Answer | None:
+        """What one document says of itself at its beginning, or of what it found; None if it tells no findings."""
+        text = texts_of(self.episodes, {document.source.id})[0]
+        limit = max(self.how.sentences, LEAST_SUMMARY)
+        title = document.title
+        part = findings_of(text, title) if findings else beginning_of(text, title, limit)
+        if part is None:
+            return None
+        self.citer.made_from.add(document.source.id)
+        return replace(self._summed_up(blank, [part], title), about=document.source.id)
+
+    def _summed_up(self, blank: Answer, texts: Sequence[Text], matter: str) -> Answer:
+        chosen = summarise(texts, Question(matter, self.episodes), max(self.how.sentences, LEAST_SUMMARY))
         if not chosen:
             return blank
         citations = tuple(self.citer.cite(n, c) for n, c in enumerate(chosen, start=1))

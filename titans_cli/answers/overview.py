@@ -8,6 +8,7 @@ from titans_cli.answers.words import ASKING, STOP_WORDS, words
 
 _OVERVIEW = re.compile(
     r"\b(main|key|central|common|recurring|major) (themes?|topics?|points?|findings|ideas)\b"
+    r"|\b(?:have|has) in common\b"
     r"|\btrends?\b|\boverview\b"
     r"|\b(what|which)\b.*\b(vanish|disappear|emerg|abandon|adopt|declin|gain|lost|r[io]se|f[ae]ll|gr[eo]w)\w*"
     r"|\bsumm?ari[sz]e\b|\bwhat (are|is) (these|this|the) (\w+ )?(papers?|documents?|corpus|collection|texts?) about\b",
@@ -48,7 +49,7 @@ def kind_of_whole(question: str) -> str | None:
         return "disagreements"
     if not is_overview(question):
         return None
-    return "themes" if re.search(r"\b(themes?|topics?|points?|about)\b", question, re.I) else "trends"
+    return "themes" if re.search(r"\b(themes?|topics?|points?|about|in common)\b", question, re.I) else "trends"
 
 
 _PEOPLE = frozenset("authors author sources source researchers scientists experts people writers whom".split())

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from titans_cli.answers.extract import Candidate, is_notice, is_prose
-from titans_cli.answers.intent import words_to_say
+from titans_cli.answers.intent_pile import words_to_say
 from titans_cli.answers.premise import information
-from titans_cli.answers.question import SAME, near
+from titans_cli.answers.question import SAME, near, parts_of_word, term_of
 from titans_cli.answers.references import lists_of_references, may_list
 from titans_cli.answers.words import STOP_WORDS, stem, stems, words
 from titans_cli.cards import Card, folded
@@ -99,15 +99,15 @@ def judge_said(predicate: str, episodes: Episodes, sources: list[SourceRecord]) 
     """The documents of which one sentence outside their lists of references says it: most of its words, by how rare
     they are in general English, in any form and order, and its verb and the rarest. Those that say most come first."""
     asked, verb = words_to_say(predicate)
-    worth = {s: information(s) for w in asked for s in stems(w)[:1]}
+    worth = {s: information(s) for w in asked for s in parts_of_word(w)}
     if not worth:
         return []
-    needed = {*stems(verb)[:1], max(worth, key=lambda s: worth[s])} if verb else set()
+    needed = {term_of(verb), max(worth, key=lambda s: worth[s])} if verb else set()
     least = LEAST_SAID if verb else LEAST_OF_OBJECT
     by_block = dict[int, float]()
     for word in dict.fromkeys(asked):
         for i in episodes.blocks_with(word):
-            by_block[i] = by_block.get(i, 0.0) + worth.get(next(iter(stems(word)), ""), 0.0)
+            by_block[i] = by_block.get(i, 0.0) + sum(worth[s] for s in parts_of_word(word))
     by_source = dict[int, list[Block]]()
     for kept in episodes.blocks(sorted(i for i, has in by_block.items() if has >= least * sum(worth.values()))):
         by_source.setdefault(kept.source_id, []).append(kept)

@@ -84,20 +84,28 @@ def subjects(question: Question, titles: Mapping[int, str]) -> tuple[set[int], s
     """The documents that a question names, and its stems that name them; empty when it names none.
 
     One is named by its title, or by what stands before the title's colon; else a word that is written as a name tells a
-    document from others if it stands in the titles of few, or else in the texts of few.
+    document from others if it stands in the titles of few, or else among their authors, in their texts, or in the names
+    of their files.
     """
     if called := _called(question.text, titles):
         naming = {t for i in called for t in stems(titles[i])}
         return called, naming & question.weight.keys()
-    titled = with_stems(question.names, titles)
-    telling = {t: documents for t, documents in titled.items() if 0 < len(documents) <= FEW}
-    if not telling:
-        held = {t: question.sources_of(t) & titles.keys() for t in question.names}
-        telling = {t: documents for t, documents in held.items() if 0 < len(documents) <= FEW}
+    if not question.names:
+        return set(), set()
+    authors, files = question.authors_of(titles), question.files_of(titles)
+    for by in (titles, authors, None, files):
+        held = (
+            {t: question.sources_of(t) & titles.keys() for t in question.names}
+            if by is None
+            else with_stems(question.names, by)
+        )
+        if telling := {t: documents for t, documents in held.items() if 0 < len(documents) <= FEW}:
+            break
     if not telling:
         return set(), set()
     about = set.intersection(*telling.values()) or set.union(*telling.values())
-    return about, set(telling) | ({t for i in about for t in stems(titles[i])} & question.weight.keys())
+    theirs = {t for i in about for t in stems(f"{authors.get(i, '')} {files.get(i, '')}")} & question.names
+    return about, set(telling) | theirs | ({t for i in about for t in stems(titles[i])} & question.weight.keys())
 
 
 def others(question: Question, about: Collection[int], named: Collection[str], titles: Mapping[int, str]) -> set[int]:

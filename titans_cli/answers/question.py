@@ -7,10 +7,12 @@ import re
 from collections.abc import Collection
 from itertools import pairwise
 
+from titans_cli.answers.background import background
 from titans_cli.answers.dates import times_in
 from titans_cli.answers.intent import asked, facts, language_of
 from titans_cli.answers.quantities import YEAR, Quantity, quantities
 from titans_cli.answers.words import ASKING, STOP_WORDS, stem, stems, words
+from titans_cli.cards import surname
 from titans_cli.store import Episodes
 
 NEAR = 0.8  # what a near form of a word is worth
@@ -43,6 +45,18 @@ def _names(question: str, capitals: bool) -> set[str]:
 def _of_digits(word: str) -> bool:
     """Whether a word has digits and letters, as "Pal-47" has."""
     return any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+
+
+def parts_of_word(word: str) -> list[str]:
+    """The stems of a word; of one in parts ("meta-analysis") those of its parts, which may stand without the hyphen."""
+    parts = stems(word)
+    return [p for p in parts if "-" not in p] or parts
+
+
+def term_of(word: str) -> str:
+    """The stem that stands for a word: of one in parts that of the part that is rarest in general English; "" for a
+    word that says nothing."""
+    return min(parts_of_word(word), key=lambda p: background().share((p,)), default="")
 
 
 SAME = 5  # letters that near stems begin with
@@ -81,7 +95,7 @@ class Question:
                 self.bm25[block] = self.bm25.get(block, 0.0) + score
             # "Pal-47" is a name of its own and no 47; of "self-repair" one part stands for both
             whole = "-" in word and _of_digits(word)
-            for part in [stem(word)] if whole else stems(word)[:1] or [word]:
+            for part in [stem(word)] if whole else [term_of(word) or word]:
                 if YEAR.fullmatch(part) and len(found_words) > len(self.years):
                     continue  # a source rarely repeats the year that is asked about: `at_the_time` looks for it
                 self._word[part] = word
@@ -97,6 +111,14 @@ class Question:
     def sources_of(self, term: str) -> set[int]:
         """The documents that have a term of the question, by the index."""
         return self._episodes.sources_with(self._word[term])
+
+    def authors_of(self, ids: Collection[int]) -> dict[int, str]:
+        """The family names of those who wrote each of these documents, where its card says any."""
+        return {i: " ".join(map(surname, names)) for i, names in self._episodes.authors(ids).items()}
+
+    def files_of(self, ids: Collection[int]) -> dict[int, str]:
+        """The words of the names of these documents' files."""
+        return {s.id: re.sub(r"[\W_]+", " ", s.name) for s in self._episodes.sources() if s.id in ids}
 
     def covered(self, terms: Collection[str], but: Collection[str] = ()) -> float:
         """Share of the question's information in a set of stems; a near form ("optimal", "optimum") counts in part.

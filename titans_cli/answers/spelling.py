@@ -6,18 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from titans_cli.answers.words import STOP_WORDS
+from titans_cli.answers.intent import ENGLISH, language_of
+from titans_cli.answers.words import ASKING, STOP_WORDS
 from titans_cli.cards import Card
 from titans_cli.store import Episodes
 
 SHORTEST = 4  # letters: of shorter words too many are one letter apart
 MOST_UNKNOWN = 0.34  # of the words: a question with more is in another language than the documents
 LONG = 8  # letters: two slips are forgiven
-_WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+")  # of "UnitTest.jl" and "Kronecker-based" each part
 
 
 def mended(question: str, episodes: Episodes, cards: Iterable[Card]) -> str:
-    """The question, names put right."""
+    """The question, names put right, and in English the words that say how it asks ("waht does it do?")."""
     unknown = [
         m
         for m in _WORD.finditer(question)
@@ -25,11 +26,17 @@ def mended(question: str, episodes: Episodes, cards: Iterable[Card]) -> str:
         and m.group().lower() not in STOP_WORDS
         and not episodes.search_blocks(m.group(), 1)
     ]
-    if not 0 < len(unknown) <= MOST_UNKNOWN * len(_WORD.findall(question)):
+    if not unknown:
+        return question
+    language = language_of(question)
+    english = language is not None and language.name == ENGLISH
+    if not english and len(unknown) > MOST_UNKNOWN * len(_WORD.findall(question)):
         return question
     names = {
         w for c in cards for text in (c.title or "", *c.authors) for w in _WORD.findall(text) if len(w) >= SHORTEST
     }
+    if english:
+        names |= {w for w in STOP_WORDS | ASKING if len(w) >= SHORTEST}
     text = question
     for m in reversed(unknown):
         most = 2 if len(m.group()) >= LONG else 1

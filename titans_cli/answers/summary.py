@@ -12,12 +12,46 @@ from collections.abc import Sequence
 
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.extract import Candidate
+from titans_cli.answers.intent import facts
 from titans_cli.answers.question import Question
-from titans_cli.answers.words import stems
+from titans_cli.answers.words import stems, words
 
 MATTER = 0.01  # what covering the question is worth, next to a sentence's mean share of the documents' words
 AROUND = 0.4  # of that, by the sentence's block
 SHORT = 20  # words added to a sentence's length: without them the shortest win
+# Characters at either end of a document, for each sentence that is told of it: 2,500 for five hold an abstract, or the
+# first paragraphs (pile.py). Of 30 summaries of papers of five sentences, those chosen from the whole text were of
+# details (2026-11-28, docs/log.md).
+AN_END = 500
+LEAST_FOUND = 2  # sentences that say what was found: one alone is no account of it
+
+
+def beginning_of(text: Text, title: str, limit: int) -> Text:
+    """A document with the sentences of its beginning alone, where it says itself what it is about."""
+    return text._replace(sentences=_first(_whole(text, title), limit))
+
+
+def findings_of(text: Text, title: str) -> Text | None:
+    """A document with those sentences alone that say what was found; None if too few do."""
+    finds = facts().finds
+    tell = [s for s in _whole(text, title) if finds.search(s.text)]
+    return text._replace(sentences=tell) if len(tell) >= LEAST_FOUND else None
+
+
+def _whole(text: Text, title: str) -> list[Candidate]:
+    """Its sentences without headings and what only says its title again."""
+    named = set(words(title))
+    return [s for s in text.sentences if s.text.rstrip()[-1:] in ".!?" and not set(words(s.text)) <= named]
+
+
+def _first(sentences: Sequence[Candidate], limit: int) -> list[Candidate]:
+    kept, length = list[Candidate](), 0
+    for s in sentences:
+        length += len(s.text)
+        if kept and length > AN_END * limit:
+            break
+        kept.append(s)
+    return kept
 
 
 def summarise(texts: Sequence[Text], question: Question, limit: int) -> list[Candidate]:
