@@ -8,6 +8,7 @@ import pytest
 
 from titans_cli.cards import (
     ENTRY,
+    HEADING,
     LISTING,
     Card,
     Entry,
@@ -42,6 +43,18 @@ def test_the_family_name_has_its_small_words(name: str, family: str, first: str)
 def card(title: str, *authors: str, date: str = "2019-04-05", doi: str = "") -> Card:
     entries = [Entry("title", title, "x"), *(Entry("author", a, "x") for a in authors), Entry("date", date, "x")]
     return filled([*entries, Entry("doi", doi, "x")])
+
+
+def test_what_calls_its_title_one_is_known_by_it_and_a_note_by_its_file() -> None:
+    def named(*entries: Entry) -> bool:
+        return Card(entries).named
+
+    assert named(Entry("title", "On mills", "front matter"))
+    assert named(Entry("title", "On mills", "PDF metadata"), Entry("date", "2016", "front matter"))
+    assert not named(Entry("title", "Meeting notes", HEADING))
+    assert named(Entry("title", "On mills", HEADING), Entry("author", "Anna Kessler", "first page"))
+    assert named(Entry("title", "On mills", HEADING), Entry("doi", "10.1/x", "first page"))
+    assert not named(Entry("author", "Anna Kessler", "mail's headers"))
 
 
 def test_a_label_is_what_a_reader_would_cite() -> None:

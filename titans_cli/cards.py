@@ -15,6 +15,7 @@ from dataclasses import dataclass
 FIELDS = ("title", "author", "date", "venue", "volume", "issue", "doi", "url", "language")
 LISTING = "bibliography "  # an origin, followed by the name of the file
 STATED = "stated in the file"  # origin of what a file says of itself, which may be when it was saved
+HEADING = "first heading"  # origin of a title that nothing calls one
 ENTRY = "entry"  # a field of bibliographies: one work they list, as JSON
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{1,2}){0,2}")
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv|phd|md)\.?$", re.I)
@@ -49,6 +50,12 @@ class Card:
     @property
     def title(self) -> str | None:
         return self.first("title")
+
+    @property
+    def named(self) -> bool:
+        """Whether it is better known by its title than by its file's name, as a publication is and a note is not."""
+        said_to_be_one = self.origin("title") not in (None, HEADING, "file")
+        return self.title is not None and (said_to_be_one or bool(self.authors or self.doi))
 
     @property
     def authors(self) -> tuple[str, ...]:

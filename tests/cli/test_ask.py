@@ -47,6 +47,17 @@ def test_the_head_of_a_list_stands_once(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.splitlines()[:3] == ["2 of 9 documents", "- a.txt [1]", "- b.txt [2]"]
 
 
+def test_a_subject_of_a_tenth_of_the_pile_is_seen_to_rise() -> None:
+    little = replace(
+        THEME,
+        series=tuple(
+            (str(2019 + n), has, of) for n, (has, of) in enumerate([(1, 100), (0, 0), (5, 100), (10, 100), (0, 100)])
+        ),
+    )
+    assert rendered.spark(little) == "▂ ▅█▁"
+    assert rendered.spark(replace(THEME, series=(("2019", 0, 4), ("2020", 0, 4)))) == "▁▁"
+
+
 def test_a_theme_has_a_line_of_its_years(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, line in (("utf-8", "▁▅ █"), ("ascii", "")):
         stream = TextIOWrapper(BytesIO(), encoding=encoding)

@@ -129,11 +129,7 @@ class Catalogue:
 
     def labelled(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Citations by author, year and title, of documents that are publications; a note stays with its path."""
-        names = {
-            d.source.uri: label(d.card, d.source.name)
-            for d in self.documents
-            if d.card.title and (d.card.authors or d.card.doi)
-        }
+        names = {d.source.uri: label(d.card, d.source.name) for d in self.documents if d.card.named}
         return tuple(replace(c, label=names.get(c.uri, "")) for c in citations)
 
     # ------------------------------------------------------------ one document

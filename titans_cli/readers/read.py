@@ -9,7 +9,7 @@ import stat
 import sys
 from dataclasses import replace
 
-from titans_cli.cards import STATED, Entry, filled
+from titans_cli.cards import HEADING, STATED, Entry, filled
 from titans_cli.errors import LimitError, NoTextError, ReadError
 from titans_cli.readers.address import is_address
 from titans_cli.readers.formats import FORMATS, reader_of
@@ -58,7 +58,7 @@ def read(source: Source, limits: Limits = Limits()) -> Document:  # noqa: B008 -
 def _entries(parsed: ParsedDocument) -> list[Entry]:
     """The little that every reader finds."""
     year = [Entry("date", str(parsed.year), STATED)] if parsed.year else []
-    return [*year, *([Entry("title", parsed.title, "first heading")] if parsed.title else [])]
+    return [*year, *([Entry("title", parsed.title, HEADING)] if parsed.title else [])]
 
 
 def too_much_text(display: str, limits: Limits) -> LimitError:

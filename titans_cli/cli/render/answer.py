@@ -80,8 +80,11 @@ def _step(step: Step) -> None:
 
 
 def spark(theme: ThemeTold | TrendTold) -> str:
-    """A character a year: how large a share of its documents has the theme; a blank where there are none."""
-    return bars([has / of if of else None for _, has, of in theme.series])
+    """A character a year: how large a share of its documents has the theme, the largest being the tallest; a blank
+    where there are none. Even a subject of much is a tenth of a large pile, and would rise and fall unseen."""
+    shares = [has / of if of else None for _, has, of in theme.series]
+    tallest = max((share for share in shares if share is not None), default=0.0) or 1.0
+    return bars([None if share is None else share / tallest for share in shares])
 
 
 def _below(text: str, head: str) -> str | None:
