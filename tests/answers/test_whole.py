@@ -48,6 +48,14 @@ def test_topics_are_the_matters_and_every_document_is_in_its_own() -> None:
     assert sum(len(t.documents) for t in found) >= 0.8 * len(texts)
 
 
+def test_documents_that_share_no_word_take_no_part_in_topics() -> None:
+    texts = pile()
+    strange = [document(9000 + n, " ".join(f"zq{n}x{i}" for i in range(6)) + " were seen.") for n in range(len(texts))]
+    both = survey([*texts, *strange])
+    assert {n for t in both.topics for n in t.documents} <= set(range(len(texts)))
+    assert both.topics
+
+
 def test_the_same_pile_in_another_order_has_the_same_topics_and_trends() -> None:
     texts = pile()
     shuffled = texts[:]

@@ -164,7 +164,9 @@ def topics(terms: PileTerms, rows: Vector | None, phrases: Sequence[Phrase]) -> 
     order = sorted((n for n in range(len(texts)) if texts[n] and rows[n].any()), key=lambda n: (texts[n], n))
     if len(order) < LEAST:
         return []
-    held, weights = terms.held, _weights(terms)
+    weights = _weights(terms)
+    held = np.bincount(terms.counts[order].indices, minlength=len(terms.stems))  # of these
+    taken = frozenset(order)
     made = []
     for members in clusters(rows, order):
         size, rest = len(members), len(order) - len(members)
@@ -175,7 +177,8 @@ def topics(terms: PileTerms, rows: Vector | None, phrases: Sequence[Phrase]) -> 
         total = np.asarray(weights[members][:, apart].sum(axis=0)).ravel()
         weight = {w: round(float(total[i]), 9) for i, w in enumerate(apart)}
         usual = tuple(terms.forms[w] for w in sorted(apart, key=lambda w: (-weight[w], w))[:TERMS])
-        made.append(Topic(tuple(_names(set(members), rest, phrases, len(texts))), usual, tuple(members)))
+        names = tuple(_names(set(members), taken, phrases, len(texts)))
+        made.append(Topic(names, usual, tuple(members)))
     return [t for t in made if t.names]
 
 
@@ -200,15 +203,16 @@ def _log_odds(inside: int, size: int, outside: int, rest: int) -> float:
     return odds / math.sqrt(1 / a + 1 / b)
 
 
-def _names(members: set[int], rest: int, phrases: Sequence[Phrase], documents: int) -> Iterator[Phrase]:
-    """Those that set the topic apart from the pile and from general English, none sharing a word with another.
+def _names(members: set[int], taken: frozenset[int], phrases: Sequence[Phrase], documents: int) -> Iterator[Phrase]:
+    """Those that set the topic apart from the pile and from general English, none sharing a word with another. `taken`:
+    the documents that were clustered.
 
     What is general English in every phrase that sets it apart is named by them all the same.
     """
     scored, plain = [], []
     for p in phrases:
         inside = len(p.documents & members)
-        z = _log_odds(inside, len(members), len(p.documents) - inside, rest)
+        z = _log_odds(inside, len(members), len(p.documents & taken) - inside, len(taken) - len(members))
         if inside < max(2, HELD * len(members)) or z < DISTINCT:
             continue
         plain.append((-z, p.key, p))
