@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.answers.test_statements import document
 from titans_cli.answers.corpus import Text
-from titans_cli.answers.whole.terms import LONGEST, Place, content, cut, phrases_in
+from titans_cli.answers.whole.terms import LONGEST, PileTerms, content, cut, phrases_in
 
 WORDS = [
     "kiln",
@@ -39,8 +39,11 @@ def brute(texts: list[Text]) -> list[tuple[int, tuple[str, ...], str]]:
     )
 
 
-def written(texts: list[Text], number: int, place: Place) -> str:
-    return texts[number].sentences[place.sentence].text[place.start : place.end]
+def found(terms: PileTerms, least: int, kept: frozenset[str] = frozenset()) -> list[tuple[int, tuple[str, ...], str]]:
+    """The document, the stems and the text of every run."""
+    runs = terms.runs(least, kept)
+    places = zip(runs.documents.tolist(), runs.firsts.tolist(), runs.lengths.tolist(), strict=True)
+    return sorted((n, *reversed(terms.run(n, first, length))) for n, first, length in places)
 
 
 def texts_of(said: list[list[str]]) -> list[Text]:
@@ -57,11 +60,11 @@ def test_every_run_that_enough_documents_have_is_found_where_it_stands(said: lis
     holders = defaultdict(set)
     for number, key, _ in every:
         holders["".join(key)].add(number)
-    found = sorted((n, p.key, written(texts, n, p)) for n, p in cut(texts).places(least, frozenset()))
-    assert [run for run in found if len(holders["".join(run[1])]) >= least] == [
+    runs = found(cut(texts), least)
+    assert [run for run in runs if len(holders["".join(run[1])]) >= least] == [
         run for run in every if len(holders["".join(run[1])]) >= least
     ]
-    assert not Counter(found) - Counter(every)
+    assert not Counter(runs) - Counter(every)
 
 
 @given(st.lists(st.lists(SENTENCES, min_size=1, max_size=3), min_size=1, max_size=5))
@@ -76,8 +79,8 @@ def test_counts_are_of_the_single_words(said: list[list[str]]) -> None:
 
 def test_what_is_kept_is_found_however_rare() -> None:
     texts = texts_of([["glaze kiln"], ["brick"], ["oven"]])
-    assert {p.key for _, p in cut(texts).places(2, frozenset({"glazekiln"}))} >= {("glaze", "kiln")}
-    assert ("glaze", "kiln") not in {p.key for _, p in cut(texts).places(2, frozenset())}
+    assert {key for _, key, _ in found(cut(texts), 2, frozenset({"glazekiln"}))} >= {("glaze", "kiln")}
+    assert ("glaze", "kiln") not in {key for _, key, _ in found(cut(texts), 2)}
 
 
 def test_of_runs_that_one_document_has_hardly_any_are_looked_at() -> None:
@@ -85,12 +88,12 @@ def test_of_runs_that_one_document_has_hardly_any_are_looked_at() -> None:
     invented = ["".join(rng.choices("bcdfgklmnprst", k=9)) for _ in range(4000)]
     texts = [document(n, f"{' '.join(rng.choices(invented, k=400))}.") for n in range(1, 41)]
     terms = cut(texts)
-    every = sum(1 for _ in terms.places(1, frozenset()))
-    rare = [p for _, p in terms.places(3, frozenset()) if len(p.key) > 1]
+    every = len(found(terms, 1))
+    rare = [key for _, key, _ in found(terms, 3) if len(key) > 1]
     assert every > 50_000
     assert len(rare) < every / 100
 
 
 def test_nothing_is_cut_of_nothing() -> None:
-    assert list(cut([]).places(1, frozenset())) == []
-    assert list(cut([document(1, "It was so.")]).places(1, frozenset())) == []
+    assert found(cut([]), 1) == []
+    assert found(cut([document(1, "It was so.")]), 1) == []

@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from titans_cli.answers.background import background
@@ -75,7 +76,8 @@ def disagreements(texts: Sequence[Text], limit: int, *, asked: bool = True) -> l
     Both sides have to be of the same thing, and to name it: rather none than one that is none.
     """
     least = ASKED if asked else UNASKED
-    index = _Index(statements(texts), _weights(texts))
+    every = statements(texts)
+    index = _Index(every, _weights(every, len(texts)))
     candidates = [*_said_to_differ(index), *_differing(index)]
     chosen: list[Disagreement] = []
     for d in _best_first(candidates, index.with_status):
@@ -101,11 +103,11 @@ def _best_first(
             heapq.heappush(heap, (-d.score, True, n, d))
 
 
-def _weights(texts: Sequence[Text]) -> dict[str, float]:
+def _weights(statements: Sequence[Statement], documents: int) -> dict[str, float]:
     counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update({s for sentence in text.sentences for s in stems(sentence.text)})
-    return {term: math.log(1 + len(texts) / count) for term, count in counts.items()}
+    for _, some in groupby(statements, key=lambda s: s.number):
+        counts.update(frozenset[str]().union(*(s.terms for s in some)))
+    return {term: math.log(1 + documents / count) for term, count in counts.items()}
 
 
 class _Index:

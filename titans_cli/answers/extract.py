@@ -13,7 +13,7 @@ from titans_cli.answers.lexicons import notices
 from titans_cli.answers.lives import life_terms
 from titans_cli.answers.question import Question
 from titans_cli.answers.references import ENTRY
-from titans_cli.answers.words import stems, words
+from titans_cli.answers.words import count_of_words, stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import ITEM, sentence_spans
 from titans_cli.store import Episodes
@@ -58,16 +58,21 @@ def is_prose(text: str, *, lists: bool = False) -> bool:
 
     `lists`: one that mostly lists things can, too.
     """
-    if ENTRY.search(text) or text.lstrip()[:1] in "•●▪*":
+    if len(text) > MOST_CHARS or not text.endswith(_ENDS) or text.lstrip()[:1] in "•●▪*" or ENTRY.search(text):
         return False
     if not lists and text.count(",") > 0.3 * len(text.split()):
         return False
-    letters = sum(c.isalpha() or c.isspace() for c in text)
     inner = text.strip("\"“”'‘’() ")
     cut = inner[:1].islower() or inner[-1:] not in ".!?"
     least = LEAST_OF_A_PART if cut else LEAST_WORDS
-    whole = len(words(text)) >= least and len(text) <= MOST_CHARS and text[-1] in ".!?\"”')"
-    return whole and letters > 0.7 * len(text)
+    return count_of_words(text) >= least and _letters(text) > 0.7 * len(text)
+
+
+def _letters(text: str) -> int:
+    """How many of its characters are letters or white space."""
+    plain = text.encode("ascii", "ignore")
+    count = len(plain) - len(plain.translate(None, _PLAIN_LETTERS))
+    return count if text.isascii() else count + sum(c.isalpha() or c.isspace() for c in _NOT_ASCII.findall(text))
 
 
 def is_notice(text: str) -> bool:
@@ -75,6 +80,9 @@ def is_notice(text: str) -> bool:
     return any(form.search(text) for form in notices())
 
 
+_ENDS = tuple(".!?\"”')")
+_PLAIN_LETTERS = bytes(c for c in range(128) if chr(c).isalpha() or chr(c).isspace())
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _RECORD = re.compile(r"[^:;\n]{1,100}: [^;\n]+(?:; [^:;\n]{1,100}: [^;\n]+)+")
 # A line of a data sheet: a label of few words, no number of a figure or table, and what stands behind its colon.
 _LINE = re.compile(r"[A-Z][^\W\d_][\w'’()/-]*(?: [\w'’()/-]+){0,4}(?<!\d): \S[^\n]*")

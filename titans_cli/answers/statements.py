@@ -174,9 +174,15 @@ def pairs(statements: Sequence[Statement], weight: Weight) -> Iterator[tuple[Sta
         for block in _divided(members, rarest, "", DEEPEST):
             for n in block:
                 holds[n].append(block)
+    numbers = [s.number for s in statements]
+    figured = [bool(s.figures) for s in statements]
+    denies = [s.content.denies for s in statements]
+    polar = [not _POLES.isdisjoint(s.terms) for s in statements]
     for n, s in enumerate(statements):
+        number, denying, pole = numbers[n], denies[n], polar[n]
         for m in sorted({m for block in holds[n] for m in block if m < n}):
-            if statements[m].number != s.number and _may_oppose(statements[m].content, s.content):
+            # cheap: without figures, a denial or a word with an opposite is needed
+            if numbers[m] != number and (figured[m] or denies[m] != denying or (pole and polar[m])):
                 yield statements[m], s
 
 
@@ -192,8 +198,3 @@ def _divided(members: Sequence[int], rarest: Sequence[Sequence[str]], after: str
             yield some
         elif deep > 1:
             yield from _divided(some, rarest, term, deep - 1)
-
-
-def _may_oppose(a: Content, b: Content) -> bool:
-    """Cheap: without figures, a denial or a word with an opposite is needed."""
-    return bool(a.figures) or a.denies != b.denies or not (_POLES.isdisjoint(a.terms) or _POLES.isdisjoint(b.terms))

@@ -36,6 +36,10 @@ def words(text: str) -> list[str]:
     return [_lower_form(w) for w in _WORD.findall(text)]
 
 
+def count_of_words(text: str) -> int:
+    return len(_WORD.findall(text))
+
+
 def _lower_form(word: str) -> str:
     if "_" in word:
         word = _INDEX.sub("", word)
@@ -70,11 +74,14 @@ def _stems(text: str) -> tuple[str, ...]:
 
 
 def _cut(text: str) -> list[str]:
-    cut: list[str] = []
-    for word in words(text):
-        parts = sorted({word, *word.split("-")}) if "-" in word else (word,)
-        cut.extend(stem(w) for w in parts if w not in STOP_WORDS)
-    return cut
+    return [s for w in _WORD.findall(text) for s in _stems_of_word(w)]
+
+
+@lru_cache(maxsize=200_000)  # thousands of documents have few words that are new
+def _stems_of_word(written: str) -> tuple[str, ...]:
+    word = _lower_form(written)
+    parts = sorted({word, *word.split("-")}) if "-" in word else (word,)
+    return tuple(stem(w) for w in parts if w not in STOP_WORDS)
 
 
 def with_stems(terms: Collection[str], texts: Mapping[int, str]) -> dict[str, set[int]]:

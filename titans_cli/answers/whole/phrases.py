@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from titans_cli.answers.background import Key
 from titans_cli.answers.whole.terms import WORD, PileTerms
@@ -18,7 +21,6 @@ from titans_cli.answers.words import stem
 
 TOGETHER = 0.8  # Jaccard index of the documents of two phrases that always go together
 CLOSED = 0.8  # of a phrase's documents that have one and the same longer phrase
-_WITHIN = re.compile(r"-$|[^\W_][./@\\:_]+$")  # before a run of words that begins within a word
 _ACRONYM = re.compile(r"\(([A-Z][A-Za-z-]{1,8}s?)\)")
 
 
@@ -36,19 +38,7 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
         for sentence in text.sentences:
             for short, long in acronyms(sentence.text):
                 long_of["".join(key_of(short))]["".join(key_of(long))] += 1
-    holders: dict[str, set[int]] = defaultdict(set)
-    written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
-    within = Counter[str]()  # how often it is a part of a word or an address
-    for number, (key, place, start, end) in terms.places(least, frozenset(long_of).union(*long_of.values())):
-        written_in = terms.texts[number].sentences[place].text
-        if _WITHIN.search(
-            written_in[max(0, start - 3) : start]
-        ):  # "trained" of "pre-trained", "jl" of "Flux.jl", a part of an address
-            within["".join(key)] += 1
-            continue
-        joined = "".join(key)
-        holders[joined].add(number)
-        written[joined][written_in[start:end], key] += 1
+    holders, written, within = _counted(terms, least, frozenset(long_of).union(*long_of.values()))
     names: dict[str, set[str]] = defaultdict(set)  # of a phrase, the others that are the same
     for short, longs in long_of.items():
         long, count = min(longs.items(), key=lambda item: (-item[1], item[0]))
@@ -68,6 +58,44 @@ def phrases(terms: PileTerms, least: int) -> list[Phrase]:
     return _closed(sorted(common))
 
 
+def _counted(
+    terms: PileTerms, least: int, kept: frozenset[str]
+) -> tuple[dict[str, set[int]], dict[str, Counter[tuple[str, Key]]], dict[str, int]]:
+    """Of runs of words, by their stems written as one: which documents have them, how they are written how often, and
+    how often they are but a part of what is written as one, which counts for neither. Of those that at least `least`
+    documents have, and of those `kept`."""
+    runs = terms.runs(least, kept)
+    hashes, group = np.unique(runs.joined, return_inverse=True)
+    partial = np.bincount(group[runs.within], minlength=len(hashes))
+    whole = np.flatnonzero(~runs.within)
+    size = max(1, len(terms.texts))
+    places = np.unique(group[whole].astype(np.int64) * size + runs.documents[whole])
+    held = np.bincount(places // size, minlength=len(hashes))
+    wanted = (held >= least) | (np.isin(hashes, terms.hashed(kept)) & (held > 0))
+    whole = whole[wanted[group[whole]]]
+    order = np.lexsort((runs.written[whole], group[whole]))  # stable: of those alike the first stays the first
+    whole = whole[order]
+    firsts = np.flatnonzero(_first(group[whole]) | _first(runs.written[whole]))
+    often = np.diff(np.append(firsts, len(whole)))
+    joined_of = dict[int, str]()
+    written: dict[str, Counter[tuple[str, Key]]] = defaultdict(Counter)
+    for i, count in zip(whole[firsts].tolist(), often.tolist(), strict=True):
+        form, key = terms.run(int(runs.documents[i]), int(runs.firsts[i]), int(runs.lengths[i]))
+        joined = joined_of.setdefault(int(group[i]), "".join(key))
+        written[joined][form, key] += count
+    places = places[wanted[places // size]]
+    groups = places // size
+    begins = np.flatnonzero(_first(groups))
+    each = zip(groups[begins].tolist(), begins.tolist(), [*begins[1:].tolist(), len(groups)], strict=False)
+    holders = {joined_of[g]: set((places[a:b] % size).tolist()) for g, a, b in each}
+    return holders, written, {joined: int(partial[g]) for g, joined in joined_of.items()}
+
+
+def _first(sorted_values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each is another than the one before."""
+    return np.append(True, np.diff(sorted_values) != 0)[: len(sorted_values)]
+
+
 def key_of(phrase: str) -> Key:
     return tuple(stem(w.lower()) for w in WORD.findall(phrase))
 
@@ -82,11 +110,6 @@ def alike(a: Phrase, b: Phrase) -> bool:
     """Whether two phrases name one matter: they share a word, and half of the documents of one of them."""
     both = len(a.documents & b.documents)
     return bool(set(a.key) & set(b.key)) and 2 * both >= min(len(a.documents), len(b.documents))
-
-
-def inseparable(a: Phrase, b: Phrase) -> bool:
-    """Whether nearly all documents of either have both, so that what comes or goes is one matter."""
-    return len(a.documents & b.documents) >= TOGETHER * len(a.documents | b.documents)
 
 
 def acronyms(text: str) -> Iterator[tuple[str, str]]:

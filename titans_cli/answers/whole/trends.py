@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from titans_cli.answers.background import background
-from titans_cli.answers.whole.phrases import Phrase, alike, inseparable
+from titans_cli.answers.whole.phrases import TOGETHER, Phrase, alike
 
 Vector = npt.NDArray[np.float64]
 Holding = npt.NDArray[np.float64] | npt.NDArray[np.bool_]  # whether documents have a phrase, or how much
@@ -48,7 +48,7 @@ ENGLISH = 0.007  # share of general English: a more common phrase says nothing o
 COMMON, RARE = 0.15, 0.0005  # a lone word that more documents have is vocabulary, unless it is rarer in general English
 COMMON_PHRASE = 0.25  # ... a longer phrase
 BY_CHANCE = 0.05  # that documents before the first (or after the last) lack it, were it as common there as since
-WITH, TOGETHER, MOST_WITH = 0.4, 1.5, 8  # of what stands with another: how sure, z of their meeting, how many
+WITH, MEETING, MOST_WITH = 0.4, 1.5, 8  # of what stands with another: how sure, z of their meeting, how many
 PEAK, PEAKED = 3.5, 8  # z of the curvature of what rises and falls again; documents that have it
 MOST_PEAKS = 2
 STAYS, DRIFTS, MOST_STEADY = 0.7, 2.0, 2  # share of the documents and |z| of what is steady
@@ -164,7 +164,7 @@ def trends(phrases: Sequence[Phrase], years: Sequence[int | None], vectors: Vect
     heads = _surest(order, candidates, s.sure)
     company = _company(order, heads, candidates, s, len(dated))
     chosen: list[Trend] = []
-    for i in heads:
+    for i in heads.numbers:
         unit = math.sqrt(has[i].mean() * (1 - has[i].mean()) / len(when)) * span  # of the share, for one z
         low, mean, high = (unit * (float(s.mean[i]) + z * float(s.error[i])) for z in (-1.96, 0.0, 1.96))
         direction = direction_of(float(s.mean[i]), when, has[i])
@@ -176,44 +176,86 @@ def trends(phrases: Sequence[Phrase], years: Sequence[int | None], vectors: Vect
     return chosen + _steady(candidates, has, s.direct, chosen)
 
 
-def _surest(order: Sequence[int], candidates: Sequence[Phrase], sure: Vector) -> list[int]:
+class _Heads:
+    """Phrases that lead a trend each, and what others have in common with them: counted for all of them at once."""
+
+    def __init__(self, candidates: Sequence[Phrase]) -> None:
+        self.candidates = candidates
+        self.numbers: list[int] = []
+        self.place = {n: i for i, n in enumerate(sorted(frozenset[int]().union(*(p.documents for p in candidates))))}
+        self._holding = np.zeros((len(self.place), 64), dtype=np.bool_)  # whether a document has a head
+        self._sizes = np.zeros(64)
+        self._with: dict[str, list[int]] = {}  # the heads that have a word
+
+    def add(self, number: int) -> None:
+        head, count = self.candidates[number], len(self.numbers)
+        if count == len(self._sizes):
+            self._holding = np.concatenate([self._holding, np.zeros_like(self._holding)], axis=1)
+            self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
+        self._holding[self._rows(head), count] = True
+        self._sizes[count] = len(head.documents)
+        for word in set(head.key):
+            self._with.setdefault(word, []).append(count)
+        self.numbers.append(number)
+
+    def both(self, p: Phrase) -> Vector:
+        """How many documents have a phrase and each head."""
+        return np.asarray(self._holding[self._rows(p), : len(self.numbers)].sum(axis=0, dtype=np.float64))
+
+    def one_matter(self, p: Phrase, both: Vector) -> npt.NDArray[np.bool_]:
+        """Whether it names one matter with each head: the two are `alike`, or nearly all documents of either have
+        both, so that what comes or goes is one."""
+        size, sizes = len(p.documents), self._sizes[: len(both)]
+        share = np.zeros(len(both), dtype=np.bool_)
+        share[[i for word in set(p.key) for i in self._with.get(word, ())]] = True
+        alike = share & (2 * both >= np.minimum(size, sizes))
+        return np.asarray(alike | (both >= TOGETHER * (size + sizes - both)))
+
+    def expected(self, p: Phrase, documents: int) -> Vector:
+        """How many would by chance."""
+        return np.asarray(self._sizes[: len(self.numbers)] * len(p.documents) / documents)
+
+    def _rows(self, p: Phrase) -> list[int]:
+        return [self.place[n] for n in p.documents]
+
+
+def _surest(order: Sequence[int], candidates: Sequence[Phrase], sure: Vector) -> _Heads:
     """Of every matter the surest phrase, as many as keep the expected share of wrong ones."""
-    heads: list[int] = []
+    heads = _Heads(candidates)
     doubt = 0.0
     for i in order:
-        if any(_one_matter(candidates[i], candidates[j]) for j in heads):
+        if heads.one_matter(candidates[i], heads.both(candidates[i])).any():
             continue
         doubt += 1 - float(sure[i])
-        if sure[i] < LEAST_SURE or doubt > WRONG * (len(heads) + 1):
+        if sure[i] < LEAST_SURE or doubt > WRONG * (len(heads.numbers) + 1):
             break
-        heads.append(i)
+        heads.add(i)
     return heads
 
 
 def _company(
-    order: Sequence[int], heads: Sequence[int], candidates: Sequence[Phrase], s: Slopes, documents: int
+    order: Sequence[int], heads: _Heads, candidates: Sequence[Phrase], s: Slopes, documents: int
 ) -> dict[int, list[int]]:
     """Of every head the phrases that change with it: of the same matter, or more often in its documents than chance."""
-    company: dict[int, list[int]] = {i: [] for i in heads}
+    company: dict[int, list[int]] = {i: [] for i in heads.numbers}
+    signs = s.mean[heads.numbers]
+    room = np.ones(len(signs), dtype=np.bool_)
     for j in order:
         if j in company or s.sure[j] < WITH:
             continue
+        p = candidates[j]
+        both, chance = heads.both(p), heads.expected(p, documents)
+        z = (both - chance) / np.sqrt(chance)
+        fits = heads.one_matter(p, both) | ((both > 1) & (z >= MEETING))
         best: tuple[float, int] | None = None
-        for i in heads:
-            a, b = candidates[i], candidates[j]
-            if s.mean[i] * s.mean[j] < 0 or len(company[i]) == MOST_WITH:
-                continue
-            both, chance = len(a.documents & b.documents), len(a.documents) * len(b.documents) / documents
-            z = (both - chance) / math.sqrt(chance)
-            if (_one_matter(a, b) or (both > 1 and z >= TOGETHER)) and (best is None or z > best[0] + 1e-9):
-                best = (z, i)
+        for place in np.flatnonzero(fits & room & (signs * s.mean[j] >= 0)).tolist():
+            if best is None or z[place] > best[0] + 1e-9:
+                best = (float(z[place]), place)
         if best is not None:
-            company[best[1]].append(j)
+            here = company[heads.numbers[best[1]]]
+            here.append(j)
+            room[best[1]] = len(here) < MOST_WITH
     return company
-
-
-def _one_matter(a: Phrase, b: Phrase) -> bool:
-    return alike(a, b) or inseparable(a, b)
 
 
 def excess(p: Phrase, documents: int) -> float:
