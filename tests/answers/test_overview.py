@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.answers.conftest import planted
 from tests.sessions.samples import open_session, read_into, start
-from titans_cli.answers.corpus import Text, texts_of, year_of
+from titans_cli.answers import corpus
+from titans_cli.answers.corpus import Text, sampled, texts_of, year_of
 from titans_cli.answers.intent import wants_summary
 from titans_cli.answers.overview import is_overview, kind_of_whole
 from titans_cli.answers.question import Question
@@ -88,6 +90,29 @@ def test_planted_trends_are_named_with_their_direction(episodes: Episodes) -> No
     texts = texts_of(episodes)
     assert directions(survey(texts).trends) == DIRECTIONS
     assert [t.year for t in texts] == list(range(2011, 2021))
+
+
+def test_of_very_many_documents_the_same_are_read_in_whatever_order_they_came(
+    episodes: Episodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [replace(s, id=n, sha256=f"{n:x}", tokens=100) for n, s in enumerate(5 * episodes.sources())]
+    monkeypatch.setattr(corpus, "SAMPLED", 1000)
+    monkeypatch.setattr(corpus, "LEAST_SAMPLED", 3)
+    drawn = sampled(sources)
+    assert len(drawn) == 10
+    assert {s.sha256 for s in sampled([replace(s, id=-s.id) for s in reversed(sources)])} == {s.sha256 for s in drawn}
+    assert len(sampled([replace(s, tokens=5000) for s in sources])) == 3
+    assert sampled(sources[:10]) == sources[:10]
+
+
+@pytest.mark.parametrize(
+    "question", ["summarize trends", "what are the main themes?", "What do the authors disagree on?"]
+)
+def test_an_answer_from_a_sample_says_so(asked: Ask, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+    assert "sample" not in asked(question).text
+    monkeypatch.setattr(corpus, "SAMPLED", 1)
+    monkeypatch.setattr(corpus, "LEAST_SAMPLED", 8)
+    assert "These are 8 of 10 documents, a sample drawn by what they hold" in asked(question).text
 
 
 def test_the_documents_with_a_theme_are_counted(asked: Ask) -> None:

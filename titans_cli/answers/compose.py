@@ -162,11 +162,9 @@ class Answerer:
         s = synthesis(self.episodes, kind, self.citer.cite, self.only, self.how.long)
         self.citer.made_from |= self.only if self.only is not None else self.sources.keys()  # it counts them all
         if not s.citations:
-            return (
-                self._summary(blank, self.only)
-                if kind != "disagreements"
-                else replace(blank, kind=kind, text=NO_DISPUTE)
-            )
+            if kind != "disagreements":
+                return self._summary(blank, self.only)
+            return replace(blank, kind=kind, text=f"{NO_DISPUTE} {s.sample}".rstrip())
         return replace(
             blank,
             support="evidence",

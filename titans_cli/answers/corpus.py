@@ -2,10 +2,14 @@
 
 Reference lists, headings, tables, notices of copyright and thanks for money are left out: what a document cites, what
 its publisher prints below it and who paid for it is not what it says.
+
+Of a very large session a sample is read: what a pile is about, and what comes and goes in it, thousands of documents
+say as well as ten thousand do, and each costs the time to take its sentences apart.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,6 +32,8 @@ _PRINTED = re.compile(
 )
 FIRST_PAGE = 12_000  # characters of a first page that are looked through for printed dates
 HEAD = 600  # characters of the first page in which a year is looked for
+SAMPLED = 4_000_000  # tokens of documents that are read: twenty seconds of a core (docs/log.md, 2026-11-28) ...
+LEAST_SAMPLED = 30  # ... and so many documents, however long they are
 
 
 class Text(NamedTuple):
@@ -59,13 +65,32 @@ def year_of(source: SourceRecord, blocks: Sequence[Block], card: Card | None = N
     return int(head.group()) if head else source.year
 
 
+def sources_of(episodes: Episodes, only: set[int] | None = None) -> list[SourceRecord]:
+    """Every document, or those of the sources `only`."""
+    return [source for source in episodes.sources() if only is None or source.id in only]
+
+
+def sampled(sources: Sequence[SourceRecord]) -> list[SourceRecord]:
+    """All of them, if they are no more than `SAMPLED`; else as many as that is, drawn by a digest of what they hold:
+    the same ones of the same documents, in whatever order these were read."""
+    if sum(source.tokens for source in sources) <= SAMPLED:
+        return list(sources)
+    drawn, tokens = list[SourceRecord](), 0
+    for source in sorted(sources, key=lambda s: (hashlib.sha256(s.sha256.encode()).digest(), s.uri)):
+        tokens += source.tokens
+        if tokens > SAMPLED and len(drawn) >= LEAST_SAMPLED:
+            break
+        drawn.append(source)
+    return drawn
+
+
 def texts_of(episodes: Episodes, only: set[int] | None = None) -> list[Text]:
-    """Every document, or those of the sources `only`: dated ones first, by year, then the others as they were read."""
+    """Every document, or those of the sources `only`, or a sample of them if they are very many: dated ones first, by
+    year, then the others as they were read."""
     texts, cards = [], episodes.cards()
-    for source in episodes.sources():
-        if only is None or source.id in only:
-            blocks = episodes.blocks_of(source.id)
-            texts.append(Text(source, year_of(source, blocks, cards.get(source.id)), _sentences(blocks)))
+    for source in sampled(sources_of(episodes, only)):
+        blocks = episodes.blocks_of(source.id)
+        texts.append(Text(source, year_of(source, blocks, cards.get(source.id)), _sentences(blocks)))
     return sorted(texts, key=lambda t: (t.year is None, t.year or 0, t.source.id))
 
 

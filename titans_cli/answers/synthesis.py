@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from titans_cli.answers.corpus import Text, texts_of
+from titans_cli.answers.corpus import Text, sources_of, texts_of
 from titans_cli.answers.disagree import Disagreement, disagreements
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.whole.phrases import Phrase, key_of, phrases
@@ -42,6 +42,7 @@ class Synthesis(NamedTuple):
     trends: tuple[TrendTold, ...]
     disagreements: tuple[DisagreementTold, ...]
     alone: tuple[str, ...]
+    sample: str  # what the reader has to know if not all documents were read; else empty
 
 
 Cite = Callable[[int, Candidate], Citation]
@@ -70,16 +71,22 @@ def synthesis(episodes: Episodes, kind: str, cite: Cite, only: set[int] | None =
     """`kind`: "trends", "themes" or "disagreements". Nothing found gives no citations. `long`: all, not a page."""
     texts = texts_of(episodes, only)
     findings = survey(texts) if kind != "disagreements" else PileFindings(texts, [], [])
-    return tell(
-        findings, disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements"), kind, cite, long
-    )
+    disputes = disagreements(texts, MOST_DISAGREEMENTS[kind], asked=kind == "disagreements")
+    return tell(findings, disputes, kind, cite, long, len(sources_of(episodes, only)))
 
 
 def tell(
-    findings: PileFindings, disputes: Sequence[Disagreement], kind: str, cite: Cite, long: bool = False
+    findings: PileFindings,
+    disputes: Sequence[Disagreement],
+    kind: str,
+    cite: Cite,
+    long: bool = False,
+    documents: int | None = None,
 ) -> Synthesis:
-    """What was found, in words and in numbers."""
+    """What was found, in words and in numbers. `documents`: so many there are, if only a sample of them was read."""
     texts = findings.texts
+    documents = len(texts) if documents is None else documents
+    sample = "" if len(texts) == documents else _sample(len(texts), documents)
     citations: list[Citation] = []
 
     def number(sentence: Candidate) -> int:
@@ -105,9 +112,9 @@ def tell(
     alone = _alone(texts, findings.topics)
     if alone and lines:
         lines.append(f"- in no topic: {', '.join(alone)}")
-    lead = _lead(findings, told_topics, told_trends, differ, kind) if lines else ""
+    lead = _lead(findings, told_topics, told_trends, differ, kind, sample) if lines else ""
     body = "\n".join([lead, *lines]) if citations else ""
-    return Synthesis(lead, body, tuple(citations), told_topics, told_trends, tuple(differ), alone)
+    return Synthesis(lead, body, tuple(citations), told_topics, told_trends, tuple(differ), alone, sample)
 
 
 def _page(trends: Sequence[Trend]) -> list[Trend]:
@@ -274,14 +281,16 @@ def _lead(
     told_trends: Sequence[TrendTold],
     differ: Sequence[DisagreementTold],
     kind: str,
+    sample: str,
 ) -> str:
     texts = findings.texts
     years = sorted(t.year for t in texts if t.year is not None)
     span = f" from {years[0]} to {years[-1]}" if years and years[0] != years[-1] else ""
-    across = f"Across {len(texts)} documents{span}"
+    across = f"Across {len(texts):,} documents{span}"
     if kind == "disagreements":
         count = len(differ)
-        return f"{across}, {count} disagreement{'s stand' if count != 1 else ' stands'} out:"
+        line = f"{across}, {count} disagreement{'s stand' if count != 1 else ' stands'} out:"
+        return f"{sample} {line}" if sample else line
     parts = []
     if told_topics and (kind == "themes" or not told_trends):
         largest = _and([f"{t.phrase} ({t.documents})" for t in told_topics[:NAMED]])
@@ -294,7 +303,14 @@ def _lead(
         if named:
             parts.append(f"{_and(named)} {'is' if len(named) == 1 else 'are'} {verb}")
     line = f"{across}: {'; '.join(parts)}." if parts else f"{across}:"
-    return " ".join([line, *_cautions(texts, years, kind)])
+    return " ".join(filter(None, [line, sample, *_cautions(texts, years, kind)]))
+
+
+def _sample(read: int, documents: int) -> str:
+    return (
+        f"These are {read:,} of {documents:,} documents, a sample drawn by what they hold: "
+        "counts are of the sample, and what few documents say may be missing."
+    )
 
 
 def _cautions(texts: Sequence[Text], years: Sequence[int], kind: str) -> list[str]:
