@@ -48,6 +48,7 @@ def imported(argv: list[str], names: list[str]) -> list[str]:
         ["session", "use", "papers"],
         ["session", "log"],
         ["report", "--help"],
+        ["report", "--output", __file__],  # is there, and refused
         ["session", "forget", "1", "--yes"],
         ["session", "rewind", "--to", "1", "--yes"],
         ["session", "fork", "copy"],

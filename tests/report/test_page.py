@@ -186,6 +186,25 @@ def test_a_thousand_documents_make_a_page_of_a_sane_size(told: Told) -> None:
     assert "The newest 3 of 100,000" in text
 
 
+def test_of_very_many_sources_those_that_the_page_speaks_of_are_listed_and_it_says_where_all_are(told: Told) -> None:
+    facts = _many(told.facts, 1000)
+    quote = Quote(1, 999, "paper.txt", 1, "before ", "the words", " after")
+    whole = PileSummary("A lead.", (), (), (), (quote,))
+    # by title it would be the last
+    documents = tuple(
+        replace(
+            d, name="zzz" if d.number == 999 else d.name, source=replace(d.source, id=d.number), first=None, now=None
+        )
+        for d in facts.documents
+    )
+    html = page(replace(facts, whole=whole, documents=documents))
+    assert html.count('<li id="source-') == 500
+    assert 'href="#source-999"' in html
+    assert '<li id="source-999"' in html
+    assert "500 of 1,000 documents" in Reader(html).text
+    assert "titans sources" in html
+
+
 def _many(facts: ReportFacts, count: int) -> ReportFacts:
     one = facts.documents[0]
     size = max(1, one.end - one.start)

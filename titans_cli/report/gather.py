@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from titans_cli.model.interface import SessionModel
 
 PASSAGES = 64  # put to their own cells
+CELLS = 2000  # looked into for the gate's probes, where promoting looks into all
 STRETCHES = 480  # of the stream
 PAGES = 1500  # listed
 QUESTIONS = 50  # the newest
@@ -69,7 +70,7 @@ def gather(home: Home, selector: str | None, *, engine: SessionModel | None = No
 
         engine = engine_of(store.info)
     erase_superseded(store)  # a page outlives the session: it must not keep what was taken back
-    gate = probe_session(home, store.info.name, engine=engine)
+    gate = probe_session(home, store.info.name, engine=engine, most=CELLS)
     if gate.damage:
         gate.admit(force=True)  # raises what it is
     with store.episodes() as episodes, episodes.frozen():

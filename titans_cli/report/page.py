@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import resources
+from itertools import islice
 from statistics import mean, median
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -20,10 +21,10 @@ from markupsafe import Markup, escape
 
 from titans_cli.cards import folded
 from titans_cli.report import charts, gather
-from titans_cli.report.facts import Quote, ReportFacts
+from titans_cli.report.facts import DocumentTold, Quote, ReportFacts
 from titans_cli.wording import minute, plural
 
-SOURCES = 2000  # rows of the table of sources
+SOURCES = 500  # listed, with those that the page speaks of; more nobody reads, and `titans sources` has them
 ROWS = 100  # of the table of recall, the worst first when there are more
 WORST, BEST = 6, 3  # passages quoted
 SHOWN = 320  # characters of a passage or an episode
@@ -57,11 +58,24 @@ def page(facts: ReportFacts) -> str:
         recalled=recalled,
         still=by_now[::-1][:WORST],
         known=by_now[:BEST],
-        sources=sorted(facts.documents, key=lambda d: (folded(d.name), d.number))[:SOURCES],
+        sources=_listed(facts, {d.number for d in recalled}),
         listed=facts.documents[:SOURCES],
         years=_years([d.year for d in facts.documents if d.year]),
         average=mean(s.mean for s in facts.stream),
     )
+
+
+def _listed(facts: ReportFacts, recalled: set[int]) -> list[DocumentTold]:
+    """By title, at most `SOURCES` of them: those that the page has a link to, and of the others the first."""
+    by_title = sorted(facts.documents, key=lambda d: (folded(d.name), d.number))
+    if len(by_title) <= SOURCES:
+        return by_title
+    quotes = [*facts.whole.quotes, *(quote for asked in facts.questions for quote in asked.quotes)]
+    measured = {p.source for p in facts.passages}
+    linked = recalled | {q.document for q in quotes} | {d.number for d in by_title if d.source.id in measured}
+    others = (d.number for d in by_title if d.number not in linked)
+    shown = linked.union(islice(others, max(0, SOURCES - len(linked))))
+    return [d for d in by_title if d.number in shown]
 
 
 def _years(years: Sequence[int]) -> str:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from titans_cli.errors import LockedError, UsageError
 from titans_cli.report.facts import ReportFacts
-from titans_cli.report.gather import gather
-from titans_cli.report.page import page
 from titans_cli.steps import AGAIN, Hint, Option
 from titans_cli.store import Home, SessionStore, write_outside
 from titans_cli.store.files import storage_errors
@@ -59,7 +57,7 @@ def write_report(
     require_new(file, replace_file=replace_file)
     with storage_errors(file.parent):
         file.parent.stat()  # before minutes of measuring
-    facts = gather(home, name, engine=engine)
+    facts = _gathered(home, name, engine)
     text, written = _drawn(facts, str(file))
     write_outside(home, file, _while_unchanged(home, facts, text.encode()))
     return written
@@ -81,14 +79,22 @@ def report_text(
     home: Home, selector: str | None, *, file: str = "-", engine: SessionModel | None = None
 ) -> tuple[str, ReportFile]:
     """The page and what it found. Raises as `gather`."""
-    facts = gather(home, selector, engine=engine)
+    facts = _gathered(home, selector, engine)
     text, written = _drawn(facts, file)
     for _ in _while_unchanged(home, facts, b""):
         pass
     return text, written
 
 
+def _gathered(home: Home, selector: str | None, engine: SessionModel | None) -> ReportFacts:
+    from titans_cli.report.gather import gather  # torch: what is refused is refused without
+
+    return gather(home, selector, engine=engine)
+
+
 def _drawn(facts: ReportFacts, file: str) -> tuple[str, ReportFile]:
+    from titans_cli.report.page import page
+
     text = page(facts)
     measured = facts.passages
     return text, ReportFile(

@@ -116,8 +116,13 @@ def promoter() -> str | None:
         return None
 
 
-def probe_session(home: Home, selector: str | None, *, engine: SessionModel | None = None) -> Gate:
+def probe_session(
+    home: Home, selector: str | None, *, engine: SessionModel | None = None, most: int | None = None
+) -> Gate:
     """Run every probe; changes nothing, and nothing is raised for what a probe finds.
+
+    `most`: so many cells are looked into, and those of the passages that are drawn; None for all of them, as whoever
+    promotes them must.
 
     Raises UsageError (promoted, nothing read), NotFoundError, IncompatibleError, DamagedError, StorageError.
     """
@@ -140,7 +145,7 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
 
         engine = engine_of(store.info)
     with store.episodes() as episodes, episodes.frozen():
-        measured = _Measured(store, episodes, engine)
+        measured = _Measured(store, episodes, engine, most)
         probes = (whole, *measured.probes(home))
         sources = episodes.sources()
         findings = chain.from_iterable(suspicions(s.display, episodes.pages(s.id), unit_of(s.kind)) for s in sources)
@@ -150,10 +155,12 @@ def probe_session(home: Home, selector: str | None, *, engine: SessionModel | No
 class _Measured:
     """One pass over the cells, each loaded once: what all the probes but the first need of them."""
 
-    def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel) -> None:
+    def __init__(self, store: SessionStore, episodes: Episodes, engine: SessionModel, most: int | None) -> None:
         self.store, self.episodes, self.engine = store, episodes, engine
         self.sources = {source.id: source for source in episodes.sources()}
         self.cells = episodes.snapshots()
+        self.most = len(self.cells) if most is None else most
+        self.looked = 0  # how many cells were looked into
         self.broken: list[SnapshotInfo] = []
         self.unseen: list[float] = []  # one for each watched cell
         self.known: dict[Place, float] = {}  # surprise of each passage to its own cell
@@ -165,22 +172,30 @@ class _Measured:
         entry, unread = _parent(home, self.store, self.episodes)
         then = self._promoted_with(entry)
         segments = segments_at(self.episodes, self.engine, {*drawn, *then})
-        self._measure(segments, watched)
+        chosen = self.cells if len(self.cells) <= self.most else draw.sample(self.cells, self.most)
+        self._measure(segments, watched, {c.number for c in chosen})
         probes = [self._finite(), self._recall(drawn, segments), self._unseen()]
         if self.store.info.origin is not None:
             probes.append(unread or self._inherited(home, entry, then))
         return probes
 
-    def _measure(self, segments: Mapping[Place, Segment], watched: set[int]) -> None:
+    def _measure(self, segments: Mapping[Place, Segment], watched: set[int], chosen: set[int]) -> None:
         new = [s for text in UNSEEN for s in self.engine.segments([Page(1, text)])]
         begun: dict[int, int] = {}  # the segment of each source at which the next cell begins
+        of = defaultdict[int, list[Place]](list)
+        for place in segments:
+            of[place[0]].append(place)
+        wanted = watched | chosen
         for row in self.cells:
             start, begun[row.source_id] = begun.get(row.source_id, 0), row.blocks_done
+            places = [p for p in of[row.source_id] if start <= p[1] < row.blocks_done]
+            if not places and row.number not in wanted:
+                continue
             tensors = self.store.load(row)
+            self.looked += 1
             if not _all_finite(tensors.values()):
                 self.broken.append(row)
                 continue
-            places = [p for p in segments if p[0] == row.source_id and start <= p[1] < row.blocks_done]
             if not places and row.number not in watched:
                 continue
             cell = self.engine.from_tensors(tensors)
@@ -190,7 +205,8 @@ class _Measured:
 
     def _finite(self) -> Probe:
         first = self.broken[0] if self.broken else None
-        summary = f"every number of {len(self.cells)} cells is one"
+        part = "" if self.looked == len(self.cells) else f"{self.looked} of "
+        summary = f"every number of {part}{len(self.cells)} cells is one"
         if first is not None:
             summary = f"a cell of {self.sources[first.source_id].display} holds what is not a number"
         return Probe("finite", first is None, summary, float(len(self.broken)), 0.0)

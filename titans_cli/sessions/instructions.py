@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from titans_cli.records import Page
-from titans_cli.sentences import sentence_spans
+from titans_cli.sentences import one_line, sentence_spans
 
 MOST = 100  # warnings; who planted more has made the point
 _LONGEST = 200  # characters of a sentence that are shown
@@ -23,20 +23,57 @@ _WHICH = r"(?:(?:all|any|of|the|your|these|those|my)\s+)*"
 _EARLIER = r"(?:previous|prior|above|earlier|preceding|foregoing|existing|other)\s+"
 _ORDERS = r"(?:instructions?|prompts?|directions|rules|guidelines|commands)\b"
 _HIDE = r"(?:tell|inform|warn|(?:mention|reveal|show)(?:\s+(?:this|it|that))?\s+to)\s+(?:the\s+|your\s+)?"
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    ("tells the reader to drop its instructions", rf"\b{_DROP}{_WHICH}{_EARLIER}(?:\w+\s+)?{_ORDERS}"),
-    ("tells the reader to drop its instructions", rf"\b{_DROP}(?:all\s+)?(?:of\s+)?your\s+(?:\w+\s+)?{_ORDERS}"),
-    ("tells the reader who to be", r"\byou are now (?:an?|no longer|free|acting|dan)\b"),
-    ("tells the reader who to be", r"\bfrom now on,? you (?:are|will|must)\b|\bact as if you\b"),
-    ("speaks of a system prompt", r"\b(?:system|developer) (?:prompt|message)s?\b"),
-    ("speaks of a system prompt", r"<\|(?:system|user|assistant|im_start|im_end)\|>|\[/?INST\]|<</?SYS>>"),
-    ("speaks to a language model", r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b"),
-    ("speaks to a language model", r"\b(?:note|attention|message|instructions?) (?:to|for) (?:\w+ )?(?:ais?|llms?)\b"),
-    ("asks to keep it from the user", rf"\b(?:do not|don['’]t|never)\s+{_HIDE}(?:user|human|reader|operator)s?\b"),
-    ("asks for a verdict", r"\b(?:give|write|recommend) (?:only )?(?:an? )?(?:positive|favou?rable) reviews?\b"),
-    ("announces new instructions", r"\b(?:new|updated|real|actual) instructions?\s*:"),
+_DROPS = (("ignore ", "disregard ", "forget ", "override "),)
+# Why, the form, and groups of words: whatever has that form has, in lower case, one of each group. To look for a word
+# is a hundredth of the work, and most pages do not have them.
+_PATTERNS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
+    ("tells the reader to drop its instructions", rf"\b{_DROP}{_WHICH}{_EARLIER}(?:\w+\s+)?{_ORDERS}", _DROPS),
+    (
+        "tells the reader to drop its instructions",
+        rf"\b{_DROP}(?:all\s+)?(?:of\s+)?your\s+(?:\w+\s+)?{_ORDERS}",
+        _DROPS,
+    ),
+    ("tells the reader who to be", r"\byou are now (?:an?|no longer|free|acting|dan)\b", (("you are now ",),)),
+    (
+        "tells the reader who to be",
+        r"\bfrom now on,? you (?:are|will|must)\b|\bact as if you\b",
+        (("from now on", "act as if you"),),
+    ),
+    (
+        "speaks of a system prompt",
+        r"\b(?:system|developer) (?:prompt|message)s?\b",
+        ((" prompt", " message"), ("system ", "developer ")),
+    ),
+    (
+        "speaks of a system prompt",
+        r"<\|(?:system|user|assistant|im_start|im_end)\|>|\[/?INST\]|<</?SYS>>",
+        (("<|", "inst]", "sys>>"),),
+    ),
+    (
+        "speaks to a language model",
+        r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b",
+        (("as an ai", "as a ai", "artificial intelligence", "language model"),),
+    ),
+    (
+        "speaks to a language model",
+        r"\b(?:note|attention|message|instructions?) (?:to|for) (?:\w+ )?(?:ais?|llms?)\b",
+        ((" ai", " llm"), ("note ", "attention ", "message ", "instruction")),
+    ),
+    (
+        "asks to keep it from the user",
+        rf"\b(?:do not|don['’]t|never)\s+{_HIDE}(?:user|human|reader|operator)s?\b",
+        (("user", "human", "reader", "operator"), ("do not ", "don't ", "don’t ", "never ")),
+    ),
+    (
+        "asks for a verdict",
+        r"\b(?:give|write|recommend) (?:only )?(?:an? )?(?:positive|favou?rable) reviews?\b",
+        (("positive review", "rable review"),),
+    ),
+    ("announces new instructions", r"\b(?:new|updated|real|actual) instructions?\s*:", ((" instruction",),)),
 )
-_SAID = [(why, re.compile(pattern, re.IGNORECASE)) for why, pattern in _PATTERNS]
+_SAID = [(why, re.compile(pattern, re.IGNORECASE), signs) for why, pattern, signs in _PATTERNS]
+# To a form that is blind to case these letters are an i or an s (Unicode's case folding), in lower case they are not.
+_CASELESS = re.compile("[\u0130\u0131\u017f]")
 # Zero-width and direction marks, and the tag characters, which spell words that no screen shows. A joiner counts only
 # between Latin letters: other scripts need it.
 _HIDDEN = re.compile(
@@ -58,20 +95,28 @@ class Suspicion:
 def suspicions(source: str, pages: list[Page], unit: str = "page") -> Iterator[Suspicion]:
     """The suspicious sentences of a document, each once, in their order."""
     for page in pages:
+        if _objection(one_line(page.text)) is None:  # no sentence of it has a form that the whole of it has not
+            continue
         for start, end in sentence_spans(page.text):
-            sentence = " ".join(page.text[start:end].split())
+            sentence = one_line(page.text[start:end])
             if why := _objection(sentence):
                 yield Suspicion(source, page.number, why, _shown(sentence), unit)
 
 
-def _objection(sentence: str) -> str | None:
-    if not sentence.isascii() and _HIDDEN.search(sentence):
+def _objection(text: str) -> str | None:
+    if not text.isascii() and _HIDDEN.search(text):
         return "holds text that cannot be seen"
-    return next((why for why, pattern in _SAID if pattern.search(sentence)), None)
+    plain = None if not text.isascii() and _CASELESS.search(text) else text.lower()
+    return next((why for why, form, signs in _SAID if _has(plain, signs) and form.search(text)), None)
+
+
+def _has(plain: str | None, signs: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether a text in lower case has one of each group; of one that cannot be put into it nobody knows."""
+    return plain is None or all(any(sign in plain for sign in group) for group in signs)
 
 
 def _shown(sentence: str) -> str:
-    sign = next((m for _, p in _SAID if (m := p.search(sentence))), None) or _HIDDEN.search(sentence)
+    sign = next((m for _, p, _ in _SAID if (m := p.search(sentence))), None) or _HIDDEN.search(sentence)
     begin = max(0, (sign.start() if sign else 0) - _LONGEST // 2) if len(sentence) > _LONGEST else 0
     cut = sentence[begin : begin + _LONGEST]
     cut = _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", cut)

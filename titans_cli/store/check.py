@@ -5,12 +5,12 @@ Needs no model. What only the model can tell (whether a cell is what its text ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from titans_cli.errors import DamagedError, IncompatibleError, StorageError
-from titans_cli.records import SessionInfo, SourceRecord
+from titans_cli.records import Block, SessionInfo, SourceRecord
 from titans_cli.steps import Hint, NextStep
 from titans_cli.store.episodes import Episodes
 from titans_cli.store.files import sha256_of, storage_errors
@@ -93,7 +93,8 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
     )
     for source in episodes.sources():
         try:
-            problems, blocks = _text_problems(source, episodes), episodes.blocks_of(source.id)
+            blocks = episodes.blocks_of(source.id)
+            problems = _text_problems(source, blocks, episodes)
         except DamagedError as error:  # rows that cannot be told: neither can those after them
             yield Finding(TEXT, source.display, error.what, anew, source.id)
             return
@@ -110,18 +111,17 @@ def findings_of(session: str, snapshots: Path, episodes: Episodes, *, read_data:
             yield Finding(CELL, subject, problem, hint, source.id)
 
 
-def _text_problems(source: SourceRecord, episodes: Episodes) -> list[str]:
+def _text_problems(source: SourceRecord, blocks: Sequence[Block], episodes: Episodes) -> list[str]:
     """What does not fit together; and if all does, whether it is still what was written."""
-    problems = list(_text_misfits(source, episodes))
+    problems = list(_text_misfits(source, blocks, episodes))
     written = episodes.meta(f"{DIGEST}{source.id}")
     if not problems and written is not None and written != episodes.digest_of(source.id):
         problems.append("what is retained of it does not have the checksum that was recorded for it")
     return problems
 
 
-def _text_misfits(source: SourceRecord, episodes: Episodes) -> Iterator[str]:
+def _text_misfits(source: SourceRecord, blocks: Sequence[Block], episodes: Episodes) -> Iterator[str]:
     pages = {page.number: page.text for page in episodes.pages(source.id)}
-    blocks = episodes.blocks_of(source.id)
     if len(pages) != source.pages:  # numbers may be missing: pages that could not be read were left out
         yield f"{len(pages)} of its {source.pages} pages are there"
     if [b.index for b in blocks] != list(range(source.blocks_done)) or source.blocks_done > source.blocks_total:
