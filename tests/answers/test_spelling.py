@@ -41,3 +41,4 @@ def test_a_name_nobody_has_becomes_the_nearest_title_or_author(tmp_path: Path) -
         assert mended("Who is Zarvex?", episodes, [card]) == "Who is Zarvex?"
         assert mended("waht does TideGuage do?", episodes, [card]) == "what does TideGauge do?"
         assert mended("Is it TideGuage-like?", episodes, [card]) == "Is it TideGauge-like?"  # a part of a word
+        assert mended("Where is its code?", episodes, [card]) == "Where is its code?"  # and not "come"

@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from titans_cli.answers.background import background
 from titans_cli.answers.intent import ENGLISH, language_of
-from titans_cli.answers.words import ASKING, STOP_WORDS
+from titans_cli.answers.words import ASKING, STOP_WORDS, stem
 from titans_cli.cards import Card
 from titans_cli.store import Episodes
 
@@ -35,12 +36,12 @@ def mended(question: str, episodes: Episodes, cards: Iterable[Card]) -> str:
     names = {
         w for c in cards for text in (c.title or "", *c.authors) for w in _WORD.findall(text) if len(w) >= SHORTEST
     }
-    if english:
-        names |= {w for w in STOP_WORDS | ASKING if len(w) >= SHORTEST}
+    asking = {w for w in STOP_WORDS | ASKING if len(w) >= SHORTEST} if english else set[str]()
     text = question
     for m in reversed(unknown):
         most = 2 if len(m.group()) >= LONG else 1
-        near = [(slips(m.group().lower(), name.lower(), most), name) for name in names]
+        word = stem(m.group().lower()) in background().counts  # "code" is no slip for "come"
+        near = [(slips(m.group().lower(), n.lower(), most), n) for n in (names if word else names | asking)]
         best = min((n for n in near if n[0] <= most), default=None)
         if best is not None:
             text = text[: m.start()] + best[1] + text[m.end() :]
