@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 
+from titans_cli.answers.aspects import named_aspect, telling_each
 from titans_cli.answers.extract import Candidate
 from titans_cli.answers.intent import CardQuestion, card_questions, names_of
 from titans_cli.answers.intent_pile import PileQuestion, matter_of, parts_of_matter, pile_question
-from titans_cli.answers.pile import AT_HEAD, JudgedSource, judge, judge_said, shares_words
+from titans_cli.answers.pile import AT_HEAD, SOMEWHERE, JudgedSource, judge, judge_said, shares_words
 from titans_cli.cards import Card, bibliographies, folded, is_document, label, listed, surname
 from titans_cli.places import place
 from titans_cli.records import Answer, Citation, SourceRecord
@@ -235,6 +236,10 @@ class Catalogue:
             judgements = self._judged(matter, chosen)
             if asked.about:
                 judgements = [j for j in judgements if j.level >= AT_HEAD] or judgements[:1]
+            judged = {j.source.id: j for j in judgements}
+        elif asked.aspect:
+            tell = telling_each(named_aspect(asked.aspect), asked.says, self.episodes)
+            judgements = [JudgedSource(d.source, SOMEWHERE, *tell[d.source.id]) for d in chosen if d.source.id in tell]
             judged = {j.source.id: j for j in judgements}
         elif asked.says:
             judged = {j.source.id: j for j in judge_said(asked.says, self.episodes, [d.source for d in chosen])}

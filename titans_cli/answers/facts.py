@@ -13,12 +13,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from titans_cli.answers import aspects
+from titans_cli.answers.aspects import asking, aspect_of, titled
 from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.dates import resolved, told_on
 from titans_cli.answers.definition import OPENING, definitions, opening
 from titans_cli.answers.evidence import ScoredBlock, gather
-from titans_cli.answers.extract import Candidate, candidates, select, with_list
+from titans_cli.answers.extract import ALSO, Candidate, candidates, select, with_list
 from titans_cli.answers.instances import instances, telling
 from titans_cli.answers.intent import kind_asked_for
 from titans_cli.answers.landmarks import Marks
@@ -63,6 +65,7 @@ class Search(NamedTuple):
     named: set[int]
     premise: Premise
     naming: frozenset[str]  # stems that name them
+    untold: bool = False  # an aspect is asked for that a document has to tell, and none of these does
 
 
 def search(
@@ -92,8 +95,25 @@ def search(
         naming = naming | set(stems(kind_asked_for(question)))
         first = tells._replace(score=max(tells.score, ranked[0].score) if ranked else tells.score)
         ranked = [first, *(c for c in ranked if (c.block.id, c.start) != (first.block.id, first.start))]
+    aspect, untold = aspect_of(terms), False
+    if aspect is not None:
+        asked = asking(aspect, terms)
+        within = named or (set(titles) if len(titles) == 1 else titled(terms, asked, titles))
+        tell = aspects.telling(aspect, terms, within, naming, episodes)
+        untold = bool(within) and aspect.needed and not tell
+        naming = naming | asked
+        if tell:
+            ranked = _before(tell, ranked)
     assumption = premise(terms, named or best, naming, episodes, ranked, more & best)
-    return Search(terms, blocks, ranked, named, assumption, frozenset(naming))
+    return Search(terms, blocks, ranked, named, assumption, frozenset(naming), untold)
+
+
+def _before(first: Sequence[Candidate], ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The sentences, those that lead so far before the others that none of these is shown with them."""
+    top = ALSO + (ranked[0].score if ranked else 0.0)
+    lead = [c._replace(score=top + 1 - n / len(first)) for n, c in enumerate(first)]
+    places = {(c.block.id, c.start) for c in lead}
+    return [*lead, *(c for c in ranked if (c.block.id, c.start) not in places)]
 
 
 class FactAnswerer:
@@ -123,7 +143,7 @@ class FactAnswerer:
         if reading is not None:
             looked = replace(looked, probability=reading.probability)
             chosen = [] if reading.refused else _led(reading.lead, chosen, limit)
-        elif not defined and s.premise.refuses:
+        elif s.untold or (not defined and s.premise.refuses):
             chosen = []
         if not chosen:
             return self._refused(looked, s)

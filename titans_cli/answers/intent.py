@@ -71,6 +71,27 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Aspect:
+    """What a document says of itself in other words than it is asked for.
+
+    `tells`: forms of sentences, the surest first, in each of which one of the words `index` stands; `of_pile`: how it
+    is asked of all documents; `things`: those of these that are asked for have to be named; `announces`: a sentence may
+    but say that there is any, and the next ones say what; `needed`: without such a sentence nothing answers; `notices`:
+    a publisher's notices tell it as well as the text.
+    """
+
+    name: str
+    asked: re.Pattern[str]
+    tells: tuple[re.Pattern[str], ...]
+    index: tuple[str, ...]
+    of_pile: re.Pattern[str]
+    things: tuple[str, ...]
+    announces: bool
+    needed: bool
+    notices: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FactForms:
     """How one language asks for what a text says, and tells it."""
 
@@ -99,6 +120,7 @@ class FactForms:
     finds: re.Pattern[str]
     instances: tuple[str, ...]
     instance_asked: re.Pattern[str]
+    aspects: tuple[Aspect, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +254,20 @@ def _facts(name: str) -> FactForms:
         re.compile(table.get("whole", {}).get("finds", NEVER), re.I),
         tuple(table.get("instance", {}).get("forms", ())),
         re.compile(table.get("instance", {}).get("asked", NEVER), re.I),
+        tuple(
+            Aspect(
+                str(a["name"]),
+                re.compile(a["asked"], re.I),
+                tuple(re.compile(tells, re.I) for tells in a["tells"]),
+                tuple(str(a["index"]).split()),
+                re.compile(a.get("of_pile", NEVER), re.I),
+                tuple(str(a.get("things", "")).split()),
+                bool(a.get("announces", False)),
+                bool(a.get("needed", False)),
+                bool(a.get("notices", False)),
+            )
+            for a in table.get("aspect", {}).get("aspects", ())
+        ),
     )
 
 

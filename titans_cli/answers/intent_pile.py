@@ -16,8 +16,9 @@ from titans_cli.answers.words import STOP_WORDS
 class PileQuestion:
     """`wants`: "list", "count", "when" or "tally". A document counts when everything holds that is not None or empty.
 
-    `most`: of those, the one with the most of it ("authors", "pages", "few_pages", "new", "old"). `by`: of a list, what
-    it is ordered by ("year", "newest", "author", "title"); of a tally, what is counted ("author", "year", "venue").
+    `aspect`: the name of what they tell of themselves, in the words `says`. `most`: of those, the one with the most of
+    it ("authors", "pages", "few_pages", "new", "old"). `by`: of a list, what it is ordered by ("year", "newest",
+    "author", "title"); of a tally, what is counted ("author", "year", "venue").
     """
 
     wants: str
@@ -29,6 +30,7 @@ class PileQuestion:
     about: str = ""
     uses: str = ""
     says: str = ""  # anything else that one sentence may say
+    aspect: str = ""
     most: str = ""
     by: str = ""
 
@@ -84,6 +86,11 @@ def _said_of(rest: str, wants: str, single: bool, own: bool, language: Language)
     rest, years = _years(rest, language)
     if not rest:
         return PileQuestion(wants, single, years)
+    for form in language.patterns.get("aspect", ()) if own and not single and language.facts else ():
+        if (match := form.fullmatch(rest)) and language.facts:
+            for aspect in language.facts.aspects:
+                if aspect.of_pile.search(match["said"]):
+                    return PileQuestion(wants, years=years, aspect=aspect.name, says=match["said"])
     for kind in ("author", "about", "use", "venue") if own else ("author",):
         for form in language.patterns.get(kind, ()):
             if match := form.fullmatch(rest):
