@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.sessions.samples import read_into, start
-from titans_cli.answers.aspects import has_name
+from titans_cli.answers.aspects import aspect_of, has_name
+from titans_cli.answers.question import Question
 from titans_cli.records import Answer
 from titans_cli.sessions.ask import AskRequest, ask
-from titans_cli.store import Home
+from titans_cli.store import Episodes, Home
 
 TEXTS = {
     "pelmar.md": "# Pelmar: a loom for tin\n\nPelmar is a loom that weaves tin. Grant Ollery drew it after a storm. "
@@ -94,6 +95,34 @@ def test_every_document_is_judged_by_what_it_tells_of_itself(
     lines = [line[2:].split(":")[0] for line in answer.text.splitlines() if line.startswith("- ")]
     assert sorted(lines) == titles
     assert len(answer.citations) == len(titles)
+
+
+def test_its_is_the_documents_before_unless_something_else_is_named(shelf: Home) -> None:
+    before = ask(shelf, "three", AskRequest("What is Pelmar?", log=False))
+    follows = ask(shelf, "three", AskRequest("What are its limitations?", after=before, log=False))
+    assert follows.citations[0].quote.startswith("This trial has a limitation.")
+    other = ask(shelf, "three", AskRequest("Who paid for Dunvik and its fire?", after=before, log=False))
+    assert {Path(c.uri).name for c in other.citations} == {"dunvik.md"}
+
+
+@pytest.mark.parametrize(
+    ("question", "aspect"),
+    [
+        ("Where was the course hosted?", None),  # a place is asked for
+        ("How was the data obtained?", None),
+        ("Where are the data from?", None),
+        ("How much funding did they receive?", None),  # a figure
+        ("Where is the data of Pelmar?", "availability"),
+        ("What is the website of Pelmar?", "availability"),
+        ("Who supported the work on Pelmar?", "funding"),
+    ],
+)
+def test_what_is_asked_of_a_place_method_or_figure_is_no_aspect(
+    tmp_path: Path, question: str, aspect: str | None
+) -> None:
+    with Episodes.create(tmp_path / "episodes.sqlite") as episodes:
+        found_aspect = aspect_of(Question(question, episodes))
+    assert (found_aspect.name if found_aspect else None) == aspect
 
 
 @pytest.mark.parametrize(

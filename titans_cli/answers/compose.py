@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from titans_cli.answers.cards import Catalogue, CataloguedDocument
+from titans_cli.answers.cards import Catalogue
 from titans_cli.answers.cite import Citer
 from titans_cli.answers.compare import compare
 from titans_cli.answers.corpus import Text, texts_of
@@ -85,10 +85,10 @@ class Answerer:
             made = self._from_memory(blank)
         elif (known := self.catalogue.answer(blank, self._about())) is not None:
             made = known
-        elif kind is not None:
-            made = self._about_all(blank, kind)
         elif (whole := self._wanted_whole(blank)) is not None:
             made = whole
+        elif kind is not None:
+            made = self._about_all(blank, kind)
         elif len(self.only or self.sources) <= FEW and (wants_summary(question) or self.how.sentences >= LONG):
             made = self._summary(blank, self.only)
         else:
@@ -183,18 +183,15 @@ class Answerer:
         return self._summed_up(blank, texts_of(self.episodes, only), blank.question)
 
     def _wanted_whole(self, blank: Answer) -> Answer | None:
-        """The summary of the one document that a question wants as a whole, if it wants any."""
+        """What the one document that a question wants as a whole says of itself at its beginning, or of what it found,
+        if it says that; None for a question that wants none."""
         wanted = self.catalogue.wanted_whole(blank.question, self._about())
-        return None if wanted is None else self._summary_of(blank, *wanted)
-
-    def _summary_of(self, blank: Answer, document: CataloguedDocument, findings: bool) -> Answer | None:
-        """What one document says of itself at its beginning, or of what it found; None if it tells no findings."""
-        text = texts_of(self.episodes, {document.source.id})[0]
-        limit = max(self.how.sentences, LEAST_SUMMARY)
-        title = document.title
-        part = findings_of(text, title) if findings else beginning_of(text, title, limit)
-        if part is None:
+        if wanted is None:
             return None
+        document, findings = wanted
+        text, title = texts_of(self.episodes, {document.source.id})[0], document.title
+        limit = max(self.how.sentences, LEAST_SUMMARY)
+        part = (findings_of(text, title) if findings else None) or beginning_of(text, title, limit)
         self.citer.made_from.add(document.source.id)
         return replace(self._summed_up(blank, [part], title), about=document.source.id)
 

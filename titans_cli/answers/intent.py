@@ -141,6 +141,7 @@ class Language:
     joins: re.Pattern[str] | None
     of_the_world: re.Pattern[str] | None
     meant: re.Pattern[str] | None
+    whose: re.Pattern[str] | None  # of what is meant
     patterns: Mapping[str, tuple[re.Pattern[str], ...]]
     asks: bool  # for facts, in forms that are known
 
@@ -209,6 +210,7 @@ def _language(name: str, table: Mapping[str, Any]) -> Language:
         whole(about["joins"]) if "joins" in about else None,
         whole(rf"\b(?:{about['of_the_world']})$") if "of_the_world" in about else None,
         whole(rf"\b(?:{about['meant']})\b") if "meant" in about else None,
+        whole(rf"\b(?:{about['whose']})\b") if "whose" in about else None,
         {name: tuple(map(whole, forms)) for name, forms in lists.items()},
         "question" in table,
     )
@@ -471,10 +473,16 @@ def names_of(called: str) -> list[str]:
 
 
 def named(question: str, name: str) -> str | None:
-    """A question with a name in the place of "it" or "that paper"; None for one that has nothing of the kind."""
+    """A question with a name in the place of "it" or "that paper"; None for one that has nothing of the kind.
+
+    "Its" is the document's too, unless the question names something else.
+    """
     for language in languages():
         if language.meant is not None and (match := language.meant.search(question)) is not None:
             return question[: match.start()] + name + question[match.end() :]
+        if language.whose is not None and (match := language.whose.search(question)) is not None:
+            names = re.search(rf"(?<=\s){_PROPER}", question) if language.capitals else None
+            return None if names else f"{question[: match.start()]}{name}'s{question[match.end() :]}"
     return None
 
 
