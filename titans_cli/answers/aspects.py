@@ -70,9 +70,10 @@ def _tells(sentence: str) -> bool:
 
 def telling(
     aspect: Aspect, question: Question, documents: Collection[int], naming: Collection[str], episodes: Episodes
-) -> list[Candidate]:
+) -> tuple[list[Candidate], bool]:
     """The sentences of these documents that tell it, those of the surest form alone, what says most of the question
-    first. A notice of the publisher's comes after what the text itself says; no list of references tells anything."""
+    first; and whether that is the surest that there is. A notice of the publisher's comes after what the text itself
+    says; no list of references tells anything."""
     ranked: list[tuple[tuple[float, ...], Candidate]] = []
     for source in sorted(documents):
         blocks = episodes.blocks_of(source)
@@ -83,30 +84,31 @@ def telling(
                 rank = (form, -question.covered(terms, naming), made.block.source_id, made.block.index, made.start)
                 ranked.append((rank, made._replace(covers=question.covered(terms))))
     ranked.sort(key=lambda r: r[0])
-    return [c for rank, c in ranked if rank[0] == ranked[0][0][0]][:MOST]
+    tell = [c for rank, c in ranked if rank[0] == ranked[0][0][0]][:MOST]
+    return tell, bool(ranked) and ranked[0][0][0] == 0
 
 
-def telling_each(aspect: Aspect, said: str, episodes: Episodes) -> dict[int, tuple[int, Candidate]]:
+def telling_each(aspect: Aspect, predicate: str, episodes: Episodes) -> dict[int, tuple[int, Candidate]]:
     """Of each document that tells it in the surest form, how many sentences do and the first of them; of those alone
-    that have every name in `said` ("funded by the NSF"), written out or by its initials, and the things in it."""
-    names = [w for w in _NAME.findall(said) if aspect.asked.search(w) is None]
-    things = {stem(w) for w in words(said) if w in aspect.things}
+    that have every name in `predicate` ("funded by the NSF"), written out or by its initials, and the things in it."""
+    names = [w for w in _NAME.findall(predicate) if aspect.asked.search(w) is None]
+    things = {stem(w) for w in words(predicate) if w in aspect.things}
     ids = {i for word in aspect.index for i in episodes.blocks_with(word)}
     by_source = dict[int, list[Block]]()
     for block in episodes.blocks(sorted(ids)):
         by_source.setdefault(block.source_id, []).append(block)
-    told = dict[int, tuple[int, Candidate]]()
+    by_document = dict[int, tuple[int, Candidate]]()
     for source, blocks in by_source.items():
         ends = lists_of_references(episodes.blocks_of(source)) if any(map(may_list, blocks)) else {}
-        all_told = [
+        tell = [
             made
             for block in blocks
             for form, made in _told_in(aspect, block, ends.get(block.id))
             if form == 0 and things <= set(stems(made.text)) and all(has_name(name, made.text) for name in names)
         ]
-        if all_told:
-            told[source] = len(all_told), all_told[0]
-    return told
+        if tell:
+            by_document[source] = len(tell), tell[0]
+    return by_document
 
 
 def has_name(name: str, text: str) -> bool:

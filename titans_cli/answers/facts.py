@@ -99,13 +99,19 @@ def search(
     if aspect is not None:
         asked = asking(aspect, terms)
         within = named or (set(titles) if len(titles) == 1 else titled(terms, asked, titles))
-        tell = aspects.telling(aspect, terms, within, naming, episodes)
+        tell, surely = aspects.telling(aspect, terms, within, naming, episodes)
         untold = bool(within) and aspect.needed and not tell
-        naming = naming | asked
-        if tell:
+        # what may only tell it leads unless another sentence says more of what is asked
+        if tell and (surely or not ranked or _rest(tell[0], terms, naming) >= _rest(ranked[0], terms, naming)):
             ranked = _before(tell, ranked)
+        naming = naming | asked
     assumption = premise(terms, named or best, naming, episodes, ranked, more & best)
     return Search(terms, blocks, ranked, named, assumption, frozenset(naming), untold)
+
+
+def _rest(c: Candidate, terms: Question, naming: Collection[str]) -> float:
+    """What a sentence says of a question beside the name of what it is about."""
+    return terms.covered(set(stems(c.text)), naming)
 
 
 def _before(first: Sequence[Candidate], ranked: Sequence[Candidate]) -> list[Candidate]:
