@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from titans_cli.progress import FileFailed, FileFinished
 from titans_cli.records import SourceRecord
 from titans_cli.sessions import health, history, lifecycle
 from titans_cli.sessions.ask import AskOptions, ask
-from titans_cli.store import Home
+from titans_cli.store import Episodes, Home
 
 
 def sentences(seed: int, count: int = 8) -> list[str]:
@@ -45,6 +48,34 @@ def test_reading_ahead_changes_no_byte(home: Home, folder: Path, tiny_folder: Pa
     assert retained(with_) == retained(without)
     assert len(retained(with_)["sources"]) == 7
     assert with_.memory_sha256() == without.memory_sha256()
+
+
+def test_what_a_document_costs_to_read_does_not_grow_with_the_documents_read_before(
+    home: Home, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of these is done once more for every document: all sources of ten thousand take a fifth of a second."""
+    asked, whole = Counter[str](), ("sources", "snapshots", "snapshot_numbers", "snapshot_digests", "events")
+
+    def counting(name: str) -> Callable[..., Any]:
+        method = getattr(Episodes, name)
+
+        def counted(self: Episodes, *args: Any, **kwargs: Any) -> Any:
+            asked[name] += 1
+            return method(self, *args, **kwargs)
+
+        return counted
+
+    start(home, "papers", tiny_folder)
+    for name in whole:
+        monkeypatch.setattr(Episodes, name, counting(name))
+    runs = []
+    for run, count in enumerate((1, 6)):
+        write_documents(tmp_path / str(run), count)
+        asked.clear()
+        read_into(home, "papers", [tmp_path / str(run)])
+        runs.append(Counter(asked))
+    assert runs[1] == runs[0]
+    assert runs[0]["sources"] > 0
 
 
 def test_every_row_is_a_block_of_its_own_and_every_gap_is_sound(home: Home, folder: Path, tiny_folder: Path) -> None:

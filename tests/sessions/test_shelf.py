@@ -216,17 +216,17 @@ def test_what_is_read_brings_its_codes_along(
 ) -> None:
     """A first question would make those of ten thousand documents in most of a minute."""
     store = start(home, "papers", tiny_folder)
-    paths = [write_document(tmp_path / f"{n}.txt", sentences=5, seed=n) for n in range(4)]
+    paths = [write_document(tmp_path / f"{n}.txt", sentences=5, seed=n) for n in range(6)]
     read_into(home, "papers", paths[:1])
     assert not (store.folder / TOPICS).exists()  # of few nobody needs any
-    read_into(home, "papers", paths)
+    read_into(home, "papers", paths[1:])
     with store.episodes() as episodes:
         codes = kept(episodes, engine.fingerprint, 0)
         assert codes is not None
-        assert set(codes.counts) == episodes.snapshot_digests()
+        assert set(codes.counts) == {cell.sha256 for cell in episodes.snapshots() if cell.source_id > 1}
     loaded.clear()
     near(store, engine)
-    assert len(set(loaded)) == 2
+    assert len(set(loaded) - {1}) == 2  # what was read before may still have to be looked at
 
 
 def test_an_update_takes_the_old_text_s_topics_out(home: Home, store: SessionStore, engine: Engine) -> None:

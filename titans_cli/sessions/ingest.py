@@ -62,7 +62,7 @@ STDIN = "-"
 STDIN_URI = "stdin:"  # followed by the name it was given, or the beginning of its sha256
 UNHEARD = 1.0  # seconds; a document is usually cut into segments in less, and then read at least one batch
 MOST_UNCOMMITTED = 32  # cells; one that is not closed has a megabyte
-MOST_UNCODED = 1024  # cells; a millisecond each, and all that are kept are looked through once for so many
+MOST_UNCODED = 256  # documents; a millisecond a cell, and what is kept of their like is looked through once for so many
 _REPLACING = "forgetting the old version, reading the new one at the end"
 
 
@@ -224,7 +224,7 @@ class Ingestion:
         self.store, self.episodes, self.load, self.how = store, episodes, load, how
         self.room = RoomBudget(store.folder, None, how.max_room)
         self.memory: SessionMemory | None = None  # of the session, once something is read with it
-        self.coded_until = episodes.newest_snapshot()  # of these cells a question may know the codes
+        self.uncoded = set[int]()  # sources that were read since codes of topics were kept
         self.began = time.monotonic()
         self.tokens = self.read = self.skipped = self.failed = 0
         self.read_on = set[int]()  # sources that an earlier run began
@@ -357,7 +357,7 @@ class Ingestion:
 
     def _known(self, source: Source, digest: str) -> FileSkipped | None:
         """Whether this very content needs no reading. A file that now says what another one says is a changed one."""
-        same = [s for s in self.episodes.sources() if s.sha256 == digest and not s.uri.startswith(ITEM)]
+        same = [s for s in self.episodes.sources_by_sha(digest) if not s.uri.startswith(ITEM)]
         here = [s for s in same if s.uri == source.uri]
         changed = not here and self.episodes.source_by_uri(source.uri) is not None
         if not same or (changed and not self.how.append):
@@ -425,6 +425,7 @@ class Ingestion:
                     raise self._stopped()
         self.read += 1
         self._settle(more_follows=True)
+        self.uncoded.add(record.id)
         self._keep_codes(MOST_UNCODED)
         mean = sum(surprises) / max(1, len(surprises))
         newest = self.episodes.newest_snapshot()
@@ -440,13 +441,12 @@ class Ingestion:
             settle(self.store, self.episodes, self._engine, more_follows=more_follows)
 
     def _keep_codes(self, least: int = 1) -> None:
-        """Keep the codes of the cells' topics once so many cells are new, or the first question would make them all."""
-        newest = self.episodes.newest_snapshot()
-        if self.load is not None and newest - self.coded_until >= least:
+        """Keep the codes of the topics of what was read, once it is so many documents: a question would make them."""
+        if self.load is not None and len(self.uncoded) >= least:
             from titans_cli.sessions.shelf import Shelf  # late: it imports torch
 
-            Shelf().cells(self.store, self._engine())
-            self.coded_until = newest
+            if Shelf().keep(self.store, self._engine(), self.uncoded):
+                self.uncoded.clear()
 
     def _memory(self) -> SessionMemory | None:
         """Of the whole session, if its model keeps one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -104,6 +104,16 @@ class Shelf:
             wanted = [info for info in committed if only is None or info.source_id in only]
             codes = self._coded(store, episodes, engine, committed, wanted) if len(wanted) > LIKELY else None
         return CellsOnShelf(store, engine, wanted, codes, self._at_hand)
+
+    def keep(self, store: SessionStore, engine: SessionModel, sources: Collection[int]) -> bool:
+        """Keep the codes of these sources' cells for the questions to come; False where there are few cells, and no
+        question asks for codes. Raises as `store.cells`."""
+        with store.episodes() as episodes:
+            committed = episodes.snapshots()
+            if len(committed) <= LIKELY:
+                return False
+            self._coded(store, episodes, engine, committed, [i for i in committed if i.source_id in sources])
+        return True
 
     def _coded(
         self,

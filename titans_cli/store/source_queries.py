@@ -103,19 +103,23 @@ class SourceQueries:
         return int(self._one("SELECT count(*) FROM sources"))
 
     def source(self, source_id: int) -> SourceRecord | None:
-        return self._source_where("id = ?", source_id)
+        return next(iter(self._sources_where("id = ?", source_id, 1)), None)
 
     def source_by_uri(self, uri: str) -> SourceRecord | None:
         """The latest source with this address: a file that changed may have been read more than once."""
-        return self._source_where("uri = ?", uri)
+        return next(iter(self._sources_where("uri = ?", uri, 1)), None)
 
     def source_by_sha(self, sha256: str) -> SourceRecord | None:
-        return self._source_where("sha256 = ?", sha256)
+        return next(iter(self._sources_where("sha256 = ?", sha256, 1)), None)
 
-    def _source_where(self, condition: str, value: object) -> SourceRecord | None:
-        sql = f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT 1"
-        records = self._records(SourceRecord, sql, (value,))
-        return records[0] if records else None
+    def sources_by_sha(self, sha256: str) -> list[SourceRecord]:
+        """All of this content, the oldest first."""
+        return self._sources_where("sha256 = ?", sha256)[::-1]
+
+    def _sources_where(self, condition: str, value: object, limit: int = -1) -> list[SourceRecord]:
+        """The newest first."""
+        sql = f"SELECT {SOURCE}, {_STATED} FROM sources WHERE {condition} ORDER BY id DESC LIMIT ?"
+        return self._records(SourceRecord, sql, (value, limit))
 
     def omissions(self) -> dict[int, tuple[Omission, ...]]:
         """What the readers left out, by source and kind, of sources of which something was."""
