@@ -55,6 +55,9 @@ COMMANDS = {
     "sources": ["sources", *IN],
     "search": ["search", "population growth", *IN],
     "list": ["session", "list"],
+    "themes": ["themes", "--no-log", *IN],
+    "trends": ["trends", "--no-log", *IN],
+    "report": ["report", "--output", "{page}", *IN],
     "forget": ["session", "forget", "{first}", "--yes", *IN],
 }
 # not getrusage, which carries over what the parent had before it became this process
@@ -235,7 +238,7 @@ def main() -> None:
         report.add("load_s", load)
         report.add("load_mb", peak)
         for name, arguments in COMMANDS.items():
-            words = [word.format(first=sources[0].id) for word in arguments]
+            words = [word.format(first=sources[0].id, page=Path(made) / "report.html") for word in arguments]
             taken, peak = measured(RUNNING.format(arguments=words), home.root)
             report.add(f"{name}_s", taken - load if name.startswith("ask") else taken)
             report.add(f"{name}_mb", peak)
