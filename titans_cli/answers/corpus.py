@@ -32,7 +32,7 @@ _PRINTED = re.compile(
 )
 FIRST_PAGE = 12_000  # characters of a first page that are looked through for printed dates
 HEAD = 600  # characters of the first page in which a year is looked for
-SAMPLED = 4_000_000  # tokens of documents that are read: twenty seconds of a core (docs/log.md, 2026-11-28) ...
+SAMPLED = 2_500_000  # tokens of documents that are read: half a minute of a core (docs/log.md, 2026-11-28) ...
 LEAST_SAMPLED = 30  # ... and so many documents, however long they are
 
 
