@@ -25,13 +25,14 @@ from titans_cli.answers.instances import instances, telling
 from titans_cli.answers.intent import kind_asked_for
 from titans_cli.answers.landmarks import Marks
 from titans_cli.answers.lives import life_date
-from titans_cli.answers.premise import Premise, about_of, others, premise, subjects
+from titans_cli.answers.premise import SPOKEN, Premise, about_of, others, premise, subjects
 from titans_cli.answers.quantities import DATE
 from titans_cli.answers.question import Question
 from titans_cli.answers.reading import HEADLINE, ReadingResult, passages_of, read
 from titans_cli.answers.references import lists_of_references, may_list
 from titans_cli.answers.request import AskOptions, Means
 from titans_cli.answers.span import short_answer, sure_answer
+from titans_cli.answers.spoken import without_opening
 from titans_cli.answers.statements import contradicts, figures, other_figures, same_figures
 from titans_cli.answers.verdict import verdict
 from titans_cli.answers.words import stems
@@ -157,6 +158,8 @@ class FactAnswerer:
         if sides:
             chosen = [*sides, *(c for c in chosen[1:] if c not in sides)][: max(len(sides), limit)]
         chosen, short = self._proper(s, chosen, sides, reading)
+        if short is None and s.premise.spoken > SPOKEN and s.terms.kind not in ("yes-no", "who"):
+            short = without_opening(chosen[0].text, s.terms.asked.language)
         if s.terms.asked.several:
             chosen = [with_list(c, self.means.episodes) for c in chosen]
         citations = tuple(self.citer.cite(n, c) for n, c in enumerate(chosen, start=1))

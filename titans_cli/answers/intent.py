@@ -121,6 +121,7 @@ class FactForms:
     instances: tuple[str, ...]
     instance_asked: re.Pattern[str]
     aspects: tuple[Aspect, ...]
+    spoken: re.Pattern[str]  # what only opens what somebody says
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,7 @@ def _facts(name: str) -> FactForms:
             )
             for a in table.get("aspect", {}).get("aspects", ())
         ),
+        re.compile(table.get("spoken", {}).get("opening", NEVER), re.I),
     )
 
 
