@@ -99,7 +99,9 @@ def search(
     aspect, untold = aspect_of(terms), False
     if aspect is not None:
         asked = asking(aspect, terms)
-        within = named or (set(titles) if len(titles) == 1 else titled(terms, asked, titles))
+        within = named or (set(titles) if len(titles) == 1 else titled(terms, asked, titles) & best)
+        if len(within) > 1 and ranked:  # of several, the one whose sentence answers best
+            within = within & {ranked[0].block.source_id}
         tell, surely = aspects.telling(aspect, terms, within, naming, episodes)
         untold = bool(within) and aspect.needed and not tell
         # what may only tell it leads unless another sentence says more of what is asked
