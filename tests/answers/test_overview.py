@@ -146,7 +146,7 @@ def test_a_theme_is_told_with_its_years(asked: Ask) -> None:
     assert rising.documents == 5
     assert rising.first == 2016
     assert rising.sure > 0.97
-    assert answer.lead.startswith("Across 10 documents from 2011 to 2020: ")
+    assert answer.lead.startswith("Across 10 documents from 2011 to 2020. On the rise: ")
     assert answer.text.startswith(answer.lead)
 
 

@@ -11,8 +11,9 @@ from tests.answers.test_statements import document
 from titans_cli.answers.background import background
 from titans_cli.answers.corpus import Text
 from titans_cli.answers.synthesis import survey
-from titans_cli.answers.whole.phrases import acronyms, key_of, phrases
+from titans_cli.answers.whole.phrases import Phrase, acronyms, key_of, phrases
 from titans_cli.answers.whole.terms import cut
+from titans_cli.answers.whole.topics import topic_names
 from titans_cli.answers.whole.trends import LEAST_SURE, arrival, direction_of, slopes
 
 MATTERS = {
@@ -46,6 +47,19 @@ def test_topics_are_the_matters_and_every_document_is_in_its_own() -> None:
         assert all(any(word in text for word in MATTERS[matter].split()) for text in said)
     assert len({n for t in found for n in t.documents}) == sum(len(t.documents) for t in found)
     assert sum(len(t.documents) for t in found) >= 0.8 * len(texts)
+
+
+def test_a_topic_is_named_by_what_most_of_it_says_and_not_by_what_few_of_it_do_nor_by_a_month() -> None:
+    def phrase(form: str, *parts: range) -> Phrase:
+        return Phrase(key_of(form), form, (), frozenset(n for part in parts for n in part))
+
+    offered = [
+        phrase("zooxanthellae", range(4)),  # four of thirty, and no other
+        phrase("furnace", range(18), range(100, 104)),
+        phrase("February", range(30)),
+    ]
+    names = list(topic_names(set(range(30)), frozenset(range(240)), offered, 240))
+    assert [p.form for p in names] == ["furnace", "zooxanthellae"]
 
 
 def test_documents_that_share_no_word_take_no_part_in_topics() -> None:

@@ -291,18 +291,19 @@ def _lead(
         count = len(differ)
         line = f"{across}, {count} disagreement{'s stand' if count != 1 else ' stands'} out:"
         return f"{sample} {line}" if sample else line
-    parts = []
+    line = f"{across}."
     if told_topics and (kind == "themes" or not told_trends):
         largest = _and([f"{t.phrase} ({t.documents})" for t in told_topics[:NAMED]])
-        parts.append(f"{len(findings.topics)} topic{'s' if len(findings.topics) != 1 else ''}, the largest {largest}")
-    verbs = {"rising": "on the rise", "falling": "in decline", "vanishing": "gone by the end",
-             "peaked": "up and down again", "steady": "steady throughout"}  # fmt: skip
-    for direction, verb in verbs.items():
+        line = (
+            f"{across}: {len(findings.topics)} topic{'s' if len(findings.topics) != 1 else ''}, the largest {largest}."
+        )
+    heads = {"rising": "On the rise", "falling": "In decline", "vanishing": "Gone by the end",
+             "peaked": "Up and down again", "steady": "Steady throughout"}  # fmt: skip
+    for direction, head in heads.items():  # before the names: a name in the plural has no verb to agree with
         named = [f"{t.phrase}{f' (first in {t.first})' if t.first and direction == 'rising' else ''}"
                  for t in told_trends if t.direction == direction][:NAMED]  # fmt: skip
         if named:
-            parts.append(f"{_and(named)} {'is' if len(named) == 1 else 'are'} {verb}")
-    line = f"{across}: {'; '.join(parts)}." if parts else f"{across}:"
+            line += f" {head}: {_and(named)}."
     return " ".join(filter(None, [line, sample, *_cautions(texts, years, kind)]))
 
 

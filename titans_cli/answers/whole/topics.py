@@ -4,9 +4,10 @@ A document's vector is its words by TF-IDF, without those that are common in gen
 directions of that (latent semantic analysis; Deerwester et al. 1990). Ward's clustering of the vectors gives centres,
 k-means moves them. How many there are is chosen by the modularity (Newman and Girvan 2004) of the graph that joins
 every document to its nearest. A document that is no nearer to its centre than documents are to other centres on the
-average is in no topic. Names are phrases by their log-odds in the topic against the rest of the pile, with the pile as
-the prior (Monroe, Colaresi and Quinn 2008), and by how much more common they are than in general English; the terms of
-a topic are, of the words that set it apart, those that weigh most in its documents.
+average is in no topic. Of the phrases that set a topic apart, by their log-odds in it against the rest of the pile with
+the pile as the prior (Monroe, Colaresi and Quinn 2008), and from general English, those name it that tell most of
+whether a document is of it, by mutual information (Manning, Raghavan and Schütze 2008, 17.7); its terms are, of the
+words that set it apart, those that weigh most in its documents.
 
 Documents are taken in the order of what they say, so that no order of reading changes a topic.
 """
@@ -20,9 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from titans_cli.answers.background import Key, background
+from titans_cli.answers.quantities import MONTHS
 from titans_cli.answers.whole.phrases import Phrase, key_of, related
 from titans_cli.answers.whole.terms import PileTerms, content, phrases_in
-from titans_cli.answers.whole.trends import Vector, excess
+from titans_cli.answers.whole.trends import Vector
 
 LEAST = 4  # documents
 # Singular directions and nearest documents: of five piles with known classes (textbooks and novels by book, proposals
@@ -40,7 +42,7 @@ NAMES = 4  # phrases that name a topic
 TERMS, APART = 10, 60  # words of a topic, and those that set it apart, of which they are taken
 PRIOR = 10.0  # documents that the pile as a whole counts as, beside a topic's
 HELD = 0.1  # of a topic's documents, by a phrase that names it
-DISTINCT, MOST_EXCESS = 1.5, 5.0  # z of its log-odds; more than that beyond general English says no more
+DISTINCT = 1.5  # z of its log-odds
 CENTRAL = 3  # documents
 EXCESS, EXCESS_ALONE = 1.0, 2.0  # log of how many times as common as in general English: of the rarest word; a lone one
 COMMON, RARE = 0.15, 0.003  # a lone word that more documents have is vocabulary, unless it is rarer in general English
@@ -177,7 +179,7 @@ def topics(terms: PileTerms, rows: Vector | None, phrases: Sequence[Phrase]) -> 
         total = np.asarray(weights[members][:, apart].sum(axis=0)).ravel()
         weight = {w: round(float(total[i]), 9) for i, w in enumerate(apart)}
         usual = tuple(terms.forms[w] for w in sorted(apart, key=lambda w: (-weight[w], w))[:TERMS])
-        names = tuple(_names(set(members), taken, phrases, len(texts)))
+        names = tuple(topic_names(set(members), taken, phrases, len(texts)))
         made.append(Topic(names, usual, tuple(members)))
     return [t for t in made if t.names]
 
@@ -203,21 +205,37 @@ def _log_odds(inside: int, size: int, outside: int, rest: int) -> float:
     return odds / math.sqrt(1 / a + 1 / b)
 
 
-def _names(members: set[int], taken: frozenset[int], phrases: Sequence[Phrase], documents: int) -> Iterator[Phrase]:
-    """Those that set the topic apart from the pile and from general English, none sharing a word with another. `taken`:
-    the documents that were clustered.
+def _mutual_information(inside: int, size: int, outside: int, rest: int) -> float:
+    """Nats that a phrase tells of being in the topic: `inside` of its `size` documents have it, `outside` of the
+    `rest`."""
+    documents, has = size + rest, inside + outside
+    cells = (
+        (inside, has, size),
+        (outside, has, rest),
+        (size - inside, documents - has, size),
+        (rest - outside, documents - has, rest),
+    )
+    return sum(n / documents * math.log(n * documents / (row * column)) for n, row, column in cells if n)
+
+
+def topic_names(
+    members: set[int], taken: frozenset[int], phrases: Sequence[Phrase], documents: int
+) -> Iterator[Phrase]:
+    """Those that set the topic apart from the pile and from general English and tell most of what is of it, none
+    sharing a word with another. `taken`: the documents that were clustered.
 
     What is general English in every phrase that sets it apart is named by them all the same.
     """
     scored, plain = [], []
     for p in phrases:
         inside = len(p.documents & members)
-        z = _log_odds(inside, len(members), len(p.documents & taken) - inside, len(taken) - len(members))
-        if inside < max(2, HELD * len(members)) or z < DISTINCT:
+        counts = inside, len(members), len(p.documents & taken) - inside, len(taken) - len(members)
+        if inside < max(2, HELD * len(members)) or _log_odds(*counts) < DISTINCT:
             continue
-        plain.append((-z, p.key, p))
+        score = (-_mutual_information(*counts), p.key, p)
+        plain.append(score)
         if says_something(p, documents):
-            scored.append((-z * min(MOST_EXCESS, excess(p, documents)), p.key, p))
+            scored.append(score)
     chosen: list[Key] = []
     for _, key, p in sorted(scored or plain, key=lambda s: s[:2]):
         if len(chosen) == NAMES:
@@ -228,7 +246,10 @@ def _names(members: set[int], taken: frozenset[int], phrases: Sequence[Phrase], 
 
 
 def says_something(p: Phrase, documents: int) -> bool:
-    """Whether it, and its rarest word, is far more common here than in general English: it may name a topic."""
+    """Whether it, and its rarest word, is far more common here than in general English, and no month: it may name a
+    topic."""
+    if MONTHS.issuperset(p.form.lower().split()):
+        return False
     table, share = background(), len(p.documents) / documents
     rarest = math.log(share / table.rarest(p.key))
     if len(p.key) > 1:
