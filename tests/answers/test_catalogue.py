@@ -13,7 +13,7 @@ from titans_cli.answers.cards import FROM_CARD, Catalogue
 from titans_cli.answers.intent import card_questions, parts_of
 from titans_cli.answers.intent_pile import pile_question, words_to_say
 from titans_cli.answers.pile import judge_said
-from titans_cli.cards import Entry, filled
+from titans_cli.cards import STATED, Entry, filled
 from titans_cli.records import Answer, Block, Page, SourceRecord
 from titans_cli.store import Addition, Episodes
 
@@ -76,6 +76,24 @@ def ask(episodes: Episodes) -> Ask:
         return given
 
     return answer
+
+
+@pytest.mark.parametrize(
+    ("origin", "short"),
+    [("front matter", "3 May 2016"), ("file", None), (STATED, None), ("PDF metadata, when it was typeset", None)],
+)
+def test_a_date_is_told_of_what_names_no_author_unless_it_may_be_that_of_the_file(
+    tmp_path: Path, origin: str, short: str | None
+) -> None:
+    with Episodes.create(tmp_path / "alone.sqlite") as alone:
+        record = SourceRecord(0, "/p/a.md", "a.md", "sha", 9, "md", "Weir keepers", 1, 1, 1, 4, AT, "read")
+        card = filled([Entry("title", "Weir keepers", "front matter"), Entry("date", "2016-05-03", origin)])
+        text = "Weirs are kept."
+        block = Block(0, 0, 0, 1, 0, len(text), text, 4, 0, 1.0)
+        alone.commit(record, Addition(pages=[Page(1, text)], blocks=[block], card=card))
+        blank = Answer("When was Weir keepers published?", "none", "", (), None, "s", 0, 0.0)
+        told = Catalogue(alone).answer(blank)
+    assert (told.short if told else None) == short
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,10 @@ class Catalogue:
                 values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
                 reply = listed(values)
             case "date":
-                published = card.authors or card.venue or card.doi  # of a mere file the date says when it was saved
-                values = (card.date,) if card.date and published else ()
+                publication = (
+                    card.authors or card.venue or card.doi
+                )  # of a mere file the date may say when it was saved
+                values = (card.date,) if card.date and (publication or card.published is not None) else ()
                 reply = _in_words(values[0]) if values else ""
             case "venue":
                 values = (card.venue,) if card.venue else ()
