@@ -312,14 +312,15 @@ def test_a_session_that_is_gone_is_not_called_damaged(home: Home, store: Session
 def test_a_report_under_way_is_not_written_after_a_forgetting(
     home: Home, store: SessionStore, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from titans_cli.report import write
-    from titans_cli.report.page import page as drawn
+    from titans_cli.report import page
+
+    drawn = page.page
 
     def overtaken_page(facts: Any) -> str:
         forget(home, "papers", "vault")
         return drawn(facts)
 
-    monkeypatch.setattr(write, "page", overtaken_page)
+    monkeypatch.setattr(page, "page", overtaken_page)
     with pytest.raises(LockedError, match="forgotten while it was looked at"):
         write_report(home, "papers", home.root / "out.html", engine=engine)
     assert found(home) == []
