@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sessions.samples import read_into, start
+from tests.sessions.samples import reading
 from titans_cli.answers.aspects import aspect_of, has_name
 from titans_cli.answers.question import Question
 from titans_cli.records import Answer
@@ -29,13 +29,7 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Home:
-    folder = tmp_path_factory.mktemp("aspects")
-    home = Home(folder / "home")
-    start(home, "three", tiny_folder)
-    for name, text in TEXTS.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    read_into(home, "three", [folder / name for name in TEXTS])
-    return home
+    return reading(tmp_path_factory.mktemp("aspects"), "three", tiny_folder, TEXTS)
 
 
 @pytest.fixture

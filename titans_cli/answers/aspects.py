@@ -14,14 +14,13 @@ from titans_cli.answers.extract import MOST_CHARS, Candidate, is_notice
 from titans_cli.answers.intent import ENGLISH, Aspect, facts
 from titans_cli.answers.question import Question
 from titans_cli.answers.references import lists_of_references, may_list
-from titans_cli.answers.words import stem, stems, with_stems, words
+from titans_cli.answers.words import LEAST_OF_A_CLAUSE, stem, stems, with_stems, words
 from titans_cli.records import Block
 from titans_cli.sentences import sentence_spans
 from titans_cli.store import Episodes
 
 MOST = 3  # sentences that tell it
 AFTER = 2  # sentences that say what the one before but announces
-LEAST_WORDS = 3  # six of the seven types of clauses have three elements or more (Quirk et al. 10.2)
 MOSTLY = 0.5  # of what a question says, in the title of the document that it is about
 _NAME = re.compile(r"\b(?:[A-Z][\w.+#-]*\w|[A-Z])")
 _BETWEEN = r"(?:\s+(?:of|for|the|and|de|des|du|für))*[\s-]+"
@@ -65,7 +64,7 @@ def _tells(sentence: str) -> bool:
     whole = bare != sentence or sentence.rstrip()[-1:] in ".!)"
     if bare.lstrip()[:1].isdigit():  # a footnote
         return False
-    return whole and len(sentence) <= MOST_CHARS and len(words(bare)) >= LEAST_WORDS
+    return whole and len(sentence) <= MOST_CHARS and len(words(bare)) >= LEAST_OF_A_CLAUSE
 
 
 def telling(

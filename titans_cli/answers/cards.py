@@ -176,9 +176,8 @@ class Catalogue:
                 values = card.authors[:1] if asked.wants == "first_author" else card.authors[-1:]
                 reply = listed(values)
             case "date":
-                publication = (
-                    card.authors or card.venue or card.doi
-                )  # of a mere file the date may say when it was saved
+                # of a mere file the date may say when it was saved
+                publication = card.authors or card.venue or card.doi
                 values = (card.date,) if card.date and (publication or card.published is not None) else ()
                 reply = _in_words(values[0]) if values else ""
             case "venue":

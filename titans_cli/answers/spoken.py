@@ -7,9 +7,7 @@ cited.
 from __future__ import annotations
 
 from titans_cli.answers.intent import facts
-from titans_cli.answers.words import words
-
-LEAST_WORDS = 3  # six of the seven types of clauses have three elements or more (Quirk et al. 10.2)
+from titans_cli.answers.words import LEAST_OF_A_CLAUSE, words
 
 
 def without_opening(sentence: str, language: str) -> str | None:
@@ -18,4 +16,4 @@ def without_opening(sentence: str, language: str) -> str | None:
     if match is None or match.end() == 0:
         return None
     rest = sentence[match.end() :]
-    return rest if len(words(rest)) >= LEAST_WORDS else None
+    return rest if len(words(rest)) >= LEAST_OF_A_CLAUSE else None

@@ -29,6 +29,7 @@ ASKING = frozenset(
     "findings tell explain describe list show find state name mention mentioned text reported known changed change "
     "changes time overall everything general corpus collection happening going learned learn gist".split()
 )
+LEAST_OF_A_CLAUSE = 3  # six of the seven types of clauses have three elements or more (Quirk et al. 10.2)
 
 
 def words(text: str) -> list[str]:

@@ -103,18 +103,21 @@ class SourceQueries:
         return int(self._one("SELECT count(*) FROM sources"))
 
     def source(self, source_id: int) -> SourceRecord | None:
-        return next(iter(self._sources_where("id = ?", source_id, 1)), None)
+        return self._newest_where("id = ?", source_id)
 
     def source_by_uri(self, uri: str) -> SourceRecord | None:
         """The latest source with this address: a file that changed may have been read more than once."""
-        return next(iter(self._sources_where("uri = ?", uri, 1)), None)
+        return self._newest_where("uri = ?", uri)
 
     def source_by_sha(self, sha256: str) -> SourceRecord | None:
-        return next(iter(self._sources_where("sha256 = ?", sha256, 1)), None)
+        return self._newest_where("sha256 = ?", sha256)
 
     def sources_by_sha(self, sha256: str) -> list[SourceRecord]:
         """All of this content, the oldest first."""
         return self._sources_where("sha256 = ?", sha256)[::-1]
+
+    def _newest_where(self, condition: str, value: object) -> SourceRecord | None:
+        return next(iter(self._sources_where(condition, value, 1)), None)
 
     def _sources_where(self, condition: str, value: object, limit: int = -1) -> list[SourceRecord]:
         """The newest first."""
